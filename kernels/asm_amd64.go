@@ -3524,6 +3524,762 @@ func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *
 //go:noescape
 func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 
+// forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyLogsYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidOnlyLogsYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidOnlyLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyLogsF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidOnlyLogsF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidOnlyLogsF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byLogP*r*q - byLogQ*(1-r)*p
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyPowersYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidOnlyPowersYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidOnlyPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyPowersF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidOnlyPowersF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidOnlyPowersF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyPowersF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardNoneOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		lp, lq := log(p), log(q) // of the clipped pair
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u/(p*q) // without u where clipped
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardSigmoidOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// backwardSigmoidOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+
+// forwardSigmoidOnlyAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardSigmoidOnlyAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		R += r
+//		NR, RR = NR+1-r, RR+r*r
+//		Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
+// backwardSigmoidOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+
+// backwardSigmoidOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+// writes is unspecified, where some |x| is beyond the limit or a NaN.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))
+//		lp, lq := log(p), log(q) // from x
+//		u := byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)
+//		out[i] = u
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+
 // softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
 // logit is a NaN or beyond ±40, or ±150 in float64.

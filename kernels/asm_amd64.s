@@ -27513,17 +27513,17 @@ many:
 	VPCMPEQD   Y10, Y10, Y10
 	VORPS      Y8, Y7, Y7
 	VANDNPS    Y10, Y7, Y7
-	VBLENDVPS  Y6, Y3, Y4, Y8
+	VBLENDVPS  Y6, Y1, Y2, Y8
+	VBLENDVPS  Y6, Y3, Y4, Y6
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDVPS Y6, Y1, Y2, Y6
-	VDIVPS    Y9, Y8, Y8
-	VANDPD    Y8, Y7, Y7
-	VADDPS    Y7, Y6, Y6
-	TESTB     DL, DL
-	JZ        ordinary1
-	VMOVNTPS  Y6, (AX)(DI*4)
-	JMP       stored1
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS   Y9, Y6, Y6
+	VANDPD   Y6, Y7, Y6
+	VADDPS   Y6, Y8, Y6
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPS Y6, (AX)(DI*4)
+	JMP      stored1
 
 ordinary1:
 	VMOVUPS Y6, (AX)(DI*4)
@@ -27572,13 +27572,13 @@ bytes2:
 	VPCMPEQD   Y11, Y11, Y11
 	VORPS      Y9, Y8, Y8
 	VANDNPS    Y11, Y8, Y8
-	VBLENDVPS  Y7, Y3, Y4, Y9
+	VBLENDVPS  Y7, Y1, Y2, Y9
+	VBLENDVPS  Y7, Y3, Y4, Y7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDVPS  Y7, Y1, Y2, Y7
-	VDIVPS     Y10, Y9, Y9
-	VANDPD     Y9, Y8, Y8
-	VADDPS     Y8, Y7, Y7
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS     Y10, Y7, Y7
+	VANDPD     Y7, Y8, Y7
+	VADDPS     Y7, Y9, Y7
 	VMASKMOVPS Y7, Y6, (AX)(DI*4)
 	ADDQ       $0x00000008, DI
 	SUBQ       $0x00000008, CX
@@ -27629,17 +27629,17 @@ many:
 	VPCMPEQD   Y10, Y10, Y10
 	VORPS      Y8, Y7, Y7
 	VANDNPS    Y10, Y7, Y7
-	VBLENDVPD  Y6, Y3, Y4, Y8
+	VBLENDVPD  Y6, Y1, Y2, Y8
+	VBLENDVPD  Y6, Y3, Y4, Y6
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDVPD Y6, Y1, Y2, Y6
-	VDIVPD    Y9, Y8, Y8
-	VANDPD    Y8, Y7, Y7
-	VADDPD    Y7, Y6, Y6
-	TESTB     DL, DL
-	JZ        ordinary1
-	VMOVNTPD  Y6, (AX)(DI*8)
-	JMP       stored1
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD   Y9, Y6, Y6
+	VANDPD   Y6, Y7, Y6
+	VADDPD   Y6, Y8, Y6
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPD Y6, (AX)(DI*8)
+	JMP      stored1
 
 ordinary1:
 	VMOVUPD Y6, (AX)(DI*8)
@@ -27688,13 +27688,13 @@ bytes2:
 	VPCMPEQD   Y11, Y11, Y11
 	VORPS      Y9, Y8, Y8
 	VANDNPS    Y11, Y8, Y8
-	VBLENDVPD  Y7, Y3, Y4, Y9
+	VBLENDVPD  Y7, Y1, Y2, Y9
+	VBLENDVPD  Y7, Y3, Y4, Y7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDVPD  Y7, Y1, Y2, Y7
-	VDIVPD     Y10, Y9, Y9
-	VANDPD     Y9, Y8, Y8
-	VADDPD     Y8, Y7, Y7
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD     Y10, Y7, Y7
+	VANDPD     Y7, Y8, Y7
+	VADDPD     Y7, Y9, Y7
 	VMASKMOVPD Y7, Y6, (AX)(DI*8)
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, CX
@@ -28498,8 +28498,8 @@ many:
 	VORPS        Y10, Y11, Y10
 	VANDNPS      Y12, Y10, Y10
 	VMULPS       Y2, Y5, Y5
-	VMULPS       Y3, Y6, Y6
 	VMULPS       Y9, Y5, Y5
+	VMULPS       Y3, Y6, Y6
 	VFNMADD231PS Y8, Y6, Y5
 	VMULPS       Y9, Y8, Y6
 	VDIVPS       Y6, Y5, Y5
@@ -28544,8 +28544,8 @@ few:
 	VORPS        Y11, Y12, Y11
 	VANDNPS      Y13, Y11, Y11
 	VMULPS       Y2, Y6, Y6
-	VMULPS       Y3, Y7, Y7
 	VMULPS       Y10, Y6, Y6
+	VMULPS       Y3, Y7, Y7
 	VFNMADD231PS Y9, Y7, Y6
 	VMULPS       Y10, Y9, Y7
 	VDIVPS       Y7, Y6, Y6
@@ -28599,8 +28599,8 @@ many:
 	VORPS        Y10, Y11, Y10
 	VANDNPS      Y12, Y10, Y10
 	VMULPD       Y2, Y5, Y5
-	VMULPD       Y3, Y6, Y6
 	VMULPD       Y9, Y5, Y5
+	VMULPD       Y3, Y6, Y6
 	VFNMADD231PD Y8, Y6, Y5
 	VMULPD       Y9, Y8, Y6
 	VDIVPD       Y6, Y5, Y5
@@ -28645,8 +28645,8 @@ few:
 	VORPS        Y11, Y12, Y11
 	VANDNPS      Y13, Y11, Y11
 	VMULPD       Y2, Y6, Y6
-	VMULPD       Y3, Y7, Y7
 	VMULPD       Y10, Y6, Y6
+	VMULPD       Y3, Y7, Y7
 	VFNMADD231PD Y9, Y7, Y6
 	VMULPD       Y10, Y9, Y7
 	VDIVPD       Y7, Y6, Y6
@@ -29752,25 +29752,25 @@ many2:
 	VBLENDVPS   Y7, Y9, Y10, Y13
 	VBLENDVPS   Y6, Y11, Y8, Y8
 	VBLENDVPS   Y7, Y10, Y9, Y9
-	VBLENDVPS   Y6, Y3, Y4, Y10
-	VBLENDVPS   Y7, Y3, Y4, Y11
-	VMULPS      Y8, Y10, Y10
-	VMULPS      Y9, Y11, Y11
-	VBLENDVPS   Y6, Y1, Y2, Y6
-	VBLENDVPS   Y7, Y1, Y2, Y7
-	VMULPS      Y12, Y6, Y6
-	VMULPS      Y13, Y7, Y7
-	VFMADD231PS Y8, Y6, Y10
-	VFMADD231PS Y9, Y7, Y11
+	VBLENDVPS   Y6, Y1, Y2, Y10
+	VBLENDVPS   Y7, Y1, Y2, Y11
+	VBLENDVPS   Y6, Y3, Y4, Y6
+	VBLENDVPS   Y7, Y3, Y4, Y7
+	VMULPS      Y8, Y6, Y6
+	VMULPS      Y9, Y7, Y7
+	VMULPS      Y12, Y10, Y10
+	VMULPS      Y13, Y11, Y11
+	VFMADD231PS Y8, Y10, Y6
+	VFMADD231PS Y9, Y11, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPS    Y10, (AX)(R8*4)
-	VMOVNTPS    Y11, 32(AX)(R8*4)
+	VMOVNTPS    Y6, (AX)(R8*4)
+	VMOVNTPS    Y7, 32(AX)(R8*4)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPS Y10, (AX)(R8*4)
-	VMOVUPS Y11, 32(AX)(R8*4)
+	VMOVUPS Y6, (AX)(R8*4)
+	VMOVUPS Y7, 32(AX)(R8*4)
 
 stored1:
 	ADDQ $0x00000010, R8
@@ -29816,12 +29816,12 @@ bytes2:
 	VMULPS      Y9, Y8, Y8
 	VBLENDVPS   Y7, Y8, Y9, Y10
 	VBLENDVPS   Y7, Y9, Y8, Y8
-	VBLENDVPS   Y7, Y3, Y4, Y9
-	VMULPS      Y8, Y9, Y9
-	VBLENDVPS   Y7, Y1, Y2, Y7
-	VMULPS      Y10, Y7, Y7
-	VFMADD231PS Y8, Y7, Y9
-	VMASKMOVPS  Y9, Y6, (AX)(R8*4)
+	VBLENDVPS   Y7, Y1, Y2, Y9
+	VBLENDVPS   Y7, Y3, Y4, Y7
+	VMULPS      Y8, Y7, Y7
+	VMULPS      Y10, Y9, Y9
+	VFMADD231PS Y8, Y9, Y7
+	VMASKMOVPS  Y7, Y6, (AX)(R8*4)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
 	JMP         few2
@@ -30021,25 +30021,25 @@ many2:
 	VBLENDVPD   Y7, Y9, Y10, Y13
 	VBLENDVPD   Y6, Y11, Y8, Y8
 	VBLENDVPD   Y7, Y10, Y9, Y9
-	VBLENDVPD   Y6, Y3, Y4, Y10
-	VBLENDVPD   Y7, Y3, Y4, Y11
-	VMULPD      Y8, Y10, Y10
-	VMULPD      Y9, Y11, Y11
-	VBLENDVPD   Y6, Y1, Y2, Y6
-	VBLENDVPD   Y7, Y1, Y2, Y7
-	VMULPD      Y12, Y6, Y6
-	VMULPD      Y13, Y7, Y7
-	VFMADD231PD Y8, Y6, Y10
-	VFMADD231PD Y9, Y7, Y11
+	VBLENDVPD   Y6, Y1, Y2, Y10
+	VBLENDVPD   Y7, Y1, Y2, Y11
+	VBLENDVPD   Y6, Y3, Y4, Y6
+	VBLENDVPD   Y7, Y3, Y4, Y7
+	VMULPD      Y8, Y6, Y6
+	VMULPD      Y9, Y7, Y7
+	VMULPD      Y12, Y10, Y10
+	VMULPD      Y13, Y11, Y11
+	VFMADD231PD Y8, Y10, Y6
+	VFMADD231PD Y9, Y11, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y10, (AX)(R8*8)
-	VMOVNTPD    Y11, 32(AX)(R8*8)
+	VMOVNTPD    Y6, (AX)(R8*8)
+	VMOVNTPD    Y7, 32(AX)(R8*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y10, (AX)(R8*8)
-	VMOVUPD Y11, 32(AX)(R8*8)
+	VMOVUPD Y6, (AX)(R8*8)
+	VMOVUPD Y7, 32(AX)(R8*8)
 
 stored1:
 	ADDQ $0x00000008, R8
@@ -30085,12 +30085,12 @@ bytes2:
 	VMULPD      Y9, Y8, Y8
 	VBLENDVPD   Y7, Y8, Y9, Y10
 	VBLENDVPD   Y7, Y9, Y8, Y8
-	VBLENDVPD   Y7, Y3, Y4, Y9
-	VMULPD      Y8, Y9, Y9
-	VBLENDVPD   Y7, Y1, Y2, Y7
-	VMULPD      Y10, Y7, Y7
-	VFMADD231PD Y8, Y7, Y9
-	VMASKMOVPD  Y9, Y6, (AX)(R8*8)
+	VBLENDVPD   Y7, Y1, Y2, Y9
+	VBLENDVPD   Y7, Y3, Y4, Y7
+	VMULPD      Y8, Y7, Y7
+	VMULPD      Y10, Y9, Y9
+	VFMADD231PD Y8, Y9, Y7
+	VMASKMOVPD  Y7, Y6, (AX)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R9
 	JMP         few2
@@ -31204,10 +31204,10 @@ many2:
 	VMULPS       Y13, Y12, Y12
 	VMULPS       Y2, Y5, Y5
 	VMULPS       Y2, Y6, Y6
-	VMULPS       Y3, Y8, Y8
-	VMULPS       Y3, Y7, Y7
 	VMULPS       Y14, Y5, Y5
 	VMULPS       Y13, Y6, Y6
+	VMULPS       Y3, Y8, Y8
+	VMULPS       Y3, Y7, Y7
 	VFNMADD231PS Y11, Y8, Y5
 	VFNMADD231PS Y12, Y7, Y6
 	VMULPS       Y11, Y9, Y7
@@ -31255,8 +31255,8 @@ few2:
 	VDIVPS       Y11, Y10, Y10
 	VMULPS       Y10, Y9, Y9
 	VMULPS       Y2, Y6, Y6
-	VMULPS       Y3, Y7, Y7
 	VMULPS       Y10, Y6, Y6
+	VMULPS       Y3, Y7, Y7
 	VFNMADD231PS Y9, Y7, Y6
 	VMULPS       Y9, Y8, Y7
 	VFMADD231PS  Y10, Y7, Y6
@@ -31459,10 +31459,10 @@ many2:
 	VMULPD       Y13, Y12, Y12
 	VMULPD       Y2, Y5, Y5
 	VMULPD       Y2, Y6, Y6
-	VMULPD       Y3, Y8, Y8
-	VMULPD       Y3, Y7, Y7
 	VMULPD       Y14, Y5, Y5
 	VMULPD       Y13, Y6, Y6
+	VMULPD       Y3, Y8, Y8
+	VMULPD       Y3, Y7, Y7
 	VFNMADD231PD Y11, Y8, Y5
 	VFNMADD231PD Y12, Y7, Y6
 	VMULPD       Y11, Y9, Y7
@@ -31510,8 +31510,8 @@ few2:
 	VDIVPD       Y11, Y10, Y10
 	VMULPD       Y10, Y9, Y9
 	VMULPD       Y2, Y6, Y6
-	VMULPD       Y3, Y7, Y7
 	VMULPD       Y10, Y6, Y6
+	VMULPD       Y3, Y7, Y7
 	VFNMADD231PD Y9, Y7, Y6
 	VMULPD       Y9, Y8, Y7
 	VFMADD231PD  Y10, Y7, Y6
@@ -32452,11 +32452,14 @@ many:
 	VSUBPS      Y4, Y10, Y10
 	VMAXPS      Y7, Y4, Y11
 	VMINPS      Y11, Y10, Y10
-	VMOVUPS     64(R8), Y11
-	VMOVUPS     96(R8), Y12
+	VMOVUPS     (R8), Y11
+	VMOVUPS     32(R8), Y12
 	VBLENDVPS   Y5, Y11, Y12, Y11
-	VMULPS      Y7, Y11, Y11
-	VBLENDVPS   Y5, Y1, Y2, Y12
+	VMOVUPS     64(R8), Y12
+	VMOVUPS     96(R8), Y13
+	VBLENDVPS   Y5, Y12, Y13, Y12
+	VMULPS      Y7, Y12, Y12
+	VBLENDVPS   Y5, Y1, Y2, Y5
 	VMOVUPS     oneSingle<>+0(SB), Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -32487,15 +32490,12 @@ noSquare1:
 noMore1:
 	VMULPS       Y6, Y8, Y6
 	VFNMADD213PS Y7, Y3, Y6
-	VMULPS       Y13, Y12, Y10
-	VFMADD231PS  Y6, Y10, Y11
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y10
-	VBLENDVPS    Y5, Y6, Y10, Y5
-	VMULPS       Y7, Y8, Y6
-	VDIVPS       Y6, Y11, Y6
-	VANDPD       Y6, Y9, Y6
-	VADDPS       Y6, Y5, Y5
+	VMULPS       Y13, Y5, Y5
+	VFMADD231PS  Y6, Y5, Y12
+	VMULPS       Y7, Y8, Y5
+	VDIVPS       Y5, Y12, Y5
+	VANDPD       Y5, Y9, Y5
+	VADDPS       Y5, Y11, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPS     Y5, (AX)(R9*4)
@@ -32584,11 +32584,14 @@ bytes3:
 	VSUBPS      Y4, Y11, Y11
 	VMAXPS      Y8, Y4, Y12
 	VMINPS      Y12, Y11, Y11
-	VMOVUPS     64(R8), Y12
-	VMOVUPS     96(R8), Y13
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
 	VBLENDVPS   Y6, Y12, Y13, Y12
-	VMULPS      Y8, Y12, Y12
-	VBLENDVPS   Y6, Y1, Y2, Y13
+	VMOVUPS     64(R8), Y13
+	VMOVUPS     96(R8), Y14
+	VBLENDVPS   Y6, Y13, Y14, Y13
+	VMULPS      Y8, Y13, Y13
+	VBLENDVPS   Y6, Y1, Y2, Y6
 	VMOVUPS     oneSingle<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -32619,15 +32622,12 @@ noSquare4:
 noMore4:
 	VMULPS       Y7, Y9, Y7
 	VFNMADD213PS Y8, Y3, Y7
-	VMULPS       Y14, Y13, Y11
-	VFMADD231PS  Y7, Y11, Y12
-	VMOVUPS      (R8), Y7
-	VMOVUPS      32(R8), Y11
-	VBLENDVPS    Y6, Y7, Y11, Y6
-	VMULPS       Y8, Y9, Y7
-	VDIVPS       Y7, Y12, Y7
-	VANDPD       Y7, Y10, Y7
-	VADDPS       Y7, Y6, Y6
+	VMULPS       Y14, Y6, Y6
+	VFMADD231PS  Y7, Y6, Y13
+	VMULPS       Y8, Y9, Y6
+	VDIVPS       Y6, Y13, Y6
+	VANDPD       Y6, Y10, Y6
+	VADDPS       Y6, Y12, Y6
 	VMASKMOVPS   Y6, Y5, (AX)(R9*4)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
@@ -32731,11 +32731,14 @@ many:
 	VSUBPD      Y4, Y10, Y10
 	VMAXPD      Y7, Y4, Y11
 	VMINPD      Y11, Y10, Y10
-	VMOVUPS     64(R8), Y11
-	VMOVUPS     96(R8), Y12
+	VMOVUPS     (R8), Y11
+	VMOVUPS     32(R8), Y12
 	VBLENDVPD   Y5, Y11, Y12, Y11
-	VMULPD      Y7, Y11, Y11
-	VBLENDVPD   Y5, Y1, Y2, Y12
+	VMOVUPS     64(R8), Y12
+	VMOVUPS     96(R8), Y13
+	VBLENDVPD   Y5, Y12, Y13, Y12
+	VMULPD      Y7, Y12, Y12
+	VBLENDVPD   Y5, Y1, Y2, Y5
 	VMOVUPD     one<>+0(SB), Y13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -32766,15 +32769,12 @@ noSquare1:
 noMore1:
 	VMULPD       Y6, Y8, Y6
 	VFNMADD213PD Y7, Y3, Y6
-	VMULPD       Y13, Y12, Y10
-	VFMADD231PD  Y6, Y10, Y11
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y10
-	VBLENDVPD    Y5, Y6, Y10, Y5
-	VMULPD       Y7, Y8, Y6
-	VDIVPD       Y6, Y11, Y6
-	VANDPD       Y6, Y9, Y6
-	VADDPD       Y6, Y5, Y5
+	VMULPD       Y13, Y5, Y5
+	VFMADD231PD  Y6, Y5, Y12
+	VMULPD       Y7, Y8, Y5
+	VDIVPD       Y5, Y12, Y5
+	VANDPD       Y5, Y9, Y5
+	VADDPD       Y5, Y11, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPD     Y5, (AX)(R9*8)
@@ -32867,11 +32867,14 @@ bytes3:
 	VSUBPD      Y4, Y11, Y11
 	VMAXPD      Y8, Y4, Y12
 	VMINPD      Y12, Y11, Y11
-	VMOVUPS     64(R8), Y12
-	VMOVUPS     96(R8), Y13
+	VMOVUPS     (R8), Y12
+	VMOVUPS     32(R8), Y13
 	VBLENDVPD   Y6, Y12, Y13, Y12
-	VMULPD      Y8, Y12, Y12
-	VBLENDVPD   Y6, Y1, Y2, Y13
+	VMOVUPS     64(R8), Y13
+	VMOVUPS     96(R8), Y14
+	VBLENDVPD   Y6, Y13, Y14, Y13
+	VMULPD      Y8, Y13, Y13
+	VBLENDVPD   Y6, Y1, Y2, Y6
 	VMOVUPD     one<>+0(SB), Y14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -32902,15 +32905,12 @@ noSquare4:
 noMore4:
 	VMULPD       Y7, Y9, Y7
 	VFNMADD213PD Y8, Y3, Y7
-	VMULPD       Y14, Y13, Y11
-	VFMADD231PD  Y7, Y11, Y12
-	VMOVUPS      (R8), Y7
-	VMOVUPS      32(R8), Y11
-	VBLENDVPD    Y6, Y7, Y11, Y6
-	VMULPD       Y8, Y9, Y7
-	VDIVPD       Y7, Y12, Y7
-	VANDPD       Y7, Y10, Y7
-	VADDPD       Y7, Y6, Y6
+	VMULPD       Y14, Y6, Y6
+	VFMADD231PD  Y7, Y6, Y13
+	VMULPD       Y8, Y9, Y6
+	VDIVPD       Y6, Y13, Y6
+	VANDPD       Y6, Y10, Y6
+	VADDPD       Y6, Y12, Y6
 	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
@@ -34146,9 +34146,9 @@ many:
 	VMINPS       Y12, Y11, Y11
 	VMOVUPS      64(R8), Y12
 	VMULPS       Y12, Y2, Y12
+	VMULPS       Y6, Y12, Y12
 	VMOVUPS      96(R8), Y13
 	VMULPS       Y13, Y3, Y13
-	VMULPS       Y6, Y12, Y12
 	VFNMADD231PS Y5, Y13, Y12
 	VMOVUPS      128(R8), Y13
 	VMULPS       Y13, Y2, Y2
@@ -34326,9 +34326,9 @@ few:
 	VMINPS       Y13, Y12, Y12
 	VMOVUPS      64(R8), Y13
 	VMULPS       Y13, Y3, Y13
+	VMULPS       Y7, Y13, Y13
 	VMOVUPS      96(R8), Y14
 	VMULPS       Y14, Y4, Y14
-	VMULPS       Y7, Y13, Y13
 	VFNMADD231PS Y6, Y14, Y13
 	VMOVUPS      128(R8), Y14
 	VMULPS       Y14, Y3, Y3
@@ -34538,9 +34538,9 @@ many:
 	VMINPD       Y12, Y11, Y11
 	VMOVUPS      64(R8), Y12
 	VMULPD       Y12, Y2, Y12
+	VMULPD       Y6, Y12, Y12
 	VMOVUPS      96(R8), Y13
 	VMULPD       Y13, Y3, Y13
-	VMULPD       Y6, Y12, Y12
 	VFNMADD231PD Y5, Y13, Y12
 	VMOVUPS      128(R8), Y13
 	VMULPD       Y13, Y2, Y2
@@ -34726,9 +34726,9 @@ few:
 	VMINPD       Y13, Y12, Y12
 	VMOVUPS      64(R8), Y13
 	VMULPD       Y13, Y3, Y13
+	VMULPD       Y7, Y13, Y13
 	VMOVUPS      96(R8), Y14
 	VMULPD       Y14, Y4, Y14
-	VMULPD       Y7, Y13, Y13
 	VFNMADD231PD Y6, Y14, Y13
 	VMOVUPS      128(R8), Y14
 	VMULPD       Y14, Y3, Y3
@@ -36116,22 +36116,28 @@ many2:
 	VMINPS       Y3, Y7, Y3
 	VMINPS       Y4, Y7, Y4
 	VSUBPS       Y12, Y3, Y3
-	VMOVUPS      Y3, 256(R8)
-	VSUBPS       Y11, Y4, Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      96(R8), Y7
-	VBLENDVPS    Y1, Y4, Y7, Y4
-	VMOVUPS      64(R8), Y7
-	VMOVUPS      96(R8), Y8
+	VSUBPS       Y11, Y4, Y4
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y8
+	VBLENDVPS    Y1, Y7, Y8, Y7
+	VMOVUPS      Y7, 256(R8)
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
-	VMULPS       Y5, Y4, Y4
-	VMULPS       Y6, Y7, Y7
-	VMOVUPS      128(R8), Y8
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      64(R8), Y8
+	VMOVUPS      96(R8), Y11
 	VBLENDVPS    Y1, Y8, Y11, Y8
-	VMOVUPS      128(R8), Y11
-	VMOVUPS      192(R8), Y12
+	VMOVUPS      64(R8), Y11
+	VMOVUPS      96(R8), Y12
 	VBLENDVPS    Y2, Y11, Y12, Y11
+	VMULPS       Y5, Y8, Y8
+	VMULPS       Y6, Y11, Y11
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      192(R8), Y13
+	VBLENDVPS    Y1, Y12, Y13, Y1
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      192(R8), Y13
+	VBLENDVPS    Y2, Y12, Y13, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
 
@@ -36168,36 +36174,30 @@ noSquare1:
 	VMULPS Y15, Y12, Y12
 
 noMore1:
-	VMOVUPS      256(R8), Y14
-	VMULPS       Y14, Y9, Y14
-	VMULPS       Y3, Y10, Y3
-	VMOVUPS      224(R8), Y15
-	VFNMADD213PS Y5, Y15, Y14
-	VMOVUPS      224(R8), Y15
-	VFNMADD213PS Y6, Y15, Y3
-	VMULPS       Y13, Y8, Y8
-	VMULPS       Y12, Y11, Y11
-	VFMADD231PS  Y14, Y8, Y4
-	VFMADD231PS  Y3, Y11, Y7
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y8
-	VBLENDVPS    Y1, Y3, Y8, Y1
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y8
-	VBLENDVPS    Y2, Y3, Y8, Y2
+	VMULPS       Y3, Y9, Y3
+	VMULPS       Y4, Y10, Y4
+	VMOVUPS      224(R8), Y14
+	VFNMADD213PS Y5, Y14, Y3
+	VMOVUPS      224(R8), Y14
+	VFNMADD213PS Y6, Y14, Y4
+	VMULPS       Y13, Y1, Y1
+	VMULPS       Y12, Y2, Y2
+	VFMADD231PS  Y3, Y1, Y8
+	VFMADD231PS  Y4, Y2, Y11
+	VMOVUPS      256(R8), Y1
 	VMULPS       Y9, Y1, Y1
-	VMULPS       Y10, Y2, Y2
-	VFMADD231PS  Y5, Y1, Y4
-	VFMADD231PS  Y6, Y2, Y7
+	VMULPS       Y10, Y7, Y2
+	VFMADD231PS  Y5, Y1, Y8
+	VFMADD231PS  Y6, Y2, Y11
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y4, (AX)(R10*4)
-	VMOVNTPS     Y7, 32(AX)(R10*4)
+	VMOVNTPS     Y8, (AX)(R10*4)
+	VMOVNTPS     Y11, 32(AX)(R10*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y4, (AX)(R10*4)
-	VMOVUPS Y7, 32(AX)(R10*4)
+	VMOVUPS Y8, (AX)(R10*4)
+	VMOVUPS Y11, 32(AX)(R10*4)
 
 stored2:
 	ADDQ $0x00000010, R10
@@ -36259,13 +36259,16 @@ bytes3:
 	VXORPD       Y5, Y5, Y5
 	VMINPS       Y3, Y5, Y3
 	VSUBPS       Y7, Y3, Y3
-	VMOVUPS      64(R8), Y5
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y7
 	VBLENDVPS    Y2, Y5, Y7, Y5
-	VMULPS       Y4, Y5, Y5
-	VMOVUPS      128(R8), Y7
-	VMOVUPS      192(R8), Y8
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
+	VMULPS       Y4, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      192(R8), Y9
+	VBLENDVPS    Y2, Y8, Y9, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -36297,14 +36300,11 @@ noMore4:
 	VMULPS       Y3, Y6, Y3
 	VMOVUPS      224(R8), Y9
 	VFNMADD213PS Y4, Y9, Y3
-	VMULPS       Y8, Y7, Y7
-	VFMADD231PS  Y3, Y7, Y5
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y7
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VMULPS       Y6, Y2, Y2
-	VFMADD231PS  Y4, Y2, Y5
-	VMASKMOVPS   Y5, Y1, (AX)(R10*4)
+	VMULPS       Y8, Y2, Y2
+	VFMADD231PS  Y3, Y2, Y7
+	VMULPS       Y6, Y5, Y2
+	VFMADD231PS  Y4, Y2, Y7
+	VMASKMOVPS   Y7, Y1, (AX)(R10*4)
 	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, R11
 	JMP          few2
@@ -36560,22 +36560,28 @@ many2:
 	VMINPD       Y3, Y7, Y3
 	VMINPD       Y4, Y7, Y4
 	VSUBPD       Y12, Y3, Y3
-	VMOVUPS      Y3, 256(R8)
-	VSUBPD       Y11, Y4, Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      96(R8), Y7
-	VBLENDVPD    Y1, Y4, Y7, Y4
-	VMOVUPS      64(R8), Y7
-	VMOVUPS      96(R8), Y8
+	VSUBPD       Y11, Y4, Y4
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y8
+	VBLENDVPD    Y1, Y7, Y8, Y7
+	VMOVUPS      Y7, 256(R8)
+	VMOVUPS      (R8), Y7
+	VMOVUPS      32(R8), Y8
 	VBLENDVPD    Y2, Y7, Y8, Y7
-	VMULPD       Y5, Y4, Y4
-	VMULPD       Y6, Y7, Y7
-	VMOVUPS      128(R8), Y8
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      64(R8), Y8
+	VMOVUPS      96(R8), Y11
 	VBLENDVPD    Y1, Y8, Y11, Y8
-	VMOVUPS      128(R8), Y11
-	VMOVUPS      192(R8), Y12
+	VMOVUPS      64(R8), Y11
+	VMOVUPS      96(R8), Y12
 	VBLENDVPD    Y2, Y11, Y12, Y11
+	VMULPD       Y5, Y8, Y8
+	VMULPD       Y6, Y11, Y11
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      192(R8), Y13
+	VBLENDVPD    Y1, Y12, Y13, Y1
+	VMOVUPS      128(R8), Y12
+	VMOVUPS      192(R8), Y13
+	VBLENDVPD    Y2, Y12, Y13, Y2
 	VMOVUPD      one<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
 
@@ -36612,36 +36618,30 @@ noSquare1:
 	VMULPD Y15, Y12, Y12
 
 noMore1:
-	VMOVUPS      256(R8), Y14
-	VMULPD       Y14, Y9, Y14
-	VMULPD       Y3, Y10, Y3
-	VMOVUPS      224(R8), Y15
-	VFNMADD213PD Y5, Y15, Y14
-	VMOVUPS      224(R8), Y15
-	VFNMADD213PD Y6, Y15, Y3
-	VMULPD       Y13, Y8, Y8
-	VMULPD       Y12, Y11, Y11
-	VFMADD231PD  Y14, Y8, Y4
-	VFMADD231PD  Y3, Y11, Y7
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y8
-	VBLENDVPD    Y1, Y3, Y8, Y1
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y8
-	VBLENDVPD    Y2, Y3, Y8, Y2
+	VMULPD       Y3, Y9, Y3
+	VMULPD       Y4, Y10, Y4
+	VMOVUPS      224(R8), Y14
+	VFNMADD213PD Y5, Y14, Y3
+	VMOVUPS      224(R8), Y14
+	VFNMADD213PD Y6, Y14, Y4
+	VMULPD       Y13, Y1, Y1
+	VMULPD       Y12, Y2, Y2
+	VFMADD231PD  Y3, Y1, Y8
+	VFMADD231PD  Y4, Y2, Y11
+	VMOVUPS      256(R8), Y1
 	VMULPD       Y9, Y1, Y1
-	VMULPD       Y10, Y2, Y2
-	VFMADD231PD  Y5, Y1, Y4
-	VFMADD231PD  Y6, Y2, Y7
+	VMULPD       Y10, Y7, Y2
+	VFMADD231PD  Y5, Y1, Y8
+	VFMADD231PD  Y6, Y2, Y11
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y4, (AX)(R10*8)
-	VMOVNTPD     Y7, 32(AX)(R10*8)
+	VMOVNTPD     Y8, (AX)(R10*8)
+	VMOVNTPD     Y11, 32(AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y4, (AX)(R10*8)
-	VMOVUPD Y7, 32(AX)(R10*8)
+	VMOVUPD Y8, (AX)(R10*8)
+	VMOVUPD Y11, 32(AX)(R10*8)
 
 stored2:
 	ADDQ $0x00000008, R10
@@ -36706,13 +36706,16 @@ bytes3:
 	VXORPD       Y5, Y5, Y5
 	VMINPD       Y3, Y5, Y3
 	VSUBPD       Y7, Y3, Y3
-	VMOVUPS      64(R8), Y5
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y7
 	VBLENDVPD    Y2, Y5, Y7, Y5
-	VMULPD       Y4, Y5, Y5
-	VMOVUPS      128(R8), Y7
-	VMOVUPS      192(R8), Y8
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
 	VBLENDVPD    Y2, Y7, Y8, Y7
+	VMULPD       Y4, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      192(R8), Y9
+	VBLENDVPD    Y2, Y8, Y9, Y2
 	VMOVUPD      one<>+0(SB), Y8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -36744,14 +36747,11 @@ noMore4:
 	VMULPD       Y3, Y6, Y3
 	VMOVUPS      224(R8), Y9
 	VFNMADD213PD Y4, Y9, Y3
-	VMULPD       Y8, Y7, Y7
-	VFMADD231PD  Y3, Y7, Y5
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y7
-	VBLENDVPD    Y2, Y3, Y7, Y2
-	VMULPD       Y6, Y2, Y2
-	VFMADD231PD  Y4, Y2, Y5
-	VMASKMOVPD   Y5, Y1, (AX)(R10*8)
+	VMULPD       Y8, Y2, Y2
+	VFMADD231PD  Y3, Y2, Y7
+	VMULPD       Y6, Y5, Y2
+	VFMADD231PD  Y4, Y2, Y7
+	VMASKMOVPD   Y7, Y1, (AX)(R10*8)
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R11
 	JMP          few2
@@ -38298,12 +38298,12 @@ many2:
 	VMULPS       Y6, Y2, Y6
 	VMOVUPS      64(R8), Y7
 	VMULPS       Y7, Y3, Y7
+	VMULPS       Y8, Y6, Y6
+	VMULPS       Y9, Y7, Y7
 	VMOVUPS      96(R8), Y10
 	VMULPS       Y10, Y5, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y4, Y11
-	VMULPS       Y8, Y6, Y6
-	VMULPS       Y9, Y7, Y7
 	VFNMADD231PS Y12, Y10, Y6
 	VFNMADD231PS Y13, Y11, Y7
 	VMOVUPS      128(R8), Y10
@@ -38474,9 +38474,9 @@ few2:
 	VXORPS       signBitSingle<>+0(SB), Y6, Y6
 	VMOVUPS      64(R8), Y10
 	VMULPS       Y10, Y3, Y10
+	VMULPS       Y7, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y4, Y11
-	VMULPS       Y7, Y10, Y10
 	VFNMADD231PS Y9, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPS       Y11, Y3, Y3
@@ -38820,12 +38820,12 @@ many2:
 	VMULPD       Y6, Y2, Y6
 	VMOVUPS      64(R8), Y7
 	VMULPD       Y7, Y3, Y7
+	VMULPD       Y8, Y6, Y6
+	VMULPD       Y9, Y7, Y7
 	VMOVUPS      96(R8), Y10
 	VMULPD       Y10, Y5, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPD       Y11, Y4, Y11
-	VMULPD       Y8, Y6, Y6
-	VMULPD       Y9, Y7, Y7
 	VFNMADD231PD Y12, Y10, Y6
 	VFNMADD231PD Y13, Y11, Y7
 	VMOVUPS      128(R8), Y10
@@ -38999,9 +38999,9 @@ few2:
 	VXORPD       signBit<>+0(SB), Y6, Y6
 	VMOVUPS      64(R8), Y10
 	VMULPD       Y10, Y3, Y10
+	VMULPD       Y7, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPD       Y11, Y4, Y11
-	VMULPD       Y7, Y10, Y10
 	VFNMADD231PD Y9, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPD       Y11, Y3, Y3
@@ -39104,16 +39104,16 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 32(SI)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 64(SI)
 	VMOVSS       12(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -39123,7 +39123,7 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VSUBSS       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, 96(SI)
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
 	VXORPD       Y1, Y1, Y1
@@ -39165,7 +39165,7 @@ window:
 many:
 	// Vectors at a time: 1.
 	VMOVQ      (DX)(R8*1), X2
-	VMOVUPS    32(SI), Y3
+	VMOVUPS    (SI), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VMOVMSKPS  Y2, R10
@@ -39211,9 +39211,9 @@ many:
 	VFMSUB213PS Y10, Y8, Y12
 	VSUBPS      Y12, Y11, Y8
 	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
-	VMOVUPS     64(SI), Y9
+	VMOVUPS     32(SI), Y9
 	VBLENDVPS   Y6, Y9, Y8, Y8
-	VMOVUPS     96(SI), Y9
+	VMOVUPS     64(SI), Y9
 	VBLENDVPS   Y7, Y9, Y8, Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y0, Y9, Y9
@@ -39253,9 +39253,9 @@ many:
 	VFMSUB213PS Y12, Y3, Y13
 	VSUBPS      Y13, Y10, Y3
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y3
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     32(SI), Y10
 	VBLENDVPS   Y7, Y10, Y3, Y3
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     64(SI), Y7
 	VBLENDVPS   Y6, Y7, Y3, Y3
 	VANDPD      Y5, Y2, Y6
 	VMOVUPS     128(SI), Y7
@@ -39283,31 +39283,37 @@ many:
 	VMOVUPS     Y5, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y4
-	VMULPS  Y4, Y3, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y3, Y4, Y4
+	VMOVUPS 96(SI), Y4
+	VMULPS  Y4, Y3, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y4, Y4, Y6
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y10
-	VFMADD231PS Y6, Y7, Y10
-	VADDPS      oneSingle<>+0(SB), Y4, Y4
-	VFMADD231PS Y6, Y10, Y4
-	VPSLLD      $0x17, Y5, Y5
-	VPADDD      Y5, Y4, Y4
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y11
+	VFMADD231PS Y7, Y10, Y11
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y11, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     96(SI), Y6
+	VFMSUB213PS Y4, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PS Y3, Y6, Y5
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y3
+	VANDPD      Y5, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -39371,7 +39377,7 @@ bytes2:
 	DECQ       R10
 	JNZ        bytes2
 	VMOVQ      R11, X3
-	VMOVUPS    32(SI), Y4
+	VMOVUPS    (SI), Y4
 	VPCMPEQB   X3, X4, X3
 	VPMOVSXBD  X3, Y3
 	VANDPS     Y2, Y3, Y3
@@ -39418,9 +39424,9 @@ bytes2:
 	VFMSUB213PS Y11, Y9, Y13
 	VSUBPS      Y13, Y12, Y9
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y9
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     32(SI), Y10
 	VBLENDVPS   Y7, Y10, Y9, Y9
-	VMOVUPS     96(SI), Y10
+	VMOVUPS     64(SI), Y10
 	VBLENDVPS   Y8, Y10, Y9, Y9
 	VMOVUPS     oneSingle<>+0(SB), Y10
 	VSUBPS      Y0, Y10, Y10
@@ -39460,9 +39466,9 @@ bytes2:
 	VFMSUB213PS Y13, Y2, Y14
 	VSUBPS      Y14, Y11, Y2
 	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y2
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPS   Y8, Y11, Y2, Y2
-	VMOVUPS     96(SI), Y8
+	VMOVUPS     64(SI), Y8
 	VBLENDVPS   Y7, Y8, Y2, Y2
 	VANDPD      Y6, Y3, Y7
 	VMOVUPS     128(SI), Y8
@@ -39490,31 +39496,37 @@ bytes2:
 	VMOVUPS     Y6, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y5
-	VMULPS  Y5, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y2, Y5, Y5
+	VMOVUPS 96(SI), Y5
+	VMULPS  Y5, Y2, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
-	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y7
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y11
-	VFMADD231PS Y7, Y8, Y11
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y7, Y11, Y5
-	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y6, Y5, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y5, Y2, Y2
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y12
+	VFMADD231PS Y8, Y11, Y12
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y12, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     96(SI), Y7
+	VFMSUB213PS Y5, Y7, Y2
+	VMOVAPD     Y6, Y7
+	VFMADD231PS Y2, Y7, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y2
+	VANDPD      Y6, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -39730,16 +39742,16 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 32(SI)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 64(SI)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -39749,7 +39761,7 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VSUBSD       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, 96(SI)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VMOVUPS      Y2, 320(SI)
@@ -39773,7 +39785,7 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 many:
 	// Vectors at a time: 1.
 	VMOVD      (DX)(R8*1), X2
-	VMOVUPS    32(SI), Y3
+	VMOVUPS    (SI), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBQ  X2, Y2
 	VMOVMSKPD  Y2, R9
@@ -39823,9 +39835,9 @@ many:
 	VFMSUB213PD Y10, Y8, Y12
 	VSUBPD      Y12, Y11, Y8
 	VFMADD231PD ln2Hi<>+0(SB), Y9, Y8
-	VMOVUPS     64(SI), Y9
+	VMOVUPS     32(SI), Y9
 	VBLENDVPD   Y6, Y9, Y8, Y8
-	VMOVUPS     96(SI), Y9
+	VMOVUPS     64(SI), Y9
 	VBLENDVPD   Y7, Y9, Y8, Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y0, Y9, Y9
@@ -39869,9 +39881,9 @@ many:
 	VFMSUB213PD Y12, Y3, Y13
 	VSUBPD      Y13, Y10, Y3
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y3
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     32(SI), Y10
 	VBLENDVPD   Y7, Y10, Y3, Y3
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     64(SI), Y7
 	VBLENDVPD   Y6, Y7, Y3, Y3
 	VANDPD      Y5, Y2, Y6
 	VADDPD      Y6, Y1, Y1
@@ -39897,37 +39909,43 @@ many:
 	VMOVUPS     Y5, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y4
-	VMULPD  Y4, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y3, Y4, Y4
+	VMOVUPS 96(SI), Y4
+	VMULPD  Y4, Y3, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2<>+0(SB), Y6, Y4
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VFMADD213PD expRowg<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y4, Y10
-	VFMADD231PD Y6, Y7, Y10
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VFMADD213PD expRowc<>+0(SB), Y4, Y7
-	VFMADD231PD Y6, Y10, Y7
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y4, Y10
-	VFMADD231PD Y6, Y7, Y10
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y6, Y10, Y4
-	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y5, Y4, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y4, Y3, Y3
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y7, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y5, Y11
+	VFMADD231PD Y7, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y7, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y5, Y11
+	VFMADD231PD Y7, Y10, Y11
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y11, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     96(SI), Y6
+	VFMSUB213PD Y4, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PD Y3, Y6, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y3
+	VANDPD      Y5, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -39993,7 +40011,7 @@ bytes2:
 	DECQ       R9
 	JNZ        bytes2
 	VMOVQ      R10, X3
-	VMOVUPS    32(SI), Y4
+	VMOVUPS    (SI), Y4
 	VPCMPEQB   X3, X4, X3
 	VPMOVSXBQ  X3, Y3
 	VANDPS     Y2, Y3, Y3
@@ -40044,9 +40062,9 @@ bytes2:
 	VFMSUB213PD Y11, Y9, Y13
 	VSUBPD      Y13, Y12, Y9
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y9
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     32(SI), Y10
 	VBLENDVPD   Y7, Y10, Y9, Y9
-	VMOVUPS     96(SI), Y10
+	VMOVUPS     64(SI), Y10
 	VBLENDVPD   Y8, Y10, Y9, Y9
 	VMOVUPD     one<>+0(SB), Y10
 	VSUBPD      Y0, Y10, Y10
@@ -40090,9 +40108,9 @@ bytes2:
 	VFMSUB213PD Y13, Y2, Y14
 	VSUBPD      Y14, Y11, Y2
 	VFMADD231PD ln2Hi<>+0(SB), Y12, Y2
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     32(SI), Y11
 	VBLENDVPD   Y8, Y11, Y2, Y2
-	VMOVUPS     96(SI), Y8
+	VMOVUPS     64(SI), Y8
 	VBLENDVPD   Y7, Y8, Y2, Y2
 	VANDPD      Y6, Y3, Y7
 	VADDPD      Y7, Y1, Y1
@@ -40118,37 +40136,43 @@ bytes2:
 	VMOVUPS     Y6, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y5
-	VMULPD  Y5, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y2, Y5, Y5
+	VMOVUPS 96(SI), Y5
+	VMULPD  Y5, Y2, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y5, Y11
-	VFMADD231PD Y7, Y8, Y11
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y11, Y8
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y5, Y11
-	VFMADD231PD Y7, Y8, Y11
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y11, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y5, Y2, Y2
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VFMADD213PD expRowg<>+0(SB), Y6, Y11
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VFMADD213PD expRowe<>+0(SB), Y6, Y12
+	VFMADD231PD Y8, Y11, Y12
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VFMADD213PD expRowc<>+0(SB), Y6, Y11
+	VFMADD231PD Y8, Y12, Y11
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VFMADD213PD expRowa<>+0(SB), Y6, Y12
+	VFMADD231PD Y8, Y11, Y12
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y12, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     96(SI), Y7
+	VFMSUB213PD Y5, Y7, Y2
+	VMOVAPD     Y6, Y7
+	VFMADD231PD Y2, Y7, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y2
+	VANDPD      Y6, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -40280,7 +40304,7 @@ GLOBL four<>(SB), RODATA|NOPTR, $32
 
 // func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
+TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -40293,10 +40317,10 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 256(R8)
-	VMOVUPS      256(R8), Y0
+	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      224(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -40324,7 +40348,7 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y1, 256(R8)
 	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
@@ -40332,7 +40356,7 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $320-97
 many:
 	// Vectors at a time: 1.
 	VMOVQ      (SI)(R9*1), X1
-	VMOVUPS    256(R8), Y2
+	VMOVUPS    224(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
 	PREFETCHT0 8192(BX)(R9*4)
@@ -40416,40 +40440,49 @@ many:
 	VFMSUB213PS Y10, Y2, Y11
 	VSUBPS      Y11, Y8, Y2
 	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y2
-	VMOVUPS     64(R8), Y8
-	VMOVUPS     96(R8), Y9
+	VMOVUPS     (R8), Y8
+	VMOVUPS     32(R8), Y9
 	VBLENDVPS   Y1, Y8, Y9, Y8
-	VMULPS      Y3, Y8, Y8
-	VMOVUPS     128(R8), Y9
-	VMOVUPS     160(R8), Y10
+	VMOVUPS     64(R8), Y9
+	VMOVUPS     96(R8), Y10
 	VBLENDVPS   Y1, Y9, Y10, Y9
+	VMULPS      Y3, Y9, Y9
+	VMOVUPS     128(R8), Y10
+	VMOVUPS     160(R8), Y11
+	VBLENDVPS   Y1, Y10, Y11, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y10
-	VMULPS  Y10, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y2, Y10, Y10
+	VMOVUPS 256(R8), Y10
+	VMULPS  Y10, Y2, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y10, Y10, Y12
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y10, Y13
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y10, Y14
-	VFMADD231PS Y12, Y13, Y14
-	VADDPS      oneSingle<>+0(SB), Y10, Y10
-	VFMADD231PS Y12, Y14, Y10
-	VPSLLD      $0x17, Y11, Y11
-	VPADDD      Y11, Y10, Y10
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y10, Y2, Y2
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y12
+	VFMSUB213PS Y10, Y12, Y2
+	VMOVAPD     Y11, Y12
+	VFMADD231PS Y2, Y12, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y2
+	VANDPD      Y11, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -40480,15 +40513,12 @@ noMore1:
 	VMULPS       Y6, Y4, Y6
 	VMOVUPS      192(R8), Y7
 	VFNMADD213PS Y3, Y7, Y6
-	VMULPS       Y2, Y9, Y2
-	VFMADD231PS  Y6, Y2, Y8
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VMULPS       Y3, Y4, Y2
-	VDIVPS       Y2, Y8, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPS       Y2, Y1, Y1
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y6, Y1, Y9
+	VMULPS       Y3, Y4, Y1
+	VDIVPS       Y1, Y9, Y1
+	VANDPD       Y1, Y5, Y1
+	VADDPS       Y1, Y8, Y1
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPS     Y1, (AX)(R9*4)
@@ -40527,7 +40557,7 @@ bytes3:
 	DECQ       DX
 	JNZ        bytes3
 	VMOVQ      R10, X2
-	VMOVUPS    256(R8), Y3
+	VMOVUPS    224(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
@@ -40612,19 +40642,23 @@ bytes3:
 	VFMSUB213PS Y11, Y3, Y12
 	VSUBPS      Y12, Y9, Y3
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y3
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPS   Y2, Y9, Y10, Y9
+	VMOVUPS     Y9, 288(R8)
 	VMOVUPS     64(R8), Y9
 	VMOVUPS     96(R8), Y10
 	VBLENDVPS   Y2, Y9, Y10, Y9
 	VMULPS      Y4, Y9, Y9
 	VMOVUPS     128(R8), Y10
 	VMOVUPS     160(R8), Y11
-	VBLENDVPS   Y2, Y10, Y11, Y10
+	VBLENDVPS   Y2, Y10, Y11, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y11
-	VMULPS  Y11, Y3, Y3
+	VMOVUPS 256(R8), Y10
+	VMULPS  Y10, Y3, Y10
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
-	VMAXPS  Y3, Y11, Y11
+	VMAXPS  Y10, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y12
@@ -40644,14 +40678,20 @@ bytes3:
 	VFMADD231PS Y13, Y15, Y11
 	VPSLLD      $0x17, Y12, Y12
 	VPADDD      Y12, Y11, Y11
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y12
+	VFMSUB213PS Y10, Y12, Y3
+	VMOVAPD     Y11, Y12
+	VFMADD231PS Y3, Y12, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y3
 	VANDPD      Y11, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPS Y8, Y11
-	VMULPS  Y11, Y3, Y3
+	VSQRTPS Y8, Y10
+	VMULPS  Y10, Y3, Y3
 
 noRoot4:
 	TESTL  $0x00000002, DI
@@ -40676,15 +40716,13 @@ noMore4:
 	VMULPS       Y7, Y5, Y7
 	VMOVUPS      192(R8), Y8
 	VFNMADD213PS Y4, Y8, Y7
-	VMULPS       Y3, Y10, Y3
-	VFMADD231PS  Y7, Y3, Y9
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y7
-	VBLENDVPS    Y2, Y3, Y7, Y2
-	VMULPS       Y4, Y5, Y3
-	VDIVPS       Y3, Y9, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPS       Y3, Y2, Y2
+	VMULPS       Y3, Y2, Y2
+	VFMADD231PS  Y7, Y2, Y9
+	VMULPS       Y4, Y5, Y2
+	VDIVPS       Y2, Y9, Y2
+	VANDPD       Y2, Y6, Y2
+	VMOVUPS      288(R8), Y3
+	VADDPS       Y2, Y3, Y2
 	VMASKMOVPS   Y2, Y1, (AX)(R9*4)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
@@ -40698,7 +40736,7 @@ done:
 
 // func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
+TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-97
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -40711,10 +40749,10 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 256(R8)
-	VMOVUPS      256(R8), Y0
+	VMOVUPS      Y0, 224(R8)
+	VMOVUPS      224(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -40742,7 +40780,7 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y1, 256(R8)
 	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
@@ -40750,7 +40788,7 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $320-97
 many:
 	// Vectors at a time: 1.
 	VMOVD      (SI)(R9*1), X1
-	VMOVUPS    256(R8), Y2
+	VMOVUPS    224(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBQ  X1, Y1
 	PREFETCHT0 8192(BX)(R9*8)
@@ -40842,46 +40880,55 @@ many:
 	VFMSUB213PD Y10, Y2, Y11
 	VSUBPD      Y11, Y8, Y2
 	VFMADD231PD ln2Hi<>+0(SB), Y9, Y2
-	VMOVUPS     64(R8), Y8
-	VMOVUPS     96(R8), Y9
+	VMOVUPS     (R8), Y8
+	VMOVUPS     32(R8), Y9
 	VBLENDVPD   Y1, Y8, Y9, Y8
-	VMULPD      Y3, Y8, Y8
-	VMOVUPS     128(R8), Y9
-	VMOVUPS     160(R8), Y10
+	VMOVUPS     64(R8), Y9
+	VMOVUPS     96(R8), Y10
 	VBLENDVPD   Y1, Y9, Y10, Y9
+	VMULPD      Y3, Y9, Y9
+	VMOVUPS     128(R8), Y10
+	VMOVUPS     160(R8), Y11
+	VBLENDVPD   Y1, Y10, Y11, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y10
-	VMULPD  Y10, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y2, Y10, Y10
+	VMOVUPS 256(R8), Y10
+	VMULPD  Y10, Y2, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y10, Y10, Y12
-	VMOVUPD     expRowh<>+0(SB), Y13
-	VFMADD213PD expRowg<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y12, Y13
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VFMADD213PD expRowe<>+0(SB), Y10, Y14
-	VFMADD231PD Y12, Y13, Y14
-	VMOVUPD     expRowd<>+0(SB), Y13
-	VFMADD213PD expRowc<>+0(SB), Y10, Y13
-	VFMADD231PD Y12, Y14, Y13
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VFMADD213PD expRowa<>+0(SB), Y10, Y14
-	VFMADD231PD Y12, Y13, Y14
-	VADDPD      one<>+0(SB), Y10, Y10
-	VFMADD231PD Y12, Y14, Y10
-	VPSLLQ      $0x34, Y11, Y11
-	VPADDQ      Y11, Y10, Y10
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y10, Y2, Y2
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y12
+	VFMSUB213PD Y10, Y12, Y2
+	VMOVAPD     Y11, Y12
+	VFMADD231PD Y2, Y12, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y2
+	VANDPD      Y11, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -40912,15 +40959,12 @@ noMore1:
 	VMULPD       Y6, Y4, Y6
 	VMOVUPS      192(R8), Y7
 	VFNMADD213PD Y3, Y7, Y6
-	VMULPD       Y2, Y9, Y2
-	VFMADD231PD  Y6, Y2, Y8
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y6
-	VBLENDVPD    Y1, Y2, Y6, Y1
-	VMULPD       Y3, Y4, Y2
-	VDIVPD       Y2, Y8, Y2
-	VANDPD       Y2, Y5, Y2
-	VADDPD       Y2, Y1, Y1
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y6, Y1, Y9
+	VMULPD       Y3, Y4, Y1
+	VDIVPD       Y1, Y9, Y1
+	VANDPD       Y1, Y5, Y1
+	VADDPD       Y1, Y8, Y1
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPD     Y1, (AX)(R9*8)
@@ -40959,7 +41003,7 @@ bytes3:
 	DECQ       DX
 	JNZ        bytes3
 	VMOVQ      R10, X2
-	VMOVUPS    256(R8), Y3
+	VMOVUPS    224(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBQ  X2, Y2
 	VANDPS     Y1, Y2, Y2
@@ -41052,19 +41096,23 @@ bytes3:
 	VFMSUB213PD Y11, Y3, Y12
 	VSUBPD      Y12, Y9, Y3
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y3
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPD   Y2, Y9, Y10, Y9
+	VMOVUPS     Y9, 288(R8)
 	VMOVUPS     64(R8), Y9
 	VMOVUPS     96(R8), Y10
 	VBLENDVPD   Y2, Y9, Y10, Y9
 	VMULPD      Y4, Y9, Y9
 	VMOVUPS     128(R8), Y10
 	VMOVUPS     160(R8), Y11
-	VBLENDVPD   Y2, Y10, Y11, Y10
+	VBLENDVPD   Y2, Y10, Y11, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y11
-	VMULPD  Y11, Y3, Y3
+	VMOVUPS 256(R8), Y10
+	VMULPD  Y10, Y3, Y10
 	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y3, Y11, Y11
+	VMAXPD  Y10, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y12
@@ -41090,14 +41138,20 @@ bytes3:
 	VFMADD231PD Y13, Y15, Y11
 	VPSLLQ      $0x34, Y12, Y12
 	VPADDQ      Y12, Y11, Y11
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y12
+	VFMSUB213PD Y10, Y12, Y3
+	VMOVAPD     Y11, Y12
+	VFMADD231PD Y3, Y12, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y3
 	VANDPD      Y11, Y3, Y3
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y8, Y11
-	VMULPD  Y11, Y3, Y3
+	VSQRTPD Y8, Y10
+	VMULPD  Y10, Y3, Y3
 
 noRoot4:
 	TESTL  $0x00000002, DI
@@ -41122,15 +41176,13 @@ noMore4:
 	VMULPD       Y7, Y5, Y7
 	VMOVUPS      192(R8), Y8
 	VFNMADD213PD Y4, Y8, Y7
-	VMULPD       Y3, Y10, Y3
-	VFMADD231PD  Y7, Y3, Y9
-	VMOVUPS      (R8), Y3
-	VMOVUPS      32(R8), Y7
-	VBLENDVPD    Y2, Y3, Y7, Y2
-	VMULPD       Y4, Y5, Y3
-	VDIVPD       Y3, Y9, Y3
-	VANDPD       Y3, Y6, Y3
-	VADDPD       Y3, Y2, Y2
+	VMULPD       Y3, Y2, Y2
+	VFMADD231PD  Y7, Y2, Y9
+	VMULPD       Y4, Y5, Y2
+	VDIVPD       Y2, Y9, Y2
+	VANDPD       Y2, Y6, Y2
+	VMOVUPS      288(R8), Y3
+	VADDPD       Y2, Y3, Y2
 	VMASKMOVPD   Y2, Y1, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
@@ -41168,24 +41220,24 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
 	VSUBSS       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
-	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SI)
-	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 288(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 320(SI)
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
@@ -41218,15 +41270,15 @@ many:
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     192(SI), Y6
 	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 192(SI)
+	VMOVUPS     224(SI), Y6
+	VSUBPS      Y5, Y6, Y6
 	VMOVUPS     Y6, 224(SI)
 	VMOVUPS     256(SI), Y6
-	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 256(SI)
-	VMOVUPS     288(SI), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 288(SI)
+	VMOVUPS     Y6, 256(SI)
 	PREFETCHT0  8192(CX)(DI*4)
 	VMOVUPS     (CX)(DI*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
@@ -41303,26 +41355,27 @@ many:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      64(SI), Y12
 	VFMADD231PS  Y4, Y6, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y12
+	VMOVUPS      Y12, 64(SI)
+	VMOVUPS      96(SI), Y12
 	VFNMADD231PS Y5, Y6, Y12
-	VMOVUPS      Y12, 128(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      192(SI), Y6
+	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      160(SI), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 192(SI)
-	VMOVUPS      320(SI), Y6
+	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      288(SI), Y6
 	VFMADD231PS  Y10, Y4, Y6
+	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      320(SI), Y6
+	VFNMADD231PS Y8, Y5, Y6
 	VMOVUPS      Y6, 320(SI)
-	VFNMADD231PS Y8, Y5, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y6
-	VMULPS  Y6, Y8, Y6
+	VMULPS  Y1, Y8, Y6
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
 	VMAXPS  Y6, Y7, Y7
 
@@ -41344,6 +41397,12 @@ many:
 	VFMADD231PS Y13, Y15, Y7
 	VPSLLD      $0x17, Y12, Y12
 	VPADDD      Y12, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y6, Y1, Y12
+	VMOVAPD     Y7, Y13
+	VFMADD231PS Y12, Y13, Y7
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y6, Y6
 	VANDPD      Y7, Y6, Y6
 
@@ -41377,29 +41436,34 @@ noMore1:
 	VFMADD231PS Y10, Y4, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPS  Y4, Y10, Y4
+	VMULPS  Y1, Y10, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y4, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y6, Y6, Y10
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y12
-	VFMADD231PS Y10, Y11, Y12
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y13
+	VFMADD231PS Y11, Y12, Y13
 	VADDPS      oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS Y10, Y12, Y6
+	VFMADD231PS Y11, Y13, Y6
 	VPSLLD      $0x17, Y7, Y7
 	VPADDD      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y7
+	VFMSUB213PS Y4, Y1, Y7
+	VMOVAPD     Y6, Y10
+	VFMADD231PS Y7, Y10, Y6
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y6, Y4, Y4
 
@@ -41450,15 +41514,15 @@ few:
 	VMASKMOVPS  (DX)(DI*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     192(SI), Y7
 	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 192(SI)
+	VMOVUPS     224(SI), Y7
+	VSUBPS      Y6, Y7, Y7
 	VMOVUPS     Y7, 224(SI)
 	VMOVUPS     256(SI), Y7
-	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 256(SI)
-	VMOVUPS     288(SI), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 288(SI)
+	VMOVUPS     Y7, 256(SI)
 	VMASKMOVPS  (CX)(DI*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
@@ -41534,26 +41598,27 @@ few:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      64(SI), Y12
 	VFMADD231PS  Y5, Y4, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y12
+	VMOVUPS      Y12, 64(SI)
+	VMOVUPS      96(SI), Y12
 	VFNMADD231PS Y6, Y4, Y12
-	VMOVUPS      Y12, 128(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y12, 96(SI)
+	VMOVUPS      128(SI), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      192(SI), Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      160(SI), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 192(SI)
-	VMOVUPS      320(SI), Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      288(SI), Y4
 	VFMADD231PS  Y10, Y5, Y4
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      320(SI), Y4
+	VFNMADD231PS Y8, Y6, Y4
 	VMOVUPS      Y4, 320(SI)
-	VFNMADD231PS Y8, Y6, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPS  Y4, Y8, Y4
+	VMULPS  Y1, Y8, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
 	VMAXPS  Y4, Y7, Y7
 
@@ -41575,6 +41640,12 @@ few:
 	VFMADD231PS Y13, Y15, Y7
 	VPSLLD      $0x17, Y12, Y12
 	VPADDD      Y12, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y4, Y1, Y12
+	VMOVAPD     Y7, Y13
+	VFMADD231PS Y12, Y13, Y7
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y7, Y4, Y4
 
@@ -41608,29 +41679,34 @@ noMore3:
 	VFMADD231PS Y10, Y4, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPS  Y4, Y10, Y4
+	VMULPS  Y1, Y10, Y4
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
 	VMAXPS  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y7
 	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y7
-	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y10
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y11
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y11
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
-	VFMADD231PS Y10, Y11, Y12
+	VMULPS      Y5, Y5, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y13
+	VFMADD231PS Y11, Y12, Y13
 	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y10, Y12, Y5
+	VFMADD231PS Y11, Y13, Y5
 	VPSLLD      $0x17, Y7, Y7
 	VPADDD      Y7, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y7
+	VFMSUB213PS Y4, Y1, Y7
+	VMOVAPD     Y5, Y10
+	VFMADD231PS Y7, Y10, Y5
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VANDPD      Y5, Y4, Y4
 
@@ -41668,6 +41744,15 @@ noMore4:
 
 done:
 	// The lanes go to float64.
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
 	VMOVUPS      96(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
@@ -41675,8 +41760,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       (SP), Y5, Y5
-	VMOVUPD      Y5, (SP)
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
 	VMOVUPS      128(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 128(SI)
@@ -41684,8 +41769,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       32(SP), Y5, Y5
-	VMOVUPD      Y5, 32(SP)
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
 	VMOVUPS      160(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
@@ -41693,8 +41778,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       64(SP), Y5, Y5
-	VMOVUPD      Y5, 64(SP)
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
 	VMOVUPS      192(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 192(SI)
@@ -41702,8 +41787,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       96(SP), Y5, Y5
-	VMOVUPD      Y5, 96(SP)
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
 	VMOVUPS      224(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 224(SI)
@@ -41711,8 +41796,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       128(SP), Y5, Y5
-	VMOVUPD      Y5, 128(SP)
+	VADDPD       160(SP), Y5, Y5
+	VMOVUPD      Y5, 160(SP)
 	VMOVUPS      256(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 256(SI)
@@ -41720,8 +41805,8 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       160(SP), Y5, Y5
-	VMOVUPD      Y5, 160(SP)
+	VADDPD       192(SP), Y5, Y5
+	VMOVUPD      Y5, 192(SP)
 	VMOVUPS      288(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 288(SI)
@@ -41729,19 +41814,11 @@ done:
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
-	VADDPD       192(SP), Y5, Y5
-	VMOVUPD      Y5, 192(SP)
+	VADDPD       224(SP), Y5, Y5
+	VMOVUPD      Y5, 224(SP)
 	VMOVUPS      320(SI), Y4
 	VXORPS       Y5, Y5, Y5
 	VMOVUPS      Y5, 320(SI)
-	VCVTPS2PD    X4, Y5
-	VEXTRACTF128 $0x01, Y4, X4
-	VCVTPS2PD    X4, Y4
-	VADDPD       Y4, Y5, Y5
-	VADDPD       224(SP), Y5, Y5
-	VMOVUPD      Y5, 224(SP)
-	VMOVAPD      Y1, Y4
-	VXORPS       Y1, Y1, Y1
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -41878,8 +41955,6 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
 	VSUBSD       X2, X1, X1
 	ADDL         BX, BX
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
@@ -41898,6 +41973,8 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
 	VMOVUPS      Y4, 128(SI)
 	VXORPD       Y4, Y4, Y4
 	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
 	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
 	JL           few
@@ -41907,15 +41984,15 @@ many:
 	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     288(SI), Y6
-	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 288(SI)
 	VMOVUPS     256(SI), Y6
-	VSUBPD      Y5, Y6, Y6
+	VADDPD      Y4, Y6, Y6
 	VMOVUPS     Y6, 256(SI)
 	VMOVUPS     224(SI), Y6
-	VFMADD231PD Y4, Y4, Y6
+	VSUBPD      Y5, Y6, Y6
 	VMOVUPS     Y6, 224(SI)
+	VMOVUPS     192(SI), Y6
+	VFMADD231PD Y4, Y4, Y6
+	VMOVUPS     Y6, 192(SI)
 	PREFETCHT0  8192(CX)(DI*8)
 	VMOVUPD     (CX)(DI*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
@@ -42000,22 +42077,23 @@ many:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VFMADD231PD  Y4, Y6, Y1
-	VFNMADD231PD Y5, Y6, Y2
-	VFMADD231PD  Y4, Y7, Y3
+	VFMADD231PD  Y4, Y6, Y2
+	VFNMADD231PD Y5, Y6, Y3
 	VMOVUPS      320(SI), Y6
-	VFNMADD231PD Y5, Y7, Y6
+	VFMADD231PD  Y4, Y7, Y6
 	VMOVUPS      Y6, 320(SI)
-	VMOVUPS      192(SI), Y6
-	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      288(SI), Y6
+	VFNMADD231PD Y5, Y7, Y6
+	VMOVUPS      Y6, 288(SI)
 	VMOVUPS      160(SI), Y6
-	VFNMADD231PD Y8, Y5, Y6
+	VFMADD231PD  Y10, Y4, Y6
 	VMOVUPS      Y6, 160(SI)
+	VMOVUPS      128(SI), Y6
+	VFNMADD231PD Y8, Y5, Y6
+	VMOVUPS      Y6, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y6
-	VMULPD  Y6, Y8, Y6
+	VMULPD  Y1, Y8, Y6
 	VMOVUPD leastNormalExp<>+0(SB), Y7
 	VMAXPD  Y6, Y7, Y7
 
@@ -42043,6 +42121,12 @@ many:
 	VFMADD231PD Y13, Y15, Y7
 	VPSLLQ      $0x34, Y12, Y12
 	VPADDQ      Y12, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y6, Y1, Y12
+	VMOVAPD     Y7, Y13
+	VFMADD231PD Y12, Y13, Y7
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
 	VANDPD      Y7, Y6, Y6
 
@@ -42073,40 +42157,45 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y6, Y4
-	VMOVUPS     128(SI), Y6
+	VMOVUPS     96(SI), Y6
 	VFMADD231PD Y10, Y4, Y6
-	VMOVUPS     Y6, 128(SI)
+	VMOVUPS     Y6, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPD  Y4, Y10, Y4
+	VMULPD  Y1, Y10, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y6
 	VMAXPD  Y4, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y10
-	VMOVUPD     expRowh<>+0(SB), Y11
-	VFMADD213PD expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD expRowi<>+0(SB), Y10, Y11
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VFMADD213PD expRowe<>+0(SB), Y6, Y12
-	VFMADD231PD Y10, Y11, Y12
-	VMOVUPD     expRowd<>+0(SB), Y11
-	VFMADD213PD expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD Y10, Y12, Y11
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VFMADD213PD expRowa<>+0(SB), Y6, Y12
-	VFMADD231PD Y10, Y11, Y12
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y6, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y6, Y13
+	VFMADD231PD Y11, Y12, Y13
 	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y12, Y6
+	VFMADD231PD Y11, Y13, Y6
 	VPSLLQ      $0x34, Y7, Y7
 	VPADDQ      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y7
+	VFMSUB213PD Y4, Y1, Y7
+	VMOVAPD     Y6, Y10
+	VFMADD231PD Y7, Y10, Y6
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y6, Y4, Y4
 
@@ -42137,9 +42226,9 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VMOVUPS      96(SI), Y5
+	VMOVUPS      64(SI), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 64(SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -42159,15 +42248,15 @@ few:
 	VMASKMOVPD  (DX)(DI*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     288(SI), Y7
-	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 288(SI)
 	VMOVUPS     256(SI), Y7
-	VSUBPD      Y6, Y7, Y7
+	VADDPD      Y5, Y7, Y7
 	VMOVUPS     Y7, 256(SI)
 	VMOVUPS     224(SI), Y7
-	VFMADD231PD Y5, Y5, Y7
+	VSUBPD      Y6, Y7, Y7
 	VMOVUPS     Y7, 224(SI)
+	VMOVUPS     192(SI), Y7
+	VFMADD231PD Y5, Y5, Y7
+	VMOVUPS     Y7, 192(SI)
 	VMASKMOVPD  (CX)(DI*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
@@ -42251,22 +42340,23 @@ few:
 	VSUBPD       Y0, Y11, Y11
 	VMAXPD       Y7, Y0, Y12
 	VMINPD       Y12, Y11, Y11
-	VFMADD231PD  Y5, Y4, Y1
-	VFNMADD231PD Y6, Y4, Y2
-	VFMADD231PD  Y5, Y7, Y3
+	VFMADD231PD  Y5, Y4, Y2
+	VFNMADD231PD Y6, Y4, Y3
 	VMOVUPS      320(SI), Y4
-	VFNMADD231PD Y6, Y7, Y4
+	VFMADD231PD  Y5, Y7, Y4
 	VMOVUPS      Y4, 320(SI)
-	VMOVUPS      192(SI), Y4
-	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      288(SI), Y4
+	VFNMADD231PD Y6, Y7, Y4
+	VMOVUPS      Y4, 288(SI)
 	VMOVUPS      160(SI), Y4
-	VFNMADD231PD Y8, Y6, Y4
+	VFMADD231PD  Y10, Y5, Y4
 	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      128(SI), Y4
+	VFNMADD231PD Y8, Y6, Y4
+	VMOVUPS      Y4, 128(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPD  Y4, Y8, Y4
+	VMULPD  Y1, Y8, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y7
 	VMAXPD  Y4, Y7, Y7
 
@@ -42294,6 +42384,12 @@ few:
 	VFMADD231PD Y13, Y15, Y7
 	VPSLLQ      $0x34, Y12, Y12
 	VPADDQ      Y12, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y4, Y1, Y12
+	VMOVAPD     Y7, Y13
+	VFMADD231PD Y12, Y13, Y7
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y7, Y4, Y4
 
@@ -42324,40 +42420,45 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y4, Y4
-	VMOVUPS     128(SI), Y5
+	VMOVUPS     96(SI), Y5
 	VFMADD231PD Y10, Y4, Y5
-	VMOVUPS     Y5, 128(SI)
+	VMOVUPS     Y5, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 64(SI), Y4
-	VMULPD  Y4, Y10, Y4
+	VMULPD  Y1, Y10, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y5
 	VMAXPD  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VSUBPD       roundBits<>+0(SB), Y7, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y10
-	VMOVUPD     expRowh<>+0(SB), Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y11
-	VFMADD231PD expRowi<>+0(SB), Y10, Y11
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y10, Y11, Y12
-	VMOVUPD     expRowd<>+0(SB), Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y11
-	VFMADD231PD Y10, Y12, Y11
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y10, Y11, Y12
+	VMULPD      Y5, Y5, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y13
+	VFMADD231PD Y11, Y12, Y13
 	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y10, Y12, Y5
+	VFMADD231PD Y11, Y13, Y5
 	VPSLLQ      $0x34, Y7, Y7
 	VPADDQ      Y7, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y7
+	VFMSUB213PD Y4, Y1, Y7
+	VMOVAPD     Y5, Y10
+	VFMADD231PD Y7, Y10, Y5
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VANDPD      Y5, Y4, Y4
 
@@ -42388,9 +42489,9 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y4, Y4
-	VMOVUPS      96(SI), Y5
+	VMOVUPS      64(SI), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 64(SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -42398,30 +42499,22 @@ noMore4:
 done:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y0
-	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
 	VMOVAPD      Y2, Y0
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
 	VMOVAPD      Y3, Y0
 	VXORPS       Y3, Y3, Y3
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVUPS      320(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 320(SI)
@@ -42429,8 +42522,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
 	VMOVUPS      288(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 288(SI)
@@ -42438,8 +42531,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
 	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 256(SI)
@@ -42447,8 +42540,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       40(AX), X0, X0
-	VMOVSD       X0, 40(AX)
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
 	VMOVUPS      224(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SI)
@@ -42456,8 +42549,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       48(AX), X0, X0
-	VMOVSD       X0, 48(AX)
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
 	VMOVUPS      192(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SI)
@@ -42465,8 +42558,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
 	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
@@ -42474,8 +42567,8 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
 	VMOVUPS      128(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
@@ -42483,11 +42576,20 @@ done:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
 	VMOVUPS      96(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -42538,7 +42640,7 @@ TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y1, 256(R8)
 	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
@@ -42551,11 +42653,11 @@ many:
 	VSUBPS      Y1, Y2, Y2
 	VMOVUPS     (R8), Y3
 	VMULPS      Y3, Y1, Y3
-	VMOVUPS     Y3, 288(R8)
+	VMOVUPS     Y3, 352(R8)
 	VMOVUPS     32(R8), Y3
-	VMOVUPS     288(R8), Y4
+	VMOVUPS     352(R8), Y4
 	VFMADD231PS Y3, Y2, Y4
-	VMOVUPS     Y4, 288(R8)
+	VMOVUPS     Y4, 352(R8)
 	PREFETCHT0  8192(BX)(R9*4)
 	VMOVUPS     (BX)(R9*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
@@ -42629,16 +42731,16 @@ many:
 	VMINPS       Y10, Y9, Y9
 	VMOVUPS      64(R8), Y10
 	VMULPS       Y10, Y1, Y10
+	VMULPS       Y4, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y2, Y11
-	VMULPS       Y4, Y10, Y10
 	VFNMADD231PS Y3, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 352(R8)
+	VMOVUPS      Y1, 288(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPS  Y1, Y8, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
 	VMAXPS  Y1, Y11, Y11
@@ -42661,6 +42763,13 @@ many:
 	VFMADD231PS Y13, Y15, Y11
 	VPSLLD      $0x17, Y12, Y12
 	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VMOVUPS     256(R8), Y13
+	VFMSUB213PS Y1, Y13, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
 	VANDPD      Y11, Y1, Y1
 
@@ -42693,38 +42802,44 @@ noMore1:
 	VMULPS       Y7, Y3, Y9
 	VMOVUPS      192(R8), Y11
 	VFNMADD213PS Y4, Y11, Y9
-	VMOVUPS      352(R8), Y11
+	VMOVUPS      288(R8), Y11
 	VMULPS       Y1, Y11, Y1
 	VFMADD231PS  Y9, Y1, Y10
 	VMOVUPS      160(R8), Y1
 	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y2
+	VMOVUPS 256(R8), Y2
 	VMULPS  Y2, Y7, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
-	VMAXPS  Y2, Y7, Y7
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y2, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
-	VFMADD231PS Y11, Y12, Y13
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y11, Y13, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPADDD      Y9, Y7, Y7
+	VMULPS      Y9, Y9, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y12, Y14, Y9
+	VPSLLD      $0x17, Y11, Y11
+	VPADDD      Y11, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y11
+	VFMSUB213PS Y2, Y11, Y7
+	VMOVAPD     Y9, Y11
+	VFMADD231PS Y7, Y11, Y9
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y7, Y2, Y2
+	VANDPD      Y9, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -42760,7 +42875,7 @@ noMore2:
 	VMULPS       Y4, Y3, Y1
 	VDIVPS       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      288(R8), Y2
+	VMOVUPS      352(R8), Y2
 	VADDPS       Y1, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary3
@@ -42787,19 +42902,19 @@ few:
 	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
 	VMOVDQU     32(R10)(DX*4), Y1
-	VMOVUPS     Y1, 256(R8)
-	VMOVUPS     256(R8), Y1
+	VMOVUPS     Y1, 224(R8)
+	VMOVUPS     224(R8), Y1
 	VMASKMOVPS  (SI)(R9*4), Y1, Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y1, Y2, Y2
 	VMOVUPS     (R8), Y3
 	VMULPS      Y3, Y1, Y3
-	VMOVUPS     Y3, 320(R8)
+	VMOVUPS     Y3, 384(R8)
 	VMOVUPS     32(R8), Y3
-	VMOVUPS     320(R8), Y4
+	VMOVUPS     384(R8), Y4
 	VFMADD231PS Y3, Y2, Y4
-	VMOVUPS     Y4, 320(R8)
-	VMOVUPS     256(R8), Y3
+	VMOVUPS     Y4, 384(R8)
+	VMOVUPS     224(R8), Y3
 	VMASKMOVPS  (BX)(R9*4), Y3, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
@@ -42872,16 +42987,16 @@ few:
 	VMINPS       Y10, Y9, Y9
 	VMOVUPS      64(R8), Y10
 	VMULPS       Y10, Y1, Y10
+	VMULPS       Y4, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPS       Y11, Y2, Y11
-	VMULPS       Y4, Y10, Y10
 	VFNMADD231PS Y3, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y1, 320(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPS  Y1, Y8, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
 	VMAXPS  Y1, Y11, Y11
@@ -42904,6 +43019,13 @@ few:
 	VFMADD231PS Y13, Y15, Y11
 	VPSLLD      $0x17, Y12, Y12
 	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VMOVUPS     256(R8), Y13
+	VFMSUB213PS Y1, Y13, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
 	VANDPD      Y11, Y1, Y1
 
@@ -42936,38 +43058,44 @@ noMore4:
 	VMULPS       Y7, Y3, Y9
 	VMOVUPS      192(R8), Y11
 	VFNMADD213PS Y4, Y11, Y9
-	VMOVUPS      384(R8), Y11
+	VMOVUPS      320(R8), Y11
 	VMULPS       Y1, Y11, Y1
 	VFMADD231PS  Y9, Y1, Y10
 	VMOVUPS      160(R8), Y1
 	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y2
+	VMOVUPS 256(R8), Y2
 	VMULPS  Y2, Y7, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
-	VMAXPS  Y2, Y7, Y7
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y2, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y7, Y7, Y11
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
-	VFMADD231PS Y11, Y12, Y13
-	VADDPS      oneSingle<>+0(SB), Y7, Y7
-	VFMADD231PS Y11, Y13, Y7
-	VPSLLD      $0x17, Y9, Y9
-	VPADDD      Y9, Y7, Y7
+	VMULPS      Y9, Y9, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y12, Y14, Y9
+	VPSLLD      $0x17, Y11, Y11
+	VPADDD      Y11, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y11
+	VFMSUB213PS Y2, Y11, Y7
+	VMOVAPD     Y9, Y11
+	VFMADD231PS Y7, Y11, Y9
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD      Y7, Y2, Y2
+	VANDPD      Y9, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -43003,9 +43131,9 @@ noMore5:
 	VMULPS       Y4, Y3, Y1
 	VDIVPS       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      320(R8), Y2
+	VMOVUPS      384(R8), Y2
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      256(R8), Y2
+	VMOVUPS      224(R8), Y2
 	VMASKMOVPS   Y1, Y2, (AX)(R9*4)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
@@ -43056,7 +43184,7 @@ TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 224(R8)
+	VMOVUPS      Y1, 256(R8)
 	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
@@ -43155,16 +43283,16 @@ many:
 	VMINPD       Y10, Y9, Y9
 	VMOVUPS      64(R8), Y10
 	VMULPD       Y10, Y1, Y10
+	VMULPD       Y4, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPD       Y11, Y2, Y11
-	VMULPD       Y4, Y10, Y10
 	VFNMADD231PD Y3, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPD       Y11, Y1, Y1
 	VMOVUPS      Y1, 288(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPD  Y1, Y8, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y11
 	VMAXPD  Y1, Y11, Y11
@@ -43193,6 +43321,13 @@ many:
 	VFMADD231PD Y13, Y15, Y11
 	VPSLLQ      $0x34, Y12, Y12
 	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VMOVUPS     256(R8), Y13
+	VFMSUB213PD Y1, Y13, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VANDPD      Y11, Y1, Y1
 
@@ -43232,37 +43367,43 @@ noMore1:
 	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y2
+	VMOVUPS 256(R8), Y2
 	VMULPD  Y2, Y7, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y2, Y7, Y7
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y2, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y11
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y9, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y13
-	VFMADD213PD expRowe<>+0(SB), Y7, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y11, Y13, Y12
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VFMADD213PD expRowa<>+0(SB), Y7, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y11, Y13, Y7
-	VPSLLQ      $0x34, Y9, Y9
-	VPADDQ      Y9, Y7, Y7
+	VMULPD      Y9, Y9, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y9, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y9, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y12, Y14, Y9
+	VPSLLQ      $0x34, Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y11
+	VFMSUB213PD Y2, Y11, Y7
+	VMOVAPD     Y9, Y11
+	VFMADD231PD Y7, Y11, Y9
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y7, Y2, Y2
+	VANDPD      Y9, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -43325,8 +43466,8 @@ few:
 	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        DX
 	VMOVDQU     32(R10)(DX*8), Y1
-	VMOVUPS     Y1, 320(R8)
-	VMOVUPS     320(R8), Y1
+	VMOVUPS     Y1, 224(R8)
+	VMOVUPS     224(R8), Y1
 	VMASKMOVPD  (SI)(R9*8), Y1, Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y1, Y2, Y2
@@ -43337,7 +43478,7 @@ few:
 	VMOVUPS     384(R8), Y4
 	VFMADD231PD Y3, Y2, Y4
 	VMOVUPS     Y4, 384(R8)
-	VMOVUPS     320(R8), Y3
+	VMOVUPS     224(R8), Y3
 	VMASKMOVPD  (BX)(R9*8), Y3, Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
@@ -43418,16 +43559,16 @@ few:
 	VMINPD       Y10, Y9, Y9
 	VMOVUPS      64(R8), Y10
 	VMULPD       Y10, Y1, Y10
+	VMULPD       Y4, Y10, Y10
 	VMOVUPS      96(R8), Y11
 	VMULPD       Y11, Y2, Y11
-	VMULPD       Y4, Y10, Y10
 	VFNMADD231PD Y3, Y11, Y10
 	VMOVUPS      128(R8), Y11
 	VMULPD       Y11, Y1, Y1
-	VMOVUPS      Y1, 256(R8)
+	VMOVUPS      Y1, 320(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y1
+	VMOVUPS 256(R8), Y1
 	VMULPD  Y1, Y8, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y11
 	VMAXPD  Y1, Y11, Y11
@@ -43456,6 +43597,13 @@ few:
 	VFMADD231PD Y13, Y15, Y11
 	VPSLLQ      $0x34, Y12, Y12
 	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VMOVUPS     256(R8), Y13
+	VFMSUB213PD Y1, Y13, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VANDPD      Y11, Y1, Y1
 
@@ -43488,44 +43636,50 @@ noMore4:
 	VMULPD       Y7, Y3, Y9
 	VMOVUPS      192(R8), Y11
 	VFNMADD213PD Y4, Y11, Y9
-	VMOVUPS      256(R8), Y11
+	VMOVUPS      320(R8), Y11
 	VMULPD       Y1, Y11, Y1
 	VFMADD231PD  Y9, Y1, Y10
 	VMOVUPS      160(R8), Y1
 	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y2
+	VMOVUPS 256(R8), Y2
 	VMULPD  Y2, Y7, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y2, Y7, Y7
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y2, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y11
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y9, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y13
-	VFMADD213PD expRowe<>+0(SB), Y7, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y11, Y13, Y12
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VFMADD213PD expRowa<>+0(SB), Y7, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y11, Y13, Y7
-	VPSLLQ      $0x34, Y9, Y9
-	VPADDQ      Y9, Y7, Y7
+	VMULPD      Y9, Y9, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y9, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y9, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y12, Y14, Y9
+	VPSLLQ      $0x34, Y11, Y11
+	VPADDQ      Y11, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(R8), Y11
+	VFMSUB213PD Y2, Y11, Y7
+	VMOVAPD     Y9, Y11
+	VFMADD231PD Y7, Y11, Y9
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y7, Y2, Y2
+	VANDPD      Y9, Y2, Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -43563,7 +43717,7 @@ noMore5:
 	VANDPD       Y1, Y5, Y1
 	VMOVUPS      384(R8), Y2
 	VADDPD       Y1, Y2, Y1
-	VMOVUPS      320(R8), Y2
+	VMOVUPS      224(R8), Y2
 	VMASKMOVPD   Y1, Y2, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
@@ -43577,7 +43731,7 @@ done:
 
 // func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2752-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2816-73
 	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -43589,19 +43743,21 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2752-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, (SI)
-	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 320(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 288(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
@@ -43616,8 +43772,6 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2752-73
 	VMOVUPS      Y0, 224(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 256(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SI)
 	XORQ         DI, DI
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 2112(SP)
@@ -43651,12 +43805,12 @@ many:
 	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    320(SI), Y2
+	VMOVUPS    288(SI), Y2
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, 320(SI)
-	VMOVUPS    320(SI), Y2
+	VMOVUPS    Y2, 288(SI)
+	VMOVUPS    288(SI), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 320(SI)
+	VMOVUPS    Y2, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -43711,9 +43865,9 @@ few:
 	VMOVDQU    32(R13)(R12*4), Y0
 	VMASKMOVPS (CX)(R8*4), Y0, Y1
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    320(SI), Y2
+	VMOVUPS    288(SI), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 320(SI)
+	VMOVUPS    Y2, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -43746,11 +43900,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVQ     (DX)(R8*1), X0
-	VMOVUPS   32(SI), Y1
+	VMOVUPS   (SI), Y1
 	VPCMPEQB  X0, X1, X0
 	VPMOVSXBD X0, Y0
 	VMOVQ     8(DX)(R8*1), X1
-	VMOVUPS   32(SI), Y2
+	VMOVUPS   (SI), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
 	VMOVMSKPS Y0, R10
@@ -43810,49 +43964,53 @@ many2:
 	VADDPS       Y2, Y11, Y2
 	VADDPS       Y3, Y10, Y3
 	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VANDPD       Y8, Y0, Y10
-	VANDPD       Y9, Y1, Y11
-	VADDPS       Y11, Y10, Y10
-	VMOVUPS      64(SI), Y11
-	VADDPS       Y10, Y11, Y11
-	VMOVUPS      Y11, 64(SI)
-	VANDPD       Y4, Y0, Y10
-	VANDPD       Y5, Y1, Y11
-	VADDPS       Y11, Y10, Y10
-	VMOVUPS      128(SI), Y11
-	VADDPS       Y10, Y11, Y11
-	VMOVUPS      Y11, 128(SI)
-	VANDNPD      Y4, Y0, Y4
-	VANDNPD      Y5, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      96(SI), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VANDNPD      Y8, Y0, Y4
-	VANDNPD      Y9, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      160(SI), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y7, Y0, Y4
-	VANDPD       Y6, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      192(SI), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VANDNPD      Y7, Y0, Y4
-	VANDNPD      Y6, Y1, Y5
-	VADDPS       Y5, Y4, Y4
-	VMOVUPS      224(SI), Y5
-	VADDPS       Y4, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y2, 352(SI)
+	VXORPS       signBitSingle<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 384(SI)
+	VANDPD       Y8, Y0, Y2
+	VANDPD       Y9, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VANDPD       Y4, Y0, Y2
+	VANDPD       Y5, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VANDNPD      Y4, Y0, Y2
+	VANDNPD      Y5, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      64(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VANDNPD      Y8, Y0, Y2
+	VANDNPD      Y9, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      128(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VANDPD       Y7, Y0, Y2
+	VANDPD       Y6, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VANDNPD      Y7, Y0, Y2
+	VANDNPD      Y6, Y1, Y3
+	VADDPS       Y3, Y2, Y2
+	VMOVUPS      192(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y4
-	VMULPS  Y4, Y2, Y2
-	VMOVUPS (SI), Y4
-	VMULPS  Y4, Y3, Y3
+	VMOVUPS 320(SI), Y2
+	VMOVUPS 352(SI), Y3
+	VMULPS  Y2, Y3, Y2
+	VMOVUPS 320(SI), Y3
+	VMOVUPS 384(SI), Y4
+	VMULPS  Y3, Y4, Y3
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
 	VMAXPS  Y2, Y4, Y5
 	VMAXPS  Y3, Y4, Y4
@@ -43890,6 +44048,18 @@ many2:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y5, Y5
 	VPADDD      Y8, Y4, Y4
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     352(SI), Y8
+	VMOVUPS     384(SI), Y9
+	VMOVUPS     320(SI), Y10
+	VFMSUB213PS Y2, Y10, Y8
+	VMOVUPS     320(SI), Y10
+	VFMSUB213PS Y3, Y10, Y9
+	VMOVAPD     Y5, Y10
+	VMOVAPD     Y4, Y11
+	VFMADD231PS Y8, Y10, Y5
+	VFMADD231PS Y9, Y11, Y4
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
 	VANDPD      Y5, Y2, Y2
@@ -43899,15 +44069,15 @@ many2:
 	VANDPD      Y2, Y0, Y4
 	VANDPD      Y3, Y1, Y5
 	VADDPS      Y5, Y4, Y4
-	VMOVUPS     256(SI), Y5
+	VMOVUPS     224(SI), Y5
 	VADDPS      Y4, Y5, Y5
-	VMOVUPS     Y5, 256(SI)
+	VMOVUPS     Y5, 224(SI)
 	VANDNPD     Y2, Y0, Y0
 	VANDNPD     Y3, Y1, Y1
 	VADDPS      Y1, Y0, Y0
-	VMOVUPS     288(SI), Y1
+	VMOVUPS     256(SI), Y1
 	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, 288(SI)
+	VMOVUPS     Y1, 256(SI)
 	ADDQ        $0x00000010, R8
 	SUBQ        $0x00000010, R9
 	CMPQ        R9, $0x00000010
@@ -43937,7 +44107,7 @@ bytes1:
 	DECQ       R10
 	JNZ        bytes1
 	VMOVQ      R11, X1
-	VMOVUPS    32(SI), Y2
+	VMOVUPS    (SI), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
 	VANDPS     Y0, Y1, Y1
@@ -43975,65 +44145,71 @@ bytes1:
 	VADDPS       Y3, Y6, Y3
 	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 	VANDPD       Y5, Y1, Y6
-	VMOVUPS      64(SI), Y7
+	VMOVUPS      32(SI), Y7
 	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
+	VMOVUPS      Y7, 32(SI)
 	VANDPD       Y0, Y1, Y6
-	VMOVUPS      128(SI), Y7
+	VMOVUPS      96(SI), Y7
 	VADDPS       Y6, Y7, Y7
-	VMOVUPS      Y7, 128(SI)
+	VMOVUPS      Y7, 96(SI)
 	VANDPD       Y0, Y2, Y0
-	VMOVUPS      96(SI), Y6
+	VMOVUPS      64(SI), Y6
 	VADDPS       Y0, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      Y6, 64(SI)
 	VANDPD       Y5, Y2, Y0
+	VMOVUPS      128(SI), Y5
+	VADDPS       Y0, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VANDPD       Y4, Y1, Y0
 	VMOVUPS      160(SI), Y5
 	VADDPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y4, Y1, Y0
+	VANDPD       Y4, Y2, Y0
 	VMOVUPS      192(SI), Y5
 	VADDPS       Y0, Y5, Y5
 	VMOVUPS      Y5, 192(SI)
-	VANDPD       Y4, Y2, Y0
-	VMOVUPS      224(SI), Y5
-	VADDPS       Y0, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y0
+	VMOVUPS 320(SI), Y0
 	VMULPS  Y0, Y3, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
-	VMAXPS  Y0, Y3, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y0, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y5
-	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y5
-	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
-	VFNMADD231PS ln2Single<>+0(SB), Y6, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y3, Y3, Y6
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y7
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y8
-	VFMADD231PS Y6, Y7, Y8
-	VADDPS      oneSingle<>+0(SB), Y3, Y3
-	VFMADD231PS Y6, Y8, Y3
-	VPSLLD      $0x17, Y5, Y5
-	VPADDD      Y5, Y3, Y3
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     320(SI), Y6
+	VFMSUB213PS Y0, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PS Y3, Y6, Y5
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD      Y3, Y0, Y0
+	VANDPD      Y5, Y0, Y0
 	VMULPS      Y4, Y0, Y0
 	VANDPD      Y0, Y1, Y1
-	VMOVUPS     256(SI), Y3
+	VMOVUPS     224(SI), Y3
 	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 256(SI)
+	VMOVUPS     Y3, 224(SI)
 	VANDPD      Y0, Y2, Y0
-	VMOVUPS     288(SI), Y1
+	VMOVUPS     256(SI), Y1
 	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, 288(SI)
+	VMOVUPS     Y1, 256(SI)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
 	JMP         few2
@@ -44042,6 +44218,15 @@ done2:
 	SUBQ $0x00000800, BX
 
 	// The lanes go to float64.
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       2112(SP), Y1, Y1
+	VMOVUPD      Y1, 2112(SP)
 	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 64(SI)
@@ -44049,8 +44234,8 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2112(SP), Y1, Y1
-	VMOVUPD      Y1, 2112(SP)
+	VADDPD       2144(SP), Y1, Y1
+	VMOVUPD      Y1, 2144(SP)
 	VMOVUPS      96(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -44058,8 +44243,8 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2144(SP), Y1, Y1
-	VMOVUPD      Y1, 2144(SP)
+	VADDPD       2176(SP), Y1, Y1
+	VMOVUPD      Y1, 2176(SP)
 	VMOVUPS      128(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
@@ -44067,8 +44252,8 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2176(SP), Y1, Y1
-	VMOVUPD      Y1, 2176(SP)
+	VADDPD       2208(SP), Y1, Y1
+	VMOVUPD      Y1, 2208(SP)
 	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
@@ -44076,8 +44261,8 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2208(SP), Y1, Y1
-	VMOVUPD      Y1, 2208(SP)
+	VADDPD       2240(SP), Y1, Y1
+	VMOVUPD      Y1, 2240(SP)
 	VMOVUPS      192(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SI)
@@ -44085,8 +44270,8 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2240(SP), Y1, Y1
-	VMOVUPD      Y1, 2240(SP)
+	VADDPD       2272(SP), Y1, Y1
+	VMOVUPD      Y1, 2272(SP)
 	VMOVUPS      224(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SI)
@@ -44094,20 +44279,11 @@ done2:
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
 	VADDPD       Y0, Y1, Y1
-	VADDPD       2272(SP), Y1, Y1
-	VMOVUPD      Y1, 2272(SP)
+	VADDPD       2304(SP), Y1, Y1
+	VMOVUPD      Y1, 2304(SP)
 	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 256(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2304(SP), Y1, Y1
-	VMOVUPD      Y1, 2304(SP)
-	VMOVUPS      288(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
 	VCVTPS2PD    X0, Y1
 	VEXTRACTF128 $0x01, Y0, X0
 	VCVTPS2PD    X0, Y0
@@ -44183,10 +44359,10 @@ end:
 
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   320(SI), Y1
+	VMOVUPS   288(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 320(SI)
-	VMOVUPS   320(SI), Y1
+	VMOVUPS   Y1, 288(SI)
+	VMOVUPS   288(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -44197,7 +44373,7 @@ end:
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2496-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2560-73
 	LEAQ 2112(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -44209,21 +44385,19 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2496-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, 384(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SI)
+	VMOVUPS      Y0, 352(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 256(SI)
 	VXORPD       Y0, Y0, Y0
@@ -44238,6 +44412,8 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2496-73
 	VMOVUPS      Y0, 96(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 64(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 32(SI)
 	XORQ         DI, DI
 	XORQ         R8, R8
 	TESTQ        AX, AX
@@ -44264,12 +44440,12 @@ many:
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    320(SI), Y4
+	VMOVUPS    352(SI), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 320(SI)
-	VMOVUPS    320(SI), Y2
+	VMOVUPS    Y4, 352(SI)
+	VMOVUPS    352(SI), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 320(SI)
+	VMOVUPS    Y2, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -44337,9 +44513,9 @@ few:
 	VMASKMOVPD (CX)(R8*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    320(SI), Y3
+	VMOVUPS    352(SI), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 320(SI)
+	VMOVUPS    Y3, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -44378,11 +44554,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVD        (DX)(R8*1), X0
-	VMOVUPS      32(SI), Y1
+	VMOVUPS      (SI), Y1
 	VPCMPEQB     X0, X1, X0
 	VPMOVSXBQ    X0, Y0
 	VMOVD        4(DX)(R8*1), X1
-	VMOVUPS      32(SI), Y2
+	VMOVUPS      (SI), Y2
 	VPCMPEQB     X1, X2, X1
 	VPMOVSXBQ    X1, Y1
 	VMOVMSKPD    Y0, R10
@@ -44450,49 +44626,53 @@ many2:
 	VADDPD       Y2, Y11, Y2
 	VADDPD       Y3, Y10, Y3
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VANDPD       Y8, Y0, Y10
-	VANDPD       Y9, Y1, Y11
-	VADDPD       Y11, Y10, Y10
-	VMOVUPS      288(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 288(SI)
-	VANDPD       Y4, Y0, Y10
-	VANDPD       Y5, Y1, Y11
-	VADDPD       Y11, Y10, Y10
-	VMOVUPS      224(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 224(SI)
-	VANDNPD      Y4, Y0, Y4
-	VANDNPD      Y5, Y1, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      256(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 256(SI)
-	VANDNPD      Y8, Y0, Y4
-	VANDNPD      Y9, Y1, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      192(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VANDPD       Y7, Y0, Y4
-	VANDPD       Y6, Y1, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      160(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VANDNPD      Y7, Y0, Y4
-	VANDNPD      Y6, Y1, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      128(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y2, 288(SI)
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 320(SI)
+	VANDPD       Y8, Y0, Y2
+	VANDPD       Y9, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      256(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 256(SI)
+	VANDPD       Y4, Y0, Y2
+	VANDPD       Y5, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      192(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
+	VANDNPD      Y4, Y0, Y2
+	VANDNPD      Y5, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      224(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VANDNPD      Y8, Y0, Y2
+	VANDNPD      Y9, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      160(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VANDPD       Y7, Y0, Y2
+	VANDPD       Y6, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      128(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VANDNPD      Y7, Y0, Y2
+	VANDNPD      Y6, Y1, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      96(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y4
-	VMULPD  Y4, Y2, Y2
-	VMOVUPS (SI), Y4
-	VMULPD  Y4, Y3, Y3
+	VMOVUPS 384(SI), Y2
+	VMOVUPS 288(SI), Y3
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS 384(SI), Y3
+	VMOVUPS 320(SI), Y4
+	VMULPD  Y3, Y4, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y4
 	VMAXPD  Y2, Y4, Y5
 	VMAXPD  Y3, Y4, Y4
@@ -44542,6 +44722,18 @@ many2:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y5, Y5
 	VPADDQ      Y8, Y4, Y4
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     288(SI), Y8
+	VMOVUPS     320(SI), Y9
+	VMOVUPS     384(SI), Y10
+	VFMSUB213PD Y2, Y10, Y8
+	VMOVUPS     384(SI), Y10
+	VFMSUB213PD Y3, Y10, Y9
+	VMOVAPD     Y5, Y10
+	VMOVAPD     Y4, Y11
+	VFMADD231PD Y8, Y10, Y5
+	VFMADD231PD Y9, Y11, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
 	VANDPD      Y5, Y2, Y2
@@ -44551,15 +44743,15 @@ many2:
 	VANDPD      Y2, Y0, Y4
 	VANDPD      Y3, Y1, Y5
 	VADDPD      Y5, Y4, Y4
-	VMOVUPS     96(SI), Y5
+	VMOVUPS     64(SI), Y5
 	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y5, 64(SI)
 	VANDNPD     Y2, Y0, Y0
 	VANDNPD     Y3, Y1, Y1
 	VADDPD      Y1, Y0, Y0
-	VMOVUPS     64(SI), Y1
+	VMOVUPS     32(SI), Y1
 	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 64(SI)
+	VMOVUPS     Y1, 32(SI)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
 	CMPQ        R9, $0x00000008
@@ -44589,7 +44781,7 @@ bytes1:
 	DECQ         R10
 	JNZ          bytes1
 	VMOVQ        R11, X1
-	VMOVUPS      32(SI), Y2
+	VMOVUPS      (SI), Y2
 	VPCMPEQB     X1, X2, X1
 	VPMOVSXBQ    X1, Y1
 	VANDPS       Y0, Y1, Y1
@@ -44630,71 +44822,77 @@ bytes1:
 	VADDPD       Y3, Y6, Y3
 	VXORPD       signBit<>+0(SB), Y3, Y3
 	VANDPD       Y5, Y1, Y6
-	VMOVUPS      288(SI), Y7
+	VMOVUPS      256(SI), Y7
 	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      Y7, 256(SI)
 	VANDPD       Y0, Y1, Y6
-	VMOVUPS      224(SI), Y7
+	VMOVUPS      192(SI), Y7
 	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 224(SI)
+	VMOVUPS      Y7, 192(SI)
 	VANDPD       Y0, Y2, Y0
-	VMOVUPS      256(SI), Y6
+	VMOVUPS      224(SI), Y6
 	VADDPD       Y0, Y6, Y6
-	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      Y6, 224(SI)
 	VANDPD       Y5, Y2, Y0
-	VMOVUPS      192(SI), Y5
-	VADDPD       Y0, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VANDPD       Y4, Y1, Y0
 	VMOVUPS      160(SI), Y5
 	VADDPD       Y0, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y4, Y2, Y0
+	VANDPD       Y4, Y1, Y0
 	VMOVUPS      128(SI), Y5
 	VADDPD       Y0, Y5, Y5
 	VMOVUPS      Y5, 128(SI)
+	VANDPD       Y4, Y2, Y0
+	VMOVUPS      96(SI), Y5
+	VADDPD       Y0, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS (SI), Y0
+	VMOVUPS 384(SI), Y0
 	VMULPD  Y0, Y3, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y3
-	VMAXPD  Y0, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y0, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y5
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VFNMADD231PD ln2<>+0(SB), Y6, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VFMADD213PD expRowg<>+0(SB), Y3, Y7
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y8
-	VFMADD213PD expRowe<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VFMADD213PD expRowc<>+0(SB), Y3, Y7
-	VFMADD231PD Y6, Y8, Y7
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VFMADD213PD expRowa<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y8, Y3
-	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y5, Y3, Y3
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     384(SI), Y6
+	VFMSUB213PD Y0, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PD Y3, Y6, Y5
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y3, Y0, Y0
+	VANDPD      Y5, Y0, Y0
 	VMULPD      Y4, Y0, Y0
 	VANDPD      Y0, Y1, Y1
-	VMOVUPS     96(SI), Y3
+	VMOVUPS     64(SI), Y3
 	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 96(SI)
+	VMOVUPS     Y3, 64(SI)
 	VANDPD      Y0, Y2, Y0
-	VMOVUPS     64(SI), Y1
+	VMOVUPS     32(SI), Y1
 	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 64(SI)
+	VMOVUPS     Y1, 32(SI)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R9
 	JMP         few2
@@ -44707,15 +44905,6 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      288(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
-	VEXTRACTF128 $0x01, Y0, X1
-	VADDPD       X1, X0, X0
-	VUNPCKHPD    X0, X0, X1
-	VADDSD       X1, X0, X0
-	VADDSD       (AX), X0, X0
-	VMOVSD       X0, (AX)
 	VMOVUPS      256(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 256(SI)
@@ -44723,8 +44912,8 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       8(AX), X0, X0
-	VMOVSD       X0, 8(AX)
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
 	VMOVUPS      224(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 224(SI)
@@ -44732,8 +44921,8 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       16(AX), X0, X0
-	VMOVSD       X0, 16(AX)
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
 	VMOVUPS      192(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 192(SI)
@@ -44741,8 +44930,8 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       24(AX), X0, X0
-	VMOVSD       X0, 24(AX)
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
 	VMOVUPS      160(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 160(SI)
@@ -44750,8 +44939,8 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
 	VMOVUPS      128(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 128(SI)
@@ -44759,8 +44948,8 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
 	VMOVUPS      96(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -44768,11 +44957,20 @@ end:
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
 	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
 	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -44783,7 +44981,7 @@ end:
 	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      320(SI), Y0
+	VMOVUPS      352(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -44793,7 +44991,7 @@ end:
 
 // func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2720-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -44807,10 +45005,10 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2720-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 160(R8)
-	VMOVUPS      160(R8), Y0
+	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      192(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 192(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -44825,14 +45023,14 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2720-97
 	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 36(DI), Y0
 	VMOVUPS      Y0, 224(R8)
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 512(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 480(R8)
+	VMOVUPS      Y0, 544(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -44859,12 +45057,12 @@ many:
 	VMOVUPS    32(BX)(R9*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    480(R8), Y2
+	VMOVUPS    544(R8), Y2
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, 480(R8)
-	VMOVUPS    480(R8), Y2
+	VMOVUPS    Y2, 544(R8)
+	VMOVUPS    544(R8), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 480(R8)
+	VMOVUPS    Y2, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -44919,9 +45117,9 @@ few:
 	VMOVDQU    32(R14)(R13*4), Y0
 	VMASKMOVPS (BX)(R9*4), Y0, Y1
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    480(R8), Y2
+	VMOVUPS    544(R8), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 480(R8)
+	VMOVUPS    Y2, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -44954,11 +45152,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVQ     (SI)(R9*1), X0
-	VMOVUPS   160(R8), Y1
+	VMOVUPS   192(R8), Y1
 	VPCMPEQB  X0, X1, X0
 	VPMOVSXBD X0, Y0
 	VMOVQ     8(SI)(R9*1), X1
-	VMOVUPS   160(R8), Y2
+	VMOVUPS   192(R8), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
 	VMOVUPS   (BX)(R9*4), Y2
@@ -44998,20 +45196,20 @@ many2:
 	VMULPS       Y7, Y4, Y4
 	VMULPS       Y6, Y5, Y5
 	VBLENDVPS    Y2, Y4, Y7, Y8
-	VMOVUPS      Y8, 416(R8)
-	VBLENDVPS    Y3, Y5, Y6, Y8
 	VMOVUPS      Y8, 448(R8)
+	VBLENDVPS    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 480(R8)
 	VBLENDVPS    Y2, Y7, Y4, Y4
-	VMOVUPS      Y4, 512(R8)
+	VMOVUPS      Y4, 576(R8)
 	VBLENDVPS    Y3, Y6, Y5, Y4
-	VMOVUPS      Y4, 544(R8)
+	VMOVUPS      Y4, 608(R8)
 	VXORPD       Y4, Y4, Y4
 	VMINPS       Y2, Y4, Y5
 	VMINPS       Y3, Y4, Y4
 	VSUBPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 288(R8)
+	VMOVUPS      Y5, 256(R8)
 	VSUBPS       Y10, Y4, Y4
-	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      Y4, 288(R8)
 	VXORPD       Y4, Y4, Y4
 	VMAXPS       Y2, Y4, Y2
 	VMAXPS       Y3, Y4, Y3
@@ -45019,33 +45217,41 @@ many2:
 	VADDPS       Y3, Y10, Y3
 	VXORPS       signBitSingle<>+0(SB), Y2, Y2
 	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y5
+	VBLENDVPS    Y0, Y4, Y5, Y4
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y5
+	VBLENDVPS    Y1, Y4, Y5, Y4
+	VMOVUPS      Y4, 352(R8)
 	VMOVUPS      64(R8), Y4
 	VMOVUPS      96(R8), Y5
 	VBLENDVPS    Y0, Y4, Y5, Y4
 	VMOVUPS      64(R8), Y5
 	VMOVUPS      96(R8), Y6
 	VBLENDVPS    Y1, Y5, Y6, Y5
-	VMOVUPS      512(R8), Y6
+	VMOVUPS      576(R8), Y6
 	VMULPS       Y6, Y4, Y4
-	VMOVUPS      544(R8), Y6
+	VMOVUPS      608(R8), Y6
 	VMULPS       Y6, Y5, Y5
 	VMOVUPS      128(R8), Y6
-	VMOVUPS      192(R8), Y7
-	VBLENDVPS    Y0, Y6, Y7, Y6
-	VMOVUPS      Y6, 352(R8)
-	VMOVUPS      128(R8), Y6
-	VMOVUPS      192(R8), Y7
-	VBLENDVPS    Y1, Y6, Y7, Y6
-	VMOVUPS      Y6, 384(R8)
+	VMOVUPS      160(R8), Y7
+	VBLENDVPS    Y0, Y6, Y7, Y0
+	VMOVUPS      Y0, 384(R8)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      160(R8), Y6
+	VBLENDVPS    Y1, Y0, Y6, Y0
+	VMOVUPS      Y0, 416(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y6
-	VMULPS  Y6, Y2, Y2
-	VMOVUPS 256(R8), Y6
-	VMULPS  Y6, Y3, Y3
+	VMOVUPS 512(R8), Y0
+	VMULPS  Y0, Y2, Y0
+	VMOVUPS 512(R8), Y1
+	VMULPS  Y1, Y3, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y2, Y6, Y7
-	VMAXPS  Y3, Y6, Y6
+	VMAXPS  Y0, Y6, Y7
+	VMAXPS  Y1, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -45058,63 +45264,69 @@ many2:
 	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y7, Y7, Y10
-	VMULPS       Y6, Y6, Y11
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
-	VFMADD231PS  Y10, Y13, Y15
-	VFMADD231PS  Y11, Y12, Y14
-	VADDPS       oneSingle<>+0(SB), Y7, Y7
-	VADDPS       oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS  Y10, Y15, Y7
-	VFMADD231PS  Y11, Y14, Y6
-	VPSLLD       $0x17, Y9, Y9
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y9, Y7, Y7
-	VPADDD       Y8, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
-	VMOVUPS      416(R8), Y6
-	VMOVUPS      288(R8), Y7
-	VMULPS       Y7, Y6, Y6
-	VMOVUPS      448(R8), Y7
-	VMOVUPS      320(R8), Y8
-	VMULPS       Y8, Y7, Y7
-	VMOVUPS      224(R8), Y8
-	VMOVUPS      512(R8), Y9
-	VFNMADD213PS Y9, Y8, Y6
-	VMOVUPS      224(R8), Y8
-	VMOVUPS      544(R8), Y9
-	VFNMADD213PS Y9, Y8, Y7
-	VMOVUPS      352(R8), Y8
-	VMULPS       Y2, Y8, Y2
-	VMOVUPS      384(R8), Y8
-	VMULPS       Y3, Y8, Y3
-	VFMADD231PS  Y6, Y2, Y4
-	VFMADD231PS  Y7, Y3, Y5
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	VBLENDVPS    Y0, Y2, Y3, Y0
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	VBLENDVPS    Y1, Y2, Y3, Y1
-	VMOVUPS      416(R8), Y2
-	VMULPS       Y2, Y0, Y0
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      512(R8), Y8
+	VFMSUB213PS  Y0, Y8, Y2
+	VMOVUPS      512(R8), Y8
+	VFMSUB213PS  Y1, Y8, Y3
+	VMOVAPD      Y7, Y8
+	VMOVAPD      Y6, Y9
+	VFMADD231PS  Y2, Y8, Y7
+	VFMADD231PS  Y3, Y9, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
 	VMOVUPS      448(R8), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      512(R8), Y2
+	VMOVUPS      256(R8), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      480(R8), Y3
+	VMOVUPS      288(R8), Y6
+	VMULPS       Y6, Y3, Y3
+	VMOVUPS      224(R8), Y6
+	VMOVUPS      576(R8), Y7
+	VFNMADD213PS Y7, Y6, Y2
+	VMOVUPS      224(R8), Y6
+	VMOVUPS      608(R8), Y7
+	VFNMADD213PS Y7, Y6, Y3
+	VMOVUPS      384(R8), Y6
+	VMULPS       Y0, Y6, Y0
+	VMOVUPS      416(R8), Y6
+	VMULPS       Y1, Y6, Y1
 	VFMADD231PS  Y2, Y0, Y4
-	VMOVUPS      544(R8), Y0
+	VFMADD231PS  Y3, Y1, Y5
+	VMOVUPS      448(R8), Y0
+	VMOVUPS      320(R8), Y1
+	VMULPS       Y0, Y1, Y0
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      352(R8), Y2
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      576(R8), Y2
+	VFMADD231PS  Y2, Y0, Y4
+	VMOVUPS      608(R8), Y0
 	VFMADD231PS  Y0, Y1, Y5
 	TESTB        DL, DL
 	JZ           ordinary1
@@ -45156,7 +45368,7 @@ bytes2:
 	DECQ       R11
 	JNZ        bytes2
 	VMOVQ      R12, X1
-	VMOVUPS    160(R8), Y2
+	VMOVUPS    192(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
 	VANDPS     Y0, Y1, Y1
@@ -45190,51 +45402,57 @@ bytes2:
 	VMAXPS       Y2, Y7, Y2
 	VADDPS       Y2, Y6, Y2
 	VXORPS       signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
 	VBLENDVPS    Y1, Y6, Y7, Y6
-	VMULPS       Y3, Y6, Y6
-	VMOVUPS      128(R8), Y7
-	VMOVUPS      192(R8), Y8
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
 	VBLENDVPS    Y1, Y7, Y8, Y7
+	VMULPS       Y3, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y9
+	VBLENDVPS    Y1, Y8, Y9, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y8
-	VMULPS  Y8, Y2, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y8
-	VMAXPS  Y2, Y8, Y8
+	VMOVUPS 512(R8), Y8
+	VMULPS  Y8, Y2, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y8, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y8
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y8, Y8, Y10
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y11
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y8, Y11
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y12
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y8, Y12
-	VFMADD231PS  Y10, Y11, Y12
-	VADDPS       oneSingle<>+0(SB), Y8, Y8
-	VFMADD231PS  Y10, Y12, Y8
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y8, Y8
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD       Y8, Y2, Y2
+	VMULPS      Y9, Y9, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y11, Y13, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      512(R8), Y10
+	VFMSUB213PS  Y8, Y10, Y2
+	VMOVAPD      Y9, Y10
+	VFMADD231PS  Y2, Y10, Y9
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y2
+	VANDPD       Y9, Y2, Y2
 	VMULPS       Y4, Y5, Y4
 	VMOVUPS      224(R8), Y8
 	VFNMADD213PS Y3, Y8, Y4
-	VMULPS       Y2, Y7, Y2
-	VFMADD231PS  Y4, Y2, Y6
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMULPS       Y5, Y1, Y1
-	VFMADD231PS  Y3, Y1, Y6
-	VMASKMOVPS   Y6, Y0, (AX)(R9*4)
+	VMULPS       Y2, Y1, Y1
+	VFMADD231PS  Y4, Y1, Y7
+	VMULPS       Y5, Y6, Y1
+	VFMADD231PS  Y3, Y1, Y7
+	VMASKMOVPS   Y7, Y0, (AX)(R9*4)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
 	JMP          few2
@@ -45247,10 +45465,10 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   480(R8), Y1
+	VMOVUPS   544(R8), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 480(R8)
-	VMOVUPS   480(R8), Y1
+	VMOVUPS   Y1, 544(R8)
+	VMOVUPS   544(R8), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -45261,7 +45479,7 @@ end:
 
 // func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2720-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2784-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -45298,9 +45516,9 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2720-97
 	VMOVUPS      Y0, 192(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      Y0, 512(R8)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 480(R8)
+	VMOVUPS      Y0, 544(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -45329,12 +45547,12 @@ many:
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    480(R8), Y4
+	VMOVUPS    544(R8), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 480(R8)
-	VMOVUPS    480(R8), Y2
+	VMOVUPS    Y4, 544(R8)
+	VMOVUPS    544(R8), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 480(R8)
+	VMOVUPS    Y2, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -45402,9 +45620,9 @@ few:
 	VMASKMOVPD (BX)(R9*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    480(R8), Y3
+	VMOVUPS    544(R8), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 480(R8)
+	VMOVUPS    Y3, 544(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -45495,54 +45713,62 @@ many2:
 	VMULPD       Y7, Y4, Y4
 	VMULPD       Y6, Y5, Y5
 	VBLENDVPD    Y2, Y4, Y7, Y8
-	VMOVUPS      Y8, 416(R8)
-	VBLENDVPD    Y3, Y5, Y6, Y8
 	VMOVUPS      Y8, 448(R8)
+	VBLENDVPD    Y3, Y5, Y6, Y8
+	VMOVUPS      Y8, 480(R8)
 	VBLENDVPD    Y2, Y7, Y4, Y4
-	VMOVUPS      Y4, 512(R8)
-	VBLENDVPD    Y3, Y6, Y5, Y4
-	VMOVUPS      Y4, 544(R8)
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y2, Y4, Y5
-	VMINPD       Y3, Y4, Y4
-	VSUBPD       Y11, Y5, Y5
-	VMOVUPS      Y5, 288(R8)
-	VSUBPD       Y10, Y4, Y4
-	VMOVUPS      Y4, 320(R8)
-	VXORPD       Y4, Y4, Y4
-	VMAXPD       Y2, Y4, Y2
-	VMAXPD       Y3, Y4, Y3
+	VBLENDVPD    Y3, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y7
+	VMINPD       Y3, Y6, Y6
+	VSUBPD       Y11, Y7, Y7
+	VMOVUPS      Y7, 256(R8)
+	VSUBPD       Y10, Y6, Y6
+	VMOVUPS      Y6, 288(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y2, Y6, Y2
+	VMAXPD       Y3, Y6, Y3
 	VADDPD       Y2, Y11, Y2
 	VADDPD       Y3, Y10, Y3
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      64(R8), Y4
-	VMOVUPS      96(R8), Y5
-	VBLENDVPD    Y0, Y4, Y5, Y4
-	VMOVUPS      64(R8), Y5
+	VMOVUPS      Y2, 576(R8)
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 608(R8)
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPD    Y0, Y2, Y3, Y2
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y3
+	VBLENDVPD    Y1, Y2, Y3, Y2
+	VMOVUPS      Y2, 352(R8)
+	VMOVUPS      64(R8), Y2
+	VMOVUPS      96(R8), Y3
+	VBLENDVPD    Y0, Y2, Y3, Y2
+	VMOVUPS      64(R8), Y3
 	VMOVUPS      96(R8), Y6
-	VBLENDVPD    Y1, Y5, Y6, Y5
-	VMOVUPS      512(R8), Y6
-	VMULPD       Y6, Y4, Y4
-	VMOVUPS      544(R8), Y6
-	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y1, Y3, Y6, Y3
+	VMULPD       Y4, Y2, Y2
+	VMULPD       Y5, Y3, Y3
 	VMOVUPS      128(R8), Y6
 	VMOVUPS      160(R8), Y7
-	VBLENDVPD    Y0, Y6, Y7, Y6
-	VMOVUPS      Y6, 352(R8)
-	VMOVUPS      128(R8), Y6
-	VMOVUPS      160(R8), Y7
-	VBLENDVPD    Y1, Y6, Y7, Y6
-	VMOVUPS      Y6, 384(R8)
+	VBLENDVPD    Y0, Y6, Y7, Y0
+	VMOVUPS      Y0, 384(R8)
+	VMOVUPS      128(R8), Y0
+	VMOVUPS      160(R8), Y6
+	VBLENDVPD    Y1, Y0, Y6, Y0
+	VMOVUPS      Y0, 416(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y6
-	VMULPD  Y6, Y2, Y2
-	VMOVUPS 256(R8), Y6
-	VMULPD  Y6, Y3, Y3
+	VMOVUPS 512(R8), Y0
+	VMOVUPS 576(R8), Y1
+	VMULPD  Y0, Y1, Y0
+	VMOVUPS 512(R8), Y1
+	VMOVUPS 608(R8), Y6
+	VMULPD  Y1, Y6, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y2, Y6, Y7
-	VMAXPD  Y3, Y6, Y6
+	VMAXPD  Y0, Y6, Y7
+	VMAXPD  Y1, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -45555,85 +45781,89 @@ many2:
 	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y7, Y7, Y10
-	VMULPD       Y6, Y6, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y7, Y7
-	VADDPD       one<>+0(SB), Y6, Y6
-	VFMADD231PD  Y10, Y15, Y7
-	VFMADD231PD  Y11, Y14, Y6
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y7, Y7
-	VPADDQ       Y8, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
-	VMOVUPS      416(R8), Y6
-	VMOVUPS      288(R8), Y7
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      576(R8), Y8
+	VMOVUPS      608(R8), Y9
+	VMOVUPS      512(R8), Y10
+	VFMSUB213PD  Y0, Y10, Y8
+	VMOVUPS      512(R8), Y10
+	VFMSUB213PD  Y1, Y10, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PD  Y8, Y10, Y7
+	VFMADD231PD  Y9, Y11, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y7, Y0, Y0
+	VANDPD       Y6, Y1, Y1
+	VMOVUPS      448(R8), Y6
+	VMOVUPS      256(R8), Y7
 	VMULPD       Y7, Y6, Y6
-	VMOVUPS      448(R8), Y7
-	VMOVUPS      320(R8), Y8
+	VMOVUPS      480(R8), Y7
+	VMOVUPS      288(R8), Y8
 	VMULPD       Y8, Y7, Y7
 	VMOVUPS      192(R8), Y8
-	VMOVUPS      512(R8), Y9
-	VFNMADD213PD Y9, Y8, Y6
+	VFNMADD213PD Y4, Y8, Y6
 	VMOVUPS      192(R8), Y8
-	VMOVUPS      544(R8), Y9
-	VFNMADD213PD Y9, Y8, Y7
-	VMOVUPS      352(R8), Y8
-	VMULPD       Y2, Y8, Y2
+	VFNMADD213PD Y5, Y8, Y7
 	VMOVUPS      384(R8), Y8
-	VMULPD       Y3, Y8, Y3
-	VFMADD231PD  Y6, Y2, Y4
-	VFMADD231PD  Y7, Y3, Y5
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	VBLENDVPD    Y0, Y2, Y3, Y0
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y3
-	VBLENDVPD    Y1, Y2, Y3, Y1
-	VMOVUPS      416(R8), Y2
-	VMULPD       Y2, Y0, Y0
-	VMOVUPS      448(R8), Y2
-	VMULPD       Y2, Y1, Y1
-	VMOVUPS      512(R8), Y2
-	VFMADD231PD  Y2, Y0, Y4
-	VMOVUPS      544(R8), Y0
-	VFMADD231PD  Y0, Y1, Y5
+	VMULPD       Y0, Y8, Y0
+	VMOVUPS      416(R8), Y8
+	VMULPD       Y1, Y8, Y1
+	VFMADD231PD  Y6, Y0, Y2
+	VFMADD231PD  Y7, Y1, Y3
+	VMOVUPS      448(R8), Y0
+	VMOVUPS      320(R8), Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPS      480(R8), Y1
+	VMOVUPS      352(R8), Y6
+	VMULPD       Y1, Y6, Y1
+	VFMADD231PD  Y4, Y0, Y2
+	VFMADD231PD  Y5, Y1, Y3
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y4, (AX)(R9*8)
-	VMOVNTPD     Y5, 32(AX)(R9*8)
+	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y3, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y4, (AX)(R9*8)
-	VMOVUPD Y5, 32(AX)(R9*8)
+	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y3, 32(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000008, R9
@@ -45702,57 +45932,63 @@ bytes2:
 	VMAXPD       Y2, Y7, Y2
 	VADDPD       Y2, Y6, Y2
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
 	VBLENDVPD    Y1, Y6, Y7, Y6
-	VMULPD       Y3, Y6, Y6
-	VMOVUPS      128(R8), Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      64(R8), Y7
+	VMOVUPS      96(R8), Y8
 	VBLENDVPD    Y1, Y7, Y8, Y7
+	VMULPD       Y3, Y7, Y7
+	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y9
+	VBLENDVPD    Y1, Y8, Y9, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y8
-	VMULPD  Y8, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y8
-	VMAXPD  Y2, Y8, Y8
+	VMOVUPS 512(R8), Y8
+	VMULPD  Y8, Y2, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y8, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y8
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y8, Y8, Y10
-	VMOVUPD      expRowh<>+0(SB), Y11
-	VFMADD213PD  expRowg<>+0(SB), Y8, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
-	VMOVUPD      expRowf<>+0(SB), Y12
-	VFMADD213PD  expRowe<>+0(SB), Y8, Y12
-	VFMADD231PD  Y10, Y11, Y12
-	VMOVUPD      expRowd<>+0(SB), Y11
-	VFMADD213PD  expRowc<>+0(SB), Y8, Y11
-	VFMADD231PD  Y10, Y12, Y11
-	VMOVUPD      expRowb<>+0(SB), Y12
-	VFMADD213PD  expRowa<>+0(SB), Y8, Y12
-	VFMADD231PD  Y10, Y11, Y12
-	VADDPD       one<>+0(SB), Y8, Y8
-	VFMADD231PD  Y10, Y12, Y8
-	VPSLLQ       $0x34, Y9, Y9
-	VPADDQ       Y9, Y8, Y8
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD       Y8, Y2, Y2
+	VMULPD      Y9, Y9, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y11, Y13, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      512(R8), Y10
+	VFMSUB213PD  Y8, Y10, Y2
+	VMOVAPD      Y9, Y10
+	VFMADD231PD  Y2, Y10, Y9
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y2
+	VANDPD       Y9, Y2, Y2
 	VMULPD       Y4, Y5, Y4
 	VMOVUPS      192(R8), Y8
 	VFNMADD213PD Y3, Y8, Y4
-	VMULPD       Y2, Y7, Y2
-	VFMADD231PD  Y4, Y2, Y6
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y4
-	VBLENDVPD    Y1, Y2, Y4, Y1
-	VMULPD       Y5, Y1, Y1
-	VFMADD231PD  Y3, Y1, Y6
-	VMASKMOVPD   Y6, Y0, (AX)(R9*8)
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y4, Y1, Y7
+	VMULPD       Y5, Y6, Y1
+	VFMADD231PD  Y3, Y1, Y7
+	VMASKMOVPD   Y7, Y0, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, R10
 	JMP          few2
@@ -45763,7 +45999,7 @@ done2:
 	JG    window
 
 end:
-	VMOVUPS   480(R8), Y0
+	VMOVUPS   544(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -45786,46 +46022,45 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 384(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 352(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 2112(SP)
-	VMOVUPS      Y0, 2144(SP)
-	VMOVUPS      Y0, 2176(SP)
-	VMOVUPS      Y0, 2208(SP)
-	VMOVUPS      Y0, 2240(SP)
-	VMOVUPS      Y0, 2272(SP)
-	VMOVUPS      Y0, 2304(SP)
-	VMOVUPS      Y0, 2336(SP)
-	VMOVUPS      Y0, 2368(SP)
-	VMOVUPS      Y0, 2400(SP)
-	VMOVUPS      Y0, 2432(SP)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 2112(SP)
+	VMOVUPS      Y1, 2144(SP)
+	VMOVUPS      Y1, 2176(SP)
+	VMOVUPS      Y1, 2208(SP)
+	VMOVUPS      Y1, 2240(SP)
+	VMOVUPS      Y1, 2272(SP)
+	VMOVUPS      Y1, 2304(SP)
+	VMOVUPS      Y1, 2336(SP)
+	VMOVUPS      Y1, 2368(SP)
+	VMOVUPS      Y1, 2400(SP)
+	VMOVUPS      Y1, 2432(SP)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
@@ -45844,53 +46079,53 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
-	VMOVUPS    (CX)(DI*4), Y0
+	VMOVUPS    (CX)(DI*4), Y1
 	PREFETCHT0 8224(CX)(DI*4)
-	VMOVUPS    32(CX)(DI*4), Y1
-	VORPS      signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    352(SI), Y2
-	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, 352(SI)
-	VMOVUPS    352(SI), Y2
-	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 352(SI)
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    352(SI), Y3
+	VPMAXUD    Y1, Y3, Y3
+	VMOVUPS    Y3, 352(SI)
+	VMOVUPS    352(SI), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y2
-	VMOVAPD      Y2, Y3
-	VFMADD231PS  log2eSingle<>+0(SB), Y0, Y3
-	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
-	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y4, Y0
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
 	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y0, Y0, Y4
 	VMULPS      Y1, Y1, Y5
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y0, Y7
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y6
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y7
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y0, Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y8
-	VFMADD231PS Y4, Y7, Y9
-	VFMADD231PS Y5, Y6, Y8
-	VADDPS      oneSingle<>+0(SB), Y0, Y0
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
 	VADDPS      oneSingle<>+0(SB), Y1, Y1
-	VFMADD231PS Y4, Y9, Y0
-	VFMADD231PS Y5, Y8, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
 	VPSLLD      $0x17, Y3, Y3
-	VPSLLD      $0x17, Y2, Y2
-	VPADDD      Y3, Y0, Y0
-	VPADDD      Y2, Y1, Y1
-	VMOVUPS     Y0, (BX)(DI*4)
-	VMOVUPS     Y1, 32(BX)(DI*4)
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (BX)(DI*4)
+	VMOVUPS     Y2, 32(BX)(DI*4)
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R10
 	CMPQ        R10, $0x00000010
@@ -45906,32 +46141,32 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*4), Y0
-	VMASKMOVPS (CX)(DI*4), Y0, Y1
-	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    352(SI), Y2
-	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 352(SI)
+	VMOVDQU    32(R12)(R11*4), Y1
+	VMASKMOVPS (CX)(DI*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    352(SI), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y2
-	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y2
-	VSUBPS       roundBitsSingle<>+0(SB), Y2, Y3
-	VFNMADD231PS ln2Single<>+0(SB), Y3, Y1
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y1, Y1, Y3
-	VMOVUPS     expRowLanedSingle<>+0(SB), Y4
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y4
-	VFMADD231PS expRowLaneeSingle<>+0(SB), Y3, Y4
-	VMOVUPS     expRowLanebSingle<>+0(SB), Y5
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y5
-	VFMADD231PS Y3, Y4, Y5
-	VADDPS      oneSingle<>+0(SB), Y1, Y1
-	VFMADD231PS Y3, Y5, Y1
-	VPSLLD      $0x17, Y2, Y2
-	VPADDD      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (BX)(DI*4)
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (BX)(DI*4)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	JMP         few
@@ -45944,21 +46179,23 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
-	VMOVUPS     (DX)(DI*4), Y0
+	VMOVUPS     (DX)(DI*4), Y1
 	PREFETCHT0  8224(DX)(DI*4)
-	VMOVUPS     32(DX)(DI*4), Y1
-	VADDPS      minusOneSingle<>+0(SB), Y0, Y2
+	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
-	VADDPS      Y1, Y0, Y4
+	VMOVUPS     Y3, 512(SI)
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VADDPS      Y2, Y1, Y4
 	VMOVUPS     128(SI), Y5
 	VADDPS      Y4, Y5, Y5
 	VMOVUPS     Y5, 128(SI)
-	VADDPS      Y3, Y2, Y4
+	VMOVUPS     512(SI), Y4
+	VADDPS      Y3, Y4, Y4
 	VMOVUPS     160(SI), Y5
 	VSUBPS      Y4, Y5, Y5
 	VMOVUPS     Y5, 160(SI)
-	VMULPS      Y0, Y0, Y4
-	VFMADD231PS Y1, Y1, Y4
+	VMULPS      Y1, Y1, Y4
+	VFMADD231PS Y2, Y2, Y4
 	VMOVUPS     192(SI), Y5
 	VADDPS      Y4, Y5, Y5
 	VMOVUPS     Y5, 192(SI)
@@ -46001,48 +46238,51 @@ many2:
 	VMINPS       Y4, Y8, Y9
 	VMINPS       Y5, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
-	VMOVUPS      Y9, 480(SI)
+	VMOVUPS      Y9, 448(SI)
 	VSUBPS       Y12, Y8, Y8
-	VMOVUPS      Y8, 512(SI)
+	VMOVUPS      Y8, 480(SI)
 	VXORPD       Y8, Y8, Y8
 	VMAXPS       Y4, Y8, Y4
 	VMAXPS       Y5, Y8, Y5
 	VADDPS       Y4, Y13, Y4
 	VADDPS       Y5, Y12, Y5
 	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 416(SI)
+	VMOVUPS      Y4, 384(SI)
 	VXORPS       signBitSingle<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 448(SI)
-	VMULPS       Y0, Y10, Y4
-	VFMADD231PS  Y1, Y11, Y4
+	VMOVUPS      Y4, 416(SI)
+	VMULPS       Y1, Y10, Y4
+	VFMADD231PS  Y2, Y11, Y4
 	VMOVUPS      (SI), Y5
 	VADDPS       Y4, Y5, Y5
 	VMOVUPS      Y5, (SI)
-	VMULPS       Y2, Y10, Y4
+	VMOVUPS      512(SI), Y4
+	VMULPS       Y4, Y10, Y4
 	VFMADD231PS  Y3, Y11, Y4
 	VMOVUPS      32(SI), Y5
 	VSUBPS       Y4, Y5, Y5
 	VMOVUPS      Y5, 32(SI)
-	VMULPS       Y0, Y6, Y4
-	VFMADD231PS  Y1, Y7, Y4
+	VMULPS       Y1, Y6, Y4
+	VFMADD231PS  Y2, Y7, Y4
 	VMOVUPS      64(SI), Y5
 	VADDPS       Y4, Y5, Y5
 	VMOVUPS      Y5, 64(SI)
-	VMULPS       Y2, Y6, Y4
+	VMOVUPS      512(SI), Y4
+	VMULPS       Y4, Y6, Y4
 	VFMADD231PS  Y3, Y7, Y4
 	VMOVUPS      96(SI), Y5
 	VSUBPS       Y4, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      480(SI), Y4
-	VMULPS       Y4, Y0, Y4
-	VMOVUPS      512(SI), Y5
-	VFMADD231PS  Y5, Y1, Y4
+	VMOVUPS      448(SI), Y4
+	VMULPS       Y4, Y1, Y4
+	VMOVUPS      480(SI), Y5
+	VFMADD231PS  Y5, Y2, Y4
 	VMOVUPS      224(SI), Y5
 	VADDPS       Y4, Y5, Y5
 	VMOVUPS      Y5, 224(SI)
-	VMOVUPS      416(SI), Y4
-	VMULPS       Y4, Y2, Y4
-	VMOVUPS      448(SI), Y5
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      384(SI), Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      416(SI), Y5
 	VFMADD231PS  Y5, Y3, Y4
 	VMOVUPS      256(SI), Y5
 	VSUBPS       Y4, Y5, Y5
@@ -46050,11 +46290,9 @@ many2:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 384(SI), Y4
+	VMULPS  Y0, Y4, Y4
 	VMOVUPS 416(SI), Y5
-	VMULPS  Y4, Y5, Y4
-	VMOVUPS 384(SI), Y5
-	VMOVUPS 448(SI), Y6
-	VMULPS  Y5, Y6, Y5
+	VMULPS  Y0, Y5, Y5
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y4, Y6, Y7
 	VMAXPS  Y5, Y6, Y6
@@ -46092,30 +46330,38 @@ many2:
 	VPSLLD      $0x17, Y8, Y8
 	VPADDD      Y9, Y7, Y7
 	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     384(SI), Y8
+	VMOVUPS     416(SI), Y9
+	VFMSUB213PS Y4, Y0, Y8
+	VFMSUB213PS Y5, Y0, Y9
+	VMOVAPD     Y7, Y10
+	VMOVAPD     Y6, Y11
+	VFMADD231PS Y8, Y10, Y7
+	VFMADD231PS Y9, Y11, Y6
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
 	VANDPD      Y7, Y4, Y4
 	VANDPD      Y6, Y5, Y5
-	VMULPS      Y0, Y4, Y0
-	VMULPS      Y1, Y5, Y1
+	VMULPS      Y1, Y4, Y1
+	VMULPS      Y2, Y5, Y2
+	VMOVUPS     448(SI), Y4
+	VMULPS      Y4, Y1, Y1
 	VMOVUPS     480(SI), Y4
-	VMULPS      Y4, Y0, Y0
-	VMOVUPS     512(SI), Y4
-	VFMADD231PS Y4, Y1, Y0
-	VMOVUPS     288(SI), Y1
-	VADDPS      Y0, Y1, Y1
-	VMOVUPS     Y1, 288(SI)
+	VFMADD231PS Y4, Y2, Y1
+	VMOVUPS     288(SI), Y2
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 288(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y0
-	VMOVUPS 480(SI), Y1
-	VMULPS  Y0, Y1, Y0
-	VMOVUPS 384(SI), Y1
-	VMOVUPS 512(SI), Y4
-	VMULPS  Y1, Y4, Y1
+	VMOVUPS 448(SI), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 480(SI), Y2
+	VMULPS  Y0, Y2, Y2
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y4
-	VMAXPS  Y0, Y4, Y5
-	VMAXPS  Y1, Y4, Y4
+	VMAXPS  Y1, Y4, Y5
+	VMAXPS  Y2, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -46150,19 +46396,30 @@ many2:
 	VPSLLD      $0x17, Y6, Y6
 	VPADDD      Y7, Y5, Y5
 	VPADDD      Y6, Y4, Y4
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     448(SI), Y6
+	VMOVUPS     480(SI), Y7
+	VFMSUB213PS Y1, Y0, Y6
+	VFMSUB213PS Y2, Y0, Y7
+	VMOVAPD     Y5, Y8
+	VMOVAPD     Y4, Y9
+	VFMADD231PS Y6, Y8, Y5
+	VFMADD231PS Y7, Y9, Y4
 	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD      Y5, Y0, Y0
-	VANDPD      Y4, Y1, Y1
-	VMULPS      Y2, Y0, Y0
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y5, Y1, Y1
+	VANDPD      Y4, Y2, Y2
+	VMOVUPS     512(SI), Y4
+	VMULPS      Y4, Y1, Y1
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     384(SI), Y3
 	VMULPS      Y3, Y1, Y1
-	VMOVUPS     416(SI), Y2
-	VMULPS      Y2, Y0, Y0
-	VMOVUPS     448(SI), Y2
-	VFMADD231PS Y2, Y1, Y0
-	VMOVUPS     320(SI), Y1
-	VSUBPS      Y0, Y1, Y1
-	VMOVUPS     Y1, 320(SI)
+	VMOVUPS     416(SI), Y3
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     320(SI), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 320(SI)
 	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, R8
 	CMPQ        R8, $0x00000010
@@ -46178,125 +46435,134 @@ few2:
 	CMOVQLT     R8, R9
 	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y0
-	VMASKMOVPS  (DX)(DI*4), Y0, Y1
-	VADDPS      minusOneSingle<>+0(SB), Y1, Y2
-	VANDPD      Y2, Y0, Y2
-	VMOVUPS     128(SI), Y3
-	VADDPS      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
-	VMOVUPS     160(SI), Y3
-	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     Y3, 160(SI)
-	VMOVUPS     192(SI), Y3
-	VFMADD231PS Y1, Y1, Y3
-	VMOVUPS     Y3, 192(SI)
-	VMASKMOVPS  (CX)(DI*4), Y0, Y3
-	VMASKMOVPS  (BX)(DI*4), Y0, Y0
-	VADDPS      twoSingle<>+0(SB), Y0, Y4
-	VDIVPS      Y4, Y0, Y4
+	VMOVDQU     32(R10)(R9*4), Y1
+	VMASKMOVPS  (DX)(DI*4), Y1, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y1, Y3
+	VMOVUPS     128(SI), Y4
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     160(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 160(SI)
+	VMOVUPS     192(SI), Y4
+	VFMADD231PS Y2, Y2, Y4
+	VMOVUPS     Y4, 192(SI)
+	VMASKMOVPS  (CX)(DI*4), Y1, Y4
+	VMASKMOVPS  (BX)(DI*4), Y1, Y1
+	VADDPS      twoSingle<>+0(SB), Y1, Y5
+	VDIVPS      Y5, Y1, Y5
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y4, Y4, Y5
-	VMOVUPS      unitLanedSingle<>+0(SB), Y6
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
-	VFNMADD213PS Y0, Y5, Y6
-	VFNMADD213PS Y0, Y4, Y6
-	VMOVUPS      oneSingle<>+0(SB), Y4
-	VADDPS       oneSingle<>+0(SB), Y0, Y5
-	VDIVPS       Y5, Y4, Y4
-	VMULPS       Y4, Y0, Y0
-	VBLENDVPS    Y3, Y0, Y4, Y5
-	VBLENDVPS    Y3, Y4, Y0, Y0
-	VXORPD       Y4, Y4, Y4
-	VMINPS       Y3, Y4, Y4
-	VSUBPS       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPS       Y3, Y7, Y3
-	VADDPS       Y3, Y6, Y3
-	VXORPS       signBitSingle<>+0(SB), Y3, Y3
-	VMOVUPS      (SI), Y6
-	VFMADD231PS  Y1, Y5, Y6
-	VMOVUPS      Y6, (SI)
-	VMOVUPS      32(SI), Y6
-	VFNMADD231PS Y2, Y5, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      64(SI), Y5
-	VFMADD231PS  Y1, Y0, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      96(SI), Y5
-	VFNMADD231PS Y2, Y0, Y5
-	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      224(SI), Y0
-	VFMADD231PS  Y4, Y1, Y0
-	VMOVUPS      Y0, 224(SI)
-	VMOVUPS      256(SI), Y0
-	VFNMADD231PS Y3, Y2, Y0
-	VMOVUPS      Y0, 256(SI)
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y1, Y6, Y7
+	VFNMADD213PS Y1, Y5, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y1, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y5, Y6
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y4, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y4, Y7, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      (SI), Y7
+	VFMADD231PS  Y2, Y6, Y7
+	VMOVUPS      Y7, (SI)
+	VMOVUPS      32(SI), Y7
+	VFNMADD231PS Y3, Y6, Y7
+	VMOVUPS      Y7, 32(SI)
+	VMOVUPS      64(SI), Y6
+	VFMADD231PS  Y2, Y1, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(SI), Y6
+	VFNMADD231PS Y3, Y1, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      224(SI), Y1
+	VFMADD231PS  Y5, Y2, Y1
+	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      256(SI), Y1
+	VFNMADD231PS Y4, Y3, Y1
+	VMOVUPS      Y1, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y0
-	VMULPS  Y0, Y3, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
-	VMAXPS  Y0, Y5, Y5
+	VMULPS  Y0, Y4, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y1, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y4, Y7
+	VFMSUB213PS Y1, Y0, Y7
+	VMOVAPD     Y6, Y8
+	VFMADD231PS Y7, Y8, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD      Y6, Y1, Y1
+	VMULPS      Y2, Y1, Y1
+	VMOVUPS     288(SI), Y2
+	VFMADD231PS Y5, Y1, Y2
+	VMOVUPS     Y2, 288(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y5, Y1
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y2
+	VMAXPS  Y1, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
-	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y6
 	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS      Y5, Y5, Y7
+	VMULPS      Y2, Y2, Y7
 	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
-	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y8
 	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
 	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
-	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
 	VFMADD231PS Y7, Y8, Y9
-	VADDPS      oneSingle<>+0(SB), Y5, Y5
-	VFMADD231PS Y7, Y9, Y5
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y7, Y9, Y2
 	VPSLLD      $0x17, Y6, Y6
-	VPADDD      Y6, Y5, Y5
-	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD      Y5, Y0, Y0
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     288(SI), Y1
-	VFMADD231PS Y4, Y0, Y1
-	VMOVUPS     Y1, 288(SI)
+	VPADDD      Y6, Y2, Y2
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y0
-	VMULPS  Y0, Y4, Y0
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y1
-	VMAXPS  Y0, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y4
-	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
-	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
-	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y1, Y1, Y5
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y6
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y1, Y6
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y5, Y6
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y7
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y1, Y7
-	VFMADD231PS  Y5, Y6, Y7
-	VADDPS       oneSingle<>+0(SB), Y1, Y1
-	VFMADD231PS  Y5, Y7, Y1
-	VPSLLD       $0x17, Y4, Y4
-	VPADDD       Y4, Y1, Y1
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VANDPD       Y1, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VMOVUPS      320(SI), Y1
-	VFNMADD231PS Y3, Y0, Y1
-	VMOVUPS      Y1, 320(SI)
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y1, Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PS  Y5, Y6, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      320(SI), Y2
+	VFNMADD231PS Y4, Y1, Y2
+	VMOVUPS      Y2, 320(SI)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, R8
 	JMP          few2
@@ -46305,105 +46571,105 @@ done2:
 	SUBQ $0x00000800, BX
 
 	// The lanes go to float64.
-	VMOVUPS      (SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2112(SP), Y1, Y1
-	VMOVUPD      Y1, 2112(SP)
-	VMOVUPS      32(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2144(SP), Y1, Y1
-	VMOVUPD      Y1, 2144(SP)
-	VMOVUPS      64(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2176(SP), Y1, Y1
-	VMOVUPD      Y1, 2176(SP)
-	VMOVUPS      96(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2208(SP), Y1, Y1
-	VMOVUPD      Y1, 2208(SP)
-	VMOVUPS      128(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2240(SP), Y1, Y1
-	VMOVUPD      Y1, 2240(SP)
-	VMOVUPS      160(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2272(SP), Y1, Y1
-	VMOVUPD      Y1, 2272(SP)
-	VMOVUPS      192(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2304(SP), Y1, Y1
-	VMOVUPD      Y1, 2304(SP)
-	VMOVUPS      224(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2336(SP), Y1, Y1
-	VMOVUPD      Y1, 2336(SP)
-	VMOVUPS      256(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2368(SP), Y1, Y1
-	VMOVUPD      Y1, 2368(SP)
-	VMOVUPS      288(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2400(SP), Y1, Y1
-	VMOVUPD      Y1, 2400(SP)
-	VMOVUPS      320(SI), Y0
-	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SI)
-	VCVTPS2PD    X0, Y1
-	VEXTRACTF128 $0x01, Y0, X0
-	VCVTPS2PD    X0, Y0
-	VADDPD       Y0, Y1, Y1
-	VADDPD       2432(SP), Y1, Y1
-	VMOVUPD      Y1, 2432(SP)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2112(SP), Y2, Y2
+	VMOVUPD      Y2, 2112(SP)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2144(SP), Y2, Y2
+	VMOVUPD      Y2, 2144(SP)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2176(SP), Y2, Y2
+	VMOVUPD      Y2, 2176(SP)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2208(SP), Y2, Y2
+	VMOVUPD      Y2, 2208(SP)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2240(SP), Y2, Y2
+	VMOVUPD      Y2, 2240(SP)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2272(SP), Y2, Y2
+	VMOVUPD      Y2, 2272(SP)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2304(SP), Y2, Y2
+	VMOVUPD      Y2, 2304(SP)
+	VMOVUPS      224(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2336(SP), Y2, Y2
+	VMOVUPD      Y2, 2336(SP)
+	VMOVUPS      256(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 256(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2368(SP), Y2, Y2
+	VMOVUPD      Y2, 2368(SP)
+	VMOVUPS      288(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 288(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2400(SP), Y2, Y2
+	VMOVUPD      Y2, 2400(SP)
+	VMOVUPS      320(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 320(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2432(SP), Y2, Y2
+	VMOVUPD      Y2, 2432(SP)
 	TESTQ        AX, AX
 	JG           window
 
@@ -46517,34 +46783,33 @@ TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $2688-65
 	MOVQ         k+56(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 448(SI)
-	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 384(SI)
+	VPCMPEQD     Y1, Y1, Y1
+	VMOVUPS      Y1, 352(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 320(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 288(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 256(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
@@ -46563,67 +46828,67 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y0
+	VMOVUPD    (CX)(DI*8), Y1
 	PREFETCHT0 8224(CX)(DI*8)
-	VMOVUPD    32(CX)(DI*8), Y1
-	VORPD      signBit<>+0(SB), Y0, Y0
+	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    384(SI), Y4
-	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 384(SI)
-	VMOVUPS    384(SI), Y2
-	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 384(SI)
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VMOVUPS    352(SI), Y5
+	VANDPD     Y3, Y5, Y5
+	VMOVUPS    Y5, 352(SI)
+	VMOVUPS    352(SI), Y3
+	VANDPD     Y4, Y3, Y3
+	VMOVUPS    Y3, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VMOVAPD      Y2, Y3
-	VFMADD231PD  log2e<>+0(SB), Y0, Y3
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y2, Y5
-	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowg<>+0(SB), Y0, Y7
-	VFMADD213PD expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD expRowi<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowe<>+0(SB), Y0, Y9
-	VFMADD213PD expRowe<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowc<>+0(SB), Y0, Y7
-	VFMADD213PD expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD Y4, Y9, Y7
-	VFMADD231PD Y5, Y8, Y6
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowa<>+0(SB), Y0, Y9
-	VFMADD213PD expRowa<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VADDPD      one<>+0(SB), Y0, Y0
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
 	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y4, Y9, Y0
-	VFMADD231PD Y5, Y8, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y0, Y0
-	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (BX)(DI*8)
-	VMOVUPD     Y1, 32(BX)(DI*8)
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (BX)(DI*8)
+	VMOVUPD     Y2, 32(BX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	CMPQ        R10, $0x00000008
@@ -46639,39 +46904,39 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y0
-	VMASKMOVPD (CX)(DI*8), Y0, Y1
-	VORPD      signBit<>+0(SB), Y1, Y1
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    384(SI), Y3
-	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 384(SI)
+	VMOVDQU    32(R12)(R11*8), Y1
+	VMASKMOVPD (CX)(DI*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VMOVUPS    352(SI), Y4
+	VANDPD     Y3, Y4, Y4
+	VMOVUPS    Y4, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y2, Y3
-	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y1, Y1, Y3
-	VMOVUPD     expRowh<>+0(SB), Y4
-	VFMADD213PD expRowg<>+0(SB), Y1, Y4
-	VFMADD231PD expRowi<>+0(SB), Y3, Y4
-	VMOVUPD     expRowf<>+0(SB), Y5
-	VFMADD213PD expRowe<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VMOVUPD     expRowd<>+0(SB), Y4
-	VFMADD213PD expRowc<>+0(SB), Y1, Y4
-	VFMADD231PD Y3, Y5, Y4
-	VMOVUPD     expRowb<>+0(SB), Y5
-	VFMADD213PD expRowa<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y3, Y5, Y1
-	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (BX)(DI*8)
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (BX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, R10
 	JMP         few
@@ -46684,21 +46949,23 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
-	VMOVUPD      (DX)(DI*8), Y0
+	VMOVUPD      (DX)(DI*8), Y1
 	PREFETCHT0   8224(DX)(DI*8)
-	VMOVUPD      32(DX)(DI*8), Y1
-	VADDPD       minusOne<>+0(SB), Y0, Y2
+	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
-	VADDPD       Y1, Y0, Y4
+	VMOVUPS      Y3, 512(SI)
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VADDPD       Y2, Y1, Y4
 	VMOVUPS      192(SI), Y5
 	VADDPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 192(SI)
-	VADDPD       Y3, Y2, Y4
+	VMOVUPS      512(SI), Y4
+	VADDPD       Y3, Y4, Y4
 	VMOVUPS      160(SI), Y5
 	VSUBPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 160(SI)
-	VMULPD       Y0, Y0, Y4
-	VFMADD231PD  Y1, Y1, Y4
+	VMULPD       Y1, Y1, Y4
+	VFMADD231PD  Y2, Y2, Y4
 	VMOVUPS      128(SI), Y5
 	VADDPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 128(SI)
@@ -46749,47 +47016,50 @@ many2:
 	VMINPD       Y4, Y8, Y9
 	VMINPD       Y5, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
-	VMOVUPS      Y9, 480(SI)
+	VMOVUPS      Y9, 448(SI)
 	VSUBPD       Y12, Y8, Y8
-	VMOVUPS      Y8, 512(SI)
+	VMOVUPS      Y8, 480(SI)
 	VXORPD       Y8, Y8, Y8
 	VMAXPD       Y4, Y8, Y4
 	VMAXPD       Y5, Y8, Y5
 	VADDPD       Y4, Y13, Y4
 	VADDPD       Y5, Y12, Y5
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 352(SI)
+	VMOVUPS      Y4, 384(SI)
 	VXORPD       signBit<>+0(SB), Y5, Y4
 	VMOVUPS      Y4, 416(SI)
-	VMULPD       Y0, Y10, Y4
-	VFMADD231PD  Y1, Y11, Y4
+	VMULPD       Y1, Y10, Y4
+	VFMADD231PD  Y2, Y11, Y4
 	VMOVUPS      320(SI), Y5
 	VADDPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 320(SI)
-	VMULPD       Y2, Y10, Y4
+	VMOVUPS      512(SI), Y4
+	VMULPD       Y4, Y10, Y4
 	VFMADD231PD  Y3, Y11, Y4
 	VMOVUPS      288(SI), Y5
 	VSUBPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 288(SI)
-	VMULPD       Y0, Y6, Y4
-	VFMADD231PD  Y1, Y7, Y4
+	VMULPD       Y1, Y6, Y4
+	VFMADD231PD  Y2, Y7, Y4
 	VMOVUPS      256(SI), Y5
 	VADDPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 256(SI)
-	VMULPD       Y2, Y6, Y4
+	VMOVUPS      512(SI), Y4
+	VMULPD       Y4, Y6, Y4
 	VFMADD231PD  Y3, Y7, Y4
 	VMOVUPS      224(SI), Y5
 	VSUBPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 224(SI)
-	VMOVUPS      480(SI), Y4
-	VMULPD       Y4, Y0, Y4
-	VMOVUPS      512(SI), Y5
-	VFMADD231PD  Y5, Y1, Y4
+	VMOVUPS      448(SI), Y4
+	VMULPD       Y4, Y1, Y4
+	VMOVUPS      480(SI), Y5
+	VFMADD231PD  Y5, Y2, Y4
 	VMOVUPS      96(SI), Y5
 	VADDPD       Y4, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      352(SI), Y4
-	VMULPD       Y4, Y2, Y4
+	VMOVUPS      512(SI), Y4
+	VMOVUPS      384(SI), Y5
+	VMULPD       Y5, Y4, Y4
 	VMOVUPS      416(SI), Y5
 	VFMADD231PD  Y5, Y3, Y4
 	VMOVUPS      64(SI), Y5
@@ -46797,12 +47067,10 @@ many2:
 	VMOVUPS      Y5, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 448(SI), Y4
-	VMOVUPS 352(SI), Y5
-	VMULPD  Y4, Y5, Y4
-	VMOVUPS 448(SI), Y5
-	VMOVUPS 416(SI), Y6
-	VMULPD  Y5, Y6, Y5
+	VMOVUPS 384(SI), Y4
+	VMULPD  Y0, Y4, Y4
+	VMOVUPS 416(SI), Y5
+	VMULPD  Y0, Y5, Y5
 	VMOVUPD leastNormalExp<>+0(SB), Y6
 	VMAXPD  Y4, Y6, Y7
 	VMAXPD  Y5, Y6, Y6
@@ -46852,30 +47120,38 @@ many2:
 	VPSLLQ      $0x34, Y8, Y8
 	VPADDQ      Y9, Y7, Y7
 	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     384(SI), Y8
+	VMOVUPS     416(SI), Y9
+	VFMSUB213PD Y4, Y0, Y8
+	VFMSUB213PD Y5, Y0, Y9
+	VMOVAPD     Y7, Y10
+	VMOVAPD     Y6, Y11
+	VFMADD231PD Y8, Y10, Y7
+	VFMADD231PD Y9, Y11, Y6
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
 	VANDPD      Y7, Y4, Y4
 	VANDPD      Y6, Y5, Y5
-	VMULPD      Y0, Y4, Y0
-	VMULPD      Y1, Y5, Y1
+	VMULPD      Y1, Y4, Y1
+	VMULPD      Y2, Y5, Y2
+	VMOVUPS     448(SI), Y4
+	VMULPD      Y4, Y1, Y1
 	VMOVUPS     480(SI), Y4
-	VMULPD      Y4, Y0, Y0
-	VMOVUPS     512(SI), Y4
-	VFMADD231PD Y4, Y1, Y0
-	VMOVUPS     32(SI), Y1
-	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 32(SI)
+	VFMADD231PD Y4, Y2, Y1
+	VMOVUPS     32(SI), Y2
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 448(SI), Y0
-	VMOVUPS 480(SI), Y1
-	VMULPD  Y0, Y1, Y0
 	VMOVUPS 448(SI), Y1
-	VMOVUPS 512(SI), Y4
-	VMULPD  Y1, Y4, Y1
+	VMULPD  Y0, Y1, Y1
+	VMOVUPS 480(SI), Y2
+	VMULPD  Y0, Y2, Y2
 	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y0, Y4, Y5
-	VMAXPD  Y1, Y4, Y4
+	VMAXPD  Y1, Y4, Y5
+	VMAXPD  Y2, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -46922,19 +47198,30 @@ many2:
 	VPSLLQ      $0x34, Y6, Y6
 	VPADDQ      Y7, Y5, Y5
 	VPADDQ      Y6, Y4, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     448(SI), Y6
+	VMOVUPS     480(SI), Y7
+	VFMSUB213PD Y1, Y0, Y6
+	VFMSUB213PD Y2, Y0, Y7
+	VMOVAPD     Y5, Y8
+	VMOVAPD     Y4, Y9
+	VFMADD231PD Y6, Y8, Y5
+	VFMADD231PD Y7, Y9, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD      Y5, Y0, Y0
-	VANDPD      Y4, Y1, Y1
-	VMULPD      Y2, Y0, Y0
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD      Y5, Y1, Y1
+	VANDPD      Y4, Y2, Y2
+	VMOVUPS     512(SI), Y4
+	VMULPD      Y4, Y1, Y1
+	VMULPD      Y3, Y2, Y2
+	VMOVUPS     384(SI), Y3
 	VMULPD      Y3, Y1, Y1
-	VMOVUPS     352(SI), Y2
-	VMULPD      Y2, Y0, Y0
-	VMOVUPS     416(SI), Y2
-	VFMADD231PD Y2, Y1, Y0
-	VMOVUPS     (SI), Y1
-	VSUBPD      Y0, Y1, Y1
-	VMOVUPS     Y1, (SI)
+	VMOVUPS     416(SI), Y3
+	VFMADD231PD Y3, Y2, Y1
+	VMOVUPS     (SI), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     Y2, (SI)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
 	CMPQ        R8, $0x00000008
@@ -46950,140 +47237,149 @@ few2:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	NEGQ         R9
-	VMOVDQU      32(R10)(R9*8), Y0
-	VMASKMOVPD   (DX)(DI*8), Y0, Y1
-	VADDPD       minusOne<>+0(SB), Y1, Y2
-	VANDPD       Y2, Y0, Y2
-	VMOVUPS      192(SI), Y3
-	VADDPD       Y1, Y3, Y3
-	VMOVUPS      Y3, 192(SI)
-	VMOVUPS      160(SI), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 160(SI)
-	VMOVUPS      128(SI), Y3
-	VFMADD231PD  Y1, Y1, Y3
-	VMOVUPS      Y3, 128(SI)
-	VMASKMOVPD   (CX)(DI*8), Y0, Y3
-	VMASKMOVPD   (BX)(DI*8), Y0, Y0
-	VADDPD       two<>+0(SB), Y0, Y4
-	VDIVPD       Y4, Y0, Y4
-	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y0, Y5, Y6
-	VFNMADD213PD Y0, Y4, Y6
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y0, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y0, Y0
-	VBLENDVPD    Y3, Y0, Y4, Y5
-	VBLENDVPD    Y3, Y4, Y0, Y0
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y3, Y4, Y4
-	VSUBPD       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y6, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
-	VMOVUPS      320(SI), Y6
-	VFMADD231PD  Y1, Y5, Y6
-	VMOVUPS      Y6, 320(SI)
-	VMOVUPS      288(SI), Y6
-	VFNMADD231PD Y2, Y5, Y6
-	VMOVUPS      Y6, 288(SI)
-	VMOVUPS      256(SI), Y5
-	VFMADD231PD  Y1, Y0, Y5
-	VMOVUPS      Y5, 256(SI)
-	VMOVUPS      224(SI), Y5
-	VFNMADD231PD Y2, Y0, Y5
-	VMOVUPS      Y5, 224(SI)
-	VMOVUPS      96(SI), Y0
-	VFMADD231PD  Y4, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMOVUPS      64(SI), Y0
-	VFNMADD231PD Y3, Y2, Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVDQU      32(R10)(R9*8), Y1
+	VMASKMOVPD   (DX)(DI*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      128(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMASKMOVPD   (CX)(DI*8), Y1, Y4
+	VMASKMOVPD   (BX)(DI*8), Y1, Y1
+	VADDPD       two<>+0(SB), Y1, Y5
+	VDIVPD       Y5, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      unitRowi<>+0(SB), Y7
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
+	VFNMADD213PD Y1, Y6, Y7
+	VFNMADD213PD Y1, Y5, Y7
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y1, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VBLENDVPD    Y4, Y1, Y5, Y6
+	VBLENDVPD    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VSUBPD       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y4, Y8, Y4
+	VADDPD       Y4, Y7, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      320(SI), Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VMOVUPS      Y7, 320(SI)
+	VMOVUPS      288(SI), Y7
+	VFNMADD231PD Y3, Y6, Y7
+	VMOVUPS      Y7, 288(SI)
+	VMOVUPS      256(SI), Y6
+	VFMADD231PD  Y2, Y1, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      224(SI), Y6
+	VFNMADD231PD Y3, Y1, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      96(SI), Y1
+	VFMADD231PD  Y5, Y2, Y1
+	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      64(SI), Y1
+	VFNMADD231PD Y4, Y3, Y1
+	VMOVUPS      Y1, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 448(SI), Y0
-	VMULPD  Y0, Y3, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y0, Y5, Y5
+	VMULPD  Y0, Y4, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y1, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y10, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y4, Y7
+	VFMSUB213PD Y1, Y0, Y7
+	VMOVAPD     Y6, Y8
+	VFMADD231PD Y7, Y8, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD      Y6, Y1, Y1
+	VMULPD      Y2, Y1, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PD Y5, Y1, Y2
+	VMOVUPS     Y2, 32(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y5, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y2
+	VMAXPD  Y1, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y2, Y6
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VFNMADD231PD ln2<>+0(SB), Y7, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
+	VMULPD      Y2, Y2, Y7
 	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y8
 	VFMADD231PD expRowi<>+0(SB), Y7, Y8
 	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
 	VFMADD231PD Y7, Y8, Y9
 	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y8
 	VFMADD231PD Y7, Y9, Y8
 	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
 	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y7, Y9, Y2
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y5, Y0, Y0
-	VMULPD      Y1, Y0, Y0
-	VMOVUPS     32(SI), Y1
-	VFMADD231PD Y4, Y0, Y1
-	VMOVUPS     Y1, 32(SI)
+	VPADDQ      Y6, Y2, Y2
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 448(SI), Y0
-	VMULPD  Y0, Y4, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y1
-	VMAXPD  Y0, Y1, Y1
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y1, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y1
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y1, Y1, Y5
-	VMOVUPD      expRowh<>+0(SB), Y6
-	VFMADD213PD  expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD  expRowi<>+0(SB), Y5, Y6
-	VMOVUPD      expRowf<>+0(SB), Y7
-	VFMADD213PD  expRowe<>+0(SB), Y1, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VMOVUPD      expRowd<>+0(SB), Y6
-	VFMADD213PD  expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD  Y5, Y7, Y6
-	VMOVUPD      expRowb<>+0(SB), Y7
-	VFMADD213PD  expRowa<>+0(SB), Y1, Y7
-	VFMADD231PD  Y5, Y6, Y7
-	VADDPD       one<>+0(SB), Y1, Y1
-	VFMADD231PD  Y5, Y7, Y1
-	VPSLLQ       $0x34, Y4, Y4
-	VPADDQ       Y4, Y1, Y1
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD       Y1, Y0, Y0
-	VMULPD       Y2, Y0, Y0
-	VMOVUPS      (SI), Y1
-	VFNMADD231PD Y3, Y0, Y1
-	VMOVUPS      Y1, (SI)
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y1, Y0, Y5
+	VMOVAPD      Y2, Y6
+	VFMADD231PD  Y5, Y6, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y2, Y1, Y1
+	VMULPD       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFNMADD231PD Y4, Y1, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, R8
 	JMP          few2
@@ -47195,7 +47491,7 @@ end:
 	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
-	VMOVUPS      384(SI), Y0
+	VMOVUPS      352(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -47205,7 +47501,7 @@ end:
 
 // func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2816-89
+TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-89
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -47232,12 +47528,11 @@ TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2816-89
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 320(R8)
+	VMOVUPS      Y0, 256(R8)
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
-	VMOVUPS      Y0, 352(R8)
-	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 384(R8)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -47259,17 +47554,14914 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
-	VMOVUPS    (BX)(R9*4), Y0
+	VMOVUPS    (BX)(R9*4), Y1
 	PREFETCHT0 8224(BX)(R9*4)
-	VMOVUPS    32(BX)(R9*4), Y1
+	VMOVUPS    32(BX)(R9*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    288(R8), Y3
+	VPMAXUD    Y1, Y3, Y3
+	VMOVUPS    Y3, 288(R8)
+	VMOVUPS    288(R8), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 288(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (DI)(R9*4)
+	VMOVUPS     Y2, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y1
+	VMASKMOVPS (BX)(R9*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    288(R8), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 288(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(SI)(R9*4)
+	VMOVUPS     (SI)(R9*4), Y1
+	PREFETCHT0  8224(SI)(R9*4)
+	VMOVUPS     32(SI)(R9*4), Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y1, Y3, Y4
+	VMOVUPS     Y4, 672(R8)
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y1, Y4
+	VMOVUPS     Y4, 192(R8)
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     Y4, 224(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     672(R8), Y5
+	VMOVUPS     192(R8), Y6
+	VFMADD231PS Y4, Y5, Y6
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     32(R8), Y4
+	VMOVUPS     224(R8), Y5
+	VFMADD231PS Y4, Y3, Y5
+	VMOVUPS     Y5, 224(R8)
+	VMOVUPS     (BX)(R9*4), Y4
+	VMOVUPS     32(BX)(R9*4), Y5
+	VMOVUPS     (DI)(R9*4), Y6
+	VMOVUPS     32(DI)(R9*4), Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VDIVPS      Y8, Y6, Y8
+	VDIVPS      Y9, Y7, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 480(R8)
+	VBLENDVPS    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 512(R8)
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 544(R8)
+	VBLENDVPS    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 608(R8)
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y7
+	VMINPS       Y5, Y6, Y6
+	VSUBPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 384(R8)
+	VSUBPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 416(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 320(R8)
+	VXORPS       signBitSingle<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 352(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPS       Y4, Y1, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPS       Y5, Y2, Y5
+	VMOVUPS      544(R8), Y6
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      608(R8), Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      672(R8), Y7
+	VMULPS       Y6, Y7, Y6
+	VMOVUPS      96(R8), Y7
+	VMULPS       Y7, Y3, Y7
+	VMOVUPS      480(R8), Y8
+	VFNMADD231PS Y8, Y6, Y4
+	VMOVUPS      512(R8), Y6
+	VFNMADD231PS Y6, Y7, Y5
+	VMOVUPS      128(R8), Y6
+	VMULPS       Y6, Y1, Y1
+	VMOVUPS      Y1, 448(R8)
+	VMOVUPS      128(R8), Y1
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      Y1, 576(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 320(R8), Y1
+	VMULPS  Y0, Y1, Y1
+	VMOVUPS 352(R8), Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y1, Y6, Y7
+	VMAXPS  Y2, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      320(R8), Y8
+	VMOVUPS      352(R8), Y9
+	VFMSUB213PS  Y1, Y0, Y8
+	VFMSUB213PS  Y2, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PS  Y8, Y10, Y7
+	VFMADD231PS  Y9, Y11, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD       Y7, Y1, Y1
+	VANDPD       Y6, Y2, Y2
+	VMOVUPS      480(R8), Y6
+	VMOVUPS      384(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      512(R8), Y7
+	VMOVUPS      416(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      544(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      608(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMOVUPS      448(R8), Y8
+	VMULPS       Y1, Y8, Y1
+	VMOVUPS      576(R8), Y8
+	VMULPS       Y2, Y8, Y2
+	VFMADD231PS  Y6, Y1, Y4
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      672(R8), Y2
+	VMULPS       Y1, Y2, Y1
+	VMOVUPS      Y1, 640(R8)
+	VMOVUPS      160(R8), Y1
+	VMULPS       Y1, Y3, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 384(R8), Y2
+	VMULPS  Y0, Y2, Y2
+	VMOVUPS 416(R8), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y2, Y6, Y7
+	VMAXPS  Y3, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      384(R8), Y8
+	VMOVUPS      416(R8), Y9
+	VFMSUB213PS  Y2, Y0, Y8
+	VFMSUB213PS  Y3, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PS  Y8, Y10, Y7
+	VFMADD231PS  Y9, Y11, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
+	VMOVUPS      544(R8), Y6
+	VMOVUPS      320(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      608(R8), Y7
+	VMOVUPS      352(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      480(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      512(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMOVUPS      640(R8), Y8
+	VMULPS       Y2, Y8, Y2
+	VMULPS       Y3, Y1, Y1
+	VFMADD231PS  Y6, Y2, Y4
+	VFMADD231PS  Y7, Y1, Y5
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      480(R8), Y2
+	VMULPS       Y2, Y1, Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      512(R8), Y3
+	VMULPS       Y3, Y2, Y2
+	VMOVUPS      544(R8), Y3
+	VFMADD231PS  Y3, Y1, Y4
+	VMOVUPS      608(R8), Y1
+	VFMADD231PS  Y1, Y2, Y5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y4, (AX)(R9*4)
+	VMOVNTPS     Y5, 32(AX)(R9*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y4, (AX)(R9*4)
+	VMOVUPS Y5, 32(AX)(R9*4)
+
+stored1:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y1
+	VMASKMOVPS  (SI)(R9*4), Y1, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y3
+	VSUBPS      Y2, Y3, Y3
+	VMOVUPS     (R8), Y4
+	VMULPS      Y4, Y2, Y4
+	VMOVUPS     32(R8), Y5
+	VFMADD231PS Y5, Y3, Y4
+	VMASKMOVPS  (BX)(R9*4), Y1, Y5
+	VMASKMOVPS  (DI)(R9*4), Y1, Y6
+	VADDPS      twoSingle<>+0(SB), Y6, Y7
+	VDIVPS      Y7, Y6, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y7, Y7, Y8
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
+	VFNMADD213PS Y6, Y8, Y9
+	VFNMADD213PS Y6, Y7, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VBLENDVPS    Y5, Y6, Y7, Y8
+	VBLENDVPS    Y5, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPS       Y5, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPS       Y5, Y10, Y5
+	VADDPS       Y5, Y9, Y5
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      64(R8), Y9
+	VMULPS       Y9, Y2, Y9
+	VMULPS       Y6, Y9, Y9
+	VMOVUPS      96(R8), Y10
+	VMULPS       Y10, Y3, Y10
+	VFNMADD231PS Y8, Y10, Y9
+	VMOVUPS      128(R8), Y10
+	VMULPS       Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y5, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Y5, Y12
+	VFMSUB213PS  Y10, Y0, Y12
+	VMOVAPD      Y11, Y13
+	VFMADD231PS  Y12, Y13, Y11
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y10, Y10
+	VANDPD       Y11, Y10, Y10
+	VMULPS       Y7, Y8, Y11
+	VMOVUPS      256(R8), Y12
+	VFNMADD213PS Y6, Y12, Y11
+	VMULPS       Y10, Y2, Y2
+	VFMADD231PS  Y11, Y2, Y9
+	VMOVUPS      160(R8), Y2
+	VMULPS       Y2, Y3, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y7, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y3, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y10, Y10, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y10, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y10, Y10
+	VFMADD231PS Y12, Y14, Y10
+	VPSLLD      $0x17, Y11, Y11
+	VPADDD      Y11, Y10, Y10
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y3, Y0, Y7
+	VMOVAPD      Y10, Y11
+	VFMADD231PS  Y7, Y11, Y10
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD       Y10, Y3, Y3
+	VMULPS       Y5, Y6, Y5
+	VMOVUPS      256(R8), Y7
+	VFNMADD213PS Y8, Y7, Y5
+	VMULPS       Y3, Y2, Y2
+	VFMADD231PS  Y5, Y2, Y9
+	VMULPS       Y8, Y4, Y2
+	VFMADD231PS  Y6, Y2, Y9
+	VMASKMOVPS   Y9, Y1, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   288(R8), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 288(R8)
+	VMOVUPS   288(R8), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2848-89
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD (DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 48(DI), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 256(R8)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VMOVUPS      Y1, 352(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y1
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VMOVUPS    352(R8), Y5
+	VANDPD     Y3, Y5, Y5
+	VMOVUPS    Y5, 352(R8)
+	VMOVUPS    352(R8), Y3
+	VANDPD     Y4, Y3, Y3
+	VMOVUPS    Y3, 352(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (DI)(R9*8)
+	VMOVUPD     Y2, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y1
+	VMASKMOVPD (BX)(R9*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VMOVUPS    352(R8), Y4
+	VANDPD     Y3, Y4, Y4
+	VMOVUPS    Y4, 352(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R9*8)
+	VMOVUPD      (SI)(R9*8), Y1
+	PREFETCHT0   8224(SI)(R9*8)
+	VMOVUPD      32(SI)(R9*8), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VSUBPD       Y1, Y3, Y4
+	VMOVUPS      Y4, 672(R8)
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y1, Y4
+	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y2, Y4
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      672(R8), Y5
+	VMOVUPS      192(R8), Y6
+	VFMADD231PD  Y4, Y5, Y6
+	VMOVUPS      Y6, 192(R8)
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      224(R8), Y5
+	VFMADD231PD  Y4, Y3, Y5
+	VMOVUPS      Y5, 224(R8)
+	VMOVUPD      (BX)(R9*8), Y4
+	VMOVUPD      32(BX)(R9*8), Y5
+	VMOVUPD      (DI)(R9*8), Y6
+	VMOVUPD      32(DI)(R9*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 448(R8)
+	VBLENDVPD    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 480(R8)
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 512(R8)
+	VBLENDVPD    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 608(R8)
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y7
+	VMINPD       Y5, Y6, Y6
+	VSUBPD       Y13, Y7, Y7
+	VMOVUPS      Y7, 384(R8)
+	VSUBPD       Y12, Y6, Y6
+	VMOVUPS      Y6, 416(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 288(R8)
+	VXORPD       signBit<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      64(R8), Y4
+	VMULPD       Y4, Y1, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPD       Y5, Y2, Y5
+	VMOVUPS      512(R8), Y6
+	VMULPD       Y6, Y4, Y4
+	VMOVUPS      608(R8), Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      672(R8), Y7
+	VMULPD       Y6, Y7, Y6
+	VMOVUPS      96(R8), Y7
+	VMULPD       Y7, Y3, Y7
+	VMOVUPS      448(R8), Y8
+	VFNMADD231PD Y8, Y6, Y4
+	VMOVUPS      480(R8), Y6
+	VFNMADD231PD Y6, Y7, Y5
+	VMOVUPS      128(R8), Y6
+	VMULPD       Y6, Y1, Y1
+	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      128(R8), Y1
+	VMULPD       Y1, Y2, Y1
+	VMOVUPS      Y1, 576(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 288(R8), Y1
+	VMULPD  Y0, Y1, Y1
+	VMOVUPS 320(R8), Y2
+	VMULPD  Y0, Y2, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y1, Y6, Y7
+	VMAXPD  Y2, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      288(R8), Y8
+	VMOVUPS      320(R8), Y9
+	VFMSUB213PD  Y1, Y0, Y8
+	VFMSUB213PD  Y2, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PD  Y8, Y10, Y7
+	VFMADD231PD  Y9, Y11, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD       Y7, Y1, Y1
+	VANDPD       Y6, Y2, Y2
+	VMOVUPS      448(R8), Y6
+	VMOVUPS      384(R8), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      480(R8), Y7
+	VMOVUPS      416(R8), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      512(R8), Y9
+	VFNMADD213PD Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      608(R8), Y9
+	VFNMADD213PD Y9, Y8, Y7
+	VMOVUPS      544(R8), Y8
+	VMULPD       Y1, Y8, Y1
+	VMOVUPS      576(R8), Y8
+	VMULPD       Y2, Y8, Y2
+	VFMADD231PD  Y6, Y1, Y4
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      672(R8), Y2
+	VMULPD       Y1, Y2, Y1
+	VMOVUPS      Y1, 640(R8)
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y3, Y1
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 384(R8), Y2
+	VMULPD  Y0, Y2, Y2
+	VMOVUPS 416(R8), Y3
+	VMULPD  Y0, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y2, Y6, Y7
+	VMAXPD  Y3, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      384(R8), Y8
+	VMOVUPS      416(R8), Y9
+	VFMSUB213PD  Y2, Y0, Y8
+	VFMSUB213PD  Y3, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PD  Y8, Y10, Y7
+	VFMADD231PD  Y9, Y11, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
+	VMOVUPS      512(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      608(R8), Y7
+	VMOVUPS      320(R8), Y8
+	VMULPD       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      448(R8), Y9
+	VFNMADD213PD Y9, Y8, Y6
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      480(R8), Y9
+	VFNMADD213PD Y9, Y8, Y7
+	VMOVUPS      640(R8), Y8
+	VMULPD       Y2, Y8, Y2
+	VMULPD       Y3, Y1, Y1
+	VFMADD231PD  Y6, Y2, Y4
+	VFMADD231PD  Y7, Y1, Y5
+	VMOVUPS      192(R8), Y1
+	VMOVUPS      448(R8), Y2
+	VMULPD       Y2, Y1, Y1
+	VMOVUPS      224(R8), Y2
+	VMOVUPS      480(R8), Y3
+	VMULPD       Y3, Y2, Y2
+	VMOVUPS      512(R8), Y3
+	VFMADD231PD  Y3, Y1, Y4
+	VMOVUPS      608(R8), Y1
+	VFMADD231PD  Y1, Y2, Y5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Y4, (AX)(R9*8)
+	VMOVNTPD     Y5, 32(AX)(R9*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Y4, (AX)(R9*8)
+	VMOVUPD Y5, 32(AX)(R9*8)
+
+stored1:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R11
+	CMPQ         R10, R11
+	CMOVQLT      R10, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	NEGQ         R11
+	VMOVDQU      32(R12)(R11*8), Y1
+	VMASKMOVPD   (SI)(R9*8), Y1, Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y2, Y4
+	VMOVUPS      32(R8), Y5
+	VFMADD231PD  Y5, Y3, Y4
+	VMASKMOVPD   (BX)(R9*8), Y1, Y5
+	VMASKMOVPD   (DI)(R9*8), Y1, Y6
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      unitRowi<>+0(SB), Y9
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
+	VFNMADD213PD Y6, Y7, Y9
+	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       one<>+0(SB), Y6, Y8
+	VDIVPD       Y8, Y7, Y7
+	VMULPD       Y7, Y6, Y6
+	VBLENDVPD    Y5, Y6, Y7, Y8
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y5, Y7, Y7
+	VSUBPD       Y9, Y7, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y5, Y10, Y5
+	VADDPD       Y5, Y9, Y5
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      64(R8), Y9
+	VMULPD       Y9, Y2, Y9
+	VMULPD       Y6, Y9, Y9
+	VMOVUPS      96(R8), Y10
+	VMULPD       Y10, Y3, Y10
+	VFNMADD231PD Y8, Y10, Y9
+	VMOVUPS      128(R8), Y10
+	VMULPD       Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y5, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Y5, Y12
+	VFMSUB213PD  Y10, Y0, Y12
+	VMOVAPD      Y11, Y13
+	VFMADD231PD  Y12, Y13, Y11
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y10, Y10
+	VANDPD       Y11, Y10, Y10
+	VMULPD       Y7, Y8, Y11
+	VMOVUPS      256(R8), Y12
+	VFNMADD213PD Y6, Y12, Y11
+	VMULPD       Y10, Y2, Y2
+	VFMADD231PD  Y11, Y2, Y9
+	VMOVUPS      160(R8), Y2
+	VMULPD       Y2, Y3, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y7, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y3, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y10, Y10, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y10, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y10, Y10
+	VFMADD231PD Y12, Y14, Y10
+	VPSLLQ      $0x34, Y11, Y11
+	VPADDQ      Y11, Y10, Y10
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y3, Y0, Y7
+	VMOVAPD      Y10, Y11
+	VFMADD231PD  Y7, Y11, Y10
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y10, Y3, Y3
+	VMULPD       Y5, Y6, Y5
+	VMOVUPS      256(R8), Y7
+	VFNMADD213PD Y8, Y7, Y5
+	VMULPD       Y3, Y2, Y2
+	VFMADD231PD  Y5, Y2, Y9
+	VMULPD       Y8, Y4, Y2
+	VFMADD231PD  Y6, Y2, Y9
+	VMASKMOVPD   Y9, Y1, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVUPS   352(R8), Y0
+	VMOVMSKPD Y0, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-73
+	// forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Y1
+	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 8(BX), Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	XORQ         BX, BX
+	VXORPD       Y6, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VMOVUPS      Y6, 32(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (DX)(SI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VMOVMSKPS  Y6, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VBLENDVPS  Y6, Y7, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y7, Y8
+	VCMPPS     $0x11, Y1, Y9, Y10
+	VCMPPS     $0x11, Y1, Y8, Y8
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPS     Y11, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y9
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y9, Y9
+	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y6, Y12, Y13, Y12
+	VFMADD231PS Y7, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y7
+	VDIVPS       Y7, Y12, Y7
+	VMULPS       Y7, Y7, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
+	VFNMADD213PS Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y11
+	VFMSUB213PS Y11, Y7, Y13
+	VSUBPS      Y13, Y12, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
+	VBLENDVPS   Y10, Y2, Y7, Y7
+	VBLENDVPS   Y8, Y3, Y7, Y7
+	VANDPD      Y7, Y6, Y8
+	VADDPS      Y8, Y4, Y4
+	VANDNPD     Y7, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, DI
+	CMPQ        DI, $0x00000008
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y6
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (DX)(SI*1), R11
+
+bytes1:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
+	JNZ        bytes1
+	VMOVQ      R9, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPS  Y7, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	VMASKMOVPS (CX)(SI*4), Y6, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VSUBPS     Y6, Y9, Y9
+	VBLENDVPS  Y7, Y6, Y9, Y10
+	VBLENDVPS  Y7, Y9, Y6, Y9
+	VCMPPS     $0x11, Y1, Y10, Y11
+	VCMPPS     $0x11, Y1, Y9, Y9
+	VMOVUPS    signBitSingle<>+0(SB), Y12
+	VANDNPD    Y12, Y7, Y12
+	VXORPS     Y12, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y10, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y7, Y13, Y14, Y13
+	VFMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y6
+	VDIVPS       Y6, Y13, Y6
+	VMULPS       Y6, Y6, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y12
+	VFMSUB213PS Y12, Y6, Y14
+	VSUBPS      Y14, Y13, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
+	VBLENDVPS   Y11, Y2, Y6, Y6
+	VBLENDVPS   Y9, Y3, Y6, Y6
+	VANDPD      Y6, Y7, Y7
+	VADDPS      Y7, Y4, Y4
+	VANDPD      Y6, Y8, Y6
+	VADDPS      Y6, Y5, Y5
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y4, Y6
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       (SP), Y7, Y7
+	VMOVUPD      Y7, (SP)
+	VMOVAPD      Y5, Y6
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       32(SP), Y7, Y7
+	VMOVUPD      Y7, 32(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   BX, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-73
+	// forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Y1
+	VBROADCASTSD 8(BX), Y2
+	VBROADCASTSD 16(BX), Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (DX)(SI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VMOVMSKPD  Y6, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VBLENDVPD  Y6, Y7, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y7, Y8
+	VCMPPD     $0x11, Y1, Y9, Y10
+	VCMPPD     $0x11, Y1, Y8, Y8
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPD     Y11, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y9
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y9, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y9, Y9
+	VORPD       integerBits<>+0(SB), Y9, Y9
+	VSUBPD      integerBias<>+0(SB), Y9, Y9
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y6, Y12, Y13, Y12
+	VFMADD231PD Y7, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y7
+	VDIVPD       Y7, Y12, Y7
+	VMULPD       Y7, Y7, Y11
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y11, Y13
+	VFMADD213PD  log64e<>+0(SB), Y11, Y13
+	VFMADD213PD  log64d<>+0(SB), Y11, Y13
+	VFMADD213PD  log64c<>+0(SB), Y11, Y13
+	VFMADD213PD  log64b<>+0(SB), Y11, Y13
+	VFMADD213PD  log64a<>+0(SB), Y11, Y13
+	VFNMADD213PD Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y11
+	VFMSUB213PD Y11, Y7, Y13
+	VSUBPD      Y13, Y12, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y7
+	VBLENDVPD   Y10, Y2, Y7, Y7
+	VBLENDVPD   Y8, Y3, Y7, Y7
+	VANDPD      Y7, Y6, Y8
+	VADDPD      Y8, Y4, Y4
+	VANDNPD     Y7, Y6, Y6
+	VADDPD      Y6, Y5, Y5
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, AX
+	CMPQ        AX, $0x00000004
+	JGE         many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	MOVQ    DI, R9
+	NEGQ    R9
+	VMOVDQU 32(R8)(R9*8), Y6
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DX)(SI*1), R10
+
+bytes1:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R10)(DI*1), R9
+	ORQ        R9, R8
+	DECQ       DI
+	JNZ        bytes1
+	VMOVQ      R8, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPD  Y7, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	VMASKMOVPD (CX)(SI*8), Y6, Y6
+	VMOVUPD    one<>+0(SB), Y9
+	VSUBPD     Y6, Y9, Y9
+	VBLENDVPD  Y7, Y6, Y9, Y10
+	VBLENDVPD  Y7, Y9, Y6, Y9
+	VCMPPD     $0x11, Y1, Y10, Y11
+	VCMPPD     $0x11, Y1, Y9, Y9
+	VMOVUPD    signBit<>+0(SB), Y12
+	VANDNPD    Y12, Y7, Y12
+	VXORPD     Y12, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y10, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y10, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y7, Y13, Y14, Y13
+	VFMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y6
+	VDIVPD       Y6, Y13, Y6
+	VMULPD       Y6, Y6, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y12
+	VFMSUB213PD Y12, Y6, Y14
+	VSUBPD      Y14, Y13, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y6
+	VBLENDVPD   Y11, Y2, Y6, Y6
+	VBLENDVPD   Y9, Y3, Y6, Y6
+	VANDPD      Y6, Y7, Y7
+	VADDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y8, Y6
+	VADDPD      Y6, Y5, Y5
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, AX
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   BX, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsYF32AVX2(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 20(DI), Y1
+	VBROADCASTSS 24(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VBROADCASTSS 44(DI), Y3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (SI)(DI*1), X4
+	VPCMPEQB   X4, X0, X4
+	VPMOVSXBD  X4, Y4
+	PREFETCHT0 8192(BX)(DI*4)
+	VMOVUPS    (BX)(DI*4), Y5
+	VMOVUPS    oneSingle<>+0(SB), Y6
+	VSUBPS     Y5, Y6, Y6
+	VBLENDVPS  Y4, Y5, Y6, Y7
+	VBLENDVPS  Y4, Y6, Y5, Y5
+	VCMPPS     $0x11, Y3, Y7, Y6
+	VCMPPS     $0x11, Y3, Y5, Y5
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y5, Y5
+	VANDNPS    Y8, Y5, Y5
+	VBLENDVPS  Y4, Y1, Y2, Y4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS   Y7, Y4, Y4
+	VANDPD   Y4, Y5, Y4
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPS Y4, (AX)(DI*4)
+	JMP      stored1
+
+ordinary1:
+	VMOVUPS Y4, (AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R8
+	MOVQ    DX, R9
+	NEGQ    R9
+	VMOVDQU 32(R8)(R9*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(DI*1), R10
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R10)(DX*1), R9
+	ORQ        R9, R8
+	DECQ       DX
+	JNZ        bytes2
+	VMOVQ      R8, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPS (BX)(DI*4), Y4, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y6
+	VCMPPS     $0x11, Y3, Y8, Y7
+	VCMPPS     $0x11, Y3, Y6, Y6
+	VPCMPEQD   Y9, Y9, Y9
+	VORPS      Y7, Y6, Y6
+	VANDNPS    Y9, Y6, Y6
+	VBLENDVPS  Y5, Y1, Y2, Y5
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS     Y8, Y5, Y5
+	VANDPD     Y5, Y6, Y5
+	VMASKMOVPS Y5, Y4, (AX)(DI*4)
+	ADDQ       $0x00000008, DI
+	SUBQ       $0x00000008, CX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 40(DI), Y1
+	VBROADCASTSD 48(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VBROADCASTSD 88(DI), Y3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (SI)(DI*1), X4
+	VPCMPEQB   X4, X0, X4
+	VPMOVSXBQ  X4, Y4
+	PREFETCHT0 8192(BX)(DI*8)
+	VMOVUPD    (BX)(DI*8), Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VSUBPD     Y5, Y6, Y6
+	VBLENDVPD  Y4, Y5, Y6, Y7
+	VBLENDVPD  Y4, Y6, Y5, Y5
+	VCMPPD     $0x11, Y3, Y7, Y6
+	VCMPPD     $0x11, Y3, Y5, Y5
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y5, Y5
+	VANDNPS    Y8, Y5, Y5
+	VBLENDVPD  Y4, Y1, Y2, Y4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD   Y7, Y4, Y4
+	VANDPD   Y4, Y5, Y4
+	TESTB    DL, DL
+	JZ       ordinary1
+	VMOVNTPD Y4, (AX)(DI*8)
+	JMP      stored1
+
+ordinary1:
+	VMOVUPD Y4, (AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000004, DI
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R8
+	MOVQ    DX, R9
+	NEGQ    R9
+	VMOVDQU 32(R8)(R9*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (SI)(DI*1), R10
+
+bytes2:
+	SHLQ       $0x08, R8
+	MOVBQZX    -1(R10)(DX*1), R9
+	ORQ        R9, R8
+	DECQ       DX
+	JNZ        bytes2
+	VMOVQ      R8, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPD (BX)(DI*8), Y4, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y6
+	VCMPPD     $0x11, Y3, Y8, Y7
+	VCMPPD     $0x11, Y3, Y6, Y6
+	VPCMPEQD   Y9, Y9, Y9
+	VORPS      Y7, Y6, Y6
+	VANDNPS    Y9, Y6, Y6
+	VBLENDVPD  Y5, Y1, Y2, Y5
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD     Y8, Y5, Y5
+	VANDPD     Y5, Y6, Y5
+	VMASKMOVPD Y5, Y4, (AX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, CX
+	JMP        few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyLogsF32AVX2(SB), $288-65
+	LEAQ 160(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 4(BX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS 8(BX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VXORPD       Y0, Y0, Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 32(SP)
+	VMOVUPS      Y5, 64(SP)
+	VMOVUPS      Y5, 96(SP)
+	VMOVUPS      Y5, 128(SP)
+	XORQ         BX, BX
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(BX*4)
+	VMOVUPS     (DX)(BX*4), Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y6, Y1, Y1
+	VFMADD231PS Y5, Y5, Y2
+	PREFETCHT0  8192(CX)(BX*4)
+	VMOVUPS     (CX)(BX*4), Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y7, Y8, Y8
+	VMOVUPS     (SI), Y9
+	VCMPPS      $0x11, Y9, Y7, Y9
+	VMOVUPS     (SI), Y10
+	VCMPPS      $0x11, Y10, Y8, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS twiceBiasSingle<>+0(SB), Y12
+	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD  Y13, Y12, Y12
+	VPSRLD  $0x17, Y11, Y11
+	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
+	VMULPS  Y12, Y7, Y12
+	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y11
+	VMOVUPS     64(SI), Y12
+	VBLENDVPS   Y10, Y12, Y11, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y8
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y8, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y8, Y8
+	VORPS        integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS       integerBiasSingle<>+0(SB), Y8, Y8
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y7
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y7, Y7, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS  Y12, Y7, Y14
+	VSUBPS       Y14, Y13, Y7
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y7
+	VMOVUPS      32(SI), Y8
+	VBLENDVPS    Y10, Y8, Y7, Y7
+	VMOVUPS      64(SI), Y8
+	VBLENDVPS    Y9, Y8, Y7, Y7
+	VFMADD231PS  Y11, Y5, Y3
+	VFNMADD231PS Y7, Y6, Y4
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DI
+	CMPQ         DI, $0x00000008
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*4), Y5
+	VMASKMOVPS  (DX)(BX*4), Y5, Y6
+	VADDPS      minusOneSingle<>+0(SB), Y6, Y7
+	VANDPD      Y7, Y5, Y7
+	VADDPS      Y6, Y0, Y0
+	VSUBPS      Y7, Y1, Y1
+	VFMADD231PS Y6, Y6, Y2
+	VMASKMOVPS  (CX)(BX*4), Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y5, Y8, Y8
+	VMOVUPS     (SI), Y9
+	VCMPPS      $0x11, Y9, Y5, Y9
+	VMOVUPS     (SI), Y10
+	VCMPPS      $0x11, Y10, Y8, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y5, Y11
+	VMOVUPS twiceBiasSingle<>+0(SB), Y12
+	VANDPS  exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD  Y13, Y12, Y12
+	VPSRLD  $0x17, Y11, Y11
+	VORPS   integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS  integerBiasSingle<>+0(SB), Y11, Y11
+	VMULPS  Y12, Y5, Y12
+	VADDPS  minusOneSingle<>+0(SB), Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y13
+	VDIVPS       Y13, Y12, Y13
+	VMULPS       Y13, Y13, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y13, Y15
+	VSUBPS      Y15, Y12, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y11
+	VMOVUPS     64(SI), Y12
+	VBLENDVPS   Y10, Y12, Y11, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y8
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y8, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y8, Y8
+	VORPS        integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS       integerBiasSingle<>+0(SB), Y8, Y8
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y5, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y5
+	VDIVPS       Y5, Y13, Y5
+	VMULPS       Y5, Y5, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PS  ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS  Y12, Y5, Y14
+	VSUBPS       Y14, Y13, Y5
+	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y5
+	VMOVUPS      32(SI), Y8
+	VBLENDVPS    Y10, Y8, Y5, Y5
+	VMOVUPS      64(SI), Y8
+	VBLENDVPS    Y9, Y8, Y5, Y5
+	VFMADD231PS  Y11, Y6, Y3
+	VFNMADD231PS Y5, Y7, Y4
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y0, Y5
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       (SP), Y6, Y6
+	VMOVUPD      Y6, (SP)
+	VMOVAPD      Y1, Y5
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       32(SP), Y6, Y6
+	VMOVUPD      Y6, 32(SP)
+	VMOVAPD      Y2, Y5
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       64(SP), Y6, Y6
+	VMOVUPD      Y6, 64(SP)
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       96(SP), Y6, Y6
+	VMOVUPD      Y6, 96(SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       128(SP), Y6, Y6
+	VMOVUPD      Y6, 128(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyLogsF64AVX2(SB), $128-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSD 8(BX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSD 16(BX), Y0
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(BX*8)
+	VMOVUPD     (DX)(BX*8), Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VADDPD      Y5, Y1, Y1
+	VSUBPD      Y6, Y2, Y2
+	VFMADD231PD Y5, Y5, Y3
+	PREFETCHT0  8192(CX)(BX*8)
+	VMOVUPD     (CX)(BX*8), Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMOVUPS     32(SI), Y9
+	VCMPPD      $0x11, Y9, Y7, Y9
+	VMOVUPS     32(SI), Y10
+	VCMPPD      $0x11, Y10, Y8, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD twiceBias<>+0(SB), Y12
+	VANDPD  exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ  Y13, Y12, Y12
+	VPSRLQ  $0x34, Y11, Y11
+	VORPD   integerBits<>+0(SB), Y11, Y11
+	VSUBPD  integerBias<>+0(SB), Y11, Y11
+	VMULPD  Y12, Y7, Y12
+	VADDPD  minusOne<>+0(SB), Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     64(SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y11
+	VBLENDVPD   Y10, Y0, Y11, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y8, Y8
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y8, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBias<>+0(SB), Y8, Y8
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y7
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y7, Y7, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PD  ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD  Y12, Y7, Y14
+	VSUBPD       Y14, Y13, Y7
+	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y7
+	VMOVUPS      64(SI), Y8
+	VBLENDVPD    Y10, Y8, Y7, Y7
+	VBLENDVPD    Y9, Y0, Y7, Y7
+	VFMADD231PD  Y11, Y5, Y4
+	VMOVUPS      (SI), Y5
+	VFNMADD231PD Y7, Y6, Y5
+	VMOVUPS      Y5, (SI)
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, DI
+	CMPQ        AX, DI
+	CMOVQLT     AX, DI
+	LEAQ        tailMasks<>+0(SB), R8
+	NEGQ        DI
+	VMOVDQU     32(R8)(DI*8), Y5
+	VMASKMOVPD  (DX)(BX*8), Y5, Y6
+	VADDPD      minusOne<>+0(SB), Y6, Y7
+	VANDPD      Y7, Y5, Y7
+	VADDPD      Y6, Y1, Y1
+	VSUBPD      Y7, Y2, Y2
+	VFMADD231PD Y6, Y6, Y3
+	VMASKMOVPD  (CX)(BX*8), Y5, Y5
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y5, Y8, Y8
+	VMOVUPS     32(SI), Y9
+	VCMPPD      $0x11, Y9, Y5, Y9
+	VMOVUPS     32(SI), Y10
+	VCMPPD      $0x11, Y10, Y8, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y5, Y11
+	VMOVUPD twiceBias<>+0(SB), Y12
+	VANDPD  exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ  Y13, Y12, Y12
+	VPSRLQ  $0x34, Y11, Y11
+	VORPD   integerBits<>+0(SB), Y11, Y11
+	VSUBPD  integerBias<>+0(SB), Y11, Y11
+	VMULPD  Y12, Y5, Y12
+	VADDPD  minusOne<>+0(SB), Y12, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y13
+	VDIVPD       Y13, Y12, Y13
+	VMULPD       Y13, Y13, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y12, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y13, Y15
+	VSUBPD      Y15, Y12, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     64(SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y11
+	VBLENDVPD   Y10, Y0, Y11, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y8, Y8
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y8, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBias<>+0(SB), Y8, Y8
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y5, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y5
+	VDIVPD       Y5, Y13, Y5
+	VMULPD       Y5, Y5, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD       Y12, Y12, Y12
+	VFMADD231PD  ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD  Y12, Y5, Y14
+	VSUBPD       Y14, Y13, Y5
+	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y5
+	VMOVUPS      64(SI), Y8
+	VBLENDVPD    Y10, Y8, Y5, Y5
+	VBLENDVPD    Y9, Y0, Y5, Y5
+	VFMADD231PD  Y11, Y6, Y4
+	VMOVUPS      (SI), Y6
+	VFNMADD231PD Y5, Y7, Y6
+	VMOVUPS      Y6, (SI)
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyLogsF32AVX2(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 20(DI), Y0
+	VBROADCASTSS 24(DI), Y1
+	VBROADCASTSS 44(DI), Y2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0   8192(SI)(DI*4)
+	VMOVUPS      (SI)(DI*4), Y3
+	VMOVUPS      oneSingle<>+0(SB), Y4
+	VSUBPS       Y3, Y4, Y4
+	PREFETCHT0   8192(BX)(DI*4)
+	VMOVUPS      (BX)(DI*4), Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VCMPPS       $0x11, Y2, Y5, Y7
+	VCMPPS       $0x11, Y2, Y6, Y8
+	VPCMPEQD     Y9, Y9, Y9
+	VORPS        Y7, Y8, Y7
+	VANDNPS      Y9, Y7, Y7
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMULPS       Y1, Y4, Y4
+	VFNMADD231PS Y5, Y4, Y3
+	VMULPS       Y6, Y5, Y4
+	VDIVPS       Y4, Y3, Y3
+	VANDPD       Y3, Y7, Y3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y3, (AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y3, (AX)(DI*4)
+
+stored1:
+	ADDQ $0x00000008, DI
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	NEGQ         DX
+	VMOVDQU      32(R8)(DX*4), Y3
+	VMASKMOVPS   (SI)(DI*4), Y3, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VSUBPS       Y4, Y5, Y5
+	VMASKMOVPS   (BX)(DI*4), Y3, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VSUBPS       Y6, Y7, Y7
+	VCMPPS       $0x11, Y2, Y6, Y8
+	VCMPPS       $0x11, Y2, Y7, Y9
+	VPCMPEQD     Y10, Y10, Y10
+	VORPS        Y8, Y9, Y8
+	VANDNPS      Y10, Y8, Y8
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y1, Y5, Y5
+	VFNMADD231PS Y6, Y5, Y4
+	VMULPS       Y7, Y6, Y5
+	VDIVPS       Y5, Y4, Y4
+	VANDPD       Y4, Y8, Y4
+	VMASKMOVPS   Y4, Y3, (AX)(DI*4)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyLogsF64AVX2(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 40(DI), Y0
+	VBROADCASTSD 48(DI), Y1
+	VBROADCASTSD 88(DI), Y2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0   8192(SI)(DI*8)
+	VMOVUPD      (SI)(DI*8), Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VSUBPD       Y3, Y4, Y4
+	PREFETCHT0   8192(BX)(DI*8)
+	VMOVUPD      (BX)(DI*8), Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VSUBPD       Y5, Y6, Y6
+	VCMPPD       $0x11, Y2, Y5, Y7
+	VCMPPD       $0x11, Y2, Y6, Y8
+	VPCMPEQD     Y9, Y9, Y9
+	VORPS        Y7, Y8, Y7
+	VANDNPS      Y9, Y7, Y7
+	VMULPD       Y0, Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VMULPD       Y1, Y4, Y4
+	VFNMADD231PD Y5, Y4, Y3
+	VMULPD       Y6, Y5, Y4
+	VDIVPD       Y4, Y3, Y3
+	VANDPD       Y3, Y7, Y3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Y3, (AX)(DI*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Y3, (AX)(DI*8)
+
+stored1:
+	ADDQ $0x00000004, DI
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	NEGQ         DX
+	VMOVDQU      32(R8)(DX*8), Y3
+	VMASKMOVPD   (SI)(DI*8), Y3, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMASKMOVPD   (BX)(DI*8), Y3, Y6
+	VMOVUPD      one<>+0(SB), Y7
+	VSUBPD       Y6, Y7, Y7
+	VCMPPD       $0x11, Y2, Y6, Y8
+	VCMPPD       $0x11, Y2, Y7, Y9
+	VPCMPEQD     Y10, Y10, Y10
+	VORPS        Y8, Y9, Y8
+	VANDNPS      Y10, Y8, Y8
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y1, Y5, Y5
+	VFNMADD231PD Y6, Y5, Y4
+	VMULPD       Y7, Y6, Y5
+	VDIVPD       Y5, Y4, Y4
+	VANDPD       Y4, Y8, Y4
+	VMASKMOVPD   Y4, Y3, (AX)(DI*8)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyLogsYF32AVX2(SB), $2176-73
+	// forwardSigmoidOnlyLogsYF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         SI, SI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 2112(SP)
+	VMOVUPS      Y4, 2144(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y4
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y5
+	VORPS      signBitSingle<>+0(SB), Y4, Y4
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y4, Y1, Y1
+	VPMAXUD    Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (BX)(DI*4)
+	VMOVUPS     Y5, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y4
+	VMASKMOVPS (CX)(DI*4), Y4, Y5
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(DI*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(DI*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y4, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVMSKPS Y5, R9
+	POPCNTL   R9, R9
+	ADDQ      R9, SI
+	VMOVUPS   (CX)(DI*4), Y6
+	VMOVUPS   32(CX)(DI*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
+	VXORPS    Y8, Y7, Y7
+	VMOVUPS   (BX)(DI*4), Y8
+	VMOVUPS   32(BX)(DI*4), Y9
+	VADDPS    twoSingle<>+0(SB), Y8, Y10
+	VADDPS    twoSingle<>+0(SB), Y9, Y11
+	VDIVPS    Y10, Y8, Y10
+	VDIVPS    Y11, Y9, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y6, Y8, Y6
+	VMINPS       Y7, Y8, Y7
+	VSUBPS       Y15, Y6, Y6
+	VSUBPS       Y14, Y7, Y7
+	VANDPD       Y6, Y4, Y8
+	VANDPD       Y7, Y5, Y9
+	VADDPS       Y9, Y8, Y8
+	VADDPS       Y8, Y2, Y2
+	VANDNPD      Y6, Y4, Y4
+	VANDNPD      Y7, Y5, Y5
+	VADDPS       Y5, Y4, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes1:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes1
+	VMOVQ      R10, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPS (CX)(DI*4), Y4, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y5, Y8
+	VXORPS     Y8, Y7, Y7
+	VMASKMOVPS (BX)(DI*4), Y4, Y4
+	VADDPS     twoSingle<>+0(SB), Y4, Y8
+	VDIVPS     Y8, Y4, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y9, Y10
+	VFNMADD213PS Y4, Y8, Y10
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y7, Y4, Y4
+	VSUBPS       Y10, Y4, Y4
+	VANDPD       Y4, Y5, Y5
+	VADDPS       Y5, Y2, Y2
+	VANDPD       Y4, Y6, Y4
+	VADDPS       Y4, Y3, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2112(SP), Y5, Y5
+	VMOVUPD      Y5, 2112(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2144(SP), Y5, Y5
+	VMOVUPD      Y5, 2144(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $2112-73
+	// forwardSigmoidOnlyLogsYF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         SI, SI
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y4
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y5
+	VORPD      signBit<>+0(SB), Y4, Y4
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD     Y6, Y1, Y1
+	VANDPD     Y7, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (BX)(DI*8)
+	VMOVUPD     Y5, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y4
+	VMASKMOVPD (CX)(DI*8), Y4, Y5
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VANDPD     Y6, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(DI*1), X4
+	VPCMPEQB     X4, X0, X4
+	VPMOVSXBQ    X4, Y4
+	VMOVD        4(DX)(DI*1), X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VMOVMSKPD    Y4, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVMSKPD    Y5, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPD      (CX)(DI*8), Y6
+	VMOVUPD      32(CX)(DI*8), Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y4, Y9
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y9, Y6, Y6
+	VXORPD       Y8, Y7, Y7
+	VMOVUPD      (BX)(DI*8), Y8
+	VMOVUPD      32(BX)(DI*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y6, Y8, Y6
+	VMINPD       Y7, Y8, Y7
+	VSUBPD       Y15, Y6, Y6
+	VSUBPD       Y14, Y7, Y7
+	VANDPD       Y6, Y4, Y8
+	VANDPD       Y7, Y5, Y9
+	VADDPD       Y9, Y8, Y8
+	VADDPD       Y8, Y2, Y2
+	VANDNPD      Y6, Y4, Y4
+	VANDNPD      Y7, Y5, Y5
+	VADDPD       Y5, Y4, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes1:
+	SHLQ         $0x08, R10
+	MOVBQZX      -1(R12)(R9*1), R11
+	ORQ          R11, R10
+	DECQ         R9
+	JNZ          bytes1
+	VMOVQ        R10, X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VANDPS       Y4, Y5, Y5
+	VANDNPS      Y4, Y5, Y6
+	VMOVMSKPD    Y5, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMASKMOVPD   (CX)(DI*8), Y4, Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y8, Y7, Y7
+	VMASKMOVPD   (BX)(DI*8), Y4, Y4
+	VADDPD       two<>+0(SB), Y4, Y8
+	VDIVPD       Y8, Y4, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y9, Y10
+	VFNMADD213PD Y4, Y8, Y10
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y7, Y4, Y4
+	VSUBPD       Y10, Y4, Y4
+	VANDPD       Y4, Y5, Y5
+	VADDPD       Y5, Y2, Y2
+	VANDPD       Y4, Y6, Y4
+	VADDPD       Y4, Y3, Y3
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVMSKPD    Y1, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyLogsYF32AVX2(SB), $2112-97
+	// backwardSigmoidOnlyLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 20(DI), Y1
+	VBROADCASTSS 24(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y4
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y5
+	VPADDD     Y4, Y4, Y6
+	VPADDD     Y5, Y5, Y7
+	VPMAXUD    Y6, Y3, Y3
+	VPMAXUD    Y7, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (DI)(R8*4)
+	VMOVUPS     Y5, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y4
+	VMASKMOVPS (BX)(R8*4), Y4, Y5
+	VPADDD     Y5, Y5, Y6
+	VPMAXUD    Y6, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R8*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(SI)(R8*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(R8*4), Y6
+	VMOVUPS   32(BX)(R8*4), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS   (DI)(R8*4), Y6
+	VMOVUPS   32(DI)(R8*4), Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VADDPS    oneSingle<>+0(SB), Y6, Y9
+	VADDPS    oneSingle<>+0(SB), Y7, Y10
+	VDIVPS    Y9, Y8, Y9
+	VDIVPS    Y10, Y8, Y8
+	VMULPS    Y9, Y6, Y6
+	VMULPS    Y8, Y7, Y7
+	VBLENDVPS Y4, Y6, Y9, Y10
+	VBLENDVPS Y5, Y7, Y8, Y10
+	VBLENDVPS Y4, Y9, Y6, Y6
+	VBLENDVPS Y5, Y8, Y7, Y7
+	VBLENDVPS Y4, Y1, Y2, Y4
+	VBLENDVPS Y5, Y1, Y2, Y5
+	VMULPS    Y6, Y4, Y4
+	VMULPS    Y7, Y5, Y5
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPS  Y4, (AX)(R8*4)
+	VMOVNTPS  Y5, 32(AX)(R8*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Y4, (AX)(R8*4)
+	VMOVUPS Y5, 32(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPS (BX)(R8*4), Y4, Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS (DI)(R8*4), Y4, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VADDPS     oneSingle<>+0(SB), Y6, Y8
+	VDIVPS     Y8, Y7, Y7
+	VMULPS     Y7, Y6, Y6
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y6
+	VBLENDVPS  Y5, Y1, Y2, Y5
+	VMULPS     Y6, Y5, Y5
+	VMASKMOVPS Y5, Y4, (AX)(R8*4)
+	ADDQ       $0x00000008, R8
+	SUBQ       $0x00000008, R9
+	JMP        few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y3, Y3
+	VPCMPEQD  Y0, Y3, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $2112-97
+	// backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 40(DI), Y1
+	VBROADCASTSD 48(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VPCMPEQD     Y3, Y3, Y3
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y4
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y6, Y3, Y3
+	VANDPD     Y7, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (DI)(R8*8)
+	VMOVUPD     Y5, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y4
+	VMASKMOVPD (BX)(R8*8), Y4, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y6, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD     (SI)(R8*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBQ X4, Y4
+	VMOVD     4(SI)(R8*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBQ X5, Y5
+	VMOVUPD   (BX)(R8*8), Y6
+	VMOVUPD   32(BX)(R8*8), Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD   (DI)(R8*8), Y6
+	VMOVUPD   32(DI)(R8*8), Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VADDPD    one<>+0(SB), Y6, Y9
+	VADDPD    one<>+0(SB), Y7, Y10
+	VDIVPD    Y9, Y8, Y9
+	VDIVPD    Y10, Y8, Y8
+	VMULPD    Y9, Y6, Y6
+	VMULPD    Y8, Y7, Y7
+	VBLENDVPD Y4, Y6, Y9, Y10
+	VBLENDVPD Y5, Y7, Y8, Y10
+	VBLENDVPD Y4, Y9, Y6, Y6
+	VBLENDVPD Y5, Y8, Y7, Y7
+	VBLENDVPD Y4, Y1, Y2, Y4
+	VBLENDVPD Y5, Y1, Y2, Y5
+	VMULPD    Y6, Y4, Y4
+	VMULPD    Y7, Y5, Y5
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPD  Y4, (AX)(R8*8)
+	VMOVNTPD  Y5, 32(AX)(R8*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Y4, (AX)(R8*8)
+	VMOVUPD Y5, 32(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (SI)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPD (BX)(R8*8), Y4, Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD (DI)(R8*8), Y4, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VADDPD     one<>+0(SB), Y6, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y7, Y6, Y6
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y6
+	VBLENDVPD  Y5, Y1, Y2, Y5
+	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD Y5, Y4, (AX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R9
+	JMP        few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y3, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyLogsF32AVX2(SB), $2432-65
+	LEAQ 2272(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyLogsF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VXORPD  Y0, Y0, Y0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VXORPD  Y1, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VMOVUPS Y2, 2112(SP)
+	VMOVUPS Y2, 2144(SP)
+	VMOVUPS Y2, 2176(SP)
+	VMOVUPS Y2, 2208(SP)
+	VMOVUPS Y2, 2240(SP)
+	XORQ    DI, DI
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y2
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y3
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y2, Y0, Y0
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y6
+	VMULPS      Y3, Y3, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y7, Y10, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y2, Y2
+	VPADDD      Y4, Y3, Y3
+	VMOVUPS     Y2, (BX)(DI*4)
+	VMOVUPS     Y3, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y2
+	VMASKMOVPS (CX)(DI*4), Y2, Y3
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
+	VMOVUPS     (DX)(DI*4), Y2
+	PREFETCHT0  8224(DX)(DI*4)
+	VMOVUPS     32(DX)(DI*4), Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
+	VADDPS      Y3, Y2, Y6
+	VMOVUPS     (SI), Y7
+	VADDPS      Y6, Y7, Y7
+	VMOVUPS     Y7, (SI)
+	VADDPS      Y5, Y4, Y6
+	VMOVUPS     32(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 32(SI)
+	VMULPS      Y2, Y2, Y6
+	VFMADD231PS Y3, Y3, Y6
+	VMOVUPS     64(SI), Y7
+	VADDPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     32(CX)(DI*4), Y7
+	VMOVUPS     (BX)(DI*4), Y8
+	VMOVUPS     32(BX)(DI*4), Y9
+	VADDPS      twoSingle<>+0(SB), Y8, Y10
+	VADDPS      twoSingle<>+0(SB), Y9, Y11
+	VDIVPS      Y10, Y8, Y10
+	VDIVPS      Y11, Y9, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y6, Y8, Y9
+	VMINPS       Y7, Y8, Y8
+	VSUBPS       Y15, Y9, Y9
+	VSUBPS       Y14, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMAXPS       Y6, Y10, Y6
+	VMAXPS       Y7, Y10, Y7
+	VADDPS       Y6, Y15, Y6
+	VADDPS       Y7, Y14, Y7
+	VXORPS       signBitSingle<>+0(SB), Y6, Y6
+	VXORPS       signBitSingle<>+0(SB), Y7, Y7
+	VMULPS       Y9, Y2, Y2
+	VFMADD231PS  Y8, Y3, Y2
+	VMOVUPS      96(SI), Y3
+	VADDPS       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMULPS       Y6, Y4, Y2
+	VFMADD231PS  Y7, Y5, Y2
+	VSUBPS       Y2, Y1, Y1
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y2
+	VMASKMOVPS  (DX)(DI*4), Y2, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y3, Y4
+	VANDPD      Y4, Y2, Y4
+	VMOVUPS     (SI), Y5
+	VADDPS      Y3, Y5, Y5
+	VMOVUPS     Y5, (SI)
+	VMOVUPS     32(SI), Y5
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 32(SI)
+	VMOVUPS     64(SI), Y5
+	VFMADD231PS Y3, Y3, Y5
+	VMOVUPS     Y5, 64(SI)
+	VMASKMOVPS  (CX)(DI*4), Y2, Y5
+	VMASKMOVPS  (BX)(DI*4), Y2, Y2
+	VADDPS      twoSingle<>+0(SB), Y2, Y6
+	VDIVPS      Y6, Y2, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y2, Y7, Y8
+	VFNMADD213PS Y2, Y6, Y8
+	VXORPD       Y2, Y2, Y2
+	VMINPS       Y5, Y2, Y2
+	VSUBPS       Y8, Y2, Y2
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y5, Y8, Y5
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      96(SI), Y6
+	VFMADD231PS  Y2, Y3, Y6
+	VMOVUPS      Y6, 96(SI)
+	VFNMADD231PS Y5, Y4, Y1
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVUPS      (SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       2112(SP), Y3, Y3
+	VMOVUPD      Y3, 2112(SP)
+	VMOVUPS      32(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       2144(SP), Y3, Y3
+	VMOVUPD      Y3, 2144(SP)
+	VMOVUPS      64(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       2176(SP), Y3, Y3
+	VMOVUPD      Y3, 2176(SP)
+	VMOVUPS      96(SI), Y2
+	VXORPS       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       2208(SP), Y3, Y3
+	VMOVUPD      Y3, 2208(SP)
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X2, Y3
+	VEXTRACTF128 $0x01, Y2, X2
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y2, Y3, Y3
+	VADDPD       2240(SP), Y3, Y3
+	VMOVUPD      Y3, 2240(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPD      2144(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPD      2176(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPD      2208(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPD      2240(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $2272-65
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyLogsF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ     x_len+16(FP), AX
+	MOVQ     x_base+8(FP), CX
+	MOVQ     r_base+32(FP), DX
+	MOVQ     k+56(FP), BX
+	VPCMPEQD Y0, Y0, Y0
+	LEAQ     (SP), BX
+	ADDQ     $0x3f, BX
+	ANDQ     $-64, BX
+	VXORPD   Y1, Y1, Y1
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 96(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 64(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, 32(SI)
+	VXORPD   Y2, Y2, Y2
+	VMOVUPS  Y2, (SI)
+	XORQ     DI, DI
+	TESTQ    AX, AX
+	JLE      end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y2
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y2, Y2
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y11, Y2
+	VFMADD231PD Y7, Y10, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y2, Y2
+	VPADDQ      Y4, Y3, Y3
+	VMOVUPD     Y2, (BX)(DI*8)
+	VMOVUPD     Y3, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y2
+	VMASKMOVPD (CX)(DI*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VFMADD213PD expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y7
+	VFMADD213PD expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VFMADD213PD expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPD     expRowb<>+0(SB), Y7
+	VFMADD213PD expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y5, Y7, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VMASKMOVPD  Y3, Y2, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(DI*8)
+	VMOVUPD      (DX)(DI*8), Y2
+	PREFETCHT0   8224(DX)(DI*8)
+	VMOVUPD      32(DX)(DI*8), Y3
+	VADDPD       minusOne<>+0(SB), Y2, Y4
+	VADDPD       minusOne<>+0(SB), Y3, Y5
+	VADDPD       Y3, Y2, Y6
+	VADDPD       Y6, Y1, Y1
+	VADDPD       Y5, Y4, Y6
+	VMOVUPS      96(SI), Y7
+	VSUBPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMULPD       Y2, Y2, Y6
+	VFMADD231PD  Y3, Y3, Y6
+	VMOVUPS      64(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VMOVUPD      (CX)(DI*8), Y6
+	VMOVUPD      32(CX)(DI*8), Y7
+	VMOVUPD      (BX)(DI*8), Y8
+	VMOVUPD      32(BX)(DI*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y6, Y8, Y9
+	VMINPD       Y7, Y8, Y8
+	VSUBPD       Y15, Y9, Y9
+	VSUBPD       Y14, Y8, Y8
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y6, Y10, Y6
+	VMAXPD       Y7, Y10, Y7
+	VADDPD       Y6, Y15, Y6
+	VADDPD       Y7, Y14, Y7
+	VXORPD       signBit<>+0(SB), Y6, Y6
+	VXORPD       signBit<>+0(SB), Y7, Y7
+	VMULPD       Y9, Y2, Y2
+	VFMADD231PD  Y8, Y3, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMULPD       Y6, Y4, Y2
+	VFMADD231PD  Y7, Y5, Y2
+	VMOVUPS      (SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*8), Y2
+	VMASKMOVPD   (DX)(DI*8), Y2, Y3
+	VADDPD       minusOne<>+0(SB), Y3, Y4
+	VANDPD       Y4, Y2, Y4
+	VADDPD       Y3, Y1, Y1
+	VMOVUPS      96(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      64(SI), Y5
+	VFMADD231PD  Y3, Y3, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMASKMOVPD   (CX)(DI*8), Y2, Y5
+	VMASKMOVPD   (BX)(DI*8), Y2, Y2
+	VADDPD       two<>+0(SB), Y2, Y6
+	VDIVPD       Y6, Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y2, Y7, Y8
+	VFNMADD213PD Y2, Y6, Y8
+	VXORPD       Y2, Y2, Y2
+	VMINPD       Y5, Y2, Y2
+	VSUBPD       Y8, Y2, Y2
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y5, Y8, Y5
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      32(SI), Y6
+	VFMADD231PD  Y2, Y3, Y6
+	VMOVUPS      Y6, 32(SI)
+	VMOVUPS      (SI), Y2
+	VFNMADD231PD Y5, Y4, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       32(AX), X2, X2
+	VMOVSD       X2, 32(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyLogsF32AVX2(SB), $2112-89
+	// backwardSigmoidOnlyLogsF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 20(DI), Y0
+	VBROADCASTSS 24(DI), Y1
+	VXORPD       Y2, Y2, Y2
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y3
+	PREFETCHT0 8224(BX)(R8*4)
+	VMOVUPS    32(BX)(R8*4), Y4
+	VPADDD     Y3, Y3, Y5
+	VPADDD     Y4, Y4, Y6
+	VPMAXUD    Y5, Y2, Y2
+	VPMAXUD    Y6, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y7
+	VMULPS      Y4, Y4, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y10
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y12
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y11
+	VFMADD231PS Y7, Y10, Y12
+	VFMADD231PS Y8, Y9, Y11
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y7, Y12, Y3
+	VFMADD231PS Y8, Y11, Y4
+	VPSLLD      $0x17, Y6, Y6
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y6, Y3, Y3
+	VPADDD      Y5, Y4, Y4
+	VMOVUPS     Y3, (DI)(R8*4)
+	VMOVUPS     Y4, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y3
+	VMASKMOVPS (BX)(R8*4), Y3, Y4
+	VPADDD     Y4, Y4, Y5
+	VPMAXUD    Y5, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y8
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y8
+	VFMADD231PS Y6, Y7, Y8
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VFMADD231PS Y6, Y8, Y4
+	VPSLLD      $0x17, Y5, Y5
+	VPADDD      Y5, Y4, Y4
+	VMASKMOVPS  Y4, Y3, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(SI)(R8*4)
+	VMOVUPS    (SI)(R8*4), Y3
+	PREFETCHT0 8224(SI)(R8*4)
+	VMOVUPS    32(SI)(R8*4), Y4
+	VMOVUPS    oneSingle<>+0(SB), Y5
+	VSUBPS     Y3, Y5, Y6
+	VSUBPS     Y4, Y5, Y5
+	VMOVUPS    (BX)(R8*4), Y7
+	VMOVUPS    32(BX)(R8*4), Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Y7
+	VMOVUPS      32(DI)(R8*4), Y8
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VDIVPS       Y10, Y9, Y10
+	VDIVPS       Y11, Y9, Y9
+	VMULPS       Y10, Y7, Y7
+	VMULPS       Y9, Y8, Y8
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y10, Y3, Y3
+	VMULPS       Y9, Y4, Y4
+	VMULPS       Y1, Y6, Y6
+	VMULPS       Y1, Y5, Y5
+	VFNMADD231PS Y7, Y6, Y3
+	VFNMADD231PS Y8, Y5, Y4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y3, (AX)(R8*4)
+	VMOVNTPS     Y4, 32(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y3, (AX)(R8*4)
+	VMOVUPS Y4, 32(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       R10
+	VMOVDQU    32(R11)(R10*4), Y3
+	VMASKMOVPS (SI)(R8*4), Y3, Y4
+	VMOVUPS    oneSingle<>+0(SB), Y5
+	VSUBPS     Y4, Y5, Y5
+	VMASKMOVPS (BX)(R8*4), Y3, Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPS   (DI)(R8*4), Y3, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VMULPS       Y0, Y4, Y4
+	VMULPS       Y7, Y4, Y4
+	VMULPS       Y1, Y5, Y5
+	VFNMADD231PS Y6, Y5, Y4
+	VMASKMOVPS   Y4, Y3, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   doubledLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y2, Y2
+	VPCMPEQD  Y0, Y2, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $2112-89
+	// backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 40(DI), Y0
+	VBROADCASTSD 48(DI), Y1
+	VPCMPEQD     Y2, Y2, Y2
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y3
+	PREFETCHT0 8224(BX)(R8*8)
+	VMOVUPD    32(BX)(R8*8), Y4
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y5, Y2, Y2
+	VANDPD     Y6, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y7
+	VMULPD      Y4, Y4, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowg<>+0(SB), Y3, Y10
+	VFMADD213PD expRowg<>+0(SB), Y4, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowe<>+0(SB), Y3, Y12
+	VFMADD213PD expRowe<>+0(SB), Y4, Y11
+	VFMADD231PD Y7, Y10, Y12
+	VFMADD231PD Y8, Y9, Y11
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowc<>+0(SB), Y3, Y10
+	VFMADD213PD expRowc<>+0(SB), Y4, Y9
+	VFMADD231PD Y7, Y12, Y10
+	VFMADD231PD Y8, Y11, Y9
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowa<>+0(SB), Y3, Y12
+	VFMADD213PD expRowa<>+0(SB), Y4, Y11
+	VFMADD231PD Y7, Y10, Y12
+	VFMADD231PD Y8, Y9, Y11
+	VADDPD      one<>+0(SB), Y3, Y3
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y7, Y12, Y3
+	VFMADD231PD Y8, Y11, Y4
+	VPSLLQ      $0x34, Y6, Y6
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y6, Y3, Y3
+	VPADDQ      Y5, Y4, Y4
+	VMOVUPD     Y3, (DI)(R8*8)
+	VMOVUPD     Y4, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y3
+	VMASKMOVPD (BX)(R8*8), Y3, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD     Y5, Y2, Y2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VFMADD213PD expRowg<>+0(SB), Y4, Y7
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y8
+	VFMADD213PD expRowe<>+0(SB), Y4, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VFMADD213PD expRowc<>+0(SB), Y4, Y7
+	VFMADD231PD Y6, Y8, Y7
+	VMOVUPD     expRowb<>+0(SB), Y8
+	VFMADD213PD expRowa<>+0(SB), Y4, Y8
+	VFMADD231PD Y6, Y7, Y8
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y6, Y8, Y4
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y4, Y4
+	VMASKMOVPD  Y4, Y3, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(SI)(R8*8)
+	VMOVUPD    (SI)(R8*8), Y3
+	PREFETCHT0 8224(SI)(R8*8)
+	VMOVUPD    32(SI)(R8*8), Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VSUBPD     Y3, Y5, Y6
+	VSUBPD     Y4, Y5, Y5
+	VMOVUPD    (BX)(R8*8), Y7
+	VMOVUPD    32(BX)(R8*8), Y7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Y7
+	VMOVUPD      32(DI)(R8*8), Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VDIVPD       Y10, Y9, Y10
+	VDIVPD       Y11, Y9, Y9
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y9, Y8, Y8
+	VMULPD       Y0, Y3, Y3
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y10, Y3, Y3
+	VMULPD       Y9, Y4, Y4
+	VMULPD       Y1, Y6, Y6
+	VMULPD       Y1, Y5, Y5
+	VFNMADD231PD Y7, Y6, Y3
+	VFNMADD231PD Y8, Y5, Y4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Y3, (AX)(R8*8)
+	VMOVNTPD     Y4, 32(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Y3, (AX)(R8*8)
+	VMOVUPD Y4, 32(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       R10
+	VMOVDQU    32(R11)(R10*8), Y3
+	VMASKMOVPD (SI)(R8*8), Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VSUBPD     Y4, Y5, Y5
+	VMASKMOVPD (BX)(R8*8), Y3, Y6
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMASKMOVPD   (DI)(R8*8), Y3, Y6
+	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       one<>+0(SB), Y6, Y8
+	VDIVPD       Y8, Y7, Y7
+	VMULPD       Y7, Y6, Y6
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y7, Y4, Y4
+	VMULPD       Y1, Y5, Y5
+	VFNMADD231PD Y6, Y5, Y4
+	VMASKMOVPD   Y4, Y3, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y2, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-73
+	// forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Y1
+	VBROADCASTSS 4(BX), Y2
+	VBROADCASTSS 8(BX), Y3
+	VCVTTSS2SI   16(BX), BX
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	XORQ         SI, SI
+	VXORPD       Y6, Y6, Y6
+	VMOVUPS      Y6, (SP)
+	VMOVUPS      Y6, 32(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (DX)(DI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VMOVMSKPS  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VBLENDVPS  Y6, Y7, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y7, Y8
+	VCMPPS     $0x11, Y1, Y9, Y10
+	VCMPPS     $0x11, Y1, Y8, Y11
+	VMOVUPS    signBitSingle<>+0(SB), Y12
+	VANDNPD    Y12, Y6, Y12
+	VXORPS     Y12, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y9
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y9, Y9
+	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y6, Y13, Y14, Y13
+	VFMADD231PS Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y7
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y7, Y7, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y12
+	VFMSUB213PS Y12, Y7, Y14
+	VSUBPS      Y14, Y13, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y7
+	VBLENDVPS   Y10, Y2, Y7, Y7
+	VBLENDVPS   Y11, Y3, Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y1, Y9, Y9
+	VMAXPS      Y8, Y1, Y8
+	VMINPS      Y8, Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y8, Y10
+	VMULPS  Y10, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y8, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y8, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y9, Y9
+
+noMore1:
+	VMULPS  Y7, Y9, Y7
+	VANDPD  Y7, Y6, Y8
+	VADDPS  Y8, Y4, Y4
+	VANDNPD Y7, Y6, Y6
+	VADDPS  Y6, Y5, Y5
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y6
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
+
+bytes2:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes2
+	VMOVQ      R10, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBD  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPS  Y7, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, SI
+	VMASKMOVPS (CX)(DI*4), Y6, Y6
+	VMOVUPS    oneSingle<>+0(SB), Y9
+	VSUBPS     Y6, Y9, Y9
+	VBLENDVPS  Y7, Y6, Y9, Y10
+	VBLENDVPS  Y7, Y9, Y6, Y9
+	VCMPPS     $0x11, Y1, Y10, Y11
+	VCMPPS     $0x11, Y1, Y9, Y12
+	VMOVUPS    signBitSingle<>+0(SB), Y13
+	VANDNPD    Y13, Y7, Y13
+	VXORPS     Y13, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y10, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y7, Y14, Y15, Y14
+	VFMADD231PS Y6, Y13, Y14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y14, Y6
+	VDIVPS       Y6, Y14, Y6
+	VMULPS       Y6, Y6, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y15
+	VFNMADD213PS Y14, Y13, Y15
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y6, Y15
+	VSUBPS      Y15, Y14, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
+	VBLENDVPS   Y11, Y2, Y6, Y6
+	VBLENDVPS   Y12, Y3, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y1, Y10, Y10
+	VMAXPS      Y9, Y1, Y9
+	VMINPS      Y9, Y10, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y9, Y11
+	VMULPS  Y11, Y10, Y10
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y9, Y10, Y10
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y9, Y10, Y10
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y10, Y10
+
+noMore3:
+	VMULPS Y6, Y10, Y6
+	VANDPD Y6, Y7, Y7
+	VADDPS Y7, Y4, Y4
+	VANDPD Y6, Y8, Y6
+	VADDPS Y6, Y5, Y5
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, R8
+	JMP    few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y4, Y6
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       (SP), Y7, Y7
+	VMOVUPD      Y7, (SP)
+	VMOVAPD      Y5, Y6
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X6, Y7
+	VEXTRACTF128 $0x01, Y6, X6
+	VCVTPS2PD    X6, Y6
+	VADDPD       Y6, Y7, Y7
+	VADDPD       32(SP), Y7, Y7
+	VMOVUPD      Y7, 32(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-73
+	// forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Y1
+	VBROADCASTSD 8(BX), Y2
+	VBROADCASTSD 16(BX), Y3
+	VCVTTSD2SI   32(BX), BX
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (DX)(DI*1), X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VMOVMSKPD  Y6, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, SI
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VBLENDVPD  Y6, Y7, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y7, Y8
+	VCMPPD     $0x11, Y1, Y9, Y10
+	VCMPPD     $0x11, Y1, Y8, Y11
+	VMOVUPD    signBit<>+0(SB), Y12
+	VANDNPD    Y12, Y6, Y12
+	VXORPD     Y12, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y9
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y9, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y9, Y9
+	VORPD       integerBits<>+0(SB), Y9, Y9
+	VSUBPD      integerBias<>+0(SB), Y9, Y9
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y6, Y13, Y14, Y13
+	VFMADD231PD Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y7
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y7, Y7, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
+	VFMSUB213PD Y12, Y7, Y14
+	VSUBPD      Y14, Y13, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y7
+	VBLENDVPD   Y10, Y2, Y7, Y7
+	VBLENDVPD   Y11, Y3, Y7, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y1, Y9, Y9
+	VMAXPD      Y8, Y1, Y8
+	VMINPD      Y8, Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y8, Y10
+	VMULPD  Y10, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y8, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y8, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y9, Y9
+
+noMore1:
+	VMULPD  Y7, Y9, Y7
+	VANDPD  Y7, Y6, Y8
+	VADDPD  Y8, Y4, Y4
+	VANDNPD Y7, Y6, Y6
+	VADDPD  Y6, Y5, Y5
+	ADDQ    $0x00000004, DI
+	SUBQ    $0x00000004, AX
+	CMPQ    AX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y6
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (DX)(DI*1), R11
+
+bytes2:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(R8*1), R10
+	ORQ        R10, R9
+	DECQ       R8
+	JNZ        bytes2
+	VMOVQ      R9, X7
+	VPCMPEQB   X7, X0, X7
+	VPMOVSXBQ  X7, Y7
+	VANDPS     Y6, Y7, Y7
+	VANDNPS    Y6, Y7, Y8
+	VMOVMSKPD  Y7, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, SI
+	VMASKMOVPD (CX)(DI*8), Y6, Y6
+	VMOVUPD    one<>+0(SB), Y9
+	VSUBPD     Y6, Y9, Y9
+	VBLENDVPD  Y7, Y6, Y9, Y10
+	VBLENDVPD  Y7, Y9, Y6, Y9
+	VCMPPD     $0x11, Y1, Y10, Y11
+	VCMPPD     $0x11, Y1, Y9, Y12
+	VMOVUPD    signBit<>+0(SB), Y13
+	VANDNPD    Y13, Y7, Y13
+	VXORPD     Y13, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y10, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y10, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y7, Y14, Y15, Y14
+	VFMADD231PD Y6, Y13, Y14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y14, Y6
+	VDIVPD       Y6, Y14, Y6
+	VMULPD       Y6, Y6, Y13
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y13, Y15
+	VFMADD213PD  log64e<>+0(SB), Y13, Y15
+	VFMADD213PD  log64d<>+0(SB), Y13, Y15
+	VFMADD213PD  log64c<>+0(SB), Y13, Y15
+	VFMADD213PD  log64b<>+0(SB), Y13, Y15
+	VFMADD213PD  log64a<>+0(SB), Y13, Y15
+	VFNMADD213PD Y14, Y13, Y15
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y6, Y15
+	VSUBPD      Y15, Y14, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y6
+	VBLENDVPD   Y11, Y2, Y6, Y6
+	VBLENDVPD   Y12, Y3, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y1, Y10, Y10
+	VMAXPD      Y9, Y1, Y9
+	VMINPD      Y9, Y10, Y9
+	VMOVUPD     one<>+0(SB), Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y9, Y11
+	VMULPD  Y11, Y10, Y10
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y9, Y10, Y10
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y9, Y10, Y10
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y10, Y10
+
+noMore3:
+	VMULPD Y6, Y10, Y6
+	VANDPD Y6, Y7, Y7
+	VADDPD Y7, Y4, Y4
+	VANDPD Y6, Y8, Y6
+	VADDPD Y6, Y5, Y5
+	ADDQ   $0x00000004, DI
+	SUBQ   $0x00000004, AX
+	JMP    few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y5, Y0
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyPowersYF32AVX2(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Y1
+	VBROADCASTSS 32(DI), Y2
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VBROADCASTSS 36(DI), Y3
+	VBROADCASTSS 44(DI), Y4
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (SI)(R8*1), X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y7
+	VCMPPS     $0x11, Y4, Y8, Y9
+	VCMPPS     $0x11, Y4, Y7, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+	VMOVUPS    signBitSingle<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPS     Y10, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y5, Y12, Y13, Y12
+	VFMADD231PS Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y6
+	VDIVPS       Y6, Y12, Y6
+	VMULPS       Y6, Y6, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y13
+	VFNMADD213PS Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
+	VFMSUB213PS Y11, Y6, Y13
+	VSUBPS      Y13, Y12, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y4, Y10, Y10
+	VMAXPS      Y7, Y4, Y11
+	VMINPS      Y11, Y10, Y10
+	VBLENDVPS   Y5, Y1, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y10, Y12
+	VMULPS  Y12, Y11, Y11
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y10, Y11, Y11
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y10, Y11, Y11
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y11, Y11
+
+noMore1:
+	VMULPS       Y6, Y8, Y6
+	VFNMADD213PS Y7, Y3, Y6
+	VMULPS       Y11, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VMULPS       Y7, Y8, Y6
+	VDIVPS       Y6, Y5, Y5
+	VANDPD       Y5, Y9, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y5, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y5, (AX)(R8*4)
+
+stored2:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(R8*1), R11
+
+bytes3:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R9, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMASKMOVPS (BX)(R8*4), Y5, Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VBLENDVPS  Y6, Y7, Y8, Y9
+	VBLENDVPS  Y6, Y8, Y7, Y8
+	VCMPPS     $0x11, Y4, Y9, Y10
+	VCMPPS     $0x11, Y4, Y8, Y11
+	VPCMPEQD   Y12, Y12, Y12
+	VORPS      Y10, Y11, Y10
+	VANDNPS    Y12, Y10, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPS     Y11, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y9, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y6, Y13, Y14, Y13
+	VFMADD231PS Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y7
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y7, Y7, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y7, Y14
+	VSUBPS      Y14, Y13, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y4, Y11, Y11
+	VMAXPS      Y8, Y4, Y12
+	VMINPS      Y12, Y11, Y11
+	VBLENDVPS   Y6, Y1, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y11, Y13
+	VMULPS  Y13, Y12, Y12
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y11, Y12, Y12
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y11, Y12, Y12
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y11, Y11, Y11
+	VMULPS Y11, Y12, Y12
+
+noMore4:
+	VMULPS       Y7, Y9, Y7
+	VFNMADD213PS Y8, Y3, Y7
+	VMULPS       Y12, Y6, Y6
+	VMULPS       Y7, Y6, Y6
+	VMULPS       Y8, Y9, Y7
+	VDIVPS       Y7, Y6, Y6
+	VANDPD       Y6, Y10, Y6
+	VMASKMOVPS   Y6, Y5, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Y1
+	VBROADCASTSD 64(DI), Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VBROADCASTSD 72(DI), Y3
+	VBROADCASTSD 88(DI), Y4
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (SI)(R8*1), X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBQ  X5, Y5
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y7
+	VCMPPD     $0x11, Y4, Y8, Y9
+	VCMPPD     $0x11, Y4, Y7, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+	VMOVUPD    signBit<>+0(SB), Y10
+	VANDNPD    Y10, Y5, Y10
+	VXORPD     Y10, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y8, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y5, Y12, Y13, Y12
+	VFMADD231PD Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y6
+	VDIVPD       Y6, Y12, Y6
+	VMULPD       Y6, Y6, Y11
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y11, Y13
+	VFMADD213PD  log64e<>+0(SB), Y11, Y13
+	VFMADD213PD  log64d<>+0(SB), Y11, Y13
+	VFMADD213PD  log64c<>+0(SB), Y11, Y13
+	VFMADD213PD  log64b<>+0(SB), Y11, Y13
+	VFMADD213PD  log64a<>+0(SB), Y11, Y13
+	VFNMADD213PD Y12, Y11, Y13
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
+	VFMSUB213PD Y11, Y6, Y13
+	VSUBPD      Y13, Y12, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y6
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y4, Y10, Y10
+	VMAXPD      Y7, Y4, Y11
+	VMINPD      Y11, Y10, Y10
+	VBLENDVPD   Y5, Y1, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y10, Y12
+	VMULPD  Y12, Y11, Y11
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y10, Y11, Y11
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y10, Y11, Y11
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y11, Y11
+
+noMore1:
+	VMULPD       Y6, Y8, Y6
+	VFNMADD213PD Y7, Y3, Y6
+	VMULPD       Y11, Y5, Y5
+	VMULPD       Y6, Y5, Y5
+	VMULPD       Y7, Y8, Y6
+	VDIVPD       Y6, Y5, Y5
+	VANDPD       Y5, Y9, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y5, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y5, (AX)(R8*8)
+
+stored2:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    DX, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (SI)(R8*1), R11
+
+bytes3:
+	SHLQ       $0x08, R9
+	MOVBQZX    -1(R11)(DX*1), R10
+	ORQ        R10, R9
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R9, X6
+	VPCMPEQB   X6, X0, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMASKMOVPD (BX)(R8*8), Y5, Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VBLENDVPD  Y6, Y7, Y8, Y9
+	VBLENDVPD  Y6, Y8, Y7, Y8
+	VCMPPD     $0x11, Y4, Y9, Y10
+	VCMPPD     $0x11, Y4, Y8, Y11
+	VPCMPEQD   Y12, Y12, Y12
+	VORPS      Y10, Y11, Y10
+	VANDNPS    Y12, Y10, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPD     Y11, Y7, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y9, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y6, Y13, Y14, Y13
+	VFMADD231PD Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y7
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y7, Y7, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y7, Y14
+	VSUBPD      Y14, Y13, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y7
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y4, Y11, Y11
+	VMAXPD      Y8, Y4, Y12
+	VMINPD      Y12, Y11, Y11
+	VBLENDVPD   Y6, Y1, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y11, Y13
+	VMULPD  Y13, Y12, Y12
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y11, Y12, Y12
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y11, Y11, Y11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y11, Y12, Y12
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y11, Y11, Y11
+	VMULPD Y11, Y12, Y12
+
+noMore4:
+	VMULPD       Y7, Y9, Y7
+	VFNMADD213PD Y8, Y3, Y7
+	VMULPD       Y12, Y6, Y6
+	VMULPD       Y7, Y6, Y6
+	VMULPD       Y8, Y9, Y7
+	VDIVPD       Y7, Y6, Y6
+	VANDPD       Y6, Y10, Y6
+	VMASKMOVPD   Y6, Y5, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyPowersF32AVX2(SB), $320-65
+	LEAQ 160(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, (SI)
+	VBROADCASTSS 8(BX), Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTTSS2SI   16(BX), BX
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*4)
+	VMOVUPS     (DX)(DI*4), Y4
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
+	VMOVUPS     64(SI), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 64(SI)
+	VMOVUPS     96(SI), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(SI)
+	VFMADD231PS Y4, Y4, Y1
+	PREFETCHT0  8192(CX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y6, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y12, Y15
+	VSUBPS      Y15, Y13, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y8, Y11, Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y6, Y0, Y6
+	VMINPS      Y6, Y9, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y7, Y0, Y7
+	VMINPS      Y7, Y9, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y7, Y11
+	VMULPS  Y11, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y7, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y7, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y9, Y9
+
+noMore1:
+	VMULPS      Y4, Y9, Y4
+	VFMADD231PS Y10, Y4, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Y6, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y4, Y4
+
+noMore2:
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y4
+	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     64(SI), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMOVUPS     96(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 96(SI)
+	VFMADD231PS Y5, Y5, Y1
+	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x11, Y0, Y4, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y4, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y12, Y15
+	VSUBPS      Y15, Y13, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y8, Y11, Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y4, Y0, Y4
+	VMINPS      Y4, Y9, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y7, Y0, Y7
+	VMINPS      Y7, Y9, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y7, Y11
+	VMULPS  Y11, Y9, Y9
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y7, Y9, Y9
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y7, Y9, Y9
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y9, Y9
+
+noMore3:
+	VMULPS      Y5, Y9, Y5
+	VFMADD231PS Y10, Y5, Y2
+	VMOVUPS     oneSingle<>+0(SB), Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Y4, Y7
+	VMULPS  Y7, Y5, Y5
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Y4, Y5, Y5
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Y4, Y5, Y5
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Y4, Y4, Y4
+	VMULPS Y4, Y5, Y5
+
+noMore4:
+	VMULPS       Y6, Y5, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      96(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVAPD      Y1, Y4
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyPowersF64AVX2(SB), $160-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VMOVUPS      Y1, (SI)
+	VBROADCASTSD 16(BX), Y1
+	VMOVUPS      Y1, 32(SI)
+	VCVTTSD2SI   32(BX), BX
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*8)
+	VMOVUPD     (DX)(DI*8), Y4
+	VADDPD      minusOne<>+0(SB), Y4, Y5
+	VADDPD      Y4, Y1, Y1
+	VSUBPD      Y5, Y2, Y2
+	VFMADD231PD Y4, Y4, Y3
+	PREFETCHT0  8192(CX)(DI*8)
+	VMOVUPD     (CX)(DI*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y6, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y12, Y15
+	VSUBPD      Y15, Y13, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y8, Y11, Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y6, Y0, Y6
+	VMINPD      Y6, Y9, Y6
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y7, Y0, Y7
+	VMINPD      Y7, Y9, Y7
+	VMOVUPD     one<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y7, Y11
+	VMULPD  Y11, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y7, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y7, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y9, Y9
+
+noMore1:
+	VMULPD      Y4, Y9, Y4
+	VMOVUPS     96(SI), Y7
+	VFMADD231PD Y10, Y4, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPD     one<>+0(SB), Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Y6, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y4, Y4
+
+noMore2:
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      64(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 64(SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VADDPD      Y5, Y1, Y1
+	VSUBPD      Y6, Y2, Y2
+	VFMADD231PD Y5, Y5, Y3
+	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y4, Y7, Y7
+	VCMPPD      $0x11, Y0, Y4, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y4, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y12, Y15
+	VSUBPD      Y15, Y13, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y8, Y11, Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y4, Y0, Y4
+	VMINPD      Y4, Y9, Y4
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y7, Y0, Y7
+	VMINPD      Y7, Y9, Y7
+	VMOVUPD     one<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y7, Y11
+	VMULPD  Y11, Y9, Y9
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y7, Y9, Y9
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y7, Y9, Y9
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y9, Y9
+
+noMore3:
+	VMULPD      Y5, Y9, Y5
+	VMOVUPS     96(SI), Y7
+	VFMADD231PD Y10, Y5, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPD     one<>+0(SB), Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Y4, Y7
+	VMULPD  Y7, Y5, Y5
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Y4, Y5, Y5
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Y4, Y5, Y5
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Y4, Y4, Y4
+	VMULPD Y4, Y5, Y5
+
+noMore4:
+	VMULPD       Y6, Y5, Y4
+	VMOVUPS      64(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 64(SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y1, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyPowersF32AVX2(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VBROADCASTSS 32(DI), Y1
+	VXORPS       signBitSingle<>+0(SB), Y1, Y1
+	VBROADCASTSS 36(DI), Y2
+	VBROADCASTSS 44(DI), Y3
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0 8192(SI)(R8*4)
+	VMOVUPS    (SI)(R8*4), Y4
+	VMOVUPS    oneSingle<>+0(SB), Y5
+	VSUBPS     Y4, Y5, Y5
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VCMPPS     $0x11, Y3, Y6, Y8
+	VCMPPS     $0x11, Y3, Y7, Y9
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y9, Y8
+	VANDNPS    Y10, Y8, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y9
+	VMOVUPS twiceBiasSingle<>+0(SB), Y10
+	VANDPS  exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD  Y11, Y10, Y10
+	VPSRLD  $0x17, Y9, Y9
+	VORPS   integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS  integerBiasSingle<>+0(SB), Y9, Y9
+	VMULPS  Y10, Y6, Y10
+	VADDPS  minusOneSingle<>+0(SB), Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y11
+	VDIVPS       Y11, Y10, Y11
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y12
+	VFMSUB213PS Y12, Y11, Y13
+	VSUBPS      Y13, Y10, Y10
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y9
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y11
+	VANDPS       exponentBitsSingle<>+0(SB), Y9, Y12
+	VPSUBD       Y12, Y11, Y11
+	VPSRLD       $0x17, Y9, Y9
+	VORPS        integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS       integerBiasSingle<>+0(SB), Y9, Y9
+	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y11
+	VDIVPS       Y11, Y12, Y11
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y13
+	VFMSUB213PS Y13, Y11, Y14
+	VSUBPS      Y14, Y12, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y3, Y9, Y9
+	VMAXPS      Y6, Y3, Y12
+	VMINPS      Y12, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VSUBPS      Y3, Y12, Y12
+	VMAXPS      Y7, Y3, Y13
+	VMINPS      Y13, Y12, Y12
+	VMULPS      Y0, Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y12, Y14
+	VMULPS  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y12, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y12, Y12, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y12, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y12, Y12, Y12
+	VMULPS Y12, Y13, Y13
+
+noMore1:
+	VMULPS       Y10, Y6, Y10
+	VFNMADD213PS Y7, Y2, Y10
+	VMULPS       Y13, Y4, Y4
+	VMULPS       Y10, Y4, Y4
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y9, Y12
+	VMULPS  Y12, Y10, Y10
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y9, Y10, Y10
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y9, Y10, Y10
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y10, Y10
+
+noMore2:
+	VMULPS       Y11, Y7, Y9
+	VFNMADD213PS Y6, Y2, Y9
+	VMULPS       Y10, Y5, Y5
+	VFMADD231PS  Y9, Y5, Y4
+	VMULPS       Y7, Y6, Y5
+	VDIVPS       Y5, Y4, Y4
+	VANDPD       Y4, Y8, Y4
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y4, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y4, (AX)(R8*4)
+
+stored3:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*4), Y4
+	VMASKMOVPS (SI)(R8*4), Y4, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y6
+	VSUBPS     Y5, Y6, Y6
+	VMASKMOVPS (BX)(R8*4), Y4, Y7
+	VMOVUPS    oneSingle<>+0(SB), Y8
+	VSUBPS     Y7, Y8, Y8
+	VCMPPS     $0x11, Y3, Y7, Y9
+	VCMPPS     $0x11, Y3, Y8, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y7, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y7, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y8, Y10
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y10, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y10, Y10
+	VORPS        integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS       integerBiasSingle<>+0(SB), Y10, Y10
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y14
+	VFMSUB213PS Y14, Y12, Y15
+	VSUBPS      Y15, Y13, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y12
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y3, Y10, Y10
+	VMAXPS      Y7, Y3, Y13
+	VMINPS      Y13, Y10, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VSUBPS      Y3, Y13, Y13
+	VMAXPS      Y8, Y3, Y14
+	VMINPS      Y14, Y13, Y13
+	VMULPS      Y0, Y5, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y13, Y15
+	VMULPS  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y13, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y13, Y13, Y13
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y13, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y13, Y13, Y13
+	VMULPS Y13, Y14, Y14
+
+noMore4:
+	VMULPS       Y11, Y7, Y11
+	VFNMADD213PS Y8, Y2, Y11
+	VMULPS       Y14, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMULPS       Y1, Y6, Y6
+	VMOVUPS      oneSingle<>+0(SB), Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Y10, Y13
+	VMULPS  Y13, Y11, Y11
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Y10, Y11, Y11
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Y10, Y11, Y11
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y11, Y11
+
+noMore5:
+	VMULPS       Y12, Y8, Y10
+	VFNMADD213PS Y7, Y2, Y10
+	VMULPS       Y11, Y6, Y6
+	VFMADD231PS  Y10, Y6, Y5
+	VMULPS       Y8, Y7, Y6
+	VDIVPS       Y6, Y5, Y5
+	VANDPD       Y5, Y9, Y5
+	VMASKMOVPS   Y5, Y4, (AX)(R8*4)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyPowersF64AVX2(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VBROADCASTSD 64(DI), Y1
+	VXORPD       signBit<>+0(SB), Y1, Y1
+	VBROADCASTSD 72(DI), Y2
+	VBROADCASTSD 88(DI), Y3
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0 8192(SI)(R8*8)
+	VMOVUPD    (SI)(R8*8), Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VSUBPD     Y4, Y5, Y5
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VCMPPD     $0x11, Y3, Y6, Y8
+	VCMPPD     $0x11, Y3, Y7, Y9
+	VPCMPEQD   Y10, Y10, Y10
+	VORPS      Y8, Y9, Y8
+	VANDNPS    Y10, Y8, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y9
+	VMOVUPD twiceBias<>+0(SB), Y10
+	VANDPD  exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ  Y11, Y10, Y10
+	VPSRLQ  $0x34, Y9, Y9
+	VORPD   integerBits<>+0(SB), Y9, Y9
+	VSUBPD  integerBias<>+0(SB), Y9, Y9
+	VMULPD  Y10, Y6, Y10
+	VADDPD  minusOne<>+0(SB), Y10, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y11
+	VDIVPD       Y11, Y10, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y12
+	VFMSUB213PD Y12, Y11, Y13
+	VSUBPD      Y13, Y10, Y10
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y9
+	VMOVUPD      twiceBias<>+0(SB), Y11
+	VANDPD       exponentBits<>+0(SB), Y9, Y12
+	VPSUBQ       Y12, Y11, Y11
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBias<>+0(SB), Y9, Y9
+	VADDPD       minusOne<>+0(SB), Y11, Y12
+	VFNMADD231PD Y6, Y11, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y11
+	VDIVPD       Y11, Y12, Y11
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y13
+	VFMSUB213PD Y13, Y11, Y14
+	VSUBPD      Y14, Y12, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y11
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y3, Y9, Y9
+	VMAXPD      Y6, Y3, Y12
+	VMINPD      Y12, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y12
+	VSUBPD      Y3, Y12, Y12
+	VMAXPD      Y7, Y3, Y13
+	VMINPD      Y13, Y12, Y12
+	VMULPD      Y0, Y4, Y4
+	VMOVUPD     one<>+0(SB), Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y12, Y14
+	VMULPD  Y14, Y13, Y13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y12, Y13, Y13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y12, Y12, Y12
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y12, Y13, Y13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y12, Y12, Y12
+	VMULPD Y12, Y13, Y13
+
+noMore1:
+	VMULPD       Y10, Y6, Y10
+	VFNMADD213PD Y7, Y2, Y10
+	VMULPD       Y13, Y4, Y4
+	VMULPD       Y10, Y4, Y4
+	VMULPD       Y1, Y5, Y5
+	VMOVUPD      one<>+0(SB), Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y9, Y12
+	VMULPD  Y12, Y10, Y10
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y9, Y10, Y10
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y9, Y10, Y10
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y10, Y10
+
+noMore2:
+	VMULPD       Y11, Y7, Y9
+	VFNMADD213PD Y6, Y2, Y9
+	VMULPD       Y10, Y5, Y5
+	VFMADD231PD  Y9, Y5, Y4
+	VMULPD       Y7, Y6, Y5
+	VDIVPD       Y5, Y4, Y4
+	VANDPD       Y4, Y8, Y4
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y4, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y4, (AX)(R8*8)
+
+stored3:
+	ADDQ $0x00000004, R8
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R9
+	NEGQ       DX
+	VMOVDQU    32(R9)(DX*8), Y4
+	VMASKMOVPD (SI)(R8*8), Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VSUBPD     Y5, Y6, Y6
+	VMASKMOVPD (BX)(R8*8), Y4, Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VSUBPD     Y7, Y8, Y8
+	VCMPPD     $0x11, Y3, Y7, Y9
+	VCMPPD     $0x11, Y3, Y8, Y10
+	VPCMPEQD   Y11, Y11, Y11
+	VORPS      Y9, Y10, Y9
+	VANDNPS    Y11, Y9, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y7, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y7, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y8, Y10
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y10, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBias<>+0(SB), Y10, Y10
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y7, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y14
+	VFMSUB213PD Y14, Y12, Y15
+	VSUBPD      Y15, Y13, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y12
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y3, Y10, Y10
+	VMAXPD      Y7, Y3, Y13
+	VMINPD      Y13, Y10, Y10
+	VMOVUPD     one<>+0(SB), Y13
+	VSUBPD      Y3, Y13, Y13
+	VMAXPD      Y8, Y3, Y14
+	VMINPD      Y14, Y13, Y13
+	VMULPD      Y0, Y5, Y5
+	VMOVUPD     one<>+0(SB), Y14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y13, Y15
+	VMULPD  Y15, Y14, Y14
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y13, Y14, Y14
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y13, Y13, Y13
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y13, Y14, Y14
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y13, Y13, Y13
+	VMULPD Y13, Y14, Y14
+
+noMore4:
+	VMULPD       Y11, Y7, Y11
+	VFNMADD213PD Y8, Y2, Y11
+	VMULPD       Y14, Y5, Y5
+	VMULPD       Y11, Y5, Y5
+	VMULPD       Y1, Y6, Y6
+	VMOVUPD      one<>+0(SB), Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Y10, Y13
+	VMULPD  Y13, Y11, Y11
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Y10, Y11, Y11
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Y10, Y10, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Y10, Y11, Y11
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y11, Y11
+
+noMore5:
+	VMULPD       Y12, Y8, Y10
+	VFNMADD213PD Y7, Y2, Y10
+	VMULPD       Y11, Y6, Y6
+	VFMADD231PD  Y10, Y6, Y5
+	VMULPD       Y8, Y7, Y6
+	VDIVPD       Y6, Y5, Y5
+	VANDPD       Y5, Y9, Y5
+	VMASKMOVPD   Y5, Y4, (AX)(R8*8)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyPowersYF32AVX2(SB), $2176-73
+	// forwardSigmoidOnlyPowersYF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSS2SI   16(BX), BX
+	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         DI, DI
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 2112(SP)
+	VMOVUPS      Y4, 2144(SP)
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y4
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y5
+	VORPS      signBitSingle<>+0(SB), Y4, Y4
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y4, Y1, Y1
+	VPMAXUD    Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (SI)(R8*4)
+	VMOVUPS     Y5, 32(SI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y4
+	VMASKMOVPS (CX)(R8*4), Y4, Y5
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (SI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (DX)(R8*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(DX)(R8*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVMSKPS Y4, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y5, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y6
+	VMOVUPS   32(CX)(R8*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
+	VXORPS    Y8, Y7, Y7
+	VMOVUPS   (SI)(R8*4), Y8
+	VMOVUPS   32(SI)(R8*4), Y9
+	VADDPS    twoSingle<>+0(SB), Y8, Y10
+	VADDPS    twoSingle<>+0(SB), Y9, Y11
+	VDIVPS    Y10, Y8, Y10
+	VDIVPS    Y11, Y9, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VADDPS       oneSingle<>+0(SB), Y9, Y12
+	VDIVPS       Y11, Y10, Y11
+	VDIVPS       Y12, Y10, Y10
+	VMULPS       Y11, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VBLENDVPS    Y6, Y8, Y11, Y12
+	VBLENDVPS    Y7, Y9, Y10, Y12
+	VBLENDVPS    Y6, Y11, Y8, Y8
+	VBLENDVPS    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+	VSUBPS       Y15, Y6, Y6
+	VSUBPS       Y14, Y7, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y8, Y12
+	VSQRTPS Y9, Y13
+	VMULPS  Y12, Y11, Y11
+	VMULPS  Y13, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y9, Y9, Y9
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noMore1:
+	VMULPS  Y6, Y11, Y6
+	VMULPS  Y7, Y10, Y7
+	VANDPD  Y6, Y4, Y8
+	VANDPD  Y7, Y5, Y9
+	VADDPS  Y9, Y8, Y8
+	VADDPS  Y8, Y2, Y2
+	VANDNPD Y6, Y4, Y4
+	VANDNPD Y7, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	VADDPS  Y4, Y3, Y3
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, R9
+	CMPQ    R9, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMOVMSKPS  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y4, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y5, Y8
+	VXORPS     Y8, Y7, Y7
+	VMASKMOVPS (SI)(R8*4), Y4, Y4
+	VADDPS     twoSingle<>+0(SB), Y4, Y8
+	VDIVPS     Y8, Y4, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y9, Y10
+	VFNMADD213PS Y4, Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y4, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y4, Y4
+	VBLENDVPS    Y7, Y4, Y8, Y9
+	VBLENDVPS    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y7, Y8, Y7
+	VSUBPS       Y10, Y7, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y4, Y9
+	VMULPS  Y9, Y8, Y8
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y4, Y8, Y8
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y4, Y8, Y8
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y4, Y4, Y4
+	VMULPS Y4, Y8, Y8
+
+noMore3:
+	VMULPS Y7, Y8, Y4
+	VANDPD Y4, Y5, Y5
+	VADDPS Y5, Y2, Y2
+	VANDPD Y4, Y6, Y4
+	VADDPS Y4, Y3, Y3
+	ADDQ   $0x00000008, R8
+	SUBQ   $0x00000008, R9
+	JMP    few2
+
+done2:
+	SUBQ $0x00000800, SI
+
+	// The lanes go to float64.
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2112(SP), Y5, Y5
+	VMOVUPD      Y5, 2112(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       2144(SP), Y5, Y5
+	VMOVUPD      Y5, 2144(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $2112-73
+	// forwardSigmoidOnlyPowersYF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSD2SI   32(BX), BX
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	XORQ         DI, DI
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y4
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y5
+	VORPD      signBit<>+0(SB), Y4, Y4
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD     Y6, Y1, Y1
+	VANDPD     Y7, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (SI)(R8*8)
+	VMOVUPD     Y5, 32(SI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y4
+	VMASKMOVPD (CX)(R8*8), Y4, Y5
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VANDPD     Y6, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (SI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(R8*1), X4
+	VPCMPEQB     X4, X0, X4
+	VPMOVSXBQ    X4, Y4
+	VMOVD        4(DX)(R8*1), X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VMOVMSKPD    Y4, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVMSKPD    Y5, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPD      (CX)(R8*8), Y6
+	VMOVUPD      32(CX)(R8*8), Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y4, Y9
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y9, Y6, Y6
+	VXORPD       Y8, Y7, Y7
+	VMOVUPD      (SI)(R8*8), Y8
+	VMOVUPD      32(SI)(R8*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VADDPD       one<>+0(SB), Y9, Y12
+	VDIVPD       Y11, Y10, Y11
+	VDIVPD       Y12, Y10, Y10
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VBLENDVPD    Y6, Y8, Y11, Y12
+	VBLENDVPD    Y7, Y9, Y10, Y12
+	VBLENDVPD    Y6, Y11, Y8, Y8
+	VBLENDVPD    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y6, Y10, Y6
+	VMINPD       Y7, Y10, Y7
+	VSUBPD       Y15, Y6, Y6
+	VSUBPD       Y14, Y7, Y7
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y8, Y12
+	VSQRTPD Y9, Y13
+	VMULPD  Y12, Y11, Y11
+	VMULPD  Y13, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y9, Y9, Y9
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noMore1:
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VANDPD  Y6, Y4, Y8
+	VANDPD  Y7, Y5, Y9
+	VADDPD  Y9, Y8, Y8
+	VADDPD  Y8, Y2, Y2
+	VANDNPD Y6, Y4, Y4
+	VANDNPD Y7, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	VADDPD  Y4, Y3, Y3
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes2:
+	SHLQ         $0x08, R11
+	MOVBQZX      -1(R13)(R10*1), R12
+	ORQ          R12, R11
+	DECQ         R10
+	JNZ          bytes2
+	VMOVQ        R11, X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VANDPS       Y4, Y5, Y5
+	VANDNPS      Y4, Y5, Y6
+	VMOVMSKPD    Y5, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMASKMOVPD   (CX)(R8*8), Y4, Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y8, Y7, Y7
+	VMASKMOVPD   (SI)(R8*8), Y4, Y4
+	VADDPD       two<>+0(SB), Y4, Y8
+	VDIVPD       Y8, Y4, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y9, Y10
+	VFNMADD213PD Y4, Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y4, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y4, Y4
+	VBLENDVPD    Y7, Y4, Y8, Y9
+	VBLENDVPD    Y7, Y8, Y4, Y4
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y7, Y8, Y7
+	VSUBPD       Y10, Y7, Y7
+	VMOVUPD      one<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y4, Y9
+	VMULPD  Y9, Y8, Y8
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y4, Y8, Y8
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y4, Y8, Y8
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y4, Y4, Y4
+	VMULPD Y4, Y8, Y8
+
+noMore3:
+	VMULPD Y7, Y8, Y4
+	VANDPD Y4, Y5, Y5
+	VADDPD Y5, Y2, Y2
+	VANDPD Y4, Y6, Y4
+	VADDPD Y4, Y3, Y3
+	ADDQ   $0x00000004, R8
+	SUBQ   $0x00000004, R9
+	JMP    few2
+
+done2:
+	SUBQ  $0x00000800, SI
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVMSKPD    Y1, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Y1
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSS 32(DI), Y1
+	VXORPS       signBitSingle<>+0(SB), Y1, Y1
+	VBROADCASTSS 36(DI), Y2
+	VCVTTSS2SI   40(DI), DI
+	VXORPD       Y3, Y3, Y3
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y4
+	PREFETCHT0 8224(BX)(R10*4)
+	VMOVUPS    32(BX)(R10*4), Y5
+	VORPS      signBitSingle<>+0(SB), Y4, Y4
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y4, Y3, Y3
+	VPMAXUD    Y5, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y5, Y5, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y5
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y5, Y5
+	VMOVUPS     Y4, (R9)(R10*4)
+	VMOVUPS     Y5, 32(R9)(R10*4)
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, R13
+	CMPQ        R13, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*4), Y4
+	VMASKMOVPS (BX)(R10*4), Y4, Y5
+	VORPS      signBitSingle<>+0(SB), Y5, Y5
+	VPMAXUD    Y5, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+	VMASKMOVPS  Y5, Y4, (R9)(R10*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R10*1), X4
+	VPCMPEQB  X4, X0, X4
+	VPMOVSXBD X4, Y4
+	VMOVQ     8(SI)(R10*1), X5
+	VPCMPEQB  X5, X0, X5
+	VPMOVSXBD X5, Y5
+	VMOVUPS   (BX)(R10*4), Y6
+	VMOVUPS   32(BX)(R10*4), Y7
+	VMOVUPS   signBitSingle<>+0(SB), Y8
+	VANDNPD   Y8, Y4, Y9
+	VANDNPD   Y8, Y5, Y8
+	VXORPS    Y9, Y6, Y6
+	VXORPS    Y8, Y7, Y7
+	VMOVUPS   (R9)(R10*4), Y8
+	VMOVUPS   32(R9)(R10*4), Y9
+	VADDPS    twoSingle<>+0(SB), Y8, Y10
+	VADDPS    twoSingle<>+0(SB), Y9, Y11
+	VDIVPS    Y10, Y8, Y10
+	VDIVPS    Y11, Y9, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y10, Y10, Y12
+	VMULPS       Y11, Y11, Y13
+	VMOVUPS      unitLanedSingle<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y15
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y8, Y12, Y15
+	VFNMADD213PS Y9, Y13, Y14
+	VFNMADD213PS Y8, Y10, Y15
+	VFNMADD213PS Y9, Y11, Y14
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VADDPS       oneSingle<>+0(SB), Y9, Y12
+	VDIVPS       Y11, Y10, Y11
+	VDIVPS       Y12, Y10, Y10
+	VMULPS       Y11, Y8, Y8
+	VMULPS       Y10, Y9, Y9
+	VBLENDVPS    Y6, Y8, Y11, Y12
+	VBLENDVPS    Y7, Y9, Y10, Y13
+	VBLENDVPS    Y6, Y11, Y8, Y8
+	VBLENDVPS    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPS       Y6, Y10, Y6
+	VMINPS       Y7, Y10, Y7
+	VSUBPS       Y15, Y6, Y6
+	VSUBPS       Y14, Y7, Y7
+	VMOVUPS      (R8), Y10
+	VBLENDVPS    Y4, Y10, Y1, Y4
+	VMOVUPS      (R8), Y10
+	VBLENDVPS    Y5, Y10, Y1, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y8, Y14
+	VSQRTPS Y9, Y15
+	VMULPS  Y14, Y11, Y11
+	VMULPS  Y15, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y8, Y11, Y11
+	VMULPS Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y8, Y8, Y14
+	VMULPS Y9, Y9, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y14, Y11, Y11
+	VMULPS Y15, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y14, Y14, Y14
+	VMULPS Y15, Y15, Y15
+	VMULPS Y14, Y11, Y11
+	VMULPS Y15, Y10, Y10
+
+noMore1:
+	VMULPS       Y6, Y12, Y6
+	VMULPS       Y7, Y13, Y7
+	VFNMADD213PS Y8, Y2, Y6
+	VFNMADD213PS Y9, Y2, Y7
+	VMULPS       Y11, Y4, Y4
+	VMULPS       Y10, Y5, Y5
+	VMULPS       Y6, Y4, Y4
+	VMULPS       Y7, Y5, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y4, (AX)(R10*4)
+	VMOVNTPS     Y5, 32(AX)(R10*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y4, (AX)(R10*4)
+	VMOVUPS Y5, 32(AX)(R10*4)
+
+stored2:
+	ADDQ $0x00000010, R10
+	SUBQ $0x00000010, R11
+	CMPQ R11, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    R11, R12
+	CMOVQLT R11, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y4
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (SI)(R10*1), R15
+
+bytes3:
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R15)(R12*1), R14
+	ORQ        R14, R13
+	DECQ       R12
+	JNZ        bytes3
+	VMOVQ      R13, X5
+	VPCMPEQB   X5, X0, X5
+	VPMOVSXBD  X5, Y5
+	VANDPS     Y4, Y5, Y5
+	VANDNPS    Y4, Y5, Y6
+	VMASKMOVPS (BX)(R10*4), Y4, Y6
+	VMOVUPS    signBitSingle<>+0(SB), Y7
+	VANDNPD    Y7, Y5, Y7
+	VXORPS     Y7, Y6, Y6
+	VMASKMOVPS (R9)(R10*4), Y4, Y7
+	VADDPS     twoSingle<>+0(SB), Y7, Y8
+	VDIVPS     Y8, Y7, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
+	VFNMADD213PS Y7, Y8, Y10
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y7, Y9
+	VDIVPS       Y9, Y8, Y8
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y6, Y7, Y8, Y9
+	VBLENDVPS    Y6, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y6, Y8, Y6
+	VSUBPS       Y10, Y6, Y6
+	VMOVUPS      (R8), Y8
+	VBLENDVPS    Y5, Y8, Y1, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y7, Y10
+	VMULPS  Y10, Y8, Y8
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y7, Y8, Y8
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y7, Y7, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y10, Y8, Y8
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y8, Y8
+
+noMore4:
+	VMULPS       Y6, Y9, Y6
+	VFNMADD213PS Y7, Y2, Y6
+	VMULPS       Y8, Y5, Y5
+	VMULPS       Y6, Y5, Y5
+	VMASKMOVPS   Y5, Y4, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R11
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y3, Y3
+	VPCMPEQD  Y0, Y3, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $2176-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Y1
+	VMOVUPS      Y1, (R8)
+	VBROADCASTSD 64(DI), Y1
+	VXORPD       signBit<>+0(SB), Y1, Y1
+	VBROADCASTSD 72(DI), Y2
+	VCVTTSD2SI   80(DI), DI
+	VPCMPEQD     Y3, Y3, Y3
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y4
+	PREFETCHT0 8224(BX)(R10*8)
+	VMOVUPD    32(BX)(R10*8), Y5
+	VORPD      signBit<>+0(SB), Y4, Y4
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
+	VANDPD     Y6, Y3, Y3
+	VANDPD     Y7, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y5, Y5, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y5
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y4, Y4
+	VPADDQ      Y6, Y5, Y5
+	VMOVUPD     Y4, (R9)(R10*8)
+	VMOVUPD     Y5, 32(R9)(R10*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	CMPQ        R13, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*8), Y4
+	VMASKMOVPD (BX)(R10*8), Y4, Y5
+	VORPD      signBit<>+0(SB), Y5, Y5
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
+	VANDPD     Y6, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+	VMASKMOVPD  Y5, Y4, (R9)(R10*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (SI)(R10*1), X4
+	VPCMPEQB     X4, X0, X4
+	VPMOVSXBQ    X4, Y4
+	VMOVD        4(SI)(R10*1), X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VMOVUPD      (BX)(R10*8), Y6
+	VMOVUPD      32(BX)(R10*8), Y7
+	VMOVUPD      signBit<>+0(SB), Y8
+	VANDNPD      Y8, Y4, Y9
+	VANDNPD      Y8, Y5, Y8
+	VXORPD       Y9, Y6, Y6
+	VXORPD       Y8, Y7, Y7
+	VMOVUPD      (R9)(R10*8), Y8
+	VMOVUPD      32(R9)(R10*8), Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VADDPD       two<>+0(SB), Y9, Y11
+	VDIVPD       Y10, Y8, Y10
+	VDIVPD       Y11, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMULPD       Y11, Y11, Y13
+	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
+	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
+	VFNMADD213PD Y8, Y12, Y15
+	VFNMADD213PD Y9, Y13, Y14
+	VFNMADD213PD Y8, Y10, Y15
+	VFNMADD213PD Y9, Y11, Y14
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VADDPD       one<>+0(SB), Y9, Y12
+	VDIVPD       Y11, Y10, Y11
+	VDIVPD       Y12, Y10, Y10
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y10, Y9, Y9
+	VBLENDVPD    Y6, Y8, Y11, Y12
+	VBLENDVPD    Y7, Y9, Y10, Y13
+	VBLENDVPD    Y6, Y11, Y8, Y8
+	VBLENDVPD    Y7, Y10, Y9, Y9
+	VXORPD       Y10, Y10, Y10
+	VMINPD       Y6, Y10, Y6
+	VMINPD       Y7, Y10, Y7
+	VSUBPD       Y15, Y6, Y6
+	VSUBPD       Y14, Y7, Y7
+	VMOVUPS      (R8), Y10
+	VBLENDVPD    Y4, Y10, Y1, Y4
+	VMOVUPS      (R8), Y10
+	VBLENDVPD    Y5, Y10, Y1, Y5
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y8, Y14
+	VSQRTPD Y9, Y15
+	VMULPD  Y14, Y11, Y11
+	VMULPD  Y15, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y8, Y11, Y11
+	VMULPD Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y8, Y8, Y14
+	VMULPD Y9, Y9, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y14, Y11, Y11
+	VMULPD Y15, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y14, Y14, Y14
+	VMULPD Y15, Y15, Y15
+	VMULPD Y14, Y11, Y11
+	VMULPD Y15, Y10, Y10
+
+noMore1:
+	VMULPD       Y6, Y12, Y6
+	VMULPD       Y7, Y13, Y7
+	VFNMADD213PD Y8, Y2, Y6
+	VFNMADD213PD Y9, Y2, Y7
+	VMULPD       Y11, Y4, Y4
+	VMULPD       Y10, Y5, Y5
+	VMULPD       Y6, Y4, Y4
+	VMULPD       Y7, Y5, Y5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y4, (AX)(R10*8)
+	VMOVNTPD     Y5, 32(AX)(R10*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y4, (AX)(R10*8)
+	VMOVUPD Y5, 32(AX)(R10*8)
+
+stored2:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    R11, R12
+	CMOVQLT R11, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y4
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (SI)(R10*1), R15
+
+bytes3:
+	SHLQ         $0x08, R13
+	MOVBQZX      -1(R15)(R12*1), R14
+	ORQ          R14, R13
+	DECQ         R12
+	JNZ          bytes3
+	VMOVQ        R13, X5
+	VPCMPEQB     X5, X0, X5
+	VPMOVSXBQ    X5, Y5
+	VANDPS       Y4, Y5, Y5
+	VANDNPS      Y4, Y5, Y6
+	VMASKMOVPD   (BX)(R10*8), Y4, Y6
+	VMOVUPD      signBit<>+0(SB), Y7
+	VANDNPD      Y7, Y5, Y7
+	VXORPD       Y7, Y6, Y6
+	VMASKMOVPD   (R9)(R10*8), Y4, Y7
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+	VFNMADD213PD Y7, Y8, Y10
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y7, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y6, Y7, Y8, Y9
+	VBLENDVPD    Y6, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y6, Y8, Y6
+	VSUBPD       Y10, Y6, Y6
+	VMOVUPS      (R8), Y8
+	VBLENDVPD    Y5, Y8, Y1, Y5
+	VMOVUPD      one<>+0(SB), Y8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y7, Y10
+	VMULPD  Y10, Y8, Y8
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y7, Y8, Y8
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y7, Y7, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y10, Y8, Y8
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y8, Y8
+
+noMore4:
+	VMULPD       Y6, Y9, Y6
+	VFNMADD213PD Y7, Y2, Y6
+	VMULPD       Y8, Y5, Y5
+	VMULPD       Y6, Y5, Y5
+	VMASKMOVPD   Y5, Y4, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R11
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y3, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyPowersF32AVX2(SB), $2496-65
+	LEAQ 2272(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyPowersF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSS2SI 16(BX), BX
+	VXORPD     Y0, Y0, Y0
+	LEAQ       (SP), DI
+	ADDQ       $0x3f, DI
+	ANDQ       $-64, DI
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 128(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 2112(SP)
+	VMOVUPS    Y1, 2144(SP)
+	VMOVUPS    Y1, 2176(SP)
+	VMOVUPS    Y1, 2208(SP)
+	VMOVUPS    Y1, 2240(SP)
+	XORQ       R8, R8
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y1
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y1, Y0, Y0
+	VPMAXUD    Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (DI)(R8*4)
+	VMOVUPS     Y2, 32(DI)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y1
+	VMASKMOVPS (CX)(R8*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VPMAXUD    Y2, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (DI)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(R8*4)
+	VMOVUPS     (DX)(R8*4), Y1
+	PREFETCHT0  8224(DX)(R8*4)
+	VMOVUPS     32(DX)(R8*4), Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
+	VADDPS      Y2, Y1, Y5
+	VMOVUPS     (SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, (SI)
+	VADDPS      Y4, Y3, Y5
+	VMOVUPS     32(SI), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 32(SI)
+	VMULPS      Y1, Y1, Y5
+	VFMADD231PS Y2, Y2, Y5
+	VMOVUPS     64(SI), Y6
+	VADDPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 64(SI)
+	VMOVUPS     (CX)(R8*4), Y5
+	VMOVUPS     32(CX)(R8*4), Y6
+	VMOVUPS     (DI)(R8*4), Y7
+	VMOVUPS     32(DI)(R8*4), Y8
+	VADDPS      twoSingle<>+0(SB), Y7, Y9
+	VADDPS      twoSingle<>+0(SB), Y8, Y10
+	VDIVPS      Y9, Y7, Y9
+	VDIVPS      Y10, Y8, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y9, Y9, Y11
+	VMULPS       Y10, Y10, Y12
+	VMOVUPS      unitLanedSingle<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y14
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y7, Y11, Y14
+	VFNMADD213PS Y8, Y12, Y13
+	VFNMADD213PS Y7, Y9, Y14
+	VFNMADD213PS Y8, Y10, Y13
+	VMOVUPS      oneSingle<>+0(SB), Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VADDPS       oneSingle<>+0(SB), Y8, Y11
+	VDIVPS       Y10, Y9, Y10
+	VDIVPS       Y11, Y9, Y9
+	VMULPS       Y10, Y7, Y7
+	VMULPS       Y9, Y8, Y8
+	VBLENDVPS    Y5, Y7, Y10, Y11
+	VBLENDVPS    Y6, Y8, Y9, Y12
+	VBLENDVPS    Y5, Y10, Y7, Y7
+	VBLENDVPS    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPS       Y5, Y9, Y10
+	VMINPS       Y6, Y9, Y9
+	VSUBPS       Y14, Y10, Y10
+	VSUBPS       Y13, Y9, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPS       Y5, Y15, Y5
+	VMAXPS       Y6, Y15, Y6
+	VADDPS       Y5, Y14, Y5
+	VADDPS       Y6, Y13, Y6
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VXORPS       signBitSingle<>+0(SB), Y6, Y5
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y7, Y14
+	VSQRTPS Y8, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y6, Y6
+
+noMore1:
+	VMULPS      Y1, Y13, Y1
+	VMULPS      Y2, Y6, Y2
+	VMULPS      Y10, Y1, Y1
+	VFMADD231PS Y9, Y2, Y1
+	VMOVUPS     96(SI), Y2
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 96(SI)
+	VMOVUPS     oneSingle<>+0(SB), Y1
+	VMOVAPD     Y1, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Y11, Y6
+	VSQRTPS Y12, Y7
+	VMULPS  Y6, Y2, Y2
+	VMULPS  Y7, Y1, Y1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Y11, Y2, Y2
+	VMULPS Y12, Y1, Y1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Y11, Y11, Y6
+	VMULPS Y12, Y12, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Y6, Y2, Y2
+	VMULPS Y7, Y1, Y1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	VMULPS Y7, Y7, Y7
+	VMULPS Y6, Y2, Y2
+	VMULPS Y7, Y1, Y1
+
+noMore2:
+	VMULPS      Y3, Y2, Y2
+	VMULPS      Y4, Y1, Y1
+	VMOVUPS     160(SI), Y3
+	VMULPS      Y3, Y2, Y2
+	VFMADD231PS Y5, Y1, Y2
+	VMOVUPS     128(SI), Y1
+	VSUBPS      Y2, Y1, Y1
+	VMOVUPS     Y1, 128(SI)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	CMPQ        R9, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y1
+	VMASKMOVPS  (DX)(R8*4), Y1, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y1, Y3
+	VMOVUPS     (SI), Y4
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VMOVUPS     32(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 32(SI)
+	VMOVUPS     64(SI), Y4
+	VFMADD231PS Y2, Y2, Y4
+	VMOVUPS     Y4, 64(SI)
+	VMASKMOVPS  (CX)(R8*4), Y1, Y4
+	VMASKMOVPS  (DI)(R8*4), Y1, Y1
+	VADDPS      twoSingle<>+0(SB), Y1, Y5
+	VDIVPS      Y5, Y1, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y1, Y6, Y7
+	VFNMADD213PS Y1, Y5, Y7
+	VMOVUPS      oneSingle<>+0(SB), Y5
+	VADDPS       oneSingle<>+0(SB), Y1, Y6
+	VDIVPS       Y6, Y5, Y5
+	VMULPS       Y5, Y1, Y1
+	VBLENDVPS    Y4, Y1, Y5, Y6
+	VBLENDVPS    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y4, Y5, Y5
+	VSUBPS       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPS       Y4, Y8, Y4
+	VADDPS       Y4, Y7, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y1, Y8
+	VMULPS  Y8, Y7, Y7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y1, Y7, Y7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y1, Y1, Y1
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y1, Y7, Y7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y1, Y1, Y1
+	VMULPS Y1, Y7, Y7
+
+noMore3:
+	VMULPS      Y2, Y7, Y1
+	VMOVUPS     96(SI), Y2
+	VFMADD231PS Y5, Y1, Y2
+	VMOVUPS     Y2, 96(SI)
+	VMOVUPS     oneSingle<>+0(SB), Y1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Y6, Y2
+	VMULPS  Y2, Y1, Y1
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Y6, Y1, Y1
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Y6, Y6, Y2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Y2, Y1, Y1
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Y2, Y2, Y2
+	VMULPS Y2, Y1, Y1
+
+noMore4:
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      128(SI), Y2
+	VFNMADD231PS Y4, Y1, Y2
+	VMOVUPS      Y2, 128(SI)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, DI
+
+	// The lanes go to float64.
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2112(SP), Y2, Y2
+	VMOVUPD      Y2, 2112(SP)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2144(SP), Y2, Y2
+	VMOVUPD      Y2, 2144(SP)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2176(SP), Y2, Y2
+	VMOVUPD      Y2, 2176(SP)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2208(SP), Y2, Y2
+	VMOVUPD      Y2, 2208(SP)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2240(SP), Y2, Y2
+	VMOVUPD      Y2, 2240(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPD      2144(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPD      2176(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPD      2208(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPD      2240(SP), Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y1
+	VPMAXUD   Y1, Y0, Y0
+	VPCMPEQD  Y1, Y0, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $2336-65
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyPowersF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSD2SI 32(BX), BX
+	VPCMPEQD   Y0, Y0, Y0
+	LEAQ       (SP), DI
+	ADDQ       $0x3f, DI
+	ANDQ       $-64, DI
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 128(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VXORPD     Y1, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	XORQ       R8, R8
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y1
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VANDPD     Y3, Y0, Y0
+	VANDPD     Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (DI)(R8*8)
+	VMOVUPD     Y2, 32(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y1
+	VMASKMOVPD (CX)(R8*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VANDPD     Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(R8*8)
+	VMOVUPD      (DX)(R8*8), Y1
+	PREFETCHT0   8224(DX)(R8*8)
+	VMOVUPD      32(DX)(R8*8), Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VADDPD       minusOne<>+0(SB), Y2, Y4
+	VADDPD       Y2, Y1, Y5
+	VMOVUPS      128(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 128(SI)
+	VADDPD       Y4, Y3, Y5
+	VMOVUPS      96(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMULPD       Y1, Y1, Y5
+	VFMADD231PD  Y2, Y2, Y5
+	VMOVUPS      64(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPD      (CX)(R8*8), Y5
+	VMOVUPD      32(CX)(R8*8), Y6
+	VMOVUPD      (DI)(R8*8), Y7
+	VMOVUPD      32(DI)(R8*8), Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VADDPD       two<>+0(SB), Y8, Y10
+	VDIVPD       Y9, Y7, Y9
+	VDIVPD       Y10, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMULPD       Y10, Y10, Y12
+	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
+	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
+	VFNMADD213PD Y7, Y11, Y14
+	VFNMADD213PD Y8, Y12, Y13
+	VFNMADD213PD Y7, Y9, Y14
+	VFNMADD213PD Y8, Y10, Y13
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VADDPD       one<>+0(SB), Y8, Y11
+	VDIVPD       Y10, Y9, Y10
+	VDIVPD       Y11, Y9, Y9
+	VMULPD       Y10, Y7, Y7
+	VMULPD       Y9, Y8, Y8
+	VBLENDVPD    Y5, Y7, Y10, Y11
+	VBLENDVPD    Y6, Y8, Y9, Y12
+	VBLENDVPD    Y5, Y10, Y7, Y7
+	VBLENDVPD    Y6, Y9, Y8, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y5, Y9, Y10
+	VMINPD       Y6, Y9, Y9
+	VSUBPD       Y14, Y10, Y10
+	VSUBPD       Y13, Y9, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y5, Y15, Y5
+	VMAXPD       Y6, Y15, Y6
+	VADDPD       Y5, Y14, Y5
+	VADDPD       Y6, Y13, Y6
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VXORPD       signBit<>+0(SB), Y6, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y7, Y14
+	VSQRTPD Y8, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y6, Y6
+
+noMore1:
+	VMULPD      Y1, Y13, Y1
+	VMULPD      Y2, Y6, Y2
+	VMULPD      Y10, Y1, Y1
+	VFMADD231PD Y9, Y2, Y1
+	VMOVUPS     32(SI), Y2
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+	VMOVUPD     one<>+0(SB), Y1
+	VMOVAPD     Y1, Y2
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Y11, Y6
+	VSQRTPD Y12, Y7
+	VMULPD  Y6, Y2, Y2
+	VMULPD  Y7, Y1, Y1
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Y11, Y2, Y2
+	VMULPD Y12, Y1, Y1
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Y11, Y11, Y6
+	VMULPD Y12, Y12, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Y6, Y2, Y2
+	VMULPD Y7, Y1, Y1
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y7, Y7, Y7
+	VMULPD Y6, Y2, Y2
+	VMULPD Y7, Y1, Y1
+
+noMore2:
+	VMULPD      Y3, Y2, Y2
+	VMULPD      Y4, Y1, Y1
+	VMOVUPS     160(SI), Y3
+	VMULPD      Y3, Y2, Y2
+	VFMADD231PD Y5, Y1, Y2
+	VMOVUPS     (SI), Y1
+	VSUBPD      Y2, Y1, Y1
+	VMOVUPS     Y1, (SI)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	NEGQ         R10
+	VMOVDQU      32(R11)(R10*8), Y1
+	VMASKMOVPD   (DX)(R8*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      96(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      64(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMASKMOVPD   (CX)(R8*8), Y1, Y4
+	VMASKMOVPD   (DI)(R8*8), Y1, Y1
+	VADDPD       two<>+0(SB), Y1, Y5
+	VDIVPD       Y5, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      unitRowi<>+0(SB), Y7
+	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
+	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
+	VFNMADD213PD Y1, Y6, Y7
+	VFNMADD213PD Y1, Y5, Y7
+	VMOVUPD      one<>+0(SB), Y5
+	VADDPD       one<>+0(SB), Y1, Y6
+	VDIVPD       Y6, Y5, Y5
+	VMULPD       Y5, Y1, Y1
+	VBLENDVPD    Y4, Y1, Y5, Y6
+	VBLENDVPD    Y4, Y5, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VSUBPD       Y7, Y5, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y4, Y8, Y4
+	VADDPD       Y4, Y7, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPD      one<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y1, Y8
+	VMULPD  Y8, Y7, Y7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y1, Y7, Y7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y1, Y1, Y1
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y1, Y7, Y7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y1, Y1, Y1
+	VMULPD Y1, Y7, Y7
+
+noMore3:
+	VMULPD      Y2, Y7, Y1
+	VMOVUPS     32(SI), Y2
+	VFMADD231PD Y5, Y1, Y2
+	VMOVUPS     Y2, 32(SI)
+	VMOVUPD     one<>+0(SB), Y1
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Y6, Y2
+	VMULPD  Y2, Y1, Y1
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Y6, Y1, Y1
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Y6, Y6, Y2
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Y2, Y1, Y1
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Y2, Y2, Y2
+	VMULPD Y2, Y1, Y1
+
+noMore4:
+	VMULPD       Y3, Y1, Y1
+	VMOVUPS      (SI), Y2
+	VFNMADD231PD Y4, Y1, Y2
+	VMOVUPS      Y2, (SI)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       40(AX), X1, X1
+	VMOVSD       X1, 40(AX)
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       48(AX), X1, X1
+	VMOVSD       X1, 48(AX)
+	VMOVUPS      32(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-89
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyPowersF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 36(DI), Y0
+	VCVTTSS2SI   40(DI), DI
+	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y2
+	PREFETCHT0 8224(BX)(R10*4)
+	VMOVUPS    32(BX)(R10*4), Y3
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y2, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y6
+	VMULPS      Y3, Y3, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y7, Y10, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y2, Y2
+	VPADDD      Y4, Y3, Y3
+	VMOVUPS     Y2, (R9)(R10*4)
+	VMOVUPS     Y3, 32(R9)(R10*4)
+	ADDQ        $0x00000010, R10
+	SUBQ        $0x00000010, R13
+	CMPQ        R13, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*4), Y2
+	VMASKMOVPS (BX)(R10*4), Y2, Y3
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (R9)(R10*4)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(SI)(R10*4)
+	VMOVUPS    (SI)(R10*4), Y2
+	PREFETCHT0 8224(SI)(R10*4)
+	VMOVUPS    32(SI)(R10*4), Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y2, Y4, Y5
+	VMOVUPS    Y5, 64(R8)
+	VSUBPS     Y3, Y4, Y4
+	VMOVUPS    Y4, 96(R8)
+	VMOVUPS    (BX)(R10*4), Y4
+	VMOVUPS    32(BX)(R10*4), Y5
+	VMOVUPS    (R9)(R10*4), Y6
+	VMOVUPS    32(R9)(R10*4), Y7
+	VADDPS     twoSingle<>+0(SB), Y6, Y8
+	VADDPS     twoSingle<>+0(SB), Y7, Y9
+	VDIVPS     Y8, Y6, Y8
+	VDIVPS     Y9, Y7, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VBLENDVPS    Y5, Y7, Y8, Y11
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VBLENDVPS    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPS       Y4, Y8, Y9
+	VMINPS       Y5, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VSUBPS       Y12, Y8, Y8
+	VXORPD       Y14, Y14, Y14
+	VMAXPS       Y4, Y14, Y4
+	VMAXPS       Y5, Y14, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y12
+	VMULPS       Y12, Y2, Y2
+	VMOVUPS      (R8), Y12
+	VMULPS       Y12, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y6, Y14
+	VSQRTPS Y7, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y12, Y12
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y6, Y13, Y13
+	VMULPS Y7, Y12, Y12
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y6, Y6, Y14
+	VMULPS Y7, Y7, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y14, Y14, Y14
+	VMULPS Y15, Y15, Y15
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
+
+noMore1:
+	VMULPS       Y9, Y10, Y9
+	VMULPS       Y8, Y11, Y8
+	VFNMADD213PS Y6, Y0, Y9
+	VFNMADD213PS Y7, Y0, Y8
+	VMULPS       Y13, Y2, Y2
+	VMULPS       Y12, Y3, Y3
+	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y3, Y3
+	VMOVUPS      32(R8), Y8
+	VMOVUPS      64(R8), Y9
+	VMULPS       Y8, Y9, Y8
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      96(R8), Y12
+	VMULPS       Y9, Y12, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y10, Y14
+	VSQRTPS Y11, Y15
+	VMULPS  Y14, Y13, Y13
+	VMULPS  Y15, Y12, Y12
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y10, Y13, Y13
+	VMULPS Y11, Y12, Y12
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y10, Y10, Y14
+	VMULPS Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y14, Y14, Y14
+	VMULPS Y15, Y15, Y15
+	VMULPS Y14, Y13, Y13
+	VMULPS Y15, Y12, Y12
+
+noMore2:
+	VMULPS       Y4, Y6, Y4
+	VMULPS       Y5, Y7, Y5
+	VFNMADD213PS Y10, Y0, Y4
+	VFNMADD213PS Y11, Y0, Y5
+	VMULPS       Y13, Y8, Y6
+	VMULPS       Y12, Y9, Y7
+	VFMADD231PS  Y4, Y6, Y2
+	VFMADD231PS  Y5, Y7, Y3
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y2, (AX)(R10*4)
+	VMOVNTPS     Y3, 32(AX)(R10*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y2, (AX)(R10*4)
+	VMOVUPS Y3, 32(AX)(R10*4)
+
+stored3:
+	ADDQ $0x00000010, R10
+	SUBQ $0x00000010, R11
+	CMPQ R11, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y2
+	VMASKMOVPS (SI)(R10*4), Y2, Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VMASKMOVPS (BX)(R10*4), Y2, Y5
+	VMASKMOVPS (R9)(R10*4), Y2, Y6
+	VADDPS     twoSingle<>+0(SB), Y6, Y7
+	VDIVPS     Y7, Y6, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y7, Y7, Y8
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
+	VFNMADD213PS Y6, Y8, Y9
+	VFNMADD213PS Y6, Y7, Y9
+	VMOVUPS      oneSingle<>+0(SB), Y7
+	VADDPS       oneSingle<>+0(SB), Y6, Y8
+	VDIVPS       Y8, Y7, Y7
+	VMULPS       Y7, Y6, Y6
+	VBLENDVPS    Y5, Y6, Y7, Y8
+	VBLENDVPS    Y5, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPS       Y5, Y7, Y7
+	VSUBPS       Y9, Y7, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPS       Y5, Y10, Y5
+	VADDPS       Y5, Y9, Y5
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y9
+	VMULPS       Y9, Y3, Y3
+	VMOVUPS      oneSingle<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y6, Y10
+	VMULPS  Y10, Y9, Y9
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y6, Y9, Y9
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y6, Y6, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y10, Y9, Y9
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y10, Y10, Y10
+	VMULPS Y10, Y9, Y9
+
+noMore4:
+	VMULPS       Y7, Y8, Y7
+	VFNMADD213PS Y6, Y0, Y7
+	VMULPS       Y9, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMOVUPS      32(R8), Y7
+	VMULPS       Y7, Y4, Y4
+	VMOVUPS      oneSingle<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y7, Y7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Y8, Y7, Y7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Y8, Y8, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Y9, Y7, Y7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y7, Y7
+
+noMore5:
+	VMULPS       Y5, Y6, Y5
+	VFNMADD213PS Y8, Y0, Y5
+	VMULPS       Y7, Y4, Y4
+	VFMADD231PS  Y5, Y4, Y3
+	VMASKMOVPS   Y3, Y2, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
+	SUBQ         $0x00000008, R11
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $2272-89
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyPowersF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 72(DI), Y0
+	VCVTTSD2SI   80(DI), DI
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), R9
+	ADDQ         $0x3f, R9
+	ANDQ         $-64, R9
+	XORQ         R10, R10
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R11
+	CMPQ    CX, R11
+	CMOVQLT CX, R11
+	SUBQ    R11, CX
+	MOVQ    R10, R12
+	MOVQ    R11, R13
+	CMPQ    R13, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y2
+	PREFETCHT0 8224(BX)(R10*8)
+	VMOVUPD    32(BX)(R10*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y1, Y1
+	VANDPD     Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y2, Y2
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y11, Y2
+	VFMADD231PD Y7, Y10, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y2, Y2
+	VPADDQ      Y4, Y3, Y3
+	VMOVUPD     Y2, (R9)(R10*8)
+	VMOVUPD     Y3, 32(R9)(R10*8)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R13
+	CMPQ        R13, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R13, R13
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R14
+	CMPQ       R13, R14
+	CMOVQLT    R13, R14
+	LEAQ       tailMasks<>+0(SB), R15
+	NEGQ       R14
+	VMOVDQU    32(R15)(R14*8), Y2
+	VMASKMOVPD (BX)(R10*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VFMADD213PD expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y7
+	VFMADD213PD expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VFMADD213PD expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPD     expRowb<>+0(SB), Y7
+	VFMADD213PD expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y5, Y7, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VMASKMOVPD  Y3, Y2, (R9)(R10*8)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R13
+	JMP         few
+
+done:
+	MOVQ R12, R10
+	CMPQ R11, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R10*8)
+	VMOVUPD      (SI)(R10*8), Y2
+	PREFETCHT0   8224(SI)(R10*8)
+	VMOVUPD      32(SI)(R10*8), Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VSUBPD       Y2, Y4, Y5
+	VMOVUPS      Y5, 64(R8)
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(R8)
+	VMOVUPD      (BX)(R10*8), Y4
+	VMOVUPD      32(BX)(R10*8), Y5
+	VMOVUPD      (R9)(R10*8), Y6
+	VMOVUPD      32(R9)(R10*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y11
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VBLENDVPD    Y5, Y8, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VSUBPD       Y12, Y8, Y8
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y4, Y14, Y4
+	VMAXPD       Y5, Y14, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y12
+	VMULPD       Y12, Y2, Y2
+	VMOVUPS      (R8), Y12
+	VMULPD       Y12, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y6, Y14
+	VSQRTPD Y7, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y12, Y12
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y6, Y13, Y13
+	VMULPD Y7, Y12, Y12
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y6, Y6, Y14
+	VMULPD Y7, Y7, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y14, Y14, Y14
+	VMULPD Y15, Y15, Y15
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
+
+noMore1:
+	VMULPD       Y9, Y10, Y9
+	VMULPD       Y8, Y11, Y8
+	VFNMADD213PD Y6, Y0, Y9
+	VFNMADD213PD Y7, Y0, Y8
+	VMULPD       Y13, Y2, Y2
+	VMULPD       Y12, Y3, Y3
+	VMULPD       Y9, Y2, Y2
+	VMULPD       Y8, Y3, Y3
+	VMOVUPS      32(R8), Y8
+	VMOVUPS      64(R8), Y9
+	VMULPD       Y8, Y9, Y8
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      96(R8), Y12
+	VMULPD       Y9, Y12, Y9
+	VMOVUPD      one<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y10, Y14
+	VSQRTPD Y11, Y15
+	VMULPD  Y14, Y13, Y13
+	VMULPD  Y15, Y12, Y12
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y10, Y13, Y13
+	VMULPD Y11, Y12, Y12
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y10, Y10, Y14
+	VMULPD Y11, Y11, Y15
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y14, Y14, Y14
+	VMULPD Y15, Y15, Y15
+	VMULPD Y14, Y13, Y13
+	VMULPD Y15, Y12, Y12
+
+noMore2:
+	VMULPD       Y4, Y6, Y4
+	VMULPD       Y5, Y7, Y5
+	VFNMADD213PD Y10, Y0, Y4
+	VFNMADD213PD Y11, Y0, Y5
+	VMULPD       Y13, Y8, Y6
+	VMULPD       Y12, Y9, Y7
+	VFMADD231PD  Y4, Y6, Y2
+	VFMADD231PD  Y5, Y7, Y3
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y2, (AX)(R10*8)
+	VMOVNTPD     Y3, 32(AX)(R10*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y2, (AX)(R10*8)
+	VMOVUPD Y3, 32(AX)(R10*8)
+
+stored3:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R12
+	CMPQ         R11, R12
+	CMOVQLT      R11, R12
+	LEAQ         tailMasks<>+0(SB), R13
+	NEGQ         R12
+	VMOVDQU      32(R13)(R12*8), Y2
+	VMASKMOVPD   (SI)(R10*8), Y2, Y3
+	VMOVUPD      one<>+0(SB), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMASKMOVPD   (BX)(R10*8), Y2, Y5
+	VMASKMOVPD   (R9)(R10*8), Y2, Y6
+	VADDPD       two<>+0(SB), Y6, Y7
+	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      unitRowi<>+0(SB), Y9
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y9
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y9
+	VFNMADD213PD Y6, Y8, Y9
+	VFNMADD213PD Y6, Y7, Y9
+	VMOVUPD      one<>+0(SB), Y7
+	VADDPD       one<>+0(SB), Y6, Y8
+	VDIVPD       Y8, Y7, Y7
+	VMULPD       Y7, Y6, Y6
+	VBLENDVPD    Y5, Y6, Y7, Y8
+	VBLENDVPD    Y5, Y7, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y5, Y7, Y7
+	VSUBPD       Y9, Y7, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y5, Y10, Y5
+	VADDPD       Y5, Y9, Y5
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y9
+	VMULPD       Y9, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y6, Y10
+	VMULPD  Y10, Y9, Y9
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y6, Y9, Y9
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y6, Y6, Y10
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y10, Y9, Y9
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y9, Y9
+
+noMore4:
+	VMULPD       Y7, Y8, Y7
+	VFNMADD213PD Y6, Y0, Y7
+	VMULPD       Y9, Y3, Y3
+	VMULPD       Y7, Y3, Y3
+	VMOVUPS      32(R8), Y7
+	VMULPD       Y7, Y4, Y4
+	VMOVUPD      one<>+0(SB), Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y7, Y7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Y8, Y7, Y7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Y8, Y8, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Y9, Y7, Y7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y7, Y7
+
+noMore5:
+	VMULPD       Y5, Y6, Y5
+	VFNMADD213PD Y8, Y0, Y5
+	VMULPD       Y7, Y4, Y4
+	VFMADD231PD  Y5, Y4, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
+	SUBQ         $0x00000004, R11
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R9
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y1, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-73
+	LEAQ 64(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, 64(SI)
+	VBROADCASTSS 8(BX), Y1
+	VMOVSS       12(BX), X2
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X2, X3
+	VCVTTSS2SI   X3, BX
+	VCVTSI2SSL   BX, X3, X3
+	VSUBSS       X3, X2, X2
+	ADDL         BX, BX
+	VBROADCASTSS X2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         DI, DI
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, (SP)
+	VMOVUPS      Y5, 32(SP)
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (DX)(R8*1), X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBD  X5, Y5
+	VMOVMSKPS  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y6
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y6, Y7, Y7
+	VBLENDVPS  Y5, Y6, Y7, Y8
+	VBLENDVPS  Y5, Y7, Y6, Y7
+	VCMPPS     $0x11, Y0, Y8, Y9
+	VCMPPS     $0x11, Y0, Y7, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPS     Y11, Y6, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y8
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y8, Y8
+	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y5, Y13, Y14, Y13
+	VFMADD231PS Y11, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y11
+	VDIVPS       Y11, Y13, Y11
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS Y12, Y11, Y14
+	VSUBPS      Y14, Y13, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y11
+	VMOVUPS     64(SI), Y8
+	VBLENDVPS   Y9, Y8, Y11, Y8
+	VBLENDVPS   Y10, Y1, Y8, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y0, Y11, Y11
+	VMAXPS      Y7, Y0, Y12
+	VMINPS      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y5, Y12, Y12
+	VMOVUPS     signBitSingle<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPS      Y13, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y7
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y7, Y7
+	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
+	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y12, Y14, Y15, Y12
+	VFMADD231PS Y6, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y6
+	VDIVPS       Y6, Y12, Y6
+	VMULPS       Y6, Y6, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y13
+	VFMSUB213PS Y13, Y6, Y14
+	VSUBPS      Y14, Y12, Y6
+	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y6
+	VMOVUPS     64(SI), Y7
+	VBLENDVPS   Y10, Y7, Y6, Y6
+	VBLENDVPS   Y9, Y1, Y6, Y6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y6, Y7
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y7, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y9, Y9, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y12, Y14, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y7, Y2, Y6
+	VMOVAPD     Y9, Y10
+	VFMADD231PS Y6, Y10, Y9
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y7, Y6
+	VANDPD      Y9, Y6, Y6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y11, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y7, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y6, Y6
+
+noMore1:
+	VMULPS  Y8, Y6, Y6
+	VANDPD  Y6, Y5, Y7
+	VADDPS  Y7, Y3, Y3
+	VANDNPD Y6, Y5, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y5
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes2:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes2
+	VMOVQ      R11, X6
+	VMOVUPS    (SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBD  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVUPS    Y7, 32(SI)
+	VMOVMSKPS  Y6, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y5, Y5
+	VMOVUPS    oneSingle<>+0(SB), Y7
+	VSUBPS     Y5, Y7, Y7
+	VBLENDVPS  Y6, Y5, Y7, Y8
+	VBLENDVPS  Y6, Y7, Y5, Y7
+	VCMPPS     $0x11, Y0, Y8, Y9
+	VCMPPS     $0x11, Y0, Y7, Y10
+	VMOVUPS    signBitSingle<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPS     Y11, Y5, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y8, Y8
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y8, Y8
+	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y6, Y13, Y14, Y13
+	VFMADD231PS Y11, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y11
+	VDIVPS       Y11, Y13, Y11
+	VMULPS       Y11, Y11, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y14
+	VFNMADD213PS Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y12
+	VFMSUB213PS Y12, Y11, Y14
+	VSUBPS      Y14, Y13, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y11
+	VMOVUPS     64(SI), Y8
+	VBLENDVPS   Y9, Y8, Y11, Y8
+	VBLENDVPS   Y10, Y1, Y8, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y0, Y11, Y11
+	VMAXPS      Y7, Y0, Y12
+	VMINPS      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y6, Y12, Y12
+	VMOVUPS     signBitSingle<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPS      Y13, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y7, Y7
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y13
+	VANDPS      exponentBitsSingle<>+0(SB), Y7, Y14
+	VPSUBD      Y14, Y13, Y13
+	VPSRLD      $0x17, Y7, Y7
+	VORPS       integerBitsSingle<>+0(SB), Y7, Y7
+	VSUBPS      integerBiasSingle<>+0(SB), Y7, Y7
+	VMOVUPS     minusOneSingle<>+0(SB), Y14
+	VADDPS      minusOneSingle<>+0(SB), Y13, Y15
+	VBLENDVPS   Y12, Y14, Y15, Y12
+	VFMADD231PS Y5, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y12, Y5
+	VDIVPS       Y5, Y12, Y5
+	VMULPS       Y5, Y5, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y7, Y13
+	VFMSUB213PS Y13, Y5, Y14
+	VSUBPS      Y14, Y12, Y5
+	VFMADD231PS ln2HiSingle<>+0(SB), Y7, Y5
+	VMOVUPS     64(SI), Y7
+	VBLENDVPS   Y10, Y7, Y5, Y5
+	VBLENDVPS   Y9, Y1, Y5, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y2, Y5, Y7
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y7, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y9, Y9, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y12, Y14, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y7, Y2, Y5
+	VMOVAPD     Y9, Y10
+	VFMADD231PS Y5, Y10, Y9
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y7, Y5
+	VANDPD      Y9, Y5, Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y11, Y7
+	VMULPS  Y7, Y5, Y5
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y11, Y5, Y5
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y7, Y5, Y5
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y5, Y5
+
+noMore3:
+	VMULPS  Y8, Y5, Y5
+	VANDPD  Y5, Y6, Y6
+	VADDPS  Y6, Y3, Y3
+	VMOVUPS 32(SI), Y6
+	VANDPD  Y5, Y6, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	JMP     few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y3, Y5
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       (SP), Y6, Y6
+	VMOVUPD      Y6, (SP)
+	VMOVAPD      Y4, Y5
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X5, Y6
+	VEXTRACTF128 $0x01, Y5, X5
+	VCVTPS2PD    X5, Y5
+	VADDPD       Y5, Y6, Y6
+	VADDPD       32(SP), Y6, Y6
+	VMOVUPD      Y6, 32(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-73
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VMOVUPS      Y1, 64(SI)
+	VBROADCASTSD 16(BX), Y1
+	VMOVSD       24(BX), X2
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X2, X3
+	VCVTTSD2SI   X3, BX
+	VCVTSI2SDL   BX, X3, X3
+	VSUBSD       X3, X2, X2
+	ADDL         BX, BX
+	VBROADCASTSD X2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	XORQ         DI, DI
+	XORQ         R8, R8
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (DX)(R8*1), X5
+	VMOVUPS    (SI), Y6
+	VPCMPEQB   X5, X6, X5
+	VPMOVSXBQ  X5, Y5
+	VMOVMSKPD  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y6, Y7, Y7
+	VBLENDVPD  Y5, Y6, Y7, Y8
+	VBLENDVPD  Y5, Y7, Y6, Y7
+	VCMPPD     $0x11, Y0, Y8, Y9
+	VCMPPD     $0x11, Y0, Y7, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y5, Y11
+	VXORPD     Y11, Y6, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y8, Y8
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y8, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y8, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBias<>+0(SB), Y8, Y8
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y5, Y13, Y14, Y13
+	VFMADD231PD Y11, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y11
+	VDIVPD       Y11, Y13, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD Y12, Y11, Y14
+	VSUBPD      Y14, Y13, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y11
+	VMOVUPS     64(SI), Y8
+	VBLENDVPD   Y9, Y8, Y11, Y8
+	VBLENDVPD   Y10, Y1, Y8, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y0, Y11, Y11
+	VMAXPD      Y7, Y0, Y12
+	VMINPD      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y5, Y12, Y12
+	VMOVUPD     signBit<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPD      Y13, Y6, Y6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y7, Y7
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y7, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y7, Y7
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBias<>+0(SB), Y7, Y7
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y12, Y14, Y15, Y12
+	VFMADD231PD Y6, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y6
+	VDIVPD       Y6, Y12, Y6
+	VMULPD       Y6, Y6, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y13
+	VFMSUB213PD Y13, Y6, Y14
+	VSUBPD      Y14, Y12, Y6
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y6
+	VMOVUPS     64(SI), Y7
+	VBLENDVPD   Y10, Y7, Y6, Y6
+	VBLENDVPD   Y9, Y1, Y6, Y6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y6, Y7
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y7, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y9, Y9, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y9, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y9, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y12, Y14, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y7, Y2, Y6
+	VMOVAPD     Y9, Y10
+	VFMADD231PD Y6, Y10, Y9
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y7, Y6
+	VANDPD      Y9, Y6, Y6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y6, Y6
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y11, Y6, Y6
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y7, Y6, Y6
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y6, Y6
+
+noMore1:
+	VMULPD  Y8, Y6, Y6
+	VANDPD  Y6, Y5, Y7
+	VADDPD  Y7, Y3, Y3
+	VANDNPD Y6, Y5, Y5
+	VADDPD  Y5, Y4, Y4
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	CMPQ    AX, $0x00000004
+	JGE     many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y5
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R12
+
+bytes2:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
+	JNZ        bytes2
+	VMOVQ      R10, X6
+	VMOVUPS    (SI), Y7
+	VPCMPEQB   X6, X7, X6
+	VPMOVSXBQ  X6, Y6
+	VANDPS     Y5, Y6, Y6
+	VANDNPS    Y5, Y6, Y7
+	VMOVUPS    Y7, 32(SI)
+	VMOVMSKPD  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	VMASKMOVPD (CX)(R8*8), Y5, Y5
+	VMOVUPD    one<>+0(SB), Y7
+	VSUBPD     Y5, Y7, Y7
+	VBLENDVPD  Y6, Y5, Y7, Y8
+	VBLENDVPD  Y6, Y7, Y5, Y7
+	VCMPPD     $0x11, Y0, Y8, Y9
+	VCMPPD     $0x11, Y0, Y7, Y10
+	VMOVUPD    signBit<>+0(SB), Y11
+	VANDNPD    Y11, Y6, Y11
+	VXORPD     Y11, Y5, Y11
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y8, Y8
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y8, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y8, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBias<>+0(SB), Y8, Y8
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y6, Y13, Y14, Y13
+	VFMADD231PD Y11, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y11
+	VDIVPD       Y11, Y13, Y11
+	VMULPD       Y11, Y11, Y12
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y12, Y14
+	VFMADD213PD  log64e<>+0(SB), Y12, Y14
+	VFMADD213PD  log64d<>+0(SB), Y12, Y14
+	VFMADD213PD  log64c<>+0(SB), Y12, Y14
+	VFMADD213PD  log64b<>+0(SB), Y12, Y14
+	VFMADD213PD  log64a<>+0(SB), Y12, Y14
+	VFNMADD213PD Y13, Y12, Y14
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y12
+	VFMSUB213PD Y12, Y11, Y14
+	VSUBPD      Y14, Y13, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y11
+	VMOVUPS     64(SI), Y8
+	VBLENDVPD   Y9, Y8, Y11, Y8
+	VBLENDVPD   Y10, Y1, Y8, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y0, Y11, Y11
+	VMAXPD      Y7, Y0, Y12
+	VMINPD      Y12, Y11, Y11
+	VPCMPEQD    Y12, Y12, Y12
+	VPXOR       Y6, Y12, Y12
+	VMOVUPD     signBit<>+0(SB), Y13
+	VANDNPD     Y13, Y12, Y13
+	VXORPD      Y13, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y7, Y7
+	VMOVUPD     twiceBias<>+0(SB), Y13
+	VANDPD      exponentBits<>+0(SB), Y7, Y14
+	VPSUBQ      Y14, Y13, Y13
+	VPSRLQ      $0x34, Y7, Y7
+	VORPD       integerBits<>+0(SB), Y7, Y7
+	VSUBPD      integerBias<>+0(SB), Y7, Y7
+	VMOVUPD     minusOne<>+0(SB), Y14
+	VADDPD      minusOne<>+0(SB), Y13, Y15
+	VBLENDVPD   Y12, Y14, Y15, Y12
+	VFMADD231PD Y5, Y13, Y12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y12, Y5
+	VDIVPD       Y5, Y12, Y5
+	VMULPD       Y5, Y5, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y12, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y7, Y13
+	VFMSUB213PD Y13, Y5, Y14
+	VSUBPD      Y14, Y12, Y5
+	VFMADD231PD ln2Hi<>+0(SB), Y7, Y5
+	VMOVUPS     64(SI), Y7
+	VBLENDVPD   Y10, Y7, Y5, Y5
+	VBLENDVPD   Y9, Y1, Y5, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y2, Y5, Y7
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y7, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y9, Y9, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y9, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y9, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y9, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y12, Y14, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y7, Y2, Y5
+	VMOVAPD     Y9, Y10
+	VFMADD231PD Y5, Y10, Y9
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y7, Y5
+	VANDPD      Y9, Y5, Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y11, Y7
+	VMULPD  Y7, Y5, Y5
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y11, Y5, Y5
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y11, Y11, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y7, Y5, Y5
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y5, Y5
+
+noMore3:
+	VMULPD  Y8, Y5, Y5
+	VANDPD  Y5, Y6, Y6
+	VADDPD  Y6, Y3, Y3
+	VMOVUPS 32(SI), Y6
+	VANDPD  Y5, Y6, Y5
+	VADDPD  Y5, Y4, Y4
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, AX
+	JMP     few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVAPD      Y4, Y0
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      96(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 96(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 44(DI), Y0
+	VMOVSS       36(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, DI
+	VCVTSI2SSL   DI, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSS X1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVQ      (SI)(R9*1), X2
+	VMOVUPS    96(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBD  X2, Y2
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VBLENDVPS  Y2, Y3, Y4, Y5
+	VBLENDVPS  Y2, Y4, Y3, Y4
+	VCMPPS     $0x11, Y0, Y5, Y6
+	VCMPPS     $0x11, Y0, Y4, Y7
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y7, Y6
+	VANDNPS    Y8, Y6, Y6
+	VMOVUPS    signBitSingle<>+0(SB), Y7
+	VANDNPD    Y7, Y2, Y7
+	VXORPS     Y7, Y3, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y8
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y9
+	VANDPS      exponentBitsSingle<>+0(SB), Y8, Y10
+	VPSUBD      Y10, Y9, Y9
+	VPSRLD      $0x17, Y8, Y8
+	VORPS       integerBitsSingle<>+0(SB), Y8, Y8
+	VSUBPS      integerBiasSingle<>+0(SB), Y8, Y8
+	VMOVUPS     minusOneSingle<>+0(SB), Y10
+	VADDPS      minusOneSingle<>+0(SB), Y9, Y11
+	VBLENDVPS   Y2, Y10, Y11, Y10
+	VFMADD231PS Y7, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y7
+	VDIVPS       Y7, Y10, Y7
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y11
+	VFNMADD213PS Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y8, Y9
+	VFMSUB213PS Y9, Y7, Y11
+	VSUBPS      Y11, Y10, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y8, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y0, Y8, Y8
+	VMAXPS      Y4, Y0, Y9
+	VMINPS      Y9, Y8, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VPXOR       Y2, Y9, Y9
+	VMOVUPS     signBitSingle<>+0(SB), Y10
+	VANDNPD     Y10, Y9, Y10
+	VXORPS      Y10, Y3, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y11
+	VANDPS      exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD      Y12, Y11, Y11
+	VPSRLD      $0x17, Y10, Y10
+	VORPS       integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS      integerBiasSingle<>+0(SB), Y10, Y10
+	VMOVUPS     minusOneSingle<>+0(SB), Y12
+	VADDPS      minusOneSingle<>+0(SB), Y11, Y13
+	VBLENDVPS   Y9, Y12, Y13, Y9
+	VFMADD231PS Y3, Y11, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y3
+	VDIVPS       Y3, Y9, Y3
+	VMULPS       Y3, Y3, Y11
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y11
+	VFMSUB213PS Y11, Y3, Y12
+	VSUBPS      Y12, Y9, Y3
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y3
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPS   Y2, Y9, Y10, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y3, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
+	VMAXPS  Y9, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y11
+	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
+	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
+	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y10, Y10, Y12
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y12, Y13
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y10, Y14
+	VFMADD231PS Y12, Y13, Y14
+	VADDPS      oneSingle<>+0(SB), Y10, Y10
+	VFMADD231PS Y12, Y14, Y10
+	VPSLLD      $0x17, Y11, Y11
+	VPADDD      Y11, Y10, Y10
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y9, Y1, Y3
+	VMOVAPD     Y10, Y11
+	VFMADD231PS Y3, Y11, Y10
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y9, Y3
+	VANDPD      Y10, Y3, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y3, Y3
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y8, Y3, Y3
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y8, Y3, Y3
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y8, Y8, Y8
+	VMULPS Y8, Y3, Y3
+
+noMore1:
+	VMULPS       Y7, Y5, Y7
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PS Y4, Y8, Y7
+	VMULPS       Y3, Y2, Y2
+	VMULPS       Y7, Y2, Y2
+	VMULPS       Y4, Y5, Y3
+	VDIVPS       Y3, Y2, Y2
+	VANDPD       Y2, Y6, Y2
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Y2, (AX)(R9*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Y2, (AX)(R9*4)
+
+stored2:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y2
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X3
+	VMOVUPS    96(R8), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBD  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMASKMOVPS (BX)(R9*4), Y2, Y4
+	VMOVUPS    oneSingle<>+0(SB), Y5
+	VSUBPS     Y4, Y5, Y5
+	VBLENDVPS  Y3, Y4, Y5, Y6
+	VBLENDVPS  Y3, Y5, Y4, Y5
+	VCMPPS     $0x11, Y0, Y6, Y7
+	VCMPPS     $0x11, Y0, Y5, Y8
+	VPCMPEQD   Y9, Y9, Y9
+	VORPS      Y7, Y8, Y7
+	VANDNPS    Y9, Y7, Y7
+	VMOVUPS    signBitSingle<>+0(SB), Y8
+	VANDNPD    Y8, Y3, Y8
+	VXORPS     Y8, Y4, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y6, Y9
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y10
+	VANDPS      exponentBitsSingle<>+0(SB), Y9, Y11
+	VPSUBD      Y11, Y10, Y10
+	VPSRLD      $0x17, Y9, Y9
+	VORPS       integerBitsSingle<>+0(SB), Y9, Y9
+	VSUBPS      integerBiasSingle<>+0(SB), Y9, Y9
+	VMOVUPS     minusOneSingle<>+0(SB), Y11
+	VADDPS      minusOneSingle<>+0(SB), Y10, Y12
+	VBLENDVPS   Y3, Y11, Y12, Y11
+	VFMADD231PS Y8, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y8
+	VDIVPS       Y8, Y11, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y12
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y12
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y12
+	VFNMADD213PS Y11, Y10, Y12
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PS ln2LoSingle<>+0(SB), Y9, Y10
+	VFMSUB213PS Y10, Y8, Y12
+	VSUBPS      Y12, Y11, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y5, Y0, Y10
+	VMINPS      Y10, Y9, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VPXOR       Y3, Y10, Y10
+	VMOVUPS     signBitSingle<>+0(SB), Y11
+	VANDNPD     Y11, Y10, Y11
+	VXORPS      Y11, Y4, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD      quarterUpSingle<>+0(SB), Y5, Y11
+	VMOVUPS     twiceBiasSingle<>+0(SB), Y12
+	VANDPS      exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD      Y13, Y12, Y12
+	VPSRLD      $0x17, Y11, Y11
+	VORPS       integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS      integerBiasSingle<>+0(SB), Y11, Y11
+	VMOVUPS     minusOneSingle<>+0(SB), Y13
+	VADDPS      minusOneSingle<>+0(SB), Y12, Y14
+	VBLENDVPS   Y10, Y13, Y14, Y10
+	VFMADD231PS Y4, Y12, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y10, Y4
+	VDIVPS       Y4, Y10, Y4
+	VMULPS       Y4, Y4, Y12
+	VMOVUPS      logLanecSingle<>+0(SB), Y13
+	VFMADD213PS  logLanebSingle<>+0(SB), Y12, Y13
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y12, Y13
+	VFNMADD213PS Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y12
+	VFMSUB213PS Y12, Y4, Y13
+	VSUBPS      Y13, Y10, Y4
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y4
+	VMOVUPS     (R8), Y10
+	VMOVUPS     32(R8), Y11
+	VBLENDVPS   Y3, Y10, Y11, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y4, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y10, Y1, Y4
+	VMOVAPD     Y11, Y12
+	VFMADD231PS Y4, Y12, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y4
+	VANDPD      Y11, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y9, Y10
+	VMULPS  Y10, Y4, Y4
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y9, Y4, Y4
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y9, Y4, Y4
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y4, Y4
+
+noMore4:
+	VMULPS       Y8, Y6, Y8
+	VMOVUPS      64(R8), Y9
+	VFNMADD213PS Y5, Y9, Y8
+	VMULPS       Y4, Y3, Y3
+	VMULPS       Y8, Y3, Y3
+	VMULPS       Y5, Y6, Y4
+	VDIVPS       Y4, Y3, Y3
+	VANDPD       Y3, Y7, Y3
+	VMASKMOVPS   Y3, Y2, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-97
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      96(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 96(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 88(DI), Y0
+	VMOVSD       72(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, DI
+	VCVTSI2SDL   DI, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSD X1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	VMOVD      (SI)(R9*1), X2
+	VMOVUPS    96(R8), Y3
+	VPCMPEQB   X2, X3, X2
+	VPMOVSXBQ  X2, Y2
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y4
+	VBLENDVPD  Y2, Y3, Y4, Y5
+	VBLENDVPD  Y2, Y4, Y3, Y4
+	VCMPPD     $0x11, Y0, Y5, Y6
+	VCMPPD     $0x11, Y0, Y4, Y7
+	VPCMPEQD   Y8, Y8, Y8
+	VORPS      Y6, Y7, Y6
+	VANDNPS    Y8, Y6, Y6
+	VMOVUPD    signBit<>+0(SB), Y7
+	VANDNPD    Y7, Y2, Y7
+	VXORPD     Y7, Y3, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y5, Y8
+	VMOVUPD     twiceBias<>+0(SB), Y9
+	VANDPD      exponentBits<>+0(SB), Y8, Y10
+	VPSUBQ      Y10, Y9, Y9
+	VPSRLQ      $0x34, Y8, Y8
+	VORPD       integerBits<>+0(SB), Y8, Y8
+	VSUBPD      integerBias<>+0(SB), Y8, Y8
+	VMOVUPD     minusOne<>+0(SB), Y10
+	VADDPD      minusOne<>+0(SB), Y9, Y11
+	VBLENDVPD   Y2, Y10, Y11, Y10
+	VFMADD231PD Y7, Y9, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y7
+	VDIVPD       Y7, Y10, Y7
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y9, Y11
+	VFMADD213PD  log64e<>+0(SB), Y9, Y11
+	VFMADD213PD  log64d<>+0(SB), Y9, Y11
+	VFMADD213PD  log64c<>+0(SB), Y9, Y11
+	VFMADD213PD  log64b<>+0(SB), Y9, Y11
+	VFMADD213PD  log64a<>+0(SB), Y9, Y11
+	VFNMADD213PD Y10, Y9, Y11
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y8, Y9
+	VFMSUB213PD Y9, Y7, Y11
+	VSUBPD      Y11, Y10, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y8, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y0, Y8, Y8
+	VMAXPD      Y4, Y0, Y9
+	VMINPD      Y9, Y8, Y8
+	VPCMPEQD    Y9, Y9, Y9
+	VPXOR       Y2, Y9, Y9
+	VMOVUPD     signBit<>+0(SB), Y10
+	VANDNPD     Y10, Y9, Y10
+	VXORPD      Y10, Y3, Y3
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD     twiceBias<>+0(SB), Y11
+	VANDPD      exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ      Y12, Y11, Y11
+	VPSRLQ      $0x34, Y10, Y10
+	VORPD       integerBits<>+0(SB), Y10, Y10
+	VSUBPD      integerBias<>+0(SB), Y10, Y10
+	VMOVUPD     minusOne<>+0(SB), Y12
+	VADDPD      minusOne<>+0(SB), Y11, Y13
+	VBLENDVPD   Y9, Y12, Y13, Y9
+	VFMADD231PD Y3, Y11, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y3
+	VDIVPD       Y3, Y9, Y3
+	VMULPD       Y3, Y3, Y11
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y11, Y12
+	VFMADD213PD  log64e<>+0(SB), Y11, Y12
+	VFMADD213PD  log64d<>+0(SB), Y11, Y12
+	VFMADD213PD  log64c<>+0(SB), Y11, Y12
+	VFMADD213PD  log64b<>+0(SB), Y11, Y12
+	VFMADD213PD  log64a<>+0(SB), Y11, Y12
+	VFNMADD213PD Y9, Y11, Y12
+
+	// Add k ln(2).
+	VXORPD      Y11, Y11, Y11
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y11
+	VFMSUB213PD Y11, Y3, Y12
+	VSUBPD      Y12, Y9, Y3
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y3
+	VMOVUPS     (R8), Y9
+	VMOVUPS     32(R8), Y10
+	VBLENDVPD   Y2, Y9, Y10, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y3, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y10
+	VMAXPD  Y9, Y10, Y10
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y11
+	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VSUBPD       roundBits<>+0(SB), Y11, Y12
+	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y10, Y10, Y12
+	VMOVUPD     expRowh<>+0(SB), Y13
+	VFMADD213PD expRowg<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y12, Y13
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VFMADD213PD expRowe<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VMOVUPD     expRowd<>+0(SB), Y13
+	VFMADD213PD expRowc<>+0(SB), Y10, Y13
+	VFMADD231PD Y12, Y14, Y13
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VFMADD213PD expRowa<>+0(SB), Y10, Y14
+	VFMADD231PD Y12, Y13, Y14
+	VADDPD      one<>+0(SB), Y10, Y10
+	VFMADD231PD Y12, Y14, Y10
+	VPSLLQ      $0x34, Y11, Y11
+	VPADDQ      Y11, Y10, Y10
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y9, Y1, Y3
+	VMOVAPD     Y10, Y11
+	VFMADD231PD Y3, Y11, Y10
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y9, Y3
+	VANDPD      Y10, Y3, Y3
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y3, Y3
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y8, Y3, Y3
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y8, Y3, Y3
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y3, Y3
+
+noMore1:
+	VMULPD       Y7, Y5, Y7
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PD Y4, Y8, Y7
+	VMULPD       Y3, Y2, Y2
+	VMULPD       Y7, Y2, Y2
+	VMULPD       Y4, Y5, Y3
+	VDIVPD       Y3, Y2, Y2
+	VANDPD       Y2, Y6, Y2
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Y2, (AX)(R9*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Y2, (AX)(R9*8)
+
+stored2:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DX
+	CMPQ    CX, DX
+	CMOVQLT CX, DX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    DX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y2
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (SI)(R9*1), R12
+
+bytes3:
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(DX*1), R11
+	ORQ        R11, R10
+	DECQ       DX
+	JNZ        bytes3
+	VMOVQ      R10, X3
+	VMOVUPS    96(R8), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBQ  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMASKMOVPD (BX)(R9*8), Y2, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VSUBPD     Y4, Y5, Y5
+	VBLENDVPD  Y3, Y4, Y5, Y6
+	VBLENDVPD  Y3, Y5, Y4, Y5
+	VCMPPD     $0x11, Y0, Y6, Y7
+	VCMPPD     $0x11, Y0, Y5, Y8
+	VPCMPEQD   Y9, Y9, Y9
+	VORPS      Y7, Y8, Y7
+	VANDNPS    Y9, Y7, Y7
+	VMOVUPD    signBit<>+0(SB), Y8
+	VANDNPD    Y8, Y3, Y8
+	VXORPD     Y8, Y4, Y8
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y6, Y9
+	VMOVUPD     twiceBias<>+0(SB), Y10
+	VANDPD      exponentBits<>+0(SB), Y9, Y11
+	VPSUBQ      Y11, Y10, Y10
+	VPSRLQ      $0x34, Y9, Y9
+	VORPD       integerBits<>+0(SB), Y9, Y9
+	VSUBPD      integerBias<>+0(SB), Y9, Y9
+	VMOVUPD     minusOne<>+0(SB), Y11
+	VADDPD      minusOne<>+0(SB), Y10, Y12
+	VBLENDVPD   Y3, Y11, Y12, Y11
+	VFMADD231PD Y8, Y10, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y8
+	VDIVPD       Y8, Y11, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y12
+	VFMADD213PD  log64f<>+0(SB), Y10, Y12
+	VFMADD213PD  log64e<>+0(SB), Y10, Y12
+	VFMADD213PD  log64d<>+0(SB), Y10, Y12
+	VFMADD213PD  log64c<>+0(SB), Y10, Y12
+	VFMADD213PD  log64b<>+0(SB), Y10, Y12
+	VFMADD213PD  log64a<>+0(SB), Y10, Y12
+	VFNMADD213PD Y11, Y10, Y12
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y9, Y10
+	VFMSUB213PD Y10, Y8, Y12
+	VSUBPD      Y12, Y11, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y5, Y0, Y10
+	VMINPD      Y10, Y9, Y9
+	VPCMPEQD    Y10, Y10, Y10
+	VPXOR       Y3, Y10, Y10
+	VMOVUPD     signBit<>+0(SB), Y11
+	VANDNPD     Y11, Y10, Y11
+	VXORPD      Y11, Y4, Y4
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ      quarterUp<>+0(SB), Y5, Y11
+	VMOVUPD     twiceBias<>+0(SB), Y12
+	VANDPD      exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ      Y13, Y12, Y12
+	VPSRLQ      $0x34, Y11, Y11
+	VORPD       integerBits<>+0(SB), Y11, Y11
+	VSUBPD      integerBias<>+0(SB), Y11, Y11
+	VMOVUPD     minusOne<>+0(SB), Y13
+	VADDPD      minusOne<>+0(SB), Y12, Y14
+	VBLENDVPD   Y10, Y13, Y14, Y10
+	VFMADD231PD Y4, Y12, Y10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y10, Y4
+	VDIVPD       Y4, Y10, Y4
+	VMULPD       Y4, Y4, Y12
+	VMOVUPD      log64g<>+0(SB), Y13
+	VFMADD213PD  log64f<>+0(SB), Y12, Y13
+	VFMADD213PD  log64e<>+0(SB), Y12, Y13
+	VFMADD213PD  log64d<>+0(SB), Y12, Y13
+	VFMADD213PD  log64c<>+0(SB), Y12, Y13
+	VFMADD213PD  log64b<>+0(SB), Y12, Y13
+	VFMADD213PD  log64a<>+0(SB), Y12, Y13
+	VFNMADD213PD Y10, Y12, Y13
+
+	// Add k ln(2).
+	VXORPD      Y12, Y12, Y12
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y12
+	VFMSUB213PD Y12, Y4, Y13
+	VSUBPD      Y13, Y10, Y4
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y4
+	VMOVUPS     (R8), Y10
+	VMOVUPS     32(R8), Y11
+	VBLENDVPD   Y3, Y10, Y11, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y4, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y10, Y1, Y4
+	VMOVAPD     Y11, Y12
+	VFMADD231PD Y4, Y12, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y4
+	VANDPD      Y11, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y9, Y10
+	VMULPD  Y10, Y4, Y4
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y9, Y4, Y4
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y9, Y4, Y4
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y4, Y4
+
+noMore4:
+	VMULPD       Y8, Y6, Y8
+	VMOVUPS      64(R8), Y9
+	VFNMADD213PD Y5, Y9, Y8
+	VMULPD       Y4, Y3, Y3
+	VMULPD       Y8, Y3, Y3
+	VMULPD       Y5, Y6, Y4
+	VDIVPD       Y4, Y3, Y3
+	VANDPD       Y3, Y7, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-65
+	LEAQ 160(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Y0
+	VBROADCASTSS 4(BX), Y1
+	VMOVUPS      Y1, (SI)
+	VBROADCASTSS 8(BX), Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVSS       12(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, BX
+	VCVTSI2SSL   BX, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSS X1, Y1
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, (SP)
+	VMOVUPS      Y4, 32(SP)
+	VMOVUPS      Y4, 64(SP)
+	VMOVUPS      Y4, 96(SP)
+	VMOVUPS      Y4, 128(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*4)
+	VMOVUPS     (DX)(DI*4), Y4
+	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
+	VMOVUPS     64(SI), Y6
+	VADDPS      Y4, Y6, Y6
+	VMOVUPS     Y6, 64(SI)
+	VMOVUPS     96(SI), Y6
+	VSUBPS      Y5, Y6, Y6
+	VMOVUPS     Y6, 96(SI)
+	VMOVUPS     128(SI), Y6
+	VFMADD231PS Y4, Y4, Y6
+	VMOVUPS     Y6, 128(SI)
+	PREFETCHT0  8192(CX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y6, Y7, Y7
+	VCMPPS      $0x11, Y0, Y6, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y6, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y6, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y12, Y15
+	VSUBPS      Y15, Y13, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y8, Y11, Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y6, Y0, Y6
+	VMINPS      Y6, Y9, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y7, Y0, Y7
+	VMINPS      Y7, Y9, Y7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y8, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y9, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
+	VANDPD      Y11, Y9, Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Y7, Y11
+	VMULPS  Y11, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Y7, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Y7, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y9, Y9
+
+noMore1:
+	VMULPS      Y4, Y9, Y4
+	VFMADD231PS Y10, Y4, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y10, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y4, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y11, Y13, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPADDD      Y9, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y9
+	VFMSUB213PS Y4, Y1, Y9
+	VMOVAPD     Y7, Y10
+	VFMADD231PS Y9, Y10, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Y6, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y4, Y4
+
+noMore2:
+	VMULPS       Y5, Y4, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	CMPQ         R8, $0x00000008
+	JGE          many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y4
+	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VMOVUPS     64(SI), Y7
+	VADDPS      Y5, Y7, Y7
+	VMOVUPS     Y7, 64(SI)
+	VMOVUPS     96(SI), Y7
+	VSUBPS      Y6, Y7, Y7
+	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     128(SI), Y7
+	VFMADD231PS Y5, Y5, Y7
+	VMOVUPS     Y7, 128(SI)
+	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VSUBPS      Y4, Y7, Y7
+	VCMPPS      $0x11, Y0, Y4, Y8
+	VCMPPS      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y4, Y10
+	VMOVUPS twiceBiasSingle<>+0(SB), Y11
+	VANDPS  exponentBitsSingle<>+0(SB), Y10, Y12
+	VPSUBD  Y12, Y11, Y11
+	VPSRLD  $0x17, Y10, Y10
+	VORPS   integerBitsSingle<>+0(SB), Y10, Y10
+	VSUBPS  integerBiasSingle<>+0(SB), Y10, Y10
+	VMULPS  Y11, Y4, Y11
+	VADDPS  minusOneSingle<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y11, Y12
+	VDIVPS       Y12, Y11, Y12
+	VMULPS       Y12, Y12, Y13
+	VMOVUPS      logLanecSingle<>+0(SB), Y14
+	VFMADD213PS  logLanebSingle<>+0(SB), Y13, Y14
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y13, Y14
+	VFNMADD213PS Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PS ln2LoSingle<>+0(SB), Y10, Y13
+	VFMSUB213PS Y13, Y12, Y14
+	VSUBPS      Y14, Y11, Y11
+	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPS   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y7, Y11
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y12
+	VANDPS       exponentBitsSingle<>+0(SB), Y11, Y13
+	VPSUBD       Y13, Y12, Y12
+	VPSRLD       $0x17, Y11, Y11
+	VORPS        integerBitsSingle<>+0(SB), Y11, Y11
+	VSUBPS       integerBiasSingle<>+0(SB), Y11, Y11
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y13, Y12
+	VDIVPS       Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y14
+	VMOVUPS      logLanecSingle<>+0(SB), Y15
+	VFMADD213PS  logLanebSingle<>+0(SB), Y14, Y15
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y14, Y15
+	VFNMADD213PS Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PS ln2LoSingle<>+0(SB), Y11, Y14
+	VFMSUB213PS Y14, Y12, Y15
+	VSUBPS      Y15, Y13, Y12
+	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPS   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPS   Y8, Y11, Y9, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y4, Y0, Y4
+	VMINPS      Y4, Y9, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y7, Y0, Y7
+	VMINPS      Y7, Y9, Y7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y8, Y9
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y9, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
+	VANDPD      Y11, Y9, Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Y7, Y11
+	VMULPS  Y11, Y9, Y9
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Y7, Y9, Y9
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Y7, Y9, Y9
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y7, Y9, Y9
+
+noMore3:
+	VMULPS      Y5, Y9, Y5
+	VFMADD231PS Y10, Y5, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y10, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y7
+	VMAXPS  Y5, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VFMADD231PS Y11, Y13, Y7
+	VPSLLD      $0x17, Y9, Y9
+	VPADDD      Y9, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y9
+	VFMSUB213PS Y5, Y1, Y9
+	VMOVAPD     Y7, Y10
+	VFMADD231PS Y9, Y10, Y7
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD      Y7, Y5, Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Y4, Y7
+	VMULPS  Y7, Y5, Y5
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Y4, Y5, Y5
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Y4, Y5, Y5
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Y4, Y4, Y4
+	VMULPS Y4, Y5, Y5
+
+noMore4:
+	VMULPS       Y6, Y5, Y4
+	VFNMADD231PS Y8, Y4, Y3
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVUPS      64(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       (SP), Y5, Y5
+	VMOVUPD      Y5, (SP)
+	VMOVUPS      96(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       32(SP), Y5, Y5
+	VMOVUPD      Y5, 32(SP)
+	VMOVUPS      128(SI), Y4
+	VXORPS       Y5, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       64(SP), Y5, Y5
+	VMOVUPD      Y5, 64(SP)
+	VMOVAPD      Y2, Y4
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       96(SP), Y5, Y5
+	VMOVUPD      Y5, 96(SP)
+	VMOVAPD      Y3, Y4
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X4, Y5
+	VEXTRACTF128 $0x01, Y4, X4
+	VCVTPS2PD    X4, Y4
+	VADDPD       Y4, Y5, Y5
+	VADDPD       128(SP), Y5, Y5
+	VMOVUPD      Y5, 128(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      128(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOnlyAnyPowerF64AVX2(SB), $192-65
+	LEAQ (SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Y0
+	VBROADCASTSD 8(BX), Y1
+	VMOVUPS      Y1, (SI)
+	VBROADCASTSD 16(BX), Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVSD       24(BX), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, BX
+	VCVTSI2SDL   BX, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         BX, BX
+	VBROADCASTSD X1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VXORPD       Y4, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0  8192(DX)(DI*8)
+	VMOVUPD     (DX)(DI*8), Y4
+	VADDPD      minusOne<>+0(SB), Y4, Y5
+	VADDPD      Y4, Y2, Y2
+	VSUBPD      Y5, Y3, Y3
+	VMOVUPS     128(SI), Y6
+	VFMADD231PD Y4, Y4, Y6
+	VMOVUPS     Y6, 128(SI)
+	PREFETCHT0  8192(CX)(DI*8)
+	VMOVUPD     (CX)(DI*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VCMPPD      $0x11, Y0, Y6, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y6, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y6, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y6, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y12, Y15
+	VSUBPD      Y15, Y13, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y8, Y11, Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y6, Y0, Y6
+	VMINPD      Y6, Y9, Y6
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y7, Y0, Y7
+	VMINPD      Y7, Y9, Y7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y8, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y9, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD      Y11, Y9, Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Y7, Y11
+	VMULPD  Y11, Y9, Y9
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Y7, Y9, Y9
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Y7, Y9, Y9
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y9, Y9
+
+noMore1:
+	VMULPD      Y4, Y9, Y4
+	VMOVUPS     96(SI), Y7
+	VFMADD231PD Y10, Y4, Y7
+	VMOVUPS     Y7, 96(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y10, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y4, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y11, Y13, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPADDQ      Y9, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y9
+	VFMSUB213PD Y4, Y1, Y9
+	VMOVAPD     Y7, Y10
+	VFMADD231PD Y9, Y10, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y4, Y4
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y4, Y4
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Y6, Y4, Y4
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Y6, Y4, Y4
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y4, Y4
+
+noMore2:
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      64(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 64(SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, AX
+	CMPQ         AX, $0x00000004
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000004, R8
+	CMPQ        AX, R8
+	CMOVQLT     AX, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	NEGQ        R8
+	VMOVDQU     32(R9)(R8*8), Y4
+	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	VADDPD      minusOne<>+0(SB), Y5, Y6
+	VANDPD      Y6, Y4, Y6
+	VADDPD      Y5, Y2, Y2
+	VSUBPD      Y6, Y3, Y3
+	VMOVUPS     128(SI), Y7
+	VFMADD231PD Y5, Y5, Y7
+	VMOVUPS     Y7, 128(SI)
+	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y4, Y7, Y7
+	VCMPPD      $0x11, Y0, Y4, Y8
+	VCMPPD      $0x11, Y0, Y7, Y9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y4, Y10
+	VMOVUPD twiceBias<>+0(SB), Y11
+	VANDPD  exponentBits<>+0(SB), Y10, Y12
+	VPSUBQ  Y12, Y11, Y11
+	VPSRLQ  $0x34, Y10, Y10
+	VORPD   integerBits<>+0(SB), Y10, Y10
+	VSUBPD  integerBias<>+0(SB), Y10, Y10
+	VMULPD  Y11, Y4, Y11
+	VADDPD  minusOne<>+0(SB), Y11, Y11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y11, Y12
+	VDIVPD       Y12, Y11, Y12
+	VMULPD       Y12, Y12, Y13
+	VMOVUPD      log64g<>+0(SB), Y14
+	VFMADD213PD  log64f<>+0(SB), Y13, Y14
+	VFMADD213PD  log64e<>+0(SB), Y13, Y14
+	VFMADD213PD  log64d<>+0(SB), Y13, Y14
+	VFMADD213PD  log64c<>+0(SB), Y13, Y14
+	VFMADD213PD  log64b<>+0(SB), Y13, Y14
+	VFMADD213PD  log64a<>+0(SB), Y13, Y14
+	VFNMADD213PD Y11, Y13, Y14
+
+	// Add k ln(2).
+	VXORPD      Y13, Y13, Y13
+	VFMADD231PD ln2Lo<>+0(SB), Y10, Y13
+	VFMSUB213PD Y13, Y12, Y14
+	VSUBPD      Y14, Y11, Y11
+	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
+	VMOVUPS     (SI), Y10
+	VBLENDVPD   Y8, Y10, Y11, Y10
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y9, Y11, Y10, Y10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y7, Y11
+	VMOVUPD      twiceBias<>+0(SB), Y12
+	VANDPD       exponentBits<>+0(SB), Y11, Y13
+	VPSUBQ       Y13, Y12, Y12
+	VPSRLQ       $0x34, Y11, Y11
+	VORPD        integerBits<>+0(SB), Y11, Y11
+	VSUBPD       integerBias<>+0(SB), Y11, Y11
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VFNMADD231PD Y4, Y12, Y13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y13, Y12
+	VDIVPD       Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y14
+	VMOVUPD      log64g<>+0(SB), Y15
+	VFMADD213PD  log64f<>+0(SB), Y14, Y15
+	VFMADD213PD  log64e<>+0(SB), Y14, Y15
+	VFMADD213PD  log64d<>+0(SB), Y14, Y15
+	VFMADD213PD  log64c<>+0(SB), Y14, Y15
+	VFMADD213PD  log64b<>+0(SB), Y14, Y15
+	VFMADD213PD  log64a<>+0(SB), Y14, Y15
+	VFNMADD213PD Y13, Y14, Y15
+
+	// Add k ln(2).
+	VXORPD      Y14, Y14, Y14
+	VFMADD231PD ln2Lo<>+0(SB), Y11, Y14
+	VFMSUB213PD Y14, Y12, Y15
+	VSUBPD      Y15, Y13, Y12
+	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
+	VMOVUPS     (SI), Y11
+	VBLENDVPD   Y9, Y11, Y12, Y9
+	VMOVUPS     32(SI), Y11
+	VBLENDVPD   Y8, Y11, Y9, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y4, Y0, Y4
+	VMINPD      Y4, Y9, Y4
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y7, Y0, Y7
+	VMINPD      Y7, Y9, Y7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y8, Y9
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y9, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y9, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD      Y11, Y9, Y9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Y7, Y11
+	VMULPD  Y11, Y9, Y9
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Y7, Y9, Y9
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Y7, Y9, Y9
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y9, Y9
+
+noMore3:
+	VMULPD      Y5, Y9, Y5
+	VMOVUPS     96(SI), Y7
+	VFMADD231PD Y10, Y5, Y7
+	VMOVUPS     Y7, 96(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y10, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y5, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VSUBPD       roundBits<>+0(SB), Y9, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y7, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y7, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y11, Y13, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPADDQ      Y9, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y9
+	VFMSUB213PD Y5, Y1, Y9
+	VMOVAPD     Y7, Y10
+	VFMADD231PD Y9, Y10, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD      Y7, Y5, Y5
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Y4, Y7
+	VMULPD  Y7, Y5, Y5
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Y4, Y5, Y5
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Y4, Y4, Y4
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Y4, Y5, Y5
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Y4, Y4, Y4
+	VMULPD Y4, Y5, Y5
+
+noMore4:
+	VMULPD       Y6, Y5, Y4
+	VMOVUPS      64(SI), Y5
+	VFNMADD231PD Y8, Y4, Y5
+	VMOVUPS      Y5, 64(SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y2, Y0
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVAPD      Y3, Y0
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyAnyPowerF32AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 44(DI), Y0
+	VMOVSS       36(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X1, X2
+	VCVTTSS2SI   X2, DI
+	VCVTSI2SSL   DI, X2, X2
+	VSUBSS       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSS X1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000008
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0 8192(SI)(R9*4)
+	VMOVUPS    (SI)(R9*4), Y2
+	VMOVUPS    oneSingle<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    Y3, 160(R8)
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VCMPPS     $0x11, Y0, Y3, Y5
+	VCMPPS     $0x11, Y0, Y4, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
+	VMOVUPS twiceBiasSingle<>+0(SB), Y7
+	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
+	VPSUBD  Y8, Y7, Y7
+	VPSRLD  $0x17, Y6, Y6
+	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
+	VMULPS  Y7, Y3, Y7
+	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y7, Y8
+	VDIVPS       Y8, Y7, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
+	VFMSUB213PS Y9, Y8, Y10
+	VSUBPS      Y10, Y7, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
+	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
+	VPSUBD       Y9, Y8, Y8
+	VPSRLD       $0x17, Y6, Y6
+	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS Y3, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y8
+	VDIVPS       Y8, Y9, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y9, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y10
+	VFMSUB213PS Y10, Y8, Y11
+	VSUBPS      Y11, Y9, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y0, Y6, Y6
+	VMAXPS      Y3, Y0, Y9
+	VMINPS      Y9, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y4, Y0, Y10
+	VMINPS      Y10, Y9, Y9
+	VMOVUPS     (R8), Y10
+	VMULPS      Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y8, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y10, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y10
+	VANDPD      Y11, Y10, Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Y9, Y11
+	VMULPS  Y11, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y10, Y10
+
+noMore1:
+	VMULPS       Y7, Y3, Y9
+	VMOVUPS      64(R8), Y11
+	VFNMADD213PS Y4, Y11, Y9
+	VMULPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      160(R8), Y10
+	VMULPS       Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y7, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y10, Y1, Y7
+	VMOVAPD     Y11, Y12
+	VFMADD231PS Y7, Y12, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y7
+	VANDPD      Y11, Y7, Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Y6, Y10
+	VMULPS  Y10, Y7, Y7
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Y6, Y7, Y7
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Y6, Y7, Y7
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y7, Y7
+
+noMore2:
+	VMULPS       Y8, Y4, Y6
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PS Y3, Y8, Y6
+	VMULPS       Y7, Y9, Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VMULPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VANDPD       Y2, Y5, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Y2, (AX)(R9*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Y2, (AX)(R9*4)
+
+stored3:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, CX
+	CMPQ CX, $0x00000008
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y2
+	VMOVUPS    Y2, 128(R8)
+	VMOVUPS    128(R8), Y2
+	VMASKMOVPS (SI)(R9*4), Y2, Y2
+	VMOVUPS    oneSingle<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    Y3, 96(R8)
+	VMOVUPS    128(R8), Y3
+	VMASKMOVPS (BX)(R9*4), Y3, Y3
+	VMOVUPS    oneSingle<>+0(SB), Y4
+	VSUBPS     Y3, Y4, Y4
+	VCMPPS     $0x11, Y0, Y3, Y5
+	VCMPPS     $0x11, Y0, Y4, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD  quarterUpSingle<>+0(SB), Y3, Y6
+	VMOVUPS twiceBiasSingle<>+0(SB), Y7
+	VANDPS  exponentBitsSingle<>+0(SB), Y6, Y8
+	VPSUBD  Y8, Y7, Y7
+	VPSRLD  $0x17, Y6, Y6
+	VORPS   integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS  integerBiasSingle<>+0(SB), Y6, Y6
+	VMULPS  Y7, Y3, Y7
+	VADDPS  minusOneSingle<>+0(SB), Y7, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y7, Y8
+	VDIVPS       Y8, Y7, Y8
+	VMULPS       Y8, Y8, Y9
+	VMOVUPS      logLanecSingle<>+0(SB), Y10
+	VFMADD213PS  logLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y9
+	VFMSUB213PS Y9, Y8, Y10
+	VSUBPS      Y10, Y7, Y7
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDD       quarterUpSingle<>+0(SB), Y4, Y6
+	VMOVUPS      twiceBiasSingle<>+0(SB), Y8
+	VANDPS       exponentBitsSingle<>+0(SB), Y6, Y9
+	VPSUBD       Y9, Y8, Y8
+	VPSRLD       $0x17, Y6, Y6
+	VORPS        integerBitsSingle<>+0(SB), Y6, Y6
+	VSUBPS       integerBiasSingle<>+0(SB), Y6, Y6
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VFNMADD231PS Y3, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS       twoSingle<>+0(SB), Y9, Y8
+	VDIVPS       Y8, Y9, Y8
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      logLanecSingle<>+0(SB), Y11
+	VFMADD213PS  logLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  logLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y9, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PS ln2LoSingle<>+0(SB), Y6, Y10
+	VFMSUB213PS Y10, Y8, Y11
+	VSUBPS      Y11, Y9, Y8
+	VFMADD231PS ln2HiSingle<>+0(SB), Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VSUBPS      Y0, Y6, Y6
+	VMAXPS      Y3, Y0, Y9
+	VMINPS      Y9, Y6, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y0, Y9, Y9
+	VMAXPS      Y4, Y0, Y10
+	VMINPS      Y10, Y9, Y9
+	VMOVUPS     (R8), Y10
+	VMULPS      Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y8, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PS Y10, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PS Y12, Y13, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y10
+	VANDPD      Y11, Y10, Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Y9, Y11
+	VMULPS  Y11, Y10, Y10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Y9, Y10, Y10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Y9, Y10, Y10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Y9, Y9, Y9
+	VMULPS Y9, Y10, Y10
+
+noMore4:
+	VMULPS       Y7, Y3, Y9
+	VMOVUPS      64(R8), Y11
+	VFNMADD213PS Y4, Y11, Y9
+	VMULPS       Y10, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      96(R8), Y10
+	VMULPS       Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y1, Y7, Y10
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
+	VMAXPS  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VFMADD231PS  log2eSingle<>+0(SB), Y11, Y12
+	VSUBPS       roundBitsSingle<>+0(SB), Y12, Y13
+	VFNMADD231PS ln2Single<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y11, Y11, Y13
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y14
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y11, Y14
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y13, Y14
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y11, Y15
+	VFMADD231PS Y13, Y14, Y15
+	VADDPS      oneSingle<>+0(SB), Y11, Y11
+	VFMADD231PS Y13, Y15, Y11
+	VPSLLD      $0x17, Y12, Y12
+	VPADDD      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Y10, Y1, Y7
+	VMOVAPD     Y11, Y12
+	VFMADD231PS Y7, Y12, Y11
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y10, Y7
+	VANDPD      Y11, Y7, Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Y6, Y10
+	VMULPS  Y10, Y7, Y7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Y6, Y7, Y7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Y6, Y6, Y6
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Y6, Y7, Y7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Y6, Y6, Y6
+	VMULPS Y6, Y7, Y7
+
+noMore5:
+	VMULPS       Y8, Y4, Y6
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PS Y3, Y8, Y6
+	VMULPS       Y7, Y9, Y7
+	VFMADD231PS  Y6, Y7, Y2
+	VMULPS       Y4, Y3, Y3
+	VDIVPS       Y3, Y2, Y2
+	VANDPD       Y2, Y5, Y2
+	VMOVUPS      128(R8), Y3
+	VMASKMOVPS   Y2, Y3, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardNoneOnlyAnyPowerF64AVX2(SB), $224-89
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 88(DI), Y0
+	VMOVSD       72(DI), X1
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X1, X2
+	VCVTTSD2SI   X2, DI
+	VCVTSI2SDL   DI, X2, X2
+	VSUBSD       X2, X1, X1
+	ADDL         DI, DI
+	VBROADCASTSD X1, Y1
+	XORQ         R9, R9
+	CMPQ         CX, $0x00000004
+	JL           few
+
+many:
+	// Vectors at a time: 1.
+	PREFETCHT0 8192(SI)(R9*8)
+	VMOVUPD    (SI)(R9*8), Y2
+	VMOVUPD    one<>+0(SB), Y3
+	VSUBPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 160(R8)
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y4
+	VCMPPD     $0x11, Y0, Y3, Y5
+	VCMPPD     $0x11, Y0, Y4, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y3, Y6
+	VMOVUPD twiceBias<>+0(SB), Y7
+	VANDPD  exponentBits<>+0(SB), Y6, Y8
+	VPSUBQ  Y8, Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMULPD  Y7, Y3, Y7
+	VADDPD  minusOne<>+0(SB), Y7, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y4, Y6
+	VMOVUPD      twiceBias<>+0(SB), Y8
+	VANDPD       exponentBits<>+0(SB), Y6, Y9
+	VPSUBQ       Y9, Y8, Y8
+	VPSRLQ       $0x34, Y6, Y6
+	VORPD        integerBits<>+0(SB), Y6, Y6
+	VSUBPD       integerBias<>+0(SB), Y6, Y6
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VFNMADD231PD Y3, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y8
+	VDIVPD       Y8, Y9, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y9, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y10
+	VFMSUB213PD Y10, Y8, Y11
+	VSUBPD      Y11, Y9, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y8
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y0, Y6, Y6
+	VMAXPD      Y3, Y0, Y9
+	VMINPD      Y9, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y4, Y0, Y10
+	VMINPD      Y10, Y9, Y9
+	VMOVUPS     (R8), Y10
+	VMULPD      Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y8, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y10, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y10
+	VANDPD      Y11, Y10, Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Y9, Y11
+	VMULPD  Y11, Y10, Y10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Y9, Y10, Y10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Y9, Y10, Y10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y10, Y10
+
+noMore1:
+	VMULPD       Y7, Y3, Y9
+	VMOVUPS      64(R8), Y11
+	VFNMADD213PD Y4, Y11, Y9
+	VMULPD       Y10, Y2, Y2
+	VMULPD       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      160(R8), Y10
+	VMULPD       Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y7, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y10, Y1, Y7
+	VMOVAPD     Y11, Y12
+	VFMADD231PD Y7, Y12, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y7
+	VANDPD      Y11, Y7, Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Y6, Y10
+	VMULPD  Y10, Y7, Y7
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Y6, Y7, Y7
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Y6, Y7, Y7
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y7, Y7
+
+noMore2:
+	VMULPD       Y8, Y4, Y6
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PD Y3, Y8, Y6
+	VMULPD       Y7, Y9, Y7
+	VFMADD231PD  Y6, Y7, Y2
+	VMULPD       Y4, Y3, Y3
+	VDIVPD       Y3, Y2, Y2
+	VANDPD       Y2, Y5, Y2
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Y2, (AX)(R9*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Y2, (AX)(R9*8)
+
+stored3:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, CX
+	CMPQ CX, $0x00000004
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       CX, DX
+	CMOVQLT    CX, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y2
+	VMOVUPS    Y2, 128(R8)
+	VMOVUPS    128(R8), Y2
+	VMASKMOVPD (SI)(R9*8), Y2, Y2
+	VMOVUPD    one<>+0(SB), Y3
+	VSUBPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 96(R8)
+	VMOVUPS    128(R8), Y3
+	VMASKMOVPD (BX)(R9*8), Y3, Y3
+	VMOVUPD    one<>+0(SB), Y4
+	VSUBPD     Y3, Y4, Y4
+	VCMPPD     $0x11, Y0, Y3, Y5
+	VCMPPD     $0x11, Y0, Y4, Y6
+	VPCMPEQD   Y7, Y7, Y7
+	VORPS      Y5, Y6, Y5
+	VANDNPS    Y7, Y5, Y5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ  quarterUp<>+0(SB), Y3, Y6
+	VMOVUPD twiceBias<>+0(SB), Y7
+	VANDPD  exponentBits<>+0(SB), Y6, Y8
+	VPSUBQ  Y8, Y7, Y7
+	VPSRLQ  $0x34, Y6, Y6
+	VORPD   integerBits<>+0(SB), Y6, Y6
+	VSUBPD  integerBias<>+0(SB), Y6, Y6
+	VMULPD  Y7, Y3, Y7
+	VADDPD  minusOne<>+0(SB), Y7, Y7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y7, Y8
+	VDIVPD       Y8, Y7, Y8
+	VMULPD       Y8, Y8, Y9
+	VMOVUPD      log64g<>+0(SB), Y10
+	VFMADD213PD  log64f<>+0(SB), Y9, Y10
+	VFMADD213PD  log64e<>+0(SB), Y9, Y10
+	VFMADD213PD  log64d<>+0(SB), Y9, Y10
+	VFMADD213PD  log64c<>+0(SB), Y9, Y10
+	VFMADD213PD  log64b<>+0(SB), Y9, Y10
+	VFMADD213PD  log64a<>+0(SB), Y9, Y10
+	VFNMADD213PD Y7, Y9, Y10
+
+	// Add k ln(2).
+	VXORPD      Y9, Y9, Y9
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y9
+	VFMSUB213PD Y9, Y8, Y10
+	VSUBPD      Y10, Y7, Y7
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VPADDQ       quarterUp<>+0(SB), Y4, Y6
+	VMOVUPD      twiceBias<>+0(SB), Y8
+	VANDPD       exponentBits<>+0(SB), Y6, Y9
+	VPSUBQ       Y9, Y8, Y8
+	VPSRLQ       $0x34, Y6, Y6
+	VORPD        integerBits<>+0(SB), Y6, Y6
+	VSUBPD       integerBias<>+0(SB), Y6, Y6
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VFNMADD231PD Y3, Y8, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD       two<>+0(SB), Y9, Y8
+	VDIVPD       Y8, Y9, Y8
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      log64g<>+0(SB), Y11
+	VFMADD213PD  log64f<>+0(SB), Y10, Y11
+	VFMADD213PD  log64e<>+0(SB), Y10, Y11
+	VFMADD213PD  log64d<>+0(SB), Y10, Y11
+	VFMADD213PD  log64c<>+0(SB), Y10, Y11
+	VFMADD213PD  log64b<>+0(SB), Y10, Y11
+	VFMADD213PD  log64a<>+0(SB), Y10, Y11
+	VFNMADD213PD Y9, Y10, Y11
+
+	// Add k ln(2).
+	VXORPD      Y10, Y10, Y10
+	VFMADD231PD ln2Lo<>+0(SB), Y6, Y10
+	VFMSUB213PD Y10, Y8, Y11
+	VSUBPD      Y11, Y9, Y8
+	VFMADD231PD ln2Hi<>+0(SB), Y6, Y8
+	VMOVUPD     one<>+0(SB), Y6
+	VSUBPD      Y0, Y6, Y6
+	VMAXPD      Y3, Y0, Y9
+	VMINPD      Y9, Y6, Y6
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y0, Y9, Y9
+	VMAXPD      Y4, Y0, Y10
+	VMINPD      Y10, Y9, Y9
+	VMOVUPS     (R8), Y10
+	VMULPD      Y10, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y8, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y8, Y12
+	VFMSUB213PD Y10, Y1, Y12
+	VMOVAPD     Y11, Y13
+	VFMADD231PD Y12, Y13, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y10
+	VANDPD      Y11, Y10, Y10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Y9, Y11
+	VMULPD  Y11, Y10, Y10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Y9, Y10, Y10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Y9, Y9, Y9
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Y9, Y10, Y10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y10, Y10
+
+noMore4:
+	VMULPD       Y7, Y3, Y9
+	VMOVUPS      64(R8), Y11
+	VFNMADD213PD Y4, Y11, Y9
+	VMULPD       Y10, Y2, Y2
+	VMULPD       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y9
+	VMOVUPS      96(R8), Y10
+	VMULPD       Y9, Y10, Y9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y1, Y7, Y10
+	VMOVUPD leastNormalExp<>+0(SB), Y11
+	VMAXPD  Y10, Y11, Y11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VFMADD231PD  log2e<>+0(SB), Y11, Y12
+	VSUBPD       roundBits<>+0(SB), Y12, Y13
+	VFNMADD231PD ln2<>+0(SB), Y13, Y11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y11, Y11, Y13
+	VMOVUPD     expRowh<>+0(SB), Y14
+	VFMADD213PD expRowg<>+0(SB), Y11, Y14
+	VFMADD231PD expRowi<>+0(SB), Y13, Y14
+	VMOVUPD     expRowf<>+0(SB), Y15
+	VFMADD213PD expRowe<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VMOVUPD     expRowd<>+0(SB), Y14
+	VFMADD213PD expRowc<>+0(SB), Y11, Y14
+	VFMADD231PD Y13, Y15, Y14
+	VMOVUPD     expRowb<>+0(SB), Y15
+	VFMADD213PD expRowa<>+0(SB), Y11, Y15
+	VFMADD231PD Y13, Y14, Y15
+	VADDPD      one<>+0(SB), Y11, Y11
+	VFMADD231PD Y13, Y15, Y11
+	VPSLLQ      $0x34, Y12, Y12
+	VPADDQ      Y12, Y11, Y11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Y10, Y1, Y7
+	VMOVAPD     Y11, Y12
+	VFMADD231PD Y7, Y12, Y11
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y10, Y7
+	VANDPD      Y11, Y7, Y7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Y6, Y10
+	VMULPD  Y10, Y7, Y7
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Y6, Y7, Y7
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Y6, Y6, Y6
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Y6, Y7, Y7
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Y6, Y6, Y6
+	VMULPD Y6, Y7, Y7
+
+noMore5:
+	VMULPD       Y8, Y4, Y6
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PD Y3, Y8, Y6
+	VMULPD       Y7, Y9, Y7
+	VFMADD231PD  Y6, Y7, Y2
+	VMULPD       Y4, Y3, Y3
+	VDIVPD       Y3, Y2, Y2
+	VANDPD       Y2, Y5, Y2
+	VMOVUPS      128(R8), Y3
+	VMASKMOVPD   Y2, Y3, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2432-73
+	LEAQ 2176(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
+	MOVQ         k+64(FP), BX
+	VMOVSS       12(BX), X0
+	VBROADCASTSS X0, Y0
+	VMOVUPS      Y0, 192(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 160(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	XORQ         DI, DI
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 2112(SP)
+	VMOVUPS      Y0, 2144(SP)
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y0
+	PREFETCHT0 8224(CX)(R8*4)
+	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    384(R8), Y2
+	VMOVUPS    160(SI), Y2
 	VPMAXUD    Y0, Y2, Y2
-	VMOVUPS    Y2, 384(R8)
-	VMOVUPS    384(R8), Y2
+	VMOVUPS    Y2, 160(SI)
+	VMOVUPS    160(SI), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 384(R8)
+	VMOVUPS    Y2, 160(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -47304,29 +62496,29 @@ many:
 	VPSLLD      $0x17, Y2, Y2
 	VPADDD      Y3, Y0, Y0
 	VPADDD      Y2, Y1, Y1
-	VMOVUPS     Y0, (DI)(R9*4)
-	VMOVUPS     Y1, 32(DI)(R9*4)
-	ADDQ        $0x00000010, R9
-	SUBQ        $0x00000010, R12
-	CMPQ        R12, $0x00000010
+	VMOVUPS     Y0, (BX)(R8*4)
+	VMOVUPS     Y1, 32(BX)(R8*4)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R11
+	CMPQ        R11, $0x00000010
 	JGE         many
 
 few:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R13
-	CMPQ       R12, R13
-	CMOVQLT    R12, R13
-	LEAQ       tailMasks<>+0(SB), R14
-	NEGQ       R13
-	VMOVDQU    32(R14)(R13*4), Y0
-	VMASKMOVPS (BX)(R9*4), Y0, Y1
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*4), Y0
+	VMASKMOVPS (CX)(R8*4), Y0, Y1
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
-	VMOVUPS    384(R8), Y2
+	VMOVUPS    160(SI), Y2
 	VPMAXUD    Y1, Y2, Y2
-	VMOVUPS    Y2, 384(R8)
+	VMOVUPS    Y2, 160(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y2
@@ -47346,127 +62538,84 @@ few:
 	VFMADD231PS Y3, Y5, Y1
 	VPSLLD      $0x17, Y2, Y2
 	VPADDD      Y2, Y1, Y1
-	VMASKMOVPS  Y1, Y0, (DI)(R9*4)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
+	VMASKMOVPS  Y1, Y0, (BX)(R8*4)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
 	JMP         few
 
 done:
-	MOVQ R11, R9
-	CMPQ R10, $0x00000010
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R9*4)
-	VMOVUPS     (SI)(R9*4), Y0
-	PREFETCHT0  8224(SI)(R9*4)
-	VMOVUPS     32(SI)(R9*4), Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y0, Y2, Y3
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y0, Y4
-	VMOVUPS     Y4, 192(R8)
-	VMOVUPS     (R8), Y4
-	VMULPS      Y4, Y1, Y4
-	VMOVUPS     Y4, 224(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     192(R8), Y5
-	VFMADD231PS Y4, Y3, Y5
-	VMOVUPS     Y5, 192(R8)
-	VMOVUPS     32(R8), Y4
-	VMOVUPS     224(R8), Y5
-	VFMADD231PS Y4, Y2, Y5
-	VMOVUPS     Y5, 224(R8)
-	VMOVUPS     (BX)(R9*4), Y4
-	VMOVUPS     32(BX)(R9*4), Y5
-	VMOVUPS     (DI)(R9*4), Y6
-	VMOVUPS     32(DI)(R9*4), Y7
-	VADDPS      twoSingle<>+0(SB), Y6, Y8
-	VADDPS      twoSingle<>+0(SB), Y7, Y9
-	VDIVPS      Y8, Y6, Y8
-	VDIVPS      Y9, Y7, Y9
+	VMOVQ     (DX)(R8*1), X0
+	VMOVUPS   (SI), Y1
+	VPCMPEQB  X0, X1, X0
+	VPMOVSXBD X0, Y0
+	VMOVQ     8(DX)(R8*1), X1
+	VMOVUPS   (SI), Y2
+	VPCMPEQB  X1, X2, X1
+	VPMOVSXBD X1, Y1
+	VMOVMSKPS Y0, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVMSKPS Y1, R10
+	POPCNTL   R10, R10
+	ADDQ      R10, DI
+	VMOVUPS   (CX)(R8*4), Y2
+	VMOVUPS   32(CX)(R8*4), Y3
+	VMOVUPS   signBitSingle<>+0(SB), Y4
+	VANDNPD   Y4, Y0, Y5
+	VANDNPD   Y4, Y1, Y4
+	VXORPS    Y5, Y2, Y2
+	VXORPS    Y4, Y3, Y3
+	VMOVUPS   (BX)(R8*4), Y4
+	VMOVUPS   32(BX)(R8*4), Y5
+	VADDPS    twoSingle<>+0(SB), Y4, Y6
+	VADDPS    twoSingle<>+0(SB), Y5, Y7
+	VDIVPS    Y6, Y4, Y6
+	VDIVPS    Y7, Y5, Y7
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y8, Y8, Y10
-	VMULPS       Y9, Y9, Y11
-	VMOVUPS      unitLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
-	VFNMADD213PS Y6, Y10, Y13
-	VFNMADD213PS Y7, Y11, Y12
-	VFNMADD213PS Y6, Y8, Y13
-	VFNMADD213PS Y7, Y9, Y12
-	VMOVUPS      oneSingle<>+0(SB), Y8
-	VADDPS       oneSingle<>+0(SB), Y6, Y9
-	VADDPS       oneSingle<>+0(SB), Y7, Y10
-	VDIVPS       Y9, Y8, Y9
-	VDIVPS       Y10, Y8, Y8
-	VMULPS       Y9, Y6, Y6
-	VMULPS       Y8, Y7, Y7
-	VBLENDVPS    Y4, Y6, Y9, Y10
-	VMOVUPS      Y10, 416(R8)
-	VBLENDVPS    Y5, Y7, Y8, Y10
-	VMOVUPS      Y10, 448(R8)
-	VBLENDVPS    Y4, Y9, Y6, Y6
-	VMOVUPS      Y6, 544(R8)
-	VBLENDVPS    Y5, Y8, Y7, Y6
-	VMOVUPS      Y6, 576(R8)
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y4, Y6, Y7
-	VMINPS       Y5, Y6, Y6
-	VSUBPS       Y13, Y7, Y7
-	VMOVUPS      Y7, 608(R8)
-	VSUBPS       Y12, Y6, Y6
-	VMOVUPS      Y6, 640(R8)
-	VXORPD       Y6, Y6, Y6
-	VMAXPS       Y4, Y6, Y4
-	VMAXPS       Y5, Y6, Y5
-	VADDPS       Y4, Y13, Y4
-	VADDPS       Y5, Y12, Y5
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 256(R8)
-	VXORPS       signBitSingle<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 288(R8)
-	VMOVUPS      64(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VMOVUPS      64(R8), Y5
-	VMULPS       Y5, Y1, Y5
-	VMOVUPS      96(R8), Y6
-	VMULPS       Y6, Y3, Y6
-	VMOVUPS      96(R8), Y7
-	VMULPS       Y7, Y2, Y7
-	VMOVUPS      544(R8), Y8
-	VMULPS       Y8, Y4, Y4
-	VMOVUPS      576(R8), Y8
-	VMULPS       Y8, Y5, Y5
-	VMOVUPS      416(R8), Y8
-	VFNMADD231PS Y8, Y6, Y4
-	VMOVUPS      448(R8), Y6
-	VFNMADD231PS Y6, Y7, Y5
-	VMOVUPS      128(R8), Y6
-	VMULPS       Y6, Y0, Y0
-	VMOVUPS      Y0, 480(R8)
-	VMOVUPS      128(R8), Y0
-	VMULPS       Y0, Y1, Y0
-	VMOVUPS      Y0, 512(R8)
+	VMULPS       Y6, Y6, Y8
+	VMULPS       Y7, Y7, Y9
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFNMADD213PS Y4, Y8, Y11
+	VFNMADD213PS Y5, Y9, Y10
+	VFNMADD213PS Y4, Y6, Y11
+	VFNMADD213PS Y5, Y7, Y10
+	VXORPD       Y4, Y4, Y4
+	VMINPS       Y2, Y4, Y5
+	VMINPS       Y3, Y4, Y4
+	VSUBPS       Y11, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VSUBPS       Y10, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VXORPD       Y4, Y4, Y4
+	VMAXPS       Y2, Y4, Y2
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y2, Y11, Y2
+	VADDPS       Y3, Y10, Y3
+	VXORPS       signBitSingle<>+0(SB), Y2, Y2
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y0
-	VMOVUPS 256(R8), Y1
-	VMULPS  Y0, Y1, Y0
-	VMOVUPS 352(R8), Y1
-	VMOVUPS 288(R8), Y6
-	VMULPS  Y1, Y6, Y1
+	VMOVUPS 192(SI), Y4
+	VMULPS  Y4, Y2, Y4
+	VMOVUPS 192(SI), Y5
+	VMULPS  Y5, Y3, Y5
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y0, Y6, Y7
-	VMAXPS  Y1, Y6, Y6
+	VMAXPS  Y4, Y6, Y7
+	VMAXPS  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y8
@@ -47479,359 +62628,288 @@ many2:
 	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y7, Y7, Y10
-	VMULPS       Y6, Y6, Y11
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
-	VFMADD231PS  Y10, Y13, Y15
-	VFMADD231PS  Y11, Y12, Y14
-	VADDPS       oneSingle<>+0(SB), Y7, Y7
-	VADDPS       oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS  Y10, Y15, Y7
-	VFMADD231PS  Y11, Y14, Y6
-	VPSLLD       $0x17, Y9, Y9
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y9, Y7, Y7
-	VPADDD       Y8, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y0, Y0
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
-	VANDPD       Y7, Y0, Y0
-	VANDPD       Y6, Y1, Y1
-	VMOVUPS      416(R8), Y6
-	VMOVUPS      608(R8), Y7
-	VMULPS       Y7, Y6, Y6
-	VMOVUPS      448(R8), Y7
-	VMOVUPS      640(R8), Y8
-	VMULPS       Y8, Y7, Y7
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      544(R8), Y9
-	VFNMADD213PS Y9, Y8, Y6
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      576(R8), Y9
-	VFNMADD213PS Y9, Y8, Y7
-	VMOVUPS      480(R8), Y8
-	VMULPS       Y0, Y8, Y0
-	VMOVUPS      512(R8), Y8
-	VMULPS       Y1, Y8, Y1
-	VFMADD231PS  Y6, Y0, Y4
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      160(R8), Y0
-	VMULPS       Y0, Y3, Y0
-	VMOVUPS      160(R8), Y1
-	VMULPS       Y1, Y2, Y1
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y2
-	VMOVUPS 608(R8), Y3
-	VMULPS  Y2, Y3, Y2
-	VMOVUPS 352(R8), Y3
-	VMOVUPS 640(R8), Y6
-	VMULPS  Y3, Y6, Y3
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y2, Y6, Y7
-	VMAXPS  Y3, Y6, Y6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
-	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y7, Y7, Y10
-	VMULPS       Y6, Y6, Y11
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y7, Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y12
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y13
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y11, Y12
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y7, Y15
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y14
-	VFMADD231PS  Y10, Y13, Y15
-	VFMADD231PS  Y11, Y12, Y14
-	VADDPS       oneSingle<>+0(SB), Y7, Y7
-	VADDPS       oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS  Y10, Y15, Y7
-	VFMADD231PS  Y11, Y14, Y6
-	VPSLLD       $0x17, Y9, Y9
-	VPSLLD       $0x17, Y8, Y8
-	VPADDD       Y9, Y7, Y7
-	VPADDD       Y8, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
-	VMOVUPS      544(R8), Y6
-	VMOVUPS      256(R8), Y7
-	VMULPS       Y7, Y6, Y6
-	VMOVUPS      576(R8), Y7
-	VMOVUPS      288(R8), Y8
-	VMULPS       Y8, Y7, Y7
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      416(R8), Y9
-	VFNMADD213PS Y9, Y8, Y6
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      448(R8), Y9
-	VFNMADD213PS Y9, Y8, Y7
-	VMULPS       Y2, Y0, Y0
-	VMULPS       Y3, Y1, Y1
-	VFMADD231PS  Y6, Y0, Y4
-	VFMADD231PS  Y7, Y1, Y5
-	VMOVUPS      192(R8), Y0
-	VMOVUPS      416(R8), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      224(R8), Y1
-	VMOVUPS      448(R8), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      544(R8), Y2
-	VFMADD231PS  Y2, Y0, Y4
-	VMOVUPS      576(R8), Y0
-	VFMADD231PS  Y0, Y1, Y5
-	TESTB        DL, DL
-	JZ           ordinary1
-	VMOVNTPS     Y4, (AX)(R9*4)
-	VMOVNTPS     Y5, 32(AX)(R9*4)
-	JMP          stored1
-
-ordinary1:
-	VMOVUPS Y4, (AX)(R9*4)
-	VMOVUPS Y5, 32(AX)(R9*4)
-
-stored1:
-	ADDQ $0x00000010, R9
-	SUBQ $0x00000010, R10
-	CMPQ R10, $0x00000010
-	JGE  many2
+	// What rounding took from gamma ln v.
+	VMOVUPS     192(SI), Y8
+	VFMSUB213PS Y4, Y8, Y2
+	VMOVUPS     192(SI), Y8
+	VFMSUB213PS Y5, Y8, Y3
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y6, Y9
+	VFMADD231PS Y2, Y8, Y7
+	VFMADD231PS Y3, Y9, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y2
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y3
+	VANDPD      Y7, Y2, Y2
+	VANDPD      Y6, Y3, Y3
+	VMOVUPS     32(SI), Y4
+	VMULPS      Y4, Y2, Y2
+	VMOVUPS     64(SI), Y4
+	VMULPS      Y4, Y3, Y3
+	VANDPD      Y2, Y0, Y4
+	VANDPD      Y3, Y1, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     96(SI), Y5
+	VADDPS      Y4, Y5, Y5
+	VMOVUPS     Y5, 96(SI)
+	VANDNPD     Y2, Y0, Y0
+	VANDNPD     Y3, Y1, Y1
+	VADDPS      Y1, Y0, Y0
+	VMOVUPS     128(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 128(SI)
+	ADDQ        $0x00000010, R8
+	SUBQ        $0x00000010, R9
+	CMPQ        R9, $0x00000010
+	JGE         many2
 
 few2:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R11
-	CMPQ        R10, R11
-	CMOVQLT     R10, R11
-	LEAQ        tailMasks<>+0(SB), R12
-	NEGQ        R11
-	VMOVDQU     32(R12)(R11*4), Y0
-	VMASKMOVPS  (SI)(R9*4), Y0, Y1
-	VMOVUPS     oneSingle<>+0(SB), Y2
-	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
-	VMULPS      Y3, Y1, Y3
-	VMOVUPS     32(R8), Y4
-	VFMADD231PS Y4, Y2, Y3
-	VMASKMOVPS  (BX)(R9*4), Y0, Y4
-	VMASKMOVPS  (DI)(R9*4), Y0, Y5
-	VADDPS      twoSingle<>+0(SB), Y5, Y6
-	VDIVPS      Y6, Y5, Y6
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y0
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes1:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
+	JNZ        bytes1
+	VMOVQ      R11, X1
+	VMOVUPS    (SI), Y2
+	VPCMPEQB   X1, X2, X1
+	VPMOVSXBD  X1, Y1
+	VANDPS     Y0, Y1, Y1
+	VANDNPS    Y0, Y1, Y2
+	VMOVMSKPS  Y1, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y0, Y3
+	VMOVUPS    signBitSingle<>+0(SB), Y4
+	VANDNPD    Y4, Y1, Y4
+	VXORPS     Y4, Y3, Y3
+	VMASKMOVPS (BX)(R8*4), Y0, Y0
+	VADDPS     twoSingle<>+0(SB), Y0, Y4
+	VDIVPS     Y4, Y0, Y4
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS       Y6, Y6, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y8
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
-	VFNMADD213PS Y5, Y7, Y8
-	VFNMADD213PS Y5, Y6, Y8
-	VMOVUPS      oneSingle<>+0(SB), Y6
-	VADDPS       oneSingle<>+0(SB), Y5, Y7
-	VDIVPS       Y7, Y6, Y6
-	VMULPS       Y6, Y5, Y5
-	VBLENDVPS    Y4, Y5, Y6, Y7
-	VBLENDVPS    Y4, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPS       Y4, Y6, Y6
-	VSUBPS       Y8, Y6, Y6
-	VXORPD       Y9, Y9, Y9
-	VMAXPS       Y4, Y9, Y4
-	VADDPS       Y4, Y8, Y4
-	VXORPS       signBitSingle<>+0(SB), Y4, Y4
-	VMOVUPS      64(R8), Y8
-	VMULPS       Y8, Y1, Y8
-	VMOVUPS      96(R8), Y9
-	VMULPS       Y9, Y2, Y9
-	VMULPS       Y5, Y8, Y8
-	VFNMADD231PS Y7, Y9, Y8
-	VMOVUPS      128(R8), Y9
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y4, Y4, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y6
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y5, Y6
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y5, Y6
+	VFNMADD213PS Y0, Y5, Y6
+	VFNMADD213PS Y0, Y4, Y6
+	VXORPD       Y0, Y0, Y0
+	VMINPS       Y3, Y0, Y0
+	VSUBPS       Y6, Y0, Y0
+	VXORPD       Y4, Y4, Y4
+	VMAXPS       Y3, Y4, Y3
+	VADDPS       Y3, Y6, Y3
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y9
-	VMULPS  Y9, Y4, Y9
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y10
-	VMAXPS  Y9, Y10, Y10
+	VMOVUPS 192(SI), Y4
+	VMULPS  Y4, Y3, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y11
-	VFMADD231PS  log2eSingle<>+0(SB), Y10, Y11
-	VSUBPS       roundBitsSingle<>+0(SB), Y11, Y12
-	VFNMADD231PS ln2Single<>+0(SB), Y12, Y10
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y10, Y10, Y12
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y13
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y10, Y13
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y12, Y13
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y14
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y10, Y14
-	VFMADD231PS  Y12, Y13, Y14
-	VADDPS       oneSingle<>+0(SB), Y10, Y10
-	VFMADD231PS  Y12, Y14, Y10
-	VPSLLD       $0x17, Y11, Y11
-	VPADDD       Y11, Y10, Y10
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y9, Y9
-	VANDPD       Y10, Y9, Y9
-	VMULPS       Y6, Y7, Y10
-	VMOVUPS      320(R8), Y11
-	VFNMADD213PS Y5, Y11, Y10
-	VMULPS       Y9, Y1, Y1
-	VFMADD231PS  Y10, Y1, Y8
-	VMOVUPS      160(R8), Y1
-	VMULPS       Y1, Y2, Y1
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
 
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y2
-	VMULPS  Y2, Y6, Y2
-	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
-	VMAXPS  Y2, Y6, Y6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPS      roundBitsSingle<>+0(SB), Y9
-	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y9
-	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS       Y6, Y6, Y10
-	VMOVUPS      expRowLanedSingle<>+0(SB), Y11
-	VFMADD213PS  expRowLanecSingle<>+0(SB), Y6, Y11
-	VFMADD231PS  expRowLaneeSingle<>+0(SB), Y10, Y11
-	VMOVUPS      expRowLanebSingle<>+0(SB), Y12
-	VFMADD213PS  expRowLaneaSingle<>+0(SB), Y6, Y12
-	VFMADD231PS  Y10, Y11, Y12
-	VADDPS       oneSingle<>+0(SB), Y6, Y6
-	VFMADD231PS  Y10, Y12, Y6
-	VPSLLD       $0x17, Y9, Y9
-	VPADDD       Y9, Y6, Y6
-	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
-	VANDPD       Y6, Y2, Y2
-	VMULPS       Y4, Y5, Y4
-	VMOVUPS      320(R8), Y6
-	VFNMADD213PS Y7, Y6, Y4
-	VMULPS       Y2, Y1, Y1
-	VFMADD231PS  Y4, Y1, Y8
-	VMULPS       Y7, Y3, Y1
-	VFMADD231PS  Y5, Y1, Y8
-	VMASKMOVPS   Y8, Y0, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
-	SUBQ         $0x00000008, R10
-	JMP          few2
+	// What rounding took from gamma ln v.
+	VMOVUPS     192(SI), Y6
+	VFMSUB213PS Y4, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PS Y3, Y6, Y5
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y3
+	VANDPD      Y5, Y3, Y3
+	VMULPS      Y0, Y3, Y0
+	VANDPD      Y0, Y1, Y1
+	VMOVUPS     96(SI), Y3
+	VADDPS      Y1, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+	VANDPD      Y0, Y2, Y0
+	VMOVUPS     128(SI), Y1
+	VADDPS      Y0, Y1, Y1
+	VMOVUPS     Y1, 128(SI)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	JMP         few2
 
 done2:
-	SUBQ  $0x00000800, DI
-	TESTQ CX, CX
-	JG    window
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       2112(SP), Y1, Y1
+	VMOVUPD      Y1, 2112(SP)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VCVTPS2PD    X0, Y1
+	VEXTRACTF128 $0x01, Y0, X0
+	VCVTPS2PD    X0, Y0
+	VADDPD       Y0, Y1, Y1
+	VADDPD       2144(SP), Y1, Y1
+	VMOVUPD      Y1, 2144(SP)
+	TESTQ        AX, AX
+	JG           window
 
 end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   384(R8), Y1
+	VMOVUPS   160(SI), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 384(R8)
-	VMOVUPS   384(R8), Y1
+	VMOVUPS   Y1, 160(SI)
+	VMOVUPS   160(SI), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2816-89
-	LEAQ 2112(SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+// func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2368-73
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
 
-	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+	// forwardSigmoidOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
-	MOVQ         out_base+0(FP), AX
-	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
-	MOVQ         x_base+24(FP), BX
-	MOVQ         r_base+48(FP), SI
-	MOVQ         k+72(FP), DI
-	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (R8)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(R8)
-	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(R8)
-	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(R8)
-	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(R8)
-	VBROADCASTSD 64(DI), Y0
-	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
-	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 320(R8)
-	VMOVSD       72(DI), X0
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
+	MOVQ         k+64(FP), BX
+	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 352(R8)
+	VMOVUPS      Y0, 192(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 384(R8)
-	LEAQ         (SP), DI
-	ADDQ         $0x3f, DI
-	ANDQ         $-64, DI
-	XORQ         R9, R9
-	TESTQ        CX, CX
+	VMOVUPS      Y0, 160(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 128(SI)
+	VXORPD       Y0, Y0, Y0
+	VMOVUPS      Y0, 96(SI)
+	XORQ         DI, DI
+	XORQ         R8, R8
+	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	SUBQ    R10, CX
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
 	MOVQ    R9, R11
-	MOVQ    R10, R12
-	CMPQ    R12, $0x00000008
+	CMPQ    R11, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y0
-	PREFETCHT0 8224(BX)(R9*8)
-	VMOVUPD    32(BX)(R9*8), Y1
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y0
+	PREFETCHT0 8224(CX)(R8*8)
+	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    384(R8), Y4
+	VMOVUPS    160(SI), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 384(R8)
-	VMOVUPS    384(R8), Y2
+	VMOVUPS    Y4, 160(SI)
+	VMOVUPS    160(SI), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 384(R8)
+	VMOVUPS    Y2, 160(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -47878,30 +62956,30 @@ many:
 	VPSLLQ      $0x34, Y2, Y2
 	VPADDQ      Y3, Y0, Y0
 	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (DI)(R9*8)
-	VMOVUPD     Y1, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
+	VMOVUPD     Y0, (BX)(R8*8)
+	VMOVUPD     Y1, 32(BX)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
 	JGE         many
 
 few:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, R13
-	CMPQ       R12, R13
-	CMOVQLT    R12, R13
-	LEAQ       tailMasks<>+0(SB), R14
-	NEGQ       R13
-	VMOVDQU    32(R14)(R13*8), Y0
-	VMASKMOVPD (BX)(R9*8), Y0, Y1
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y0
+	VMASKMOVPD (CX)(R8*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    384(R8), Y3
+	VMOVUPS    160(SI), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 384(R8)
+	VMOVUPS    Y3, 160(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -47927,7 +63005,3059 @@ few:
 	VFMADD231PD Y3, Y5, Y1
 	VPSLLQ      $0x34, Y2, Y2
 	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
+	VMASKMOVPD  Y1, Y0, (BX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
+	JMP         few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (DX)(R8*1), X0
+	VMOVUPS      (SI), Y1
+	VPCMPEQB     X0, X1, X0
+	VPMOVSXBQ    X0, Y0
+	VMOVD        4(DX)(R8*1), X1
+	VMOVUPS      (SI), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VMOVMSKPD    Y0, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVMSKPD    Y1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPD      (CX)(R8*8), Y2
+	VMOVUPD      32(CX)(R8*8), Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y0, Y5
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y5, Y2, Y2
+	VXORPD       Y4, Y3, Y3
+	VMOVUPD      (BX)(R8*8), Y4
+	VMOVUPD      32(BX)(R8*8), Y5
+	VADDPD       two<>+0(SB), Y4, Y6
+	VADDPD       two<>+0(SB), Y5, Y7
+	VDIVPD       Y6, Y4, Y6
+	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
+	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
+	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
+	VFNMADD213PD Y4, Y8, Y11
+	VFNMADD213PD Y5, Y9, Y10
+	VFNMADD213PD Y4, Y6, Y11
+	VFNMADD213PD Y5, Y7, Y10
+	VXORPD       Y4, Y4, Y4
+	VMINPD       Y2, Y4, Y5
+	VMINPD       Y3, Y4, Y4
+	VSUBPD       Y11, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VSUBPD       Y10, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VXORPD       Y4, Y4, Y4
+	VMAXPD       Y2, Y4, Y2
+	VMAXPD       Y3, Y4, Y3
+	VADDPD       Y2, Y11, Y2
+	VADDPD       Y3, Y10, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VXORPD       signBit<>+0(SB), Y3, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 192(SI), Y4
+	VMULPD  Y4, Y2, Y4
+	VMOVUPS 192(SI), Y5
+	VMULPD  Y5, Y3, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y4, Y6, Y7
+	VMAXPD  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     192(SI), Y8
+	VFMSUB213PD Y4, Y8, Y2
+	VMOVUPS     192(SI), Y8
+	VFMSUB213PD Y5, Y8, Y3
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y6, Y9
+	VFMADD231PD Y2, Y8, Y7
+	VFMADD231PD Y3, Y9, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y3
+	VANDPD      Y7, Y2, Y2
+	VANDPD      Y6, Y3, Y3
+	VMOVUPS     32(SI), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPS     64(SI), Y4
+	VMULPD      Y4, Y3, Y3
+	VANDPD      Y2, Y0, Y4
+	VANDPD      Y3, Y1, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     128(SI), Y5
+	VADDPD      Y4, Y5, Y5
+	VMOVUPS     Y5, 128(SI)
+	VANDNPD     Y2, Y0, Y0
+	VANDNPD     Y3, Y1, Y1
+	VADDPD      Y1, Y0, Y0
+	VMOVUPS     96(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 96(SI)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y0
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
+
+bytes1:
+	SHLQ         $0x08, R11
+	MOVBQZX      -1(R13)(R10*1), R12
+	ORQ          R12, R11
+	DECQ         R10
+	JNZ          bytes1
+	VMOVQ        R11, X1
+	VMOVUPS      (SI), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VANDPS       Y0, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMOVMSKPD    Y1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMASKMOVPD   (CX)(R8*8), Y0, Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y4, Y3, Y3
+	VMASKMOVPD   (BX)(R8*8), Y0, Y0
+	VADDPD       two<>+0(SB), Y0, Y4
+	VDIVPD       Y4, Y0, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      unitRowi<>+0(SB), Y6
+	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
+	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
+	VFNMADD213PD Y0, Y5, Y6
+	VFNMADD213PD Y0, Y4, Y6
+	VXORPD       Y0, Y0, Y0
+	VMINPD       Y3, Y0, Y0
+	VSUBPD       Y6, Y0, Y0
+	VXORPD       Y4, Y4, Y4
+	VMAXPD       Y3, Y4, Y3
+	VADDPD       Y3, Y6, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 192(SI), Y4
+	VMULPD  Y4, Y3, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y4, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y7, Y9, Y5
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     192(SI), Y6
+	VFMSUB213PD Y4, Y6, Y3
+	VMOVAPD     Y5, Y6
+	VFMADD231PD Y3, Y6, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y3
+	VANDPD      Y5, Y3, Y3
+	VMULPD      Y0, Y3, Y0
+	VANDPD      Y0, Y1, Y1
+	VMOVUPS     128(SI), Y3
+	VADDPD      Y1, Y3, Y3
+	VMOVUPS     Y3, 128(SI)
+	VANDPD      Y0, Y2, Y0
+	VMOVUPS     96(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 96(SI)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R9
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      160(SI), Y0
+	VMOVMSKPD    Y0, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      96(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 96(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VMOVSS       36(DI), X0
+	VBROADCASTSS X0, Y0
+	VXORPD       Y1, Y1, Y1
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y2
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y3
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y2, Y1, Y1
+	VPMAXUD    Y3, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y5
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y6
+	VMULPS      Y3, Y3, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y11
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y10
+	VFMADD231PS Y6, Y9, Y11
+	VFMADD231PS Y7, Y8, Y10
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y6, Y11, Y2
+	VFMADD231PS Y7, Y10, Y3
+	VPSLLD      $0x17, Y5, Y5
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y5, Y2, Y2
+	VPADDD      Y4, Y3, Y3
+	VMOVUPS     Y2, (DI)(R9*4)
+	VMOVUPS     Y3, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y2
+	VMASKMOVPS (BX)(R9*4), Y2, Y3
+	VORPS      signBitSingle<>+0(SB), Y3, Y3
+	VPMAXUD    Y3, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y4
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y3, Y3, Y5
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y6
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y6
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y6
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y7
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y7
+	VFMADD231PS Y5, Y6, Y7
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y5, Y7, Y3
+	VPSLLD      $0x17, Y4, Y4
+	VPADDD      Y4, Y3, Y3
+	VMASKMOVPS  Y3, Y2, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ     (SI)(R9*1), X2
+	VMOVUPS   96(R8), Y3
+	VPCMPEQB  X2, X3, X2
+	VPMOVSXBD X2, Y2
+	VMOVQ     8(SI)(R9*1), X3
+	VMOVUPS   96(R8), Y4
+	VPCMPEQB  X3, X4, X3
+	VPMOVSXBD X3, Y3
+	VMOVUPS   (BX)(R9*4), Y4
+	VMOVUPS   32(BX)(R9*4), Y5
+	VMOVUPS   signBitSingle<>+0(SB), Y6
+	VANDNPD   Y6, Y2, Y7
+	VANDNPD   Y6, Y3, Y6
+	VXORPS    Y7, Y4, Y4
+	VXORPS    Y6, Y5, Y5
+	VMOVUPS   (DI)(R9*4), Y6
+	VMOVUPS   32(DI)(R9*4), Y7
+	VADDPS    twoSingle<>+0(SB), Y6, Y8
+	VADDPS    twoSingle<>+0(SB), Y7, Y9
+	VDIVPS    Y8, Y6, Y8
+	VDIVPS    Y9, Y7, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 128(R8)
+	VBLENDVPS    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 160(R8)
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 192(R8)
+	VBLENDVPS    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 224(R8)
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y7
+	VMINPS       Y5, Y6, Y6
+	VSUBPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 256(R8)
+	VSUBPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 288(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VXORPS       signBitSingle<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBLENDVPS    Y2, Y6, Y7, Y2
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y6
+	VBLENDVPS    Y3, Y2, Y6, Y2
+	VMOVUPS      Y2, 352(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y4, Y2
+	VMULPS  Y0, Y5, Y3
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y2, Y6, Y7
+	VMAXPS  Y3, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y2, Y0, Y4
+	VFMSUB213PS  Y3, Y0, Y5
+	VMOVAPD      Y7, Y8
+	VMOVAPD      Y6, Y9
+	VFMADD231PS  Y4, Y8, Y7
+	VFMADD231PS  Y5, Y9, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      256(R8), Y5
+	VMULPS       Y5, Y4, Y4
+	VMOVUPS      160(R8), Y5
+	VMOVUPS      288(R8), Y6
+	VMULPS       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PS Y7, Y6, Y4
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VFNMADD213PS Y7, Y6, Y5
+	VMOVUPS      320(R8), Y6
+	VMULPS       Y2, Y6, Y2
+	VMOVUPS      352(R8), Y6
+	VMULPS       Y3, Y6, Y3
+	VMULPS       Y4, Y2, Y2
+	VMULPS       Y5, Y3, Y3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y2, (AX)(R9*4)
+	VMOVNTPS     Y3, 32(AX)(R9*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y2, (AX)(R9*4)
+	VMOVUPS Y3, 32(AX)(R9*4)
+
+stored1:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y2
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
+	JNZ        bytes2
+	VMOVQ      R12, X3
+	VMOVUPS    96(R8), Y4
+	VPCMPEQB   X3, X4, X3
+	VPMOVSXBD  X3, Y3
+	VANDPS     Y2, Y3, Y3
+	VANDNPS    Y2, Y3, Y4
+	VMASKMOVPS (BX)(R9*4), Y2, Y4
+	VMOVUPS    signBitSingle<>+0(SB), Y5
+	VANDNPD    Y5, Y3, Y5
+	VXORPS     Y5, Y4, Y4
+	VMASKMOVPS (DI)(R9*4), Y2, Y5
+	VADDPS     twoSingle<>+0(SB), Y5, Y6
+	VDIVPS     Y6, Y5, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+	VFNMADD213PS Y5, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y4, Y5, Y6, Y7
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y4, Y8, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VBLENDVPS    Y3, Y8, Y9, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y4, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y9, Y9, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y11, Y13, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y8, Y0, Y4
+	VMOVAPD      Y9, Y10
+	VFMADD231PS  Y4, Y10, Y9
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y4
+	VANDPD       Y9, Y4, Y4
+	VMULPS       Y6, Y7, Y6
+	VMOVUPS      64(R8), Y7
+	VFNMADD213PS Y5, Y7, Y6
+	VMULPS       Y4, Y3, Y3
+	VMULPS       Y6, Y3, Y3
+	VMASKMOVPS   Y3, Y2, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VPMAXUD   Y0, Y1, Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2528-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      96(R8), Y0
+	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, 96(R8)
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 64(R8)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y2
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y1, Y1
+	VANDPD     Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y2, Y2
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y11, Y2
+	VFMADD231PD Y7, Y10, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y2, Y2
+	VPADDQ      Y4, Y3, Y3
+	VMOVUPD     Y2, (DI)(R9*8)
+	VMOVUPD     Y3, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y2
+	VMASKMOVPD (BX)(R9*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VFMADD213PD expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y7
+	VFMADD213PD expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VFMADD213PD expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPD     expRowb<>+0(SB), Y7
+	VFMADD213PD expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y5, Y7, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VMASKMOVPD  Y3, Y2, (DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVD        (SI)(R9*1), X2
+	VMOVUPS      96(R8), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(SI)(R9*1), X3
+	VMOVUPS      96(R8), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVUPD      (BX)(R9*8), Y4
+	VMOVUPD      32(BX)(R9*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (DI)(R9*8), Y6
+	VMOVUPD      32(DI)(R9*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       one<>+0(SB), Y6, Y9
+	VADDPD       one<>+0(SB), Y7, Y10
+	VDIVPD       Y9, Y8, Y9
+	VDIVPD       Y10, Y8, Y8
+	VMULPD       Y9, Y6, Y6
+	VMULPD       Y8, Y7, Y7
+	VBLENDVPD    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 128(R8)
+	VBLENDVPD    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 160(R8)
+	VBLENDVPD    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 192(R8)
+	VBLENDVPD    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 224(R8)
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y7
+	VMINPD       Y5, Y6, Y6
+	VSUBPD       Y13, Y7, Y7
+	VMOVUPS      Y7, 256(R8)
+	VSUBPD       Y12, Y6, Y6
+	VMOVUPS      Y6, 288(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y2, Y6, Y7, Y2
+	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      (R8), Y2
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y3, Y2, Y6, Y2
+	VMOVUPS      Y2, 352(R8)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y4, Y2
+	VMULPD  Y0, Y5, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y2, Y6, Y7
+	VMAXPD  Y3, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y2, Y0, Y4
+	VFMSUB213PD  Y3, Y0, Y5
+	VMOVAPD      Y7, Y8
+	VMOVAPD      Y6, Y9
+	VFMADD231PD  Y4, Y8, Y7
+	VFMADD231PD  Y5, Y9, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y7, Y2, Y2
+	VANDPD       Y6, Y3, Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      256(R8), Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      160(R8), Y5
+	VMOVUPS      288(R8), Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      192(R8), Y7
+	VFNMADD213PD Y7, Y6, Y4
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VFNMADD213PD Y7, Y6, Y5
+	VMOVUPS      320(R8), Y6
+	VMULPD       Y2, Y6, Y2
+	VMOVUPS      352(R8), Y6
+	VMULPD       Y3, Y6, Y3
+	VMULPD       Y4, Y2, Y2
+	VMULPD       Y5, Y3, Y3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y3, 32(AX)(R9*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y3, 32(AX)(R9*8)
+
+stored1:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y2
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (SI)(R9*1), R14
+
+bytes2:
+	SHLQ         $0x08, R12
+	MOVBQZX      -1(R14)(R11*1), R13
+	ORQ          R13, R12
+	DECQ         R11
+	JNZ          bytes2
+	VMOVQ        R12, X3
+	VMOVUPS      96(R8), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMASKMOVPD   (BX)(R9*8), Y2, Y4
+	VMOVUPD      signBit<>+0(SB), Y5
+	VANDNPD      Y5, Y3, Y5
+	VXORPD       Y5, Y4, Y4
+	VMASKMOVPD   (DI)(R9*8), Y2, Y5
+	VADDPD       two<>+0(SB), Y5, Y6
+	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y5, Y7, Y8
+	VFNMADD213PD Y5, Y6, Y8
+	VMOVUPD      one<>+0(SB), Y6
+	VADDPD       one<>+0(SB), Y5, Y7
+	VDIVPD       Y7, Y6, Y6
+	VMULPD       Y6, Y5, Y5
+	VBLENDVPD    Y4, Y5, Y6, Y7
+	VBLENDVPD    Y4, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y6
+	VSUBPD       Y8, Y6, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPD       Y4, Y9, Y4
+	VADDPD       Y4, Y8, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      (R8), Y8
+	VMOVUPS      32(R8), Y9
+	VBLENDVPD    Y3, Y8, Y9, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y4, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y8, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y9, Y9, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y11, Y13, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y8, Y0, Y4
+	VMOVAPD      Y9, Y10
+	VFMADD231PD  Y4, Y10, Y9
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y4
+	VANDPD       Y9, Y4, Y4
+	VMULPD       Y6, Y7, Y6
+	VMOVUPS      64(R8), Y7
+	VFNMADD213PD Y5, Y7, Y6
+	VMULPD       Y4, Y3, Y3
+	VMULPD       Y6, Y3, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	VMOVMSKPD Y1, AX
+	CMPL      AX, $0x0000000f
+	SETEQ     AL
+	MOVB      AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyAnyPowerF32AVX2(SB), $2656-65
+	LEAQ 2272(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSS       12(BX), X0
+	VBROADCASTSS X0, Y0
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 2112(SP)
+	VMOVUPS      Y1, 2144(SP)
+	VMOVUPS      Y1, 2176(SP)
+	VMOVUPS      Y1, 2208(SP)
+	VMOVUPS      Y1, 2240(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y1
+	PREFETCHT0 8224(CX)(DI*4)
+	VMOVUPS    32(CX)(DI*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    224(SI), Y3
+	VPMAXUD    Y1, Y3, Y3
+	VMOVUPS    Y3, 224(SI)
+	VMOVUPS    224(SI), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 224(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (BX)(DI*4)
+	VMOVUPS     Y2, 32(BX)(DI*4)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y1
+	VMASKMOVPS (CX)(DI*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    224(SI), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 224(SI)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (BX)(DI*4)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
+	VMOVUPS     (DX)(DI*4), Y1
+	PREFETCHT0  8224(DX)(DI*4)
+	VMOVUPS     32(DX)(DI*4), Y2
+	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
+	VMOVUPS     Y3, 32(SI)
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VMOVUPS     Y3, 64(SI)
+	VADDPS      Y2, Y1, Y3
+	VMOVUPS     (SI), Y4
+	VADDPS      Y3, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VMOVUPS     32(SI), Y3
+	VMOVUPS     64(SI), Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     96(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 96(SI)
+	VMULPS      Y1, Y1, Y3
+	VFMADD231PS Y2, Y2, Y3
+	VMOVUPS     128(SI), Y4
+	VADDPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 128(SI)
+	VMOVUPS     (CX)(DI*4), Y3
+	VMOVUPS     32(CX)(DI*4), Y4
+	VMOVUPS     (BX)(DI*4), Y5
+	VMOVUPS     32(BX)(DI*4), Y6
+	VADDPS      twoSingle<>+0(SB), Y5, Y7
+	VADDPS      twoSingle<>+0(SB), Y6, Y8
+	VDIVPS      Y7, Y5, Y7
+	VDIVPS      Y8, Y6, Y8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y7, Y7, Y9
+	VMULPS       Y8, Y8, Y10
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y11
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y11
+	VFNMADD213PS Y5, Y9, Y12
+	VFNMADD213PS Y6, Y10, Y11
+	VFNMADD213PS Y5, Y7, Y12
+	VFNMADD213PS Y6, Y8, Y11
+	VXORPD       Y5, Y5, Y5
+	VMINPS       Y3, Y5, Y6
+	VMINPS       Y4, Y5, Y5
+	VSUBPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 320(SI)
+	VSUBPS       Y11, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y3, Y6, Y3
+	VMAXPS       Y4, Y6, Y4
+	VADDPS       Y3, Y12, Y3
+	VADDPS       Y4, Y11, Y4
+	VXORPS       signBitSingle<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 256(SI)
+	VXORPS       signBitSingle<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 288(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 256(SI), Y3
+	VMULPS  Y0, Y3, Y3
+	VMOVUPS 288(SI), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y3, Y6, Y7
+	VMAXPS  Y4, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     256(SI), Y8
+	VMOVUPS     288(SI), Y9
+	VFMSUB213PS Y3, Y0, Y8
+	VFMSUB213PS Y4, Y0, Y9
+	VMOVAPD     Y7, Y10
+	VMOVAPD     Y6, Y11
+	VFMADD231PS Y8, Y10, Y7
+	VFMADD231PS Y9, Y11, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y3, Y3
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VANDPD      Y7, Y3, Y3
+	VANDPD      Y6, Y4, Y4
+	VMULPS      Y1, Y3, Y1
+	VMULPS      Y2, Y4, Y2
+	VMOVUPS     320(SI), Y3
+	VMULPS      Y3, Y1, Y1
+	VFMADD231PS Y5, Y2, Y1
+	VMOVUPS     160(SI), Y2
+	VADDPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 160(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 320(SI), Y1
+	VMULPS  Y0, Y1, Y1
+	VMULPS  Y0, Y5, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y3
+	VMAXPS  Y1, Y3, Y4
+	VMAXPS  Y2, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y4, Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y3, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y4, Y4, Y8
+	VMULPS      Y3, Y3, Y9
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y4, Y11
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y3, Y10
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y11
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y9, Y10
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y4, Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y3, Y12
+	VFMADD231PS Y8, Y11, Y13
+	VFMADD231PS Y9, Y10, Y12
+	VADDPS      oneSingle<>+0(SB), Y4, Y4
+	VADDPS      oneSingle<>+0(SB), Y3, Y3
+	VFMADD231PS Y8, Y13, Y4
+	VFMADD231PS Y9, Y12, Y3
+	VPSLLD      $0x17, Y7, Y7
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y7, Y4, Y4
+	VPADDD      Y6, Y3, Y3
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     320(SI), Y6
+	VFMSUB213PS Y1, Y0, Y6
+	VFMSUB213PS Y2, Y0, Y5
+	VMOVAPD     Y4, Y7
+	VMOVAPD     Y3, Y8
+	VFMADD231PS Y6, Y7, Y4
+	VFMADD231PS Y5, Y8, Y3
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y1, Y1
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y2, Y2
+	VANDPD      Y4, Y1, Y1
+	VANDPD      Y3, Y2, Y2
+	VMOVUPS     32(SI), Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     64(SI), Y3
+	VMULPS      Y3, Y2, Y2
+	VMOVUPS     256(SI), Y3
+	VMULPS      Y3, Y1, Y1
+	VMOVUPS     288(SI), Y3
+	VFMADD231PS Y3, Y2, Y1
+	VMOVUPS     192(SI), Y2
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     Y2, 192(SI)
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	NEGQ        R9
+	VMOVDQU     32(R10)(R9*4), Y1
+	VMASKMOVPS  (DX)(DI*4), Y1, Y2
+	VADDPS      minusOneSingle<>+0(SB), Y2, Y3
+	VANDPD      Y3, Y1, Y3
+	VMOVUPS     (SI), Y4
+	VADDPS      Y2, Y4, Y4
+	VMOVUPS     Y4, (SI)
+	VMOVUPS     96(SI), Y4
+	VSUBPS      Y3, Y4, Y4
+	VMOVUPS     Y4, 96(SI)
+	VMOVUPS     128(SI), Y4
+	VFMADD231PS Y2, Y2, Y4
+	VMOVUPS     Y4, 128(SI)
+	VMASKMOVPS  (CX)(DI*4), Y1, Y4
+	VMASKMOVPS  (BX)(DI*4), Y1, Y1
+	VADDPS      twoSingle<>+0(SB), Y1, Y5
+	VDIVPS      Y5, Y1, Y5
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y5, Y5, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y7
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y7
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y7
+	VFNMADD213PS Y1, Y6, Y7
+	VFNMADD213PS Y1, Y5, Y7
+	VXORPD       Y1, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VSUBPS       Y7, Y1, Y1
+	VXORPD       Y5, Y5, Y5
+	VMAXPS       Y4, Y5, Y4
+	VADDPS       Y4, Y7, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y4, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y7
+	VSUBPS       roundBitsSingle<>+0(SB), Y7, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y6, Y6, Y8
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y9
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y9
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y8, Y9
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y10
+	VFMADD231PS Y8, Y9, Y10
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y8, Y10, Y6
+	VPSLLD      $0x17, Y7, Y7
+	VPADDD      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y4, Y7
+	VFMSUB213PS Y5, Y0, Y7
+	VMOVAPD     Y6, Y8
+	VFMADD231PS Y7, Y8, Y6
+	VCMPPS      $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD      Y6, Y5, Y5
+	VMULPS      Y2, Y5, Y2
+	VMOVUPS     160(SI), Y5
+	VFMADD231PS Y1, Y2, Y5
+	VMOVUPS     Y5, 160(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y1, Y2
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y5
+	VMAXPS  Y2, Y5, Y5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VFMADD231PS  log2eSingle<>+0(SB), Y5, Y6
+	VSUBPS       roundBitsSingle<>+0(SB), Y6, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y7, Y5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y5, Y5, Y7
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y7, Y8
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y5, Y9
+	VFMADD231PS Y7, Y8, Y9
+	VADDPS      oneSingle<>+0(SB), Y5, Y5
+	VFMADD231PS Y7, Y9, Y5
+	VPSLLD      $0x17, Y6, Y6
+	VPADDD      Y6, Y5, Y5
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y2, Y0, Y1
+	VMOVAPD      Y5, Y6
+	VFMADD231PS  Y1, Y6, Y5
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y2, Y1
+	VANDPD       Y5, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      192(SI), Y2
+	VFNMADD231PS Y4, Y1, Y2
+	VMOVUPS      Y2, 192(SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVUPS      (SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2112(SP), Y2, Y2
+	VMOVUPD      Y2, 2112(SP)
+	VMOVUPS      96(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2144(SP), Y2, Y2
+	VMOVUPD      Y2, 2144(SP)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2176(SP), Y2, Y2
+	VMOVUPD      Y2, 2176(SP)
+	VMOVUPS      160(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2208(SP), Y2, Y2
+	VMOVUPD      Y2, 2208(SP)
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VCVTPS2PD    X1, Y2
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y1, Y2, Y2
+	VADDPD       2240(SP), Y2, Y2
+	VMOVUPD      Y2, 2240(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      2112(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPD      2144(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPD      2176(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPD      2208(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPD      2240(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   224(SI), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 224(SI)
+	VMOVUPS   224(SI), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $2496-65
+	LEAQ 2112(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
+	// forwardSigmoidOnlyAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSD       24(BX), X0
+	VBROADCASTSD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y2
+	PREFETCHT0 8224(CX)(DI*8)
+	VMOVUPD    32(CX)(DI*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y1, Y1
+	VANDPD     Y5, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowg<>+0(SB), Y2, Y9
+	VFMADD213PD expRowg<>+0(SB), Y3, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowe<>+0(SB), Y2, Y11
+	VFMADD213PD expRowe<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expRowc<>+0(SB), Y2, Y9
+	VFMADD213PD expRowc<>+0(SB), Y3, Y8
+	VFMADD231PD Y6, Y11, Y9
+	VFMADD231PD Y7, Y10, Y8
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowa<>+0(SB), Y2, Y11
+	VFMADD213PD expRowa<>+0(SB), Y3, Y10
+	VFMADD231PD Y6, Y9, Y11
+	VFMADD231PD Y7, Y8, Y10
+	VADDPD      one<>+0(SB), Y2, Y2
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y6, Y11, Y2
+	VFMADD231PD Y7, Y10, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y2, Y2
+	VPADDQ      Y4, Y3, Y3
+	VMOVUPD     Y2, (BX)(DI*8)
+	VMOVUPD     Y3, 32(BX)(DI*8)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*8), Y2
+	VMASKMOVPD (CX)(DI*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y1, Y1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y3, Y3, Y5
+	VMOVUPD     expRowh<>+0(SB), Y6
+	VFMADD213PD expRowg<>+0(SB), Y3, Y6
+	VFMADD231PD expRowi<>+0(SB), Y5, Y6
+	VMOVUPD     expRowf<>+0(SB), Y7
+	VFMADD213PD expRowe<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VMOVUPD     expRowd<>+0(SB), Y6
+	VFMADD213PD expRowc<>+0(SB), Y3, Y6
+	VFMADD231PD Y5, Y7, Y6
+	VMOVUPD     expRowb<>+0(SB), Y7
+	VFMADD213PD expRowa<>+0(SB), Y3, Y7
+	VFMADD231PD Y5, Y6, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y5, Y7, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y3, Y3
+	VMASKMOVPD  Y3, Y2, (BX)(DI*8)
+	ADDQ        $0x00000004, DI
+	SUBQ        $0x00000004, R10
+	JMP         few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000008
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(DI*8)
+	VMOVUPD      (DX)(DI*8), Y2
+	PREFETCHT0   8224(DX)(DI*8)
+	VMOVUPD      32(DX)(DI*8), Y3
+	VADDPD       minusOne<>+0(SB), Y2, Y4
+	VMOVUPS      Y4, 32(SI)
+	VADDPD       minusOne<>+0(SB), Y3, Y4
+	VMOVUPS      Y4, 64(SI)
+	VADDPD       Y3, Y2, Y4
+	VMOVUPS      192(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      32(SI), Y4
+	VMOVUPS      64(SI), Y5
+	VADDPD       Y5, Y4, Y4
+	VMOVUPS      160(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VMULPD       Y2, Y2, Y4
+	VFMADD231PD  Y3, Y3, Y4
+	VMOVUPS      128(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPD      (CX)(DI*8), Y4
+	VMOVUPD      32(CX)(DI*8), Y5
+	VMOVUPD      (BX)(DI*8), Y6
+	VMOVUPD      32(BX)(DI*8), Y7
+	VADDPD       two<>+0(SB), Y6, Y8
+	VADDPD       two<>+0(SB), Y7, Y9
+	VDIVPD       Y8, Y6, Y8
+	VDIVPD       Y9, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
+	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
+	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
+	VFNMADD213PD Y6, Y10, Y13
+	VFNMADD213PD Y7, Y11, Y12
+	VFNMADD213PD Y6, Y8, Y13
+	VFNMADD213PD Y7, Y9, Y12
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y7
+	VMINPD       Y5, Y6, Y6
+	VSUBPD       Y13, Y7, Y7
+	VMOVUPS      Y7, 288(SI)
+	VSUBPD       Y12, Y6, Y6
+	VMOVUPS      Y6, 320(SI)
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y4, Y6, Y4
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y4, Y13, Y4
+	VADDPD       Y5, Y12, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 224(SI)
+	VXORPD       signBit<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 256(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(SI), Y4
+	VMULPD  Y0, Y4, Y4
+	VMOVUPS 256(SI), Y5
+	VMULPD  Y0, Y5, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y4, Y6, Y7
+	VMAXPD  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     224(SI), Y8
+	VMOVUPS     256(SI), Y9
+	VFMSUB213PD Y4, Y0, Y8
+	VFMSUB213PD Y5, Y0, Y9
+	VMOVAPD     Y7, Y10
+	VMOVAPD     Y6, Y11
+	VFMADD231PD Y8, Y10, Y7
+	VFMADD231PD Y9, Y11, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD      Y7, Y4, Y4
+	VANDPD      Y6, Y5, Y5
+	VMULPD      Y2, Y4, Y2
+	VMULPD      Y3, Y5, Y3
+	VMOVUPS     288(SI), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPS     320(SI), Y4
+	VFMADD231PD Y4, Y3, Y2
+	VMOVUPS     96(SI), Y3
+	VADDPD      Y2, Y3, Y3
+	VMOVUPS     Y3, 96(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 288(SI), Y2
+	VMULPD  Y0, Y2, Y2
+	VMOVUPS 320(SI), Y3
+	VMULPD  Y0, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y5
+	VFNMADD231PD ln2<>+0(SB), Y9, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y5, Y5, Y8
+	VMULPD      Y4, Y4, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowg<>+0(SB), Y5, Y11
+	VFMADD213PD expRowg<>+0(SB), Y4, Y10
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowe<>+0(SB), Y5, Y13
+	VFMADD213PD expRowe<>+0(SB), Y4, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VFMADD213PD expRowc<>+0(SB), Y5, Y11
+	VFMADD213PD expRowc<>+0(SB), Y4, Y10
+	VFMADD231PD Y8, Y13, Y11
+	VFMADD231PD Y9, Y12, Y10
+	VMOVUPD     expRowb<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowa<>+0(SB), Y5, Y13
+	VFMADD213PD expRowa<>+0(SB), Y4, Y12
+	VFMADD231PD Y8, Y11, Y13
+	VFMADD231PD Y9, Y10, Y12
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y8, Y13, Y5
+	VFMADD231PD Y9, Y12, Y4
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
+
+	// What rounding took from gamma ln v.
+	VMOVUPS     288(SI), Y6
+	VMOVUPS     320(SI), Y7
+	VFMSUB213PD Y2, Y0, Y6
+	VFMSUB213PD Y3, Y0, Y7
+	VMOVAPD     Y5, Y8
+	VMOVAPD     Y4, Y9
+	VFMADD231PD Y6, Y8, Y5
+	VFMADD231PD Y7, Y9, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMOVUPS     32(SI), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPS     64(SI), Y4
+	VMULPD      Y4, Y3, Y3
+	VMOVUPS     224(SI), Y4
+	VMULPD      Y4, Y2, Y2
+	VMOVUPS     256(SI), Y4
+	VFMADD231PD Y4, Y3, Y2
+	VMOVUPS     (SI), Y3
+	VSUBPD      Y2, Y3, Y3
+	VMOVUPS     Y3, (SI)
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*8), Y2
+	VMASKMOVPD   (DX)(DI*8), Y2, Y3
+	VADDPD       minusOne<>+0(SB), Y3, Y4
+	VANDPD       Y4, Y2, Y4
+	VMOVUPS      192(SI), Y5
+	VADDPD       Y3, Y5, Y5
+	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      160(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      128(SI), Y5
+	VFMADD231PD  Y3, Y3, Y5
+	VMOVUPS      Y5, 128(SI)
+	VMASKMOVPD   (CX)(DI*8), Y2, Y5
+	VMASKMOVPD   (BX)(DI*8), Y2, Y2
+	VADDPD       two<>+0(SB), Y2, Y6
+	VDIVPD       Y6, Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      unitRowi<>+0(SB), Y8
+	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
+	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
+	VFNMADD213PD Y2, Y7, Y8
+	VFNMADD213PD Y2, Y6, Y8
+	VXORPD       Y2, Y2, Y2
+	VMINPD       Y5, Y2, Y2
+	VSUBPD       Y8, Y2, Y2
+	VXORPD       Y6, Y6, Y6
+	VMAXPD       Y5, Y6, Y5
+	VADDPD       Y5, Y8, Y5
+	VXORPD       signBit<>+0(SB), Y5, Y5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y5, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y7
+	VMAXPD  Y6, Y7, Y7
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y7, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y7, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y7, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y7, Y7
+	VFMADD231PD Y9, Y11, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y7, Y7
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y5, Y8
+	VFMSUB213PD Y6, Y0, Y8
+	VMOVAPD     Y7, Y9
+	VFMADD231PD Y8, Y9, Y7
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
+	VANDPD      Y7, Y6, Y6
+	VMULPD      Y3, Y6, Y3
+	VMOVUPS     96(SI), Y6
+	VFMADD231PD Y2, Y3, Y6
+	VMOVUPS     Y6, 96(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y2, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y3, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y6, Y6, Y8
+	VMOVUPD     expRowh<>+0(SB), Y9
+	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD231PD expRowi<>+0(SB), Y8, Y9
+	VMOVUPD     expRowf<>+0(SB), Y10
+	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VMOVUPD     expRowd<>+0(SB), Y9
+	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VMOVUPD     expRowb<>+0(SB), Y10
+	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD231PD Y8, Y9, Y10
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y8, Y10, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y3, Y0, Y2
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  Y2, Y7, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y2
+	VANDPD       Y6, Y2, Y2
+	VMULPD       Y4, Y2, Y2
+	VMOVUPS      (SI), Y3
+	VFNMADD231PD Y5, Y2, Y3
+	VMOVUPS      Y3, (SI)
+	ADDQ         $0x00000004, DI
+	SUBQ         $0x00000004, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      (SI), Y0
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, (SI)
+	VEXTRACTF128 $0x01, Y0, X2
+	VADDPD       X2, X0, X0
+	VUNPCKHPD    X0, X0, X2
+	VADDSD       X2, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VMOVMSKPD    Y1, AX
+	CMPL         AX, $0x0000000f
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-89
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 32(DI), Y0
+	VXORPS       signBitSingle<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 36(DI), Y0
+	VMOVUPS      Y0, 288(R8)
+	VMOVSS       36(DI), X0
+	VBROADCASTSS X0, Y0
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y1
+	PREFETCHT0 8224(BX)(R9*4)
+	VMOVUPS    32(BX)(R9*4), Y2
+	VORPS      signBitSingle<>+0(SB), Y1, Y1
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    320(R8), Y3
+	VPMAXUD    Y1, Y3, Y3
+	VMOVUPS    Y3, 320(R8)
+	VMOVUPS    320(R8), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 320(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y1, Y4
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y4, Y5
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y6
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y1
+	VFNMADD231PS ln2Single<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y1, Y1, Y5
+	VMULPS      Y2, Y2, Y6
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y1, Y8
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y7
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y5, Y8
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y6, Y7
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y1, Y10
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y9
+	VFMADD231PS Y5, Y8, Y10
+	VFMADD231PS Y6, Y7, Y9
+	VADDPS      oneSingle<>+0(SB), Y1, Y1
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y5, Y10, Y1
+	VFMADD231PS Y6, Y9, Y2
+	VPSLLD      $0x17, Y4, Y4
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y4, Y1, Y1
+	VPADDD      Y3, Y2, Y2
+	VMOVUPS     Y1, (DI)(R9*4)
+	VMOVUPS     Y2, 32(DI)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R12
+	CMPQ        R12, $0x00000010
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*4), Y1
+	VMASKMOVPS (BX)(R9*4), Y1, Y2
+	VORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS    320(R8), Y3
+	VPMAXUD    Y2, Y3, Y3
+	VMOVUPS    Y3, 320(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VFMADD231PS  log2eSingle<>+0(SB), Y2, Y3
+	VSUBPS       roundBitsSingle<>+0(SB), Y3, Y4
+	VFNMADD231PS ln2Single<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y2, Y2, Y4
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y5
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y2, Y5
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y4, Y5
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y6
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y2, Y6
+	VFMADD231PS Y4, Y5, Y6
+	VADDPS      oneSingle<>+0(SB), Y2, Y2
+	VFMADD231PS Y4, Y6, Y2
+	VPSLLD      $0x17, Y3, Y3
+	VPADDD      Y3, Y2, Y2
+	VMASKMOVPS  Y2, Y1, (DI)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	JMP         few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(SI)(R9*4)
+	VMOVUPS    (SI)(R9*4), Y1
+	PREFETCHT0 8224(SI)(R9*4)
+	VMOVUPS    32(SI)(R9*4), Y2
+	VMOVUPS    oneSingle<>+0(SB), Y3
+	VSUBPS     Y1, Y3, Y4
+	VMOVUPS    Y4, 192(R8)
+	VSUBPS     Y2, Y3, Y3
+	VMOVUPS    (BX)(R9*4), Y4
+	VMOVUPS    32(BX)(R9*4), Y5
+	VMOVUPS    (DI)(R9*4), Y6
+	VMOVUPS    32(DI)(R9*4), Y7
+	VADDPS     twoSingle<>+0(SB), Y6, Y8
+	VADDPS     twoSingle<>+0(SB), Y7, Y9
+	VDIVPS     Y8, Y6, Y8
+	VDIVPS     Y9, Y7, Y9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y8, Y8, Y10
+	VMULPS       Y9, Y9, Y11
+	VMOVUPS      unitLanedSingle<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y11, Y12
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y10, Y13
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y11, Y12
+	VFNMADD213PS Y6, Y10, Y13
+	VFNMADD213PS Y7, Y11, Y12
+	VFNMADD213PS Y6, Y8, Y13
+	VFNMADD213PS Y7, Y9, Y12
+	VMOVUPS      oneSingle<>+0(SB), Y8
+	VADDPS       oneSingle<>+0(SB), Y6, Y9
+	VADDPS       oneSingle<>+0(SB), Y7, Y10
+	VDIVPS       Y9, Y8, Y9
+	VDIVPS       Y10, Y8, Y8
+	VMULPS       Y9, Y6, Y6
+	VMULPS       Y8, Y7, Y7
+	VBLENDVPS    Y4, Y6, Y9, Y10
+	VMOVUPS      Y10, 64(R8)
+	VBLENDVPS    Y5, Y7, Y8, Y10
+	VMOVUPS      Y10, 96(R8)
+	VBLENDVPS    Y4, Y9, Y6, Y6
+	VMOVUPS      Y6, 128(R8)
+	VBLENDVPS    Y5, Y8, Y7, Y6
+	VMOVUPS      Y6, 160(R8)
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y7
+	VMINPS       Y5, Y6, Y6
+	VSUBPS       Y13, Y7, Y7
+	VMOVUPS      Y7, 352(R8)
+	VSUBPS       Y12, Y6, Y6
+	VMOVUPS      Y6, 384(R8)
+	VXORPD       Y6, Y6, Y6
+	VMAXPS       Y4, Y6, Y4
+	VMAXPS       Y5, Y6, Y5
+	VADDPS       Y4, Y13, Y4
+	VADDPS       Y5, Y12, Y5
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      Y4, 224(R8)
+	VXORPS       signBitSingle<>+0(SB), Y5, Y4
+	VMOVUPS      Y4, 256(R8)
+	VMOVUPS      (R8), Y4
+	VMULPS       Y4, Y1, Y1
+	VMOVUPS      (R8), Y4
+	VMULPS       Y4, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS 256(R8), Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y4, Y6, Y7
+	VMAXPS  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      224(R8), Y8
+	VMOVUPS      256(R8), Y9
+	VFMSUB213PS  Y4, Y0, Y8
+	VFMSUB213PS  Y5, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PS  Y8, Y10, Y7
+	VFMADD231PS  Y9, Y11, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD       Y7, Y4, Y4
+	VANDPD       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      352(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      96(R8), Y7
+	VMOVUPS      384(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      288(R8), Y8
+	VMOVUPS      128(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      288(R8), Y8
+	VMOVUPS      160(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMULPS       Y4, Y1, Y1
+	VMULPS       Y5, Y2, Y2
+	VMULPS       Y6, Y1, Y1
+	VMULPS       Y7, Y2, Y2
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      Y4, 416(R8)
+	VMOVUPS      32(R8), Y4
+	VMULPS       Y4, Y3, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 352(R8), Y4
+	VMULPS  Y0, Y4, Y4
+	VMOVUPS 384(R8), Y5
+	VMULPS  Y0, Y5, Y5
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
+	VMAXPS  Y4, Y6, Y7
+	VMAXPS  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y7, Y9
+	VFMADD231PS  log2eSingle<>+0(SB), Y6, Y8
+	VSUBPS       roundBitsSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y8, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y7
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y7, Y7, Y10
+	VMULPS      Y6, Y6, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y7, Y13
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y6, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y10, Y13
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y7, Y15
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y6, Y14
+	VFMADD231PS Y10, Y13, Y15
+	VFMADD231PS Y11, Y12, Y14
+	VADDPS      oneSingle<>+0(SB), Y7, Y7
+	VADDPS      oneSingle<>+0(SB), Y6, Y6
+	VFMADD231PS Y10, Y15, Y7
+	VFMADD231PS Y11, Y14, Y6
+	VPSLLD      $0x17, Y9, Y9
+	VPSLLD      $0x17, Y8, Y8
+	VPADDD      Y9, Y7, Y7
+	VPADDD      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      384(R8), Y9
+	VFMSUB213PS  Y4, Y0, Y8
+	VFMSUB213PS  Y5, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PS  Y8, Y10, Y7
+	VFMADD231PS  Y9, Y11, Y6
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y4, Y4
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y5, Y5
+	VANDPD       Y7, Y4, Y4
+	VANDPD       Y6, Y5, Y5
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VMULPS       Y7, Y6, Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      256(R8), Y8
+	VMULPS       Y8, Y7, Y7
+	VMOVUPS      288(R8), Y8
+	VMOVUPS      64(R8), Y9
+	VFNMADD213PS Y9, Y8, Y6
+	VMOVUPS      288(R8), Y8
+	VMOVUPS      96(R8), Y9
+	VFNMADD213PS Y9, Y8, Y7
+	VMOVUPS      416(R8), Y8
+	VMULPS       Y4, Y8, Y4
+	VMULPS       Y5, Y3, Y3
+	VFMADD231PS  Y6, Y4, Y1
+	VFMADD231PS  Y7, Y3, Y2
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Y1, (AX)(R9*4)
+	VMOVNTPS     Y2, 32(AX)(R9*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Y1, (AX)(R9*4)
+	VMOVUPS Y2, 32(AX)(R9*4)
+
+stored1:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	NEGQ       R11
+	VMOVDQU    32(R12)(R11*4), Y1
+	VMASKMOVPS (SI)(R9*4), Y1, Y2
+	VMOVUPS    oneSingle<>+0(SB), Y3
+	VSUBPS     Y2, Y3, Y3
+	VMASKMOVPS (BX)(R9*4), Y1, Y4
+	VMASKMOVPS (DI)(R9*4), Y1, Y5
+	VADDPS     twoSingle<>+0(SB), Y5, Y6
+	VDIVPS     Y6, Y5, Y6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS       Y6, Y6, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFNMADD213PS Y5, Y7, Y8
+	VFNMADD213PS Y5, Y6, Y8
+	VMOVUPS      oneSingle<>+0(SB), Y6
+	VADDPS       oneSingle<>+0(SB), Y5, Y7
+	VDIVPS       Y7, Y6, Y6
+	VMULPS       Y6, Y5, Y5
+	VBLENDVPS    Y4, Y5, Y6, Y7
+	VBLENDVPS    Y4, Y6, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VSUBPS       Y8, Y6, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPS       Y4, Y9, Y4
+	VADDPS       Y4, Y8, Y4
+	VXORPS       signBitSingle<>+0(SB), Y4, Y4
+	VMOVUPS      (R8), Y8
+	VMULPS       Y8, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y4, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y9, Y9, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y11, Y13, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Y4, Y10
+	VFMSUB213PS  Y8, Y0, Y10
+	VMOVAPD      Y9, Y11
+	VFMADD231PS  Y10, Y11, Y9
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y8
+	VANDPD       Y9, Y8, Y8
+	VMULPS       Y6, Y7, Y9
+	VMOVUPS      288(R8), Y10
+	VFNMADD213PS Y5, Y10, Y9
+	VMULPS       Y8, Y2, Y2
+	VMULPS       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y8
+	VMULPS       Y8, Y3, Y3
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS  Y0, Y6, Y8
+	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
+	VMAXPS  Y8, Y9, Y9
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VFMADD231PS  log2eSingle<>+0(SB), Y9, Y10
+	VSUBPS       roundBitsSingle<>+0(SB), Y10, Y11
+	VFNMADD231PS ln2Single<>+0(SB), Y11, Y9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS      Y9, Y9, Y11
+	VMOVUPS     expRowLanedSingle<>+0(SB), Y12
+	VFMADD213PS expRowLanecSingle<>+0(SB), Y9, Y12
+	VFMADD231PS expRowLaneeSingle<>+0(SB), Y11, Y12
+	VMOVUPS     expRowLanebSingle<>+0(SB), Y13
+	VFMADD213PS expRowLaneaSingle<>+0(SB), Y9, Y13
+	VFMADD231PS Y11, Y12, Y13
+	VADDPS      oneSingle<>+0(SB), Y9, Y9
+	VFMADD231PS Y11, Y13, Y9
+	VPSLLD      $0x17, Y10, Y10
+	VPADDD      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Y8, Y0, Y6
+	VMOVAPD      Y9, Y10
+	VFMADD231PS  Y6, Y10, Y9
+	VCMPPS       $0x15, leastNormalExpSingle<>+0(SB), Y8, Y6
+	VANDPD       Y9, Y6, Y6
+	VMULPS       Y4, Y5, Y4
+	VMOVUPS      288(R8), Y5
+	VFNMADD213PS Y7, Y5, Y4
+	VMULPS       Y6, Y3, Y3
+	VFMADD231PS  Y4, Y3, Y2
+	VMASKMOVPS   Y2, Y1, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VMOVUPS   minusLimitSingle<>+0(SB), Y0
+	VMOVUPS   320(R8), Y1
+	VPMAXUD   Y0, Y1, Y1
+	VMOVUPS   Y1, 320(R8)
+	VMOVUPS   320(R8), Y1
+	VPCMPEQD  Y0, Y1, Y0
+	VMOVMSKPS Y0, AX
+	CMPL      AX, $0x000000ff
+	SETEQ     AL
+	MOVB      AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $2592-89
+	LEAQ 2112(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
+	// backwardSigmoidOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 64(DI), Y0
+	VXORPD       signBit<>+0(SB), Y0, Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 352(R8)
+	VMOVSD       72(DI), X0
+	VBROADCASTSD X0, Y0
+	VPCMPEQD     Y1, Y1, Y1
+	VMOVUPS      Y1, 384(R8)
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y1
+	PREFETCHT0 8224(BX)(R9*8)
+	VMOVUPD    32(BX)(R9*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VMOVUPS    384(R8), Y5
+	VANDPD     Y3, Y5, Y5
+	VMOVUPS    Y5, 384(R8)
+	VMOVUPS    384(R8), Y3
+	VANDPD     Y4, Y3, Y3
+	VMOVUPS    Y3, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y1, Y1, Y5
+	VMULPD      Y2, Y2, Y6
+	VMOVUPD     expRowh<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowg<>+0(SB), Y1, Y8
+	VFMADD213PD expRowg<>+0(SB), Y2, Y7
+	VFMADD231PD expRowi<>+0(SB), Y5, Y8
+	VFMADD231PD expRowi<>+0(SB), Y6, Y7
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowe<>+0(SB), Y1, Y10
+	VFMADD213PD expRowe<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VMOVUPD     expRowd<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VFMADD213PD expRowc<>+0(SB), Y1, Y8
+	VFMADD213PD expRowc<>+0(SB), Y2, Y7
+	VFMADD231PD Y5, Y10, Y8
+	VFMADD231PD Y6, Y9, Y7
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expRowa<>+0(SB), Y1, Y10
+	VFMADD213PD expRowa<>+0(SB), Y2, Y9
+	VFMADD231PD Y5, Y8, Y10
+	VFMADD231PD Y6, Y7, Y9
+	VADDPD      one<>+0(SB), Y1, Y1
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y5, Y10, Y1
+	VFMADD231PD Y6, Y9, Y2
+	VPSLLQ      $0x34, Y4, Y4
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y1, Y1
+	VPADDQ      Y3, Y2, Y2
+	VMOVUPD     Y1, (DI)(R9*8)
+	VMOVUPD     Y2, 32(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
+	JGE         many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y1
+	VMASKMOVPD (BX)(R9*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VMOVUPS    384(R8), Y4
+	VANDPD     Y3, Y4, Y4
+	VMOVUPS    Y4, 384(R8)
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y2, Y2, Y4
+	VMOVUPD     expRowh<>+0(SB), Y5
+	VFMADD213PD expRowg<>+0(SB), Y2, Y5
+	VFMADD231PD expRowi<>+0(SB), Y4, Y5
+	VMOVUPD     expRowf<>+0(SB), Y6
+	VFMADD213PD expRowe<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VMOVUPD     expRowd<>+0(SB), Y5
+	VFMADD213PD expRowc<>+0(SB), Y2, Y5
+	VFMADD231PD Y4, Y6, Y5
+	VMOVUPD     expRowb<>+0(SB), Y6
+	VFMADD213PD expRowa<>+0(SB), Y2, Y6
+	VFMADD231PD Y4, Y5, Y6
+	VADDPD      one<>+0(SB), Y2, Y2
+	VFMADD231PD Y4, Y6, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y2, Y2
+	VMASKMOVPD  Y2, Y1, (DI)(R9*8)
 	ADDQ        $0x00000004, R9
 	SUBQ        $0x00000004, R12
 	JMP         few
@@ -47940,26 +66070,13 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R9*8)
-	VMOVUPD      (SI)(R9*8), Y0
+	VMOVUPD      (SI)(R9*8), Y1
 	PREFETCHT0   8224(SI)(R9*8)
-	VMOVUPD      32(SI)(R9*8), Y1
-	VMOVUPD      one<>+0(SB), Y2
-	VSUBPD       Y0, Y2, Y3
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y0, Y4
+	VMOVUPD      32(SI)(R9*8), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VSUBPD       Y1, Y3, Y4
 	VMOVUPS      Y4, 192(R8)
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y1, Y4
-	VMOVUPS      Y4, 224(R8)
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      192(R8), Y5
-	VFMADD231PD  Y4, Y3, Y5
-	VMOVUPS      Y5, 192(R8)
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      224(R8), Y5
-	VFMADD231PD  Y4, Y2, Y5
-	VMOVUPS      Y5, 224(R8)
+	VSUBPD       Y2, Y3, Y3
 	VMOVUPD      (BX)(R9*8), Y4
 	VMOVUPD      32(BX)(R9*8), Y5
 	VMOVUPD      (DI)(R9*8), Y6
@@ -48000,145 +66117,133 @@ many2:
 	VMULPD       Y9, Y6, Y6
 	VMULPD       Y8, Y7, Y7
 	VBLENDVPD    Y4, Y6, Y9, Y10
-	VMOVUPS      Y10, 416(R8)
+	VMOVUPS      Y10, 64(R8)
 	VBLENDVPD    Y5, Y7, Y8, Y10
-	VMOVUPS      Y10, 448(R8)
+	VMOVUPS      Y10, 96(R8)
 	VBLENDVPD    Y4, Y9, Y6, Y6
-	VMOVUPS      Y6, 544(R8)
+	VMOVUPS      Y6, 128(R8)
 	VBLENDVPD    Y5, Y8, Y7, Y6
-	VMOVUPS      Y6, 576(R8)
+	VMOVUPS      Y6, 160(R8)
 	VXORPD       Y6, Y6, Y6
 	VMINPD       Y4, Y6, Y7
 	VMINPD       Y5, Y6, Y6
 	VSUBPD       Y13, Y7, Y7
-	VMOVUPS      Y7, 608(R8)
+	VMOVUPS      Y7, 288(R8)
 	VSUBPD       Y12, Y6, Y6
-	VMOVUPS      Y6, 640(R8)
+	VMOVUPS      Y6, 320(R8)
 	VXORPD       Y6, Y6, Y6
 	VMAXPD       Y4, Y6, Y4
 	VMAXPD       Y5, Y6, Y5
 	VADDPD       Y4, Y13, Y4
 	VADDPD       Y5, Y12, Y5
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 256(R8)
+	VMOVUPS      Y4, 224(R8)
 	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 288(R8)
-	VMOVUPS      64(R8), Y4
-	VMULPD       Y4, Y0, Y4
-	VMOVUPS      64(R8), Y5
-	VMULPD       Y5, Y1, Y5
-	VMOVUPS      96(R8), Y6
-	VMULPD       Y6, Y3, Y6
+	VMOVUPS      Y4, 256(R8)
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y1, Y1
+	VMOVUPS      (R8), Y4
+	VMULPD       Y4, Y2, Y2
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 224(R8), Y4
+	VMULPD  Y0, Y4, Y4
+	VMOVUPS 256(R8), Y5
+	VMULPD  Y0, Y5, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y4, Y6, Y7
+	VMAXPD  Y5, Y6, Y6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y7
+	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
+	VMOVUPS      224(R8), Y8
+	VMOVUPS      256(R8), Y9
+	VFMSUB213PD  Y4, Y0, Y8
+	VFMSUB213PD  Y5, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PD  Y8, Y10, Y7
+	VFMADD231PD  Y9, Y11, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y7, Y4, Y4
+	VANDPD       Y6, Y5, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      288(R8), Y7
+	VMULPD       Y7, Y6, Y6
 	VMOVUPS      96(R8), Y7
-	VMULPD       Y7, Y2, Y7
-	VMOVUPS      544(R8), Y8
-	VMULPD       Y8, Y4, Y4
-	VMOVUPS      576(R8), Y8
-	VMULPD       Y8, Y5, Y5
-	VMOVUPS      416(R8), Y8
-	VFNMADD231PD Y8, Y6, Y4
-	VMOVUPS      448(R8), Y6
-	VFNMADD231PD Y6, Y7, Y5
-	VMOVUPS      128(R8), Y6
-	VMULPD       Y6, Y0, Y0
-	VMOVUPS      Y0, 480(R8)
-	VMOVUPS      128(R8), Y0
-	VMULPD       Y0, Y1, Y0
-	VMOVUPS      Y0, 512(R8)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y0
-	VMOVUPS 256(R8), Y1
-	VMULPD  Y0, Y1, Y0
-	VMOVUPS 352(R8), Y1
-	VMOVUPS 288(R8), Y6
-	VMULPD  Y1, Y6, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y0, Y6, Y7
-	VMAXPD  Y1, Y6, Y6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y7, Y7, Y10
-	VMULPD       Y6, Y6, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y7, Y7
-	VADDPD       one<>+0(SB), Y6, Y6
-	VFMADD231PD  Y10, Y15, Y7
-	VFMADD231PD  Y11, Y14, Y6
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y7, Y7
-	VPADDQ       Y8, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD       Y7, Y0, Y0
-	VANDPD       Y6, Y1, Y1
-	VMOVUPS      416(R8), Y6
-	VMOVUPS      608(R8), Y7
-	VMULPD       Y7, Y6, Y6
-	VMOVUPS      448(R8), Y7
-	VMOVUPS      640(R8), Y8
+	VMOVUPS      320(R8), Y8
 	VMULPD       Y8, Y7, Y7
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      544(R8), Y9
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      128(R8), Y9
 	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      576(R8), Y9
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      160(R8), Y9
 	VFNMADD213PD Y9, Y8, Y7
-	VMOVUPS      480(R8), Y8
-	VMULPD       Y0, Y8, Y0
-	VMOVUPS      512(R8), Y8
-	VMULPD       Y1, Y8, Y1
-	VFMADD231PD  Y6, Y0, Y4
-	VFMADD231PD  Y7, Y1, Y5
-	VMOVUPS      160(R8), Y0
-	VMULPD       Y0, Y3, Y0
-	VMOVUPS      160(R8), Y1
-	VMULPD       Y1, Y2, Y1
+	VMULPD       Y4, Y1, Y1
+	VMULPD       Y5, Y2, Y2
+	VMULPD       Y6, Y1, Y1
+	VMULPD       Y7, Y2, Y2
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VMULPD       Y4, Y5, Y4
+	VMOVUPS      Y4, 416(R8)
+	VMOVUPS      32(R8), Y4
+	VMULPD       Y4, Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y2
-	VMOVUPS 608(R8), Y3
-	VMULPD  Y2, Y3, Y2
-	VMOVUPS 352(R8), Y3
-	VMOVUPS 640(R8), Y6
-	VMULPD  Y3, Y6, Y3
+	VMOVUPS 288(R8), Y4
+	VMULPD  Y0, Y4, Y4
+	VMOVUPS 320(R8), Y5
+	VMULPD  Y0, Y5, Y5
 	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y2, Y6, Y7
-	VMAXPD  Y3, Y6, Y6
+	VMAXPD  Y4, Y6, Y7
+	VMAXPD  Y5, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
@@ -48151,79 +66256,80 @@ many2:
 	VFNMADD231PD ln2<>+0(SB), Y11, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y7, Y7, Y10
-	VMULPD       Y6, Y6, Y11
-	VMOVUPD      expRowh<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y12
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y11, Y12
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VMOVUPD      expRowd<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y12
-	VFMADD231PD  Y10, Y15, Y13
-	VFMADD231PD  Y11, Y14, Y12
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y14
-	VFMADD231PD  Y10, Y13, Y15
-	VFMADD231PD  Y11, Y12, Y14
-	VADDPD       one<>+0(SB), Y7, Y7
-	VADDPD       one<>+0(SB), Y6, Y6
-	VFMADD231PD  Y10, Y15, Y7
-	VFMADD231PD  Y11, Y14, Y6
-	VPSLLQ       $0x34, Y9, Y9
-	VPSLLQ       $0x34, Y8, Y8
-	VPADDQ       Y9, Y7, Y7
-	VPADDQ       Y8, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
-	VMOVUPS      544(R8), Y6
-	VMOVUPS      256(R8), Y7
-	VMULPD       Y7, Y6, Y6
-	VMOVUPS      576(R8), Y7
+	VMULPD      Y7, Y7, Y10
+	VMULPD      Y6, Y6, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowg<>+0(SB), Y7, Y13
+	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y7, Y15
+	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VMOVAPD     Y12, Y13
+	VFMADD213PD expRowc<>+0(SB), Y7, Y13
+	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD231PD Y10, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y7, Y15
+	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD231PD Y10, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VADDPD      one<>+0(SB), Y7, Y7
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y10, Y15, Y7
+	VFMADD231PD Y11, Y14, Y6
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y7, Y7
+	VPADDQ      Y8, Y6, Y6
+
+	// What rounding took from gamma ln v.
 	VMOVUPS      288(R8), Y8
+	VMOVUPS      320(R8), Y9
+	VFMSUB213PD  Y4, Y0, Y8
+	VFMSUB213PD  Y5, Y0, Y9
+	VMOVAPD      Y7, Y10
+	VMOVAPD      Y6, Y11
+	VFMADD231PD  Y8, Y10, Y7
+	VFMADD231PD  Y9, Y11, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y7, Y4, Y4
+	VANDPD       Y6, Y5, Y5
+	VMOVUPS      128(R8), Y6
+	VMOVUPS      224(R8), Y7
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      160(R8), Y7
+	VMOVUPS      256(R8), Y8
 	VMULPD       Y8, Y7, Y7
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      416(R8), Y9
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      64(R8), Y9
 	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      448(R8), Y9
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      96(R8), Y9
 	VFNMADD213PD Y9, Y8, Y7
-	VMULPD       Y2, Y0, Y0
-	VMULPD       Y3, Y1, Y1
-	VFMADD231PD  Y6, Y0, Y4
-	VFMADD231PD  Y7, Y1, Y5
-	VMOVUPS      192(R8), Y0
-	VMOVUPS      416(R8), Y1
-	VMULPD       Y1, Y0, Y0
-	VMOVUPS      224(R8), Y1
-	VMOVUPS      448(R8), Y2
-	VMULPD       Y2, Y1, Y1
-	VMOVUPS      544(R8), Y2
-	VFMADD231PD  Y2, Y0, Y4
-	VMOVUPS      576(R8), Y0
-	VFMADD231PD  Y0, Y1, Y5
+	VMOVUPS      416(R8), Y8
+	VMULPD       Y4, Y8, Y4
+	VMULPD       Y5, Y3, Y3
+	VFMADD231PD  Y6, Y4, Y1
+	VFMADD231PD  Y7, Y3, Y2
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y4, (AX)(R9*8)
-	VMOVNTPD     Y5, 32(AX)(R9*8)
+	VMOVNTPD     Y1, (AX)(R9*8)
+	VMOVNTPD     Y2, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y4, (AX)(R9*8)
-	VMOVUPD Y5, 32(AX)(R9*8)
+	VMOVUPD Y1, (AX)(R9*8)
+	VMOVUPD Y2, 32(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000008, R9
@@ -48241,16 +66347,12 @@ few2:
 	CMOVQLT      R10, R11
 	LEAQ         tailMasks<>+0(SB), R12
 	NEGQ         R11
-	VMOVDQU      32(R12)(R11*8), Y0
-	VMASKMOVPD   (SI)(R9*8), Y0, Y1
-	VMOVUPD      one<>+0(SB), Y2
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      (R8), Y3
-	VMULPD       Y3, Y1, Y3
-	VMOVUPS      32(R8), Y4
-	VFMADD231PD  Y4, Y2, Y3
-	VMASKMOVPD   (BX)(R9*8), Y0, Y4
-	VMASKMOVPD   (DI)(R9*8), Y0, Y5
+	VMOVDQU      32(R12)(R11*8), Y1
+	VMASKMOVPD   (SI)(R9*8), Y1, Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMASKMOVPD   (BX)(R9*8), Y1, Y4
+	VMASKMOVPD   (DI)(R9*8), Y1, Y5
 	VADDPD       two<>+0(SB), Y5, Y6
 	VDIVPD       Y6, Y5, Y6
 	VMULPD       Y6, Y6, Y7
@@ -48278,95 +66380,96 @@ few2:
 	VMAXPD       Y4, Y9, Y4
 	VADDPD       Y4, Y8, Y4
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      64(R8), Y8
-	VMULPD       Y8, Y1, Y8
-	VMOVUPS      96(R8), Y9
-	VMULPD       Y9, Y2, Y9
-	VMULPD       Y5, Y8, Y8
-	VFNMADD231PD Y7, Y9, Y8
-	VMOVUPS      128(R8), Y9
-	VMULPD       Y9, Y1, Y1
+	VMOVUPS      (R8), Y8
+	VMULPD       Y8, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y9
-	VMULPD  Y9, Y4, Y9
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y9, Y10, Y10
+	VMULPD  Y0, Y4, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y8, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
-	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      expRowh<>+0(SB), Y13
-	VFMADD213PD  expRowg<>+0(SB), Y10, Y13
-	VFMADD231PD  expRowi<>+0(SB), Y12, Y13
-	VMOVUPD      expRowf<>+0(SB), Y14
-	VFMADD213PD  expRowe<>+0(SB), Y10, Y14
-	VFMADD231PD  Y12, Y13, Y14
-	VMOVUPD      expRowd<>+0(SB), Y13
-	VFMADD213PD  expRowc<>+0(SB), Y10, Y13
-	VFMADD231PD  Y12, Y14, Y13
-	VMOVUPD      expRowb<>+0(SB), Y14
-	VFMADD213PD  expRowa<>+0(SB), Y10, Y14
-	VFMADD231PD  Y12, Y13, Y14
-	VADDPD       one<>+0(SB), Y10, Y10
-	VFMADD231PD  Y12, Y14, Y10
-	VPSLLQ       $0x34, Y11, Y11
-	VPADDQ       Y11, Y10, Y10
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
-	VANDPD       Y10, Y9, Y9
-	VMULPD       Y6, Y7, Y10
-	VMOVUPS      320(R8), Y11
-	VFNMADD213PD Y5, Y11, Y10
-	VMULPD       Y9, Y1, Y1
-	VFMADD231PD  Y10, Y1, Y8
-	VMOVUPS      160(R8), Y1
-	VMULPD       Y1, Y2, Y1
+	VMULPD      Y9, Y9, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y11, Y13, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Y4, Y10
+	VFMSUB213PD  Y8, Y0, Y10
+	VMOVAPD      Y9, Y11
+	VFMADD231PD  Y10, Y11, Y9
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
+	VANDPD       Y9, Y8, Y8
+	VMULPD       Y6, Y7, Y9
+	VMOVUPS      352(R8), Y10
+	VFNMADD213PD Y5, Y10, Y9
+	VMULPD       Y8, Y2, Y2
+	VMULPD       Y9, Y2, Y2
+	VMOVUPS      32(R8), Y8
+	VMULPD       Y8, Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y2
-	VMULPD  Y2, Y6, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y2, Y6, Y6
+	VMULPD  Y0, Y6, Y8
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y8, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y10, Y11
+	VFNMADD231PD ln2<>+0(SB), Y11, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD       Y6, Y6, Y10
-	VMOVUPD      expRowh<>+0(SB), Y11
-	VFMADD213PD  expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD  expRowi<>+0(SB), Y10, Y11
-	VMOVUPD      expRowf<>+0(SB), Y12
-	VFMADD213PD  expRowe<>+0(SB), Y6, Y12
-	VFMADD231PD  Y10, Y11, Y12
-	VMOVUPD      expRowd<>+0(SB), Y11
-	VFMADD213PD  expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD  Y10, Y12, Y11
-	VMOVUPD      expRowb<>+0(SB), Y12
-	VFMADD213PD  expRowa<>+0(SB), Y6, Y12
-	VFMADD231PD  Y10, Y11, Y12
-	VADDPD       one<>+0(SB), Y6, Y6
-	VFMADD231PD  Y10, Y12, Y6
-	VPSLLQ       $0x34, Y9, Y9
-	VPADDQ       Y9, Y6, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD       Y6, Y2, Y2
+	VMULPD      Y9, Y9, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VMOVUPD     expRowd<>+0(SB), Y12
+	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD231PD Y11, Y13, Y12
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD231PD Y11, Y12, Y13
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y11, Y13, Y9
+	VPSLLQ      $0x34, Y10, Y10
+	VPADDQ      Y10, Y9, Y9
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y8, Y0, Y6
+	VMOVAPD      Y9, Y10
+	VFMADD231PD  Y6, Y10, Y9
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y6
+	VANDPD       Y9, Y6, Y6
 	VMULPD       Y4, Y5, Y4
-	VMOVUPS      320(R8), Y6
-	VFNMADD213PD Y7, Y6, Y4
-	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y4, Y1, Y8
-	VMULPD       Y7, Y3, Y1
-	VFMADD231PD  Y5, Y1, Y8
-	VMASKMOVPD   Y8, Y0, (AX)(R9*8)
+	VMOVUPS      352(R8), Y5
+	VFNMADD213PD Y7, Y5, Y4
+	VMULPD       Y6, Y3, Y3
+	VFMADD231PD  Y4, Y3, Y2
+	VMASKMOVPD   Y2, Y1, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, R10
 	JMP          few2

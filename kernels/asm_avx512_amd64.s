@@ -29002,13 +29002,13 @@ many:
 	VCMPPS       $0x11, Z5, Z6, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VBLENDMPS    Z3, Z4, K1, Z6
+	VBLENDMPS    Z1, Z2, K1, Z6
+	VBLENDMPS    Z3, Z4, K1, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPS Z1, Z2, K1, Z7
-	VDIVPS    Z8, Z6, Z6
-	VMOVAPS.Z Z6, K2, Z6
-	VADDPS    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z8, Z7, Z7
+	VMOVAPS.Z Z7, K2, Z7
+	VADDPS    Z7, Z6, Z6
 	TESTB     DL, DL
 	JZ        ordinary1
 	VMOVNTPS  Z6, (AX)(DI*4)
@@ -29030,13 +29030,13 @@ stored1:
 	VCMPPS       $0x11, Z5, Z6, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VBLENDMPS    Z3, Z4, K1, Z6
+	VBLENDMPS    Z1, Z2, K1, Z6
+	VBLENDMPS    Z3, Z4, K1, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPS Z1, Z2, K1, Z7
-	VDIVPS    Z8, Z6, Z6
-	VMOVAPS.Z Z6, K2, Z6
-	VADDPS    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z8, Z7, Z7
+	VMOVAPS.Z Z7, K2, Z7
+	VADDPS    Z7, Z6, Z6
 	TESTB     DL, DL
 	JZ        ordinary2
 	VMOVNTPS  Z6, 64(AX)(DI*4)
@@ -29074,13 +29074,13 @@ few:
 	VCMPPS       $0x11, Z5, Z6, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VBLENDMPS    Z3, Z4, K2, Z6
+	VBLENDMPS    Z1, Z2, K2, Z6
+	VBLENDMPS    Z3, Z4, K2, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPS Z1, Z2, K2, Z7
-	VDIVPS    Z8, Z6, Z6
-	VMOVAPS.Z Z6, K3, Z6
-	VADDPS    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z8, Z7, Z7
+	VMOVAPS.Z Z7, K3, Z7
+	VADDPS    Z7, Z6, Z6
 	VMOVUPS   Z6, K1, (AX)(DI*4)
 	ADDQ      $0x00000010, DI
 	SUBQ      $0x00000010, CX
@@ -29130,13 +29130,13 @@ many:
 	VCMPPD       $0x11, Z5, Z6, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VBLENDMPD    Z3, Z4, K1, Z6
+	VBLENDMPD    Z1, Z2, K1, Z6
+	VBLENDMPD    Z3, Z4, K1, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPD Z1, Z2, K1, Z7
-	VDIVPD    Z8, Z6, Z6
-	VMOVAPD.Z Z6, K2, Z6
-	VADDPD    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z8, Z7, Z7
+	VMOVAPD.Z Z7, K2, Z7
+	VADDPD    Z7, Z6, Z6
 	TESTB     DL, DL
 	JZ        ordinary1
 	VMOVNTPD  Z6, (AX)(DI*8)
@@ -29159,13 +29159,13 @@ stored1:
 	VCMPPD       $0x11, Z5, Z6, K3
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
-	VBLENDMPD    Z3, Z4, K1, Z6
+	VBLENDMPD    Z1, Z2, K1, Z6
+	VBLENDMPD    Z3, Z4, K1, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPD Z1, Z2, K1, Z7
-	VDIVPD    Z8, Z6, Z6
-	VMOVAPD.Z Z6, K2, Z6
-	VADDPD    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z8, Z7, Z7
+	VMOVAPD.Z Z7, K2, Z7
+	VADDPD    Z7, Z6, Z6
 	TESTB     DL, DL
 	JZ        ordinary2
 	VMOVNTPD  Z6, 64(AX)(DI*8)
@@ -29203,13 +29203,13 @@ few:
 	VCMPPD       $0x11, Z5, Z6, K4
 	KORW         K3, K4, K3
 	KNOTW        K3, K3
-	VBLENDMPD    Z3, Z4, K2, Z6
+	VBLENDMPD    Z1, Z2, K2, Z6
+	VBLENDMPD    Z3, Z4, K2, Z7
 
-	// h plus the derivative by p, or by q, of its logarithm.
-	VBLENDMPD Z1, Z2, K2, Z7
-	VDIVPD    Z8, Z6, Z6
-	VMOVAPD.Z Z6, K3, Z6
-	VADDPD    Z6, Z7, Z6
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z8, Z7, Z7
+	VMOVAPD.Z Z7, K3, Z7
+	VADDPD    Z7, Z6, Z6
 	VMOVUPD   Z6, K1, (AX)(DI*8)
 	ADDQ      $0x00000008, DI
 	SUBQ      $0x00000008, CX
@@ -30096,8 +30096,8 @@ many:
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 	VMULPS       Z2, Z5, Z5
-	VMULPS       Z3, Z6, Z6
 	VMULPS       Z9, Z5, Z5
+	VMULPS       Z3, Z6, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VMULPS       Z9, Z8, Z6
 	VDIVPS       Z6, Z5, Z5
@@ -30127,8 +30127,8 @@ stored1:
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 	VMULPS       Z2, Z5, Z5
-	VMULPS       Z3, Z6, Z6
 	VMULPS       Z9, Z5, Z5
+	VMULPS       Z3, Z6, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VMULPS       Z9, Z8, Z6
 	VDIVPS       Z6, Z5, Z5
@@ -30171,8 +30171,8 @@ few:
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 	VMULPS       Z2, Z5, Z5
-	VMULPS       Z3, Z6, Z6
 	VMULPS       Z9, Z5, Z5
+	VMULPS       Z3, Z6, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VMULPS       Z9, Z8, Z6
 	VDIVPS       Z6, Z5, Z5
@@ -30225,8 +30225,8 @@ many:
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 	VMULPD       Z2, Z5, Z5
-	VMULPD       Z3, Z6, Z6
 	VMULPD       Z9, Z5, Z5
+	VMULPD       Z3, Z6, Z6
 	VFNMADD231PD Z8, Z6, Z5
 	VMULPD       Z9, Z8, Z6
 	VDIVPD       Z6, Z5, Z5
@@ -30256,8 +30256,8 @@ stored1:
 	KORW         K1, K2, K1
 	KNOTW        K1, K1
 	VMULPD       Z2, Z5, Z5
-	VMULPD       Z3, Z6, Z6
 	VMULPD       Z9, Z5, Z5
+	VMULPD       Z3, Z6, Z6
 	VFNMADD231PD Z8, Z6, Z5
 	VMULPD       Z9, Z8, Z6
 	VDIVPD       Z6, Z5, Z5
@@ -30300,8 +30300,8 @@ few:
 	KORW         K2, K3, K2
 	KNOTW        K2, K2
 	VMULPD       Z2, Z5, Z5
-	VMULPD       Z3, Z6, Z6
 	VMULPD       Z9, Z5, Z5
+	VMULPD       Z3, Z6, Z6
 	VFNMADD231PD Z8, Z6, Z5
 	VMULPD       Z9, Z8, Z6
 	VDIVPD       Z6, Z5, Z5
@@ -31397,25 +31397,25 @@ many2:
 	VBLENDMPS    Z7, Z8, K2, Z11
 	VBLENDMPS    Z9, Z6, K1, Z6
 	VBLENDMPS    Z8, Z7, K2, Z7
-	VBLENDMPS    Z3, Z4, K1, Z8
-	VBLENDMPS    Z3, Z4, K2, Z9
-	VMULPS       Z6, Z8, Z8
-	VMULPS       Z7, Z9, Z9
-	VBLENDMPS    Z1, Z2, K1, Z12
-	VBLENDMPS    Z1, Z2, K2, Z13
-	VMULPS       Z10, Z12, Z10
-	VMULPS       Z11, Z13, Z11
-	VFMADD231PS  Z6, Z10, Z8
-	VFMADD231PS  Z7, Z11, Z9
+	VBLENDMPS    Z1, Z2, K1, Z8
+	VBLENDMPS    Z1, Z2, K2, Z9
+	VBLENDMPS    Z3, Z4, K1, Z12
+	VBLENDMPS    Z3, Z4, K2, Z13
+	VMULPS       Z6, Z12, Z12
+	VMULPS       Z7, Z13, Z13
+	VMULPS       Z10, Z8, Z8
+	VMULPS       Z11, Z9, Z9
+	VFMADD231PS  Z6, Z8, Z12
+	VFMADD231PS  Z7, Z9, Z13
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPS     Z8, (AX)(R8*4)
-	VMOVNTPS     Z9, 64(AX)(R8*4)
+	VMOVNTPS     Z12, (AX)(R8*4)
+	VMOVNTPS     Z13, 64(AX)(R8*4)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPS Z8, (AX)(R8*4)
-	VMOVUPS Z9, 64(AX)(R8*4)
+	VMOVUPS Z12, (AX)(R8*4)
+	VMOVUPS Z13, 64(AX)(R8*4)
 
 stored1:
 	ADDQ $0x00000020, R8
@@ -31447,12 +31447,12 @@ few2:
 	VMULPS       Z7, Z6, Z6
 	VBLENDMPS    Z6, Z7, K2, Z8
 	VBLENDMPS    Z7, Z6, K2, Z6
-	VBLENDMPS    Z3, Z4, K2, Z7
-	VMULPS       Z6, Z7, Z7
-	VBLENDMPS    Z1, Z2, K2, Z9
-	VMULPS       Z8, Z9, Z8
-	VFMADD231PS  Z6, Z8, Z7
-	VMOVUPS      Z7, K1, (AX)(R8*4)
+	VBLENDMPS    Z1, Z2, K2, Z7
+	VBLENDMPS    Z3, Z4, K2, Z9
+	VMULPS       Z6, Z9, Z9
+	VMULPS       Z8, Z7, Z7
+	VFMADD231PS  Z6, Z7, Z9
+	VMOVUPS      Z9, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, R9
 	JMP          few2
@@ -31700,25 +31700,25 @@ many2:
 	VBLENDMPD    Z7, Z8, K2, Z11
 	VBLENDMPD    Z9, Z6, K1, Z6
 	VBLENDMPD    Z8, Z7, K2, Z7
-	VBLENDMPD    Z3, Z4, K1, Z8
-	VBLENDMPD    Z3, Z4, K2, Z9
-	VMULPD       Z6, Z8, Z8
-	VMULPD       Z7, Z9, Z9
-	VBLENDMPD    Z1, Z2, K1, Z12
-	VBLENDMPD    Z1, Z2, K2, Z13
-	VMULPD       Z10, Z12, Z10
-	VMULPD       Z11, Z13, Z11
-	VFMADD231PD  Z6, Z10, Z8
-	VFMADD231PD  Z7, Z11, Z9
+	VBLENDMPD    Z1, Z2, K1, Z8
+	VBLENDMPD    Z1, Z2, K2, Z9
+	VBLENDMPD    Z3, Z4, K1, Z12
+	VBLENDMPD    Z3, Z4, K2, Z13
+	VMULPD       Z6, Z12, Z12
+	VMULPD       Z7, Z13, Z13
+	VMULPD       Z10, Z8, Z8
+	VMULPD       Z11, Z9, Z9
+	VFMADD231PD  Z6, Z8, Z12
+	VFMADD231PD  Z7, Z9, Z13
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Z8, (AX)(R8*8)
-	VMOVNTPD     Z9, 64(AX)(R8*8)
+	VMOVNTPD     Z12, (AX)(R8*8)
+	VMOVNTPD     Z13, 64(AX)(R8*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z8, (AX)(R8*8)
-	VMOVUPD Z9, 64(AX)(R8*8)
+	VMOVUPD Z12, (AX)(R8*8)
+	VMOVUPD Z13, 64(AX)(R8*8)
 
 stored1:
 	ADDQ $0x00000010, R8
@@ -31750,12 +31750,12 @@ few2:
 	VMULPD       Z7, Z6, Z6
 	VBLENDMPD    Z6, Z7, K2, Z8
 	VBLENDMPD    Z7, Z6, K2, Z6
-	VBLENDMPD    Z3, Z4, K2, Z7
-	VMULPD       Z6, Z7, Z7
-	VBLENDMPD    Z1, Z2, K2, Z9
-	VMULPD       Z8, Z9, Z8
-	VFMADD231PD  Z6, Z8, Z7
-	VMOVUPD      Z7, K1, (AX)(R8*8)
+	VBLENDMPD    Z1, Z2, K2, Z7
+	VBLENDMPD    Z3, Z4, K2, Z9
+	VMULPD       Z6, Z9, Z9
+	VMULPD       Z8, Z7, Z7
+	VFMADD231PD  Z6, Z7, Z9
+	VMOVUPD      Z9, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, R9
 	JMP          few2
@@ -32914,10 +32914,10 @@ many2:
 	VMULPS       Z13, Z12, Z12
 	VMULPS       Z2, Z5, Z5
 	VMULPS       Z2, Z6, Z6
-	VMULPS       Z3, Z8, Z8
-	VMULPS       Z3, Z7, Z7
 	VMULPS       Z14, Z5, Z5
 	VMULPS       Z13, Z6, Z6
+	VMULPS       Z3, Z8, Z8
+	VMULPS       Z3, Z7, Z7
 	VFNMADD231PS Z11, Z8, Z5
 	VFNMADD231PS Z12, Z7, Z6
 	VMULPS       Z11, Z9, Z7
@@ -32964,8 +32964,8 @@ few2:
 	VDIVPS       Z10, Z9, Z9
 	VMULPS       Z9, Z8, Z8
 	VMULPS       Z2, Z5, Z5
-	VMULPS       Z3, Z6, Z6
 	VMULPS       Z9, Z5, Z5
+	VMULPS       Z3, Z6, Z6
 	VFNMADD231PS Z8, Z6, Z5
 	VMULPS       Z8, Z7, Z6
 	VFMADD231PS  Z9, Z6, Z5
@@ -33216,10 +33216,10 @@ many2:
 	VMULPD       Z13, Z12, Z12
 	VMULPD       Z2, Z5, Z5
 	VMULPD       Z2, Z6, Z6
-	VMULPD       Z3, Z8, Z8
-	VMULPD       Z3, Z7, Z7
 	VMULPD       Z14, Z5, Z5
 	VMULPD       Z13, Z6, Z6
+	VMULPD       Z3, Z8, Z8
+	VMULPD       Z3, Z7, Z7
 	VFNMADD231PD Z11, Z8, Z5
 	VFNMADD231PD Z12, Z7, Z6
 	VMULPD       Z11, Z9, Z7
@@ -33266,8 +33266,8 @@ few2:
 	VDIVPD       Z10, Z9, Z9
 	VMULPD       Z9, Z8, Z8
 	VMULPD       Z2, Z5, Z5
-	VMULPD       Z3, Z6, Z6
 	VMULPD       Z9, Z5, Z5
+	VMULPD       Z3, Z6, Z6
 	VFNMADD231PD Z8, Z6, Z5
 	VMULPD       Z8, Z7, Z6
 	VFMADD231PD  Z9, Z6, Z5
@@ -34255,21 +34255,22 @@ many:
 	VSUBPS            Z8, Z12, Z12
 	VMAXPS            Z10, Z8, Z13
 	VMINPS            Z13, Z12, Z12
-	VBLENDMPS         Z3, Z4, K1, Z13
-	VMULPS            Z10, Z13, Z13
-	VBLENDMPS         Z5, Z6, K1, Z14
-	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VBLENDMPS         Z1, Z2, K1, Z13
+	VBLENDMPS         Z3, Z4, K1, Z14
+	VMULPS            Z10, Z14, Z14
+	VBLENDMPS         Z5, Z6, K1, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z12, Z16
-	VMULPS  Z16, Z15, Z15
+	VSQRTPS Z12, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noFirst1:
 	TESTL  $0x0000000c, DI
@@ -34277,24 +34278,23 @@ noFirst1:
 	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPS Z12, Z12, Z12
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noMore1:
 	VMULPS       Z9, Z11, Z9
 	VFNMADD213PS Z10, Z7, Z9
-	VMULPS       Z15, Z14, Z12
-	VFMADD231PS  Z9, Z12, Z13
-	VBLENDMPS    Z1, Z2, K1, Z9
-	VMULPS       Z10, Z11, Z10
-	VDIVPS       Z10, Z13, Z10
-	VMOVAPS.Z    Z10, K3, Z10
-	VADDPS       Z10, Z9, Z9
+	VMULPS       Z16, Z15, Z12
+	VFMADD231PS  Z9, Z12, Z14
+	VMULPS       Z10, Z11, Z9
+	VDIVPS       Z9, Z14, Z9
+	VMOVAPS.Z    Z9, K3, Z9
+	VADDPS       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPS     Z9, (AX)(R8*4)
@@ -34349,21 +34349,22 @@ stored2:
 	VSUBPS            Z8, Z12, Z12
 	VMAXPS            Z10, Z8, Z13
 	VMINPS            Z13, Z12, Z12
-	VBLENDMPS         Z3, Z4, K1, Z13
-	VMULPS            Z10, Z13, Z13
-	VBLENDMPS         Z5, Z6, K1, Z14
-	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VBLENDMPS         Z1, Z2, K1, Z13
+	VBLENDMPS         Z3, Z4, K1, Z14
+	VMULPS            Z10, Z14, Z14
+	VBLENDMPS         Z5, Z6, K1, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z12, Z16
-	VMULPS  Z16, Z15, Z15
+	VSQRTPS Z12, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noFirst3:
 	TESTL  $0x0000000c, DI
@@ -34371,24 +34372,23 @@ noFirst3:
 	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
 	VMULPS Z12, Z12, Z12
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noMore3:
 	VMULPS       Z9, Z11, Z9
 	VFNMADD213PS Z10, Z7, Z9
-	VMULPS       Z15, Z14, Z12
-	VFMADD231PS  Z9, Z12, Z13
-	VBLENDMPS    Z1, Z2, K1, Z9
-	VMULPS       Z10, Z11, Z10
-	VDIVPS       Z10, Z13, Z10
-	VMOVAPS.Z    Z10, K3, Z10
-	VADDPS       Z10, Z9, Z9
+	VMULPS       Z16, Z15, Z12
+	VFMADD231PS  Z9, Z12, Z14
+	VMULPS       Z10, Z11, Z9
+	VDIVPS       Z9, Z14, Z9
+	VMOVAPS.Z    Z9, K3, Z9
+	VADDPS       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
 	VMOVNTPS     Z9, 64(AX)(R8*4)
@@ -34459,21 +34459,22 @@ few:
 	VSUBPS            Z8, Z12, Z12
 	VMAXPS            Z10, Z8, Z13
 	VMINPS            Z13, Z12, Z12
-	VBLENDMPS         Z3, Z4, K2, Z13
-	VMULPS            Z10, Z13, Z13
-	VBLENDMPS         Z5, Z6, K2, Z14
-	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VBLENDMPS         Z1, Z2, K2, Z13
+	VBLENDMPS         Z3, Z4, K2, Z14
+	VMULPS            Z10, Z14, Z14
+	VBLENDMPS         Z5, Z6, K2, Z15
+	VBROADCASTSS      oneSingle<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z12, Z16
-	VMULPS  Z16, Z15, Z15
+	VSQRTPS Z12, Z17
+	VMULPS  Z17, Z16, Z16
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noFirst5:
 	TESTL  $0x0000000c, DI
@@ -34481,24 +34482,23 @@ noFirst5:
 	VMULPS Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
 	VMULPS Z12, Z12, Z12
-	VMULPS Z12, Z15, Z15
+	VMULPS Z12, Z16, Z16
 
 noMore5:
 	VMULPS       Z9, Z11, Z9
 	VFNMADD213PS Z10, Z7, Z9
-	VMULPS       Z15, Z14, Z12
-	VFMADD231PS  Z9, Z12, Z13
-	VBLENDMPS    Z1, Z2, K2, Z9
-	VMULPS       Z10, Z11, Z10
-	VDIVPS       Z10, Z13, Z10
-	VMOVAPS.Z    Z10, K4, Z10
-	VADDPS       Z10, Z9, Z9
+	VMULPS       Z16, Z15, Z12
+	VFMADD231PS  Z9, Z12, Z14
+	VMULPS       Z10, Z11, Z9
+	VDIVPS       Z9, Z14, Z9
+	VMOVAPS.Z    Z9, K4, Z9
+	VADDPS       Z9, Z13, Z9
 	VMOVUPS      Z9, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
@@ -34590,21 +34590,22 @@ many:
 	VSUBPD            Z8, Z12, Z12
 	VMAXPD            Z10, Z8, Z13
 	VMINPD            Z13, Z12, Z12
-	VBLENDMPD         Z3, Z4, K1, Z13
-	VMULPD            Z10, Z13, Z13
-	VBLENDMPD         Z5, Z6, K1, Z14
-	VBROADCASTSD      one<>+0(SB), Z15
+	VBLENDMPD         Z1, Z2, K1, Z13
+	VBLENDMPD         Z3, Z4, K1, Z14
+	VMULPD            Z10, Z14, Z14
+	VBLENDMPD         Z5, Z6, K1, Z15
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z12, Z16
-	VMULPD  Z16, Z15, Z15
+	VSQRTPD Z12, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noFirst1:
 	TESTL  $0x0000000c, DI
@@ -34612,24 +34613,23 @@ noFirst1:
 	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPD Z12, Z12, Z12
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noMore1:
 	VMULPD       Z9, Z11, Z9
 	VFNMADD213PD Z10, Z7, Z9
-	VMULPD       Z15, Z14, Z12
-	VFMADD231PD  Z9, Z12, Z13
-	VBLENDMPD    Z1, Z2, K1, Z9
-	VMULPD       Z10, Z11, Z10
-	VDIVPD       Z10, Z13, Z10
-	VMOVAPD.Z    Z10, K3, Z10
-	VADDPD       Z10, Z9, Z9
+	VMULPD       Z16, Z15, Z12
+	VFMADD231PD  Z9, Z12, Z14
+	VMULPD       Z10, Z11, Z9
+	VDIVPD       Z9, Z14, Z9
+	VMOVAPD.Z    Z9, K3, Z9
+	VADDPD       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPD     Z9, (AX)(R8*8)
@@ -34689,21 +34689,22 @@ stored2:
 	VSUBPD            Z8, Z12, Z12
 	VMAXPD            Z10, Z8, Z13
 	VMINPD            Z13, Z12, Z12
-	VBLENDMPD         Z3, Z4, K1, Z13
-	VMULPD            Z10, Z13, Z13
-	VBLENDMPD         Z5, Z6, K1, Z14
-	VBROADCASTSD      one<>+0(SB), Z15
+	VBLENDMPD         Z1, Z2, K1, Z13
+	VBLENDMPD         Z3, Z4, K1, Z14
+	VMULPD            Z10, Z14, Z14
+	VBLENDMPD         Z5, Z6, K1, Z15
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z12, Z16
-	VMULPD  Z16, Z15, Z15
+	VSQRTPD Z12, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noFirst3:
 	TESTL  $0x0000000c, DI
@@ -34711,24 +34712,23 @@ noFirst3:
 	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
 	VMULPD Z12, Z12, Z12
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noMore3:
 	VMULPD       Z9, Z11, Z9
 	VFNMADD213PD Z10, Z7, Z9
-	VMULPD       Z15, Z14, Z12
-	VFMADD231PD  Z9, Z12, Z13
-	VBLENDMPD    Z1, Z2, K1, Z9
-	VMULPD       Z10, Z11, Z10
-	VDIVPD       Z10, Z13, Z10
-	VMOVAPD.Z    Z10, K3, Z10
-	VADDPD       Z10, Z9, Z9
+	VMULPD       Z16, Z15, Z12
+	VFMADD231PD  Z9, Z12, Z14
+	VMULPD       Z10, Z11, Z9
+	VDIVPD       Z9, Z14, Z9
+	VMOVAPD.Z    Z9, K3, Z9
+	VADDPD       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
 	VMOVNTPD     Z9, 64(AX)(R8*8)
@@ -34803,21 +34803,22 @@ few:
 	VSUBPD            Z8, Z12, Z12
 	VMAXPD            Z10, Z8, Z13
 	VMINPD            Z13, Z12, Z12
-	VBLENDMPD         Z3, Z4, K2, Z13
-	VMULPD            Z10, Z13, Z13
-	VBLENDMPD         Z5, Z6, K2, Z14
-	VBROADCASTSD      one<>+0(SB), Z15
+	VBLENDMPD         Z1, Z2, K2, Z13
+	VBLENDMPD         Z3, Z4, K2, Z14
+	VMULPD            Z10, Z14, Z14
+	VBLENDMPD         Z5, Z6, K2, Z15
+	VBROADCASTSD      one<>+0(SB), Z16
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z12, Z16
-	VMULPD  Z16, Z15, Z15
+	VSQRTPD Z12, Z17
+	VMULPD  Z17, Z16, Z16
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noFirst5:
 	TESTL  $0x0000000c, DI
@@ -34825,24 +34826,23 @@ noFirst5:
 	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
 	VMULPD Z12, Z12, Z12
-	VMULPD Z12, Z15, Z15
+	VMULPD Z12, Z16, Z16
 
 noMore5:
 	VMULPD       Z9, Z11, Z9
 	VFNMADD213PD Z10, Z7, Z9
-	VMULPD       Z15, Z14, Z12
-	VFMADD231PD  Z9, Z12, Z13
-	VBLENDMPD    Z1, Z2, K2, Z9
-	VMULPD       Z10, Z11, Z10
-	VDIVPD       Z10, Z13, Z10
-	VMOVAPD.Z    Z10, K4, Z10
-	VADDPD       Z10, Z9, Z9
+	VMULPD       Z16, Z15, Z12
+	VFMADD231PD  Z9, Z12, Z14
+	VMULPD       Z10, Z11, Z9
+	VDIVPD       Z9, Z14, Z9
+	VMOVAPD.Z    Z9, K4, Z9
+	VADDPD       Z9, Z13, Z9
 	VMOVUPD      Z9, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
@@ -36264,8 +36264,8 @@ many:
 	VMAXPS            Z12, Z7, Z17
 	VMINPS            Z17, Z16, Z16
 	VMULPS            Z2, Z8, Z17
-	VMULPS            Z3, Z9, Z18
 	VMULPS            Z12, Z17, Z17
+	VMULPS            Z3, Z9, Z18
 	VFNMADD231PS      Z11, Z18, Z17
 	VMULPS            Z4, Z8, Z8
 	VBROADCASTSS      oneSingle<>+0(SB), Z18
@@ -36421,8 +36421,8 @@ stored3:
 	VMAXPS            Z12, Z7, Z17
 	VMINPS            Z17, Z16, Z16
 	VMULPS            Z2, Z8, Z17
-	VMULPS            Z3, Z9, Z18
 	VMULPS            Z12, Z17, Z17
+	VMULPS            Z3, Z9, Z18
 	VFNMADD231PS      Z11, Z18, Z17
 	VMULPS            Z4, Z8, Z8
 	VBROADCASTSS      oneSingle<>+0(SB), Z18
@@ -36591,8 +36591,8 @@ few:
 	VMAXPS            Z12, Z7, Z17
 	VMINPS            Z17, Z16, Z16
 	VMULPS            Z2, Z8, Z17
-	VMULPS            Z3, Z9, Z18
 	VMULPS            Z12, Z17, Z17
+	VMULPS            Z3, Z9, Z18
 	VFNMADD231PS      Z11, Z18, Z17
 	VMULPS            Z4, Z8, Z8
 	VBROADCASTSS      oneSingle<>+0(SB), Z18
@@ -36784,8 +36784,8 @@ many:
 	VMAXPD            Z12, Z7, Z17
 	VMINPD            Z17, Z16, Z16
 	VMULPD            Z2, Z8, Z17
-	VMULPD            Z3, Z9, Z18
 	VMULPD            Z12, Z17, Z17
+	VMULPD            Z3, Z9, Z18
 	VFNMADD231PD      Z11, Z18, Z17
 	VMULPD            Z4, Z8, Z8
 	VBROADCASTSD      one<>+0(SB), Z18
@@ -36949,8 +36949,8 @@ stored3:
 	VMAXPD            Z12, Z7, Z17
 	VMINPD            Z17, Z16, Z16
 	VMULPD            Z2, Z8, Z17
-	VMULPD            Z3, Z9, Z18
 	VMULPD            Z12, Z17, Z17
+	VMULPD            Z3, Z9, Z18
 	VFNMADD231PD      Z11, Z18, Z17
 	VMULPD            Z4, Z8, Z8
 	VBROADCASTSD      one<>+0(SB), Z18
@@ -37127,8 +37127,8 @@ few:
 	VMAXPD            Z12, Z7, Z17
 	VMINPD            Z17, Z16, Z16
 	VMULPD            Z2, Z8, Z17
-	VMULPD            Z3, Z9, Z18
 	VMULPD            Z12, Z17, Z17
+	VMULPD            Z3, Z9, Z18
 	VFNMADD231PD      Z11, Z18, Z17
 	VMULPD            Z4, Z8, Z8
 	VBROADCASTSD      one<>+0(SB), Z18
@@ -38497,71 +38497,71 @@ many2:
 	VMINPS           Z10, Z13, Z10
 	VSUBPS           Z18, Z9, Z9
 	VSUBPS           Z17, Z10, Z10
-	VBLENDMPS        Z3, Z4, K1, Z13
-	VBLENDMPS        Z3, Z4, K2, Z14
-	VMULPS           Z11, Z13, Z13
-	VMULPS           Z12, Z14, Z14
-	VBLENDMPS        Z5, Z6, K1, Z17
-	VBLENDMPS        Z5, Z6, K2, Z18
-	VBROADCASTSS     oneSingle<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
+	VBLENDMPS        Z1, Z2, K1, Z13
+	VBLENDMPS        Z1, Z2, K2, Z14
+	VBLENDMPS        Z3, Z4, K1, Z17
+	VBLENDMPS        Z3, Z4, K2, Z18
+	VMULPS           Z11, Z17, Z17
+	VMULPS           Z12, Z18, Z18
+	VBLENDMPS        Z5, Z6, K1, Z19
+	VBLENDMPS        Z5, Z6, K2, Z20
+	VBROADCASTSS     oneSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z11, Z21
-	VSQRTPS Z12, Z22
-	VMULPS  Z21, Z20, Z20
-	VMULPS  Z22, Z19, Z19
+	VSQRTPS Z11, Z23
+	VSQRTPS Z12, Z24
+	VMULPS  Z23, Z22, Z22
+	VMULPS  Z24, Z21, Z21
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPS Z11, Z20, Z20
-	VMULPS Z12, Z19, Z19
+	VMULPS Z11, Z22, Z22
+	VMULPS Z12, Z21, Z21
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPS Z11, Z11, Z21
-	VMULPS Z12, Z12, Z22
+	VMULPS Z11, Z11, Z23
+	VMULPS Z12, Z12, Z24
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPS Z21, Z20, Z20
-	VMULPS Z22, Z19, Z19
+	VMULPS Z23, Z22, Z22
+	VMULPS Z24, Z21, Z21
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPS Z21, Z21, Z21
-	VMULPS Z22, Z22, Z22
-	VMULPS Z21, Z20, Z20
-	VMULPS Z22, Z19, Z19
+	VMULPS Z23, Z23, Z23
+	VMULPS Z24, Z24, Z24
+	VMULPS Z23, Z22, Z22
+	VMULPS Z24, Z21, Z21
 
 noMore1:
 	VMULPS       Z9, Z15, Z9
 	VMULPS       Z10, Z16, Z10
 	VFNMADD213PS Z11, Z7, Z9
 	VFNMADD213PS Z12, Z7, Z10
-	VMULPS       Z20, Z17, Z17
-	VMULPS       Z19, Z18, Z18
-	VFMADD231PS  Z9, Z17, Z13
-	VFMADD231PS  Z10, Z18, Z14
-	VBLENDMPS    Z1, Z2, K1, Z9
-	VBLENDMPS    Z1, Z2, K2, Z10
-	VMULPS       Z15, Z9, Z9
-	VMULPS       Z16, Z10, Z10
-	VFMADD231PS  Z11, Z9, Z13
-	VFMADD231PS  Z12, Z10, Z14
+	VMULPS       Z22, Z19, Z19
+	VMULPS       Z21, Z20, Z20
+	VFMADD231PS  Z9, Z19, Z17
+	VFMADD231PS  Z10, Z20, Z18
+	VMULPS       Z15, Z13, Z9
+	VMULPS       Z16, Z14, Z10
+	VFMADD231PS  Z11, Z9, Z17
+	VFMADD231PS  Z12, Z10, Z18
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z13, (AX)(R9*4)
-	VMOVNTPS     Z14, 64(AX)(R9*4)
+	VMOVNTPS     Z17, (AX)(R9*4)
+	VMOVNTPS     Z18, 64(AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z13, (AX)(R9*4)
-	VMOVUPS Z14, 64(AX)(R9*4)
+	VMOVUPS Z17, (AX)(R9*4)
+	VMOVUPS Z18, 64(AX)(R9*4)
 
 stored2:
 	ADDQ $0x00000020, R9
@@ -38607,45 +38607,45 @@ few2:
 	VPXORQ           Z11, Z11, Z11
 	VMINPS           Z9, Z11, Z9
 	VSUBPS           Z13, Z9, Z9
-	VBLENDMPS        Z3, Z4, K2, Z11
-	VMULPS           Z10, Z11, Z11
-	VBLENDMPS        Z5, Z6, K2, Z13
-	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VBLENDMPS        Z1, Z2, K2, Z11
+	VBLENDMPS        Z3, Z4, K2, Z13
+	VMULPS           Z10, Z13, Z13
+	VBLENDMPS        Z5, Z6, K2, Z14
+	VBROADCASTSS     oneSingle<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z10, Z15
-	VMULPS  Z15, Z14, Z14
+	VSQRTPS Z10, Z16
+	VMULPS  Z16, Z15, Z15
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPS Z10, Z14, Z14
+	VMULPS Z10, Z15, Z15
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPS Z10, Z10, Z15
+	VMULPS Z10, Z10, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPS Z15, Z14, Z14
+	VMULPS Z16, Z15, Z15
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPS Z15, Z15, Z15
-	VMULPS Z15, Z14, Z14
+	VMULPS Z16, Z16, Z16
+	VMULPS Z16, Z15, Z15
 
 noMore3:
 	VMULPS       Z9, Z12, Z9
 	VFNMADD213PS Z10, Z7, Z9
-	VMULPS       Z14, Z13, Z13
-	VFMADD231PS  Z9, Z13, Z11
-	VBLENDMPS    Z1, Z2, K2, Z9
-	VMULPS       Z12, Z9, Z9
-	VFMADD231PS  Z10, Z9, Z11
-	VMOVUPS      Z11, K1, (AX)(R9*4)
+	VMULPS       Z15, Z14, Z14
+	VFMADD231PS  Z9, Z14, Z13
+	VMULPS       Z12, Z11, Z9
+	VFMADD231PS  Z10, Z9, Z13
+	VMOVUPS      Z13, K1, (AX)(R9*4)
 	ADDQ         $0x00000010, R9
 	SUBQ         $0x00000010, R10
 	JMP          few2
@@ -38933,71 +38933,71 @@ many2:
 	VMINPD           Z10, Z13, Z10
 	VSUBPD           Z18, Z9, Z9
 	VSUBPD           Z17, Z10, Z10
-	VBLENDMPD        Z3, Z4, K1, Z13
-	VBLENDMPD        Z3, Z4, K2, Z14
-	VMULPD           Z11, Z13, Z13
-	VMULPD           Z12, Z14, Z14
-	VBLENDMPD        Z5, Z6, K1, Z17
-	VBLENDMPD        Z5, Z6, K2, Z18
-	VBROADCASTSD     one<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
+	VBLENDMPD        Z1, Z2, K1, Z13
+	VBLENDMPD        Z1, Z2, K2, Z14
+	VBLENDMPD        Z3, Z4, K1, Z17
+	VBLENDMPD        Z3, Z4, K2, Z18
+	VMULPD           Z11, Z17, Z17
+	VMULPD           Z12, Z18, Z18
+	VBLENDMPD        Z5, Z6, K1, Z19
+	VBLENDMPD        Z5, Z6, K2, Z20
+	VBROADCASTSD     one<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z11, Z21
-	VSQRTPD Z12, Z22
-	VMULPD  Z21, Z20, Z20
-	VMULPD  Z22, Z19, Z19
+	VSQRTPD Z11, Z23
+	VSQRTPD Z12, Z24
+	VMULPD  Z23, Z22, Z22
+	VMULPD  Z24, Z21, Z21
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z11, Z20, Z20
-	VMULPD Z12, Z19, Z19
+	VMULPD Z11, Z22, Z22
+	VMULPD Z12, Z21, Z21
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z11, Z11, Z21
-	VMULPD Z12, Z12, Z22
+	VMULPD Z11, Z11, Z23
+	VMULPD Z12, Z12, Z24
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z21, Z20, Z20
-	VMULPD Z22, Z19, Z19
+	VMULPD Z23, Z22, Z22
+	VMULPD Z24, Z21, Z21
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z21, Z21, Z21
-	VMULPD Z22, Z22, Z22
-	VMULPD Z21, Z20, Z20
-	VMULPD Z22, Z19, Z19
+	VMULPD Z23, Z23, Z23
+	VMULPD Z24, Z24, Z24
+	VMULPD Z23, Z22, Z22
+	VMULPD Z24, Z21, Z21
 
 noMore1:
 	VMULPD       Z9, Z15, Z9
 	VMULPD       Z10, Z16, Z10
 	VFNMADD213PD Z11, Z7, Z9
 	VFNMADD213PD Z12, Z7, Z10
-	VMULPD       Z20, Z17, Z17
-	VMULPD       Z19, Z18, Z18
-	VFMADD231PD  Z9, Z17, Z13
-	VFMADD231PD  Z10, Z18, Z14
-	VBLENDMPD    Z1, Z2, K1, Z9
-	VBLENDMPD    Z1, Z2, K2, Z10
-	VMULPD       Z15, Z9, Z9
-	VMULPD       Z16, Z10, Z10
-	VFMADD231PD  Z11, Z9, Z13
-	VFMADD231PD  Z12, Z10, Z14
+	VMULPD       Z22, Z19, Z19
+	VMULPD       Z21, Z20, Z20
+	VFMADD231PD  Z9, Z19, Z17
+	VFMADD231PD  Z10, Z20, Z18
+	VMULPD       Z15, Z13, Z9
+	VMULPD       Z16, Z14, Z10
+	VFMADD231PD  Z11, Z9, Z17
+	VFMADD231PD  Z12, Z10, Z18
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z13, (AX)(R9*8)
-	VMOVNTPD     Z14, 64(AX)(R9*8)
+	VMOVNTPD     Z17, (AX)(R9*8)
+	VMOVNTPD     Z18, 64(AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z13, (AX)(R9*8)
-	VMOVUPD Z14, 64(AX)(R9*8)
+	VMOVUPD Z17, (AX)(R9*8)
+	VMOVUPD Z18, 64(AX)(R9*8)
 
 stored2:
 	ADDQ $0x00000010, R9
@@ -39046,45 +39046,45 @@ few2:
 	VPXORQ           Z11, Z11, Z11
 	VMINPD           Z9, Z11, Z9
 	VSUBPD           Z13, Z9, Z9
-	VBLENDMPD        Z3, Z4, K2, Z11
-	VMULPD           Z10, Z11, Z11
-	VBLENDMPD        Z5, Z6, K2, Z13
-	VBROADCASTSD     one<>+0(SB), Z14
+	VBLENDMPD        Z1, Z2, K2, Z11
+	VBLENDMPD        Z3, Z4, K2, Z13
+	VMULPD           Z10, Z13, Z13
+	VBLENDMPD        Z5, Z6, K2, Z14
+	VBROADCASTSD     one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z10, Z15
-	VMULPD  Z15, Z14, Z14
+	VSQRTPD Z10, Z16
+	VMULPD  Z16, Z15, Z15
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z10, Z14, Z14
+	VMULPD Z10, Z15, Z15
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z10, Z10, Z15
+	VMULPD Z10, Z10, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z15, Z14, Z14
+	VMULPD Z16, Z15, Z15
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPD Z15, Z15, Z15
-	VMULPD Z15, Z14, Z14
+	VMULPD Z16, Z16, Z16
+	VMULPD Z16, Z15, Z15
 
 noMore3:
 	VMULPD       Z9, Z12, Z9
 	VFNMADD213PD Z10, Z7, Z9
-	VMULPD       Z14, Z13, Z13
-	VFMADD231PD  Z9, Z13, Z11
-	VBLENDMPD    Z1, Z2, K2, Z9
-	VMULPD       Z12, Z9, Z9
-	VFMADD231PD  Z10, Z9, Z11
-	VMOVUPD      Z11, K1, (AX)(R9*8)
+	VMULPD       Z15, Z14, Z14
+	VFMADD231PD  Z9, Z14, Z13
+	VMULPD       Z12, Z11, Z9
+	VFMADD231PD  Z10, Z9, Z13
+	VMOVUPD      Z13, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
 	JMP          few2
@@ -40626,10 +40626,10 @@ many2:
 	VXORPS.BCST      signBitSingle<>+0(SB), Z15, Z15
 	VMULPS           Z2, Z8, Z22
 	VMULPS           Z2, Z9, Z23
-	VMULPS           Z3, Z11, Z24
-	VMULPS           Z3, Z10, Z25
 	VMULPS           Z16, Z22, Z22
 	VMULPS           Z17, Z23, Z23
+	VMULPS           Z3, Z11, Z24
+	VMULPS           Z3, Z10, Z25
 	VFNMADD231PS     Z20, Z24, Z22
 	VFNMADD231PS     Z21, Z25, Z23
 	VMULPS           Z4, Z8, Z8
@@ -40787,8 +40787,8 @@ few2:
 	VADDPS           Z11, Z15, Z11
 	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
 	VMULPS           Z2, Z8, Z15
-	VMULPS           Z3, Z9, Z16
 	VMULPS           Z12, Z15, Z15
+	VMULPS           Z3, Z9, Z16
 	VFNMADD231PS     Z14, Z16, Z15
 	VMULPS           Z4, Z8, Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z16
@@ -41154,10 +41154,10 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VMULPD           Z2, Z8, Z22
 	VMULPD           Z2, Z9, Z23
-	VMULPD           Z3, Z11, Z24
-	VMULPD           Z3, Z10, Z25
 	VMULPD           Z16, Z22, Z22
 	VMULPD           Z17, Z23, Z23
+	VMULPD           Z3, Z11, Z24
+	VMULPD           Z3, Z10, Z25
 	VFNMADD231PD     Z20, Z24, Z22
 	VFNMADD231PD     Z21, Z25, Z23
 	VMULPD           Z4, Z8, Z8
@@ -41318,8 +41318,8 @@ few2:
 	VADDPD           Z11, Z15, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VMULPD           Z2, Z8, Z15
-	VMULPD           Z3, Z9, Z16
 	VMULPD           Z12, Z15, Z15
+	VMULPD           Z3, Z9, Z16
 	VFNMADD231PD     Z14, Z16, Z15
 	VMULPD           Z4, Z8, Z8
 	VBROADCASTSD     one<>+0(SB), Z16
@@ -41555,30 +41555,35 @@ many:
 	VADDPS            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z4, Z13, Z13
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
-	VMAXPS       Z13, Z14, Z14
+	VMULPS       Z4, Z13, Z14
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z14, Z14, Z18
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
-	VFMADD231PS      Z18, Z19, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z18, Z20, Z14
-	VPSLLD           $0x17, Z15, Z15
-	VPADDD           Z15, Z14, Z14
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
-	VMOVAPS.Z        Z14, K3, Z13
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PS Z13, Z18, Z15
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z14, K3
+	VMOVAPS.Z   Z15, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41697,30 +41702,35 @@ noMore1:
 	VADDPS            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z4, Z13, Z13
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
-	VMAXPS       Z13, Z14, Z14
+	VMULPS       Z4, Z13, Z14
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z14, Z14, Z18
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
-	VFMADD231PS      Z18, Z19, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z18, Z20, Z14
-	VPSLLD           $0x17, Z15, Z15
-	VPADDD           Z15, Z14, Z14
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
-	VMOVAPS.Z        Z14, K3, Z13
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PS Z13, Z18, Z15
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z14, K3
+	VMOVAPS.Z   Z15, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -41855,30 +41865,35 @@ few:
 	VADDPS            Z16, Z10, K3, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z4, Z13, Z13
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
-	VMAXPS       Z13, Z14, Z14
+	VMULPS       Z4, Z13, Z14
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z18
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z14, Z14, Z18
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z20
-	VFMADD231PS      Z18, Z19, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z18, Z20, Z14
-	VPSLLD           $0x17, Z15, Z15
-	VPADDD           Z15, Z14, Z14
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K1
-	VMOVAPS.Z        Z14, K1, Z13
+	VMULPS           Z15, Z15, Z19
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
+	VFMADD231PS      Z19, Z20, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z21, Z15
+	VPSLLD           $0x17, Z18, Z18
+	VPADDD           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PS Z13, Z18, Z15
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z14, K1
+	VMOVAPS.Z   Z15, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -42207,36 +42222,41 @@ many:
 	VADDPD            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z13, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z13, Z14, Z14
+	VMULPD       Z4, Z13, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z18, Z20, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
-	VMOVAPD.Z        Z14, K3, Z13
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PD Z13, Z18, Z15
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K3
+	VMOVAPD.Z   Z15, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -42364,36 +42384,41 @@ noMore1:
 	VADDPD            Z16, Z10, K2, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z13, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z13, Z14, Z14
+	VMULPD       Z4, Z13, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z18, Z20, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K3
-	VMOVAPD.Z        Z14, K3, Z13
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PD Z13, Z18, Z15
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K3
+	VMOVAPD.Z   Z15, K3, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -42536,36 +42561,41 @@ few:
 	VADDPD            Z16, Z10, K3, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z13, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z13, Z14, Z14
+	VMULPD       Z4, Z13, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z14, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z18, Z20, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K1
-	VMOVAPD.Z        Z14, K1, Z13
+	VMULPD           Z15, Z15, Z19
+	VBROADCASTSD     expRowh<>+0(SB), Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z19, Z21, Z20
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z20, Z21
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z21, Z15
+	VPSLLQ           $0x34, Z18, Z18
+	VPADDQ           Z18, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z14, Z4, Z13
+	VMOVAPD     Z15, Z18
+	VFMADD231PD Z13, Z18, Z15
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K1
+	VMOVAPD.Z   Z15, K1, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -42811,41 +42841,47 @@ many:
 	VFMSUB213PS       Z16, Z10, Z18
 	VSUBPS            Z18, Z17, Z10
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
-	VBLENDMPS         Z3, Z4, K1, Z15
-	VMULPS            Z11, Z15, Z15
-	VBLENDMPS         Z5, Z6, K1, Z16
+	VBLENDMPS         Z1, Z2, K1, Z15
+	VBLENDMPS         Z3, Z4, K1, Z16
+	VMULPS            Z11, Z16, Z16
+	VBLENDMPS         Z5, Z6, K1, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z9, Z10, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
-	VMAXPS       Z10, Z17, Z17
+	VMULPS       Z9, Z10, Z18
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z21, Z17
-	VPSLLD           $0x17, Z18, Z18
-	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z17, K2, Z10
+	VMULPS           Z19, Z19, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z23
+	VFMADD231PS      Z21, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z21, Z23, Z19
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PS Z10, Z20, Z19
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
+	VMOVAPS.Z   Z19, K1, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPS Z14, Z17
-	VMULPS  Z17, Z10, Z10
+	VSQRTPS Z14, Z18
+	VMULPS  Z18, Z10, Z10
 
 noRoot1:
 	TESTL  $0x00000002, DI
@@ -42869,13 +42905,12 @@ noSquare1:
 noMore1:
 	VMULPS       Z13, Z12, Z13
 	VFNMADD213PS Z11, Z7, Z13
-	VMULPS       Z10, Z16, Z10
-	VFMADD231PS  Z13, Z10, Z15
-	VBLENDMPS    Z1, Z2, K1, Z10
-	VMULPS       Z11, Z12, Z11
-	VDIVPS       Z11, Z15, Z11
-	VMOVAPS.Z    Z11, K3, Z11
-	VADDPS       Z11, Z10, Z10
+	VMULPS       Z10, Z17, Z10
+	VFMADD231PS  Z13, Z10, Z16
+	VMULPS       Z11, Z12, Z10
+	VDIVPS       Z10, Z16, Z10
+	VMOVAPS.Z    Z10, K3, Z10
+	VADDPS       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPS     Z10, (AX)(R8*4)
@@ -42960,41 +42995,47 @@ stored2:
 	VFMSUB213PS       Z16, Z10, Z18
 	VSUBPS            Z18, Z17, Z10
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
-	VBLENDMPS         Z3, Z4, K1, Z15
-	VMULPS            Z11, Z15, Z15
-	VBLENDMPS         Z5, Z6, K1, Z16
+	VBLENDMPS         Z1, Z2, K1, Z15
+	VBLENDMPS         Z3, Z4, K1, Z16
+	VMULPS            Z11, Z16, Z16
+	VBLENDMPS         Z5, Z6, K1, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z9, Z10, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
-	VMAXPS       Z10, Z17, Z17
+	VMULPS       Z9, Z10, Z18
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z21, Z17
-	VPSLLD           $0x17, Z18, Z18
-	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z17, K2, Z10
+	VMULPS           Z19, Z19, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z23
+	VFMADD231PS      Z21, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z21, Z23, Z19
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PS Z10, Z20, Z19
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
+	VMOVAPS.Z   Z19, K1, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPS Z14, Z17
-	VMULPS  Z17, Z10, Z10
+	VSQRTPS Z14, Z18
+	VMULPS  Z18, Z10, Z10
 
 noRoot3:
 	TESTL  $0x00000002, DI
@@ -43018,13 +43059,12 @@ noSquare3:
 noMore3:
 	VMULPS       Z13, Z12, Z13
 	VFNMADD213PS Z11, Z7, Z13
-	VMULPS       Z10, Z16, Z10
-	VFMADD231PS  Z13, Z10, Z15
-	VBLENDMPS    Z1, Z2, K1, Z10
-	VMULPS       Z11, Z12, Z11
-	VDIVPS       Z11, Z15, Z11
-	VMOVAPS.Z    Z11, K3, Z11
-	VADDPS       Z11, Z10, Z10
+	VMULPS       Z10, Z17, Z10
+	VFMADD231PS  Z13, Z10, Z16
+	VMULPS       Z11, Z12, Z10
+	VDIVPS       Z10, Z16, Z10
+	VMOVAPS.Z    Z10, K3, Z10
+	VADDPS       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
 	VMOVNTPS     Z10, 64(AX)(R8*4)
@@ -43125,41 +43165,47 @@ few:
 	VFMSUB213PS       Z16, Z10, Z18
 	VSUBPS            Z18, Z17, Z10
 	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z15, Z10
-	VBLENDMPS         Z3, Z4, K2, Z15
-	VMULPS            Z11, Z15, Z15
-	VBLENDMPS         Z5, Z6, K2, Z16
+	VBLENDMPS         Z1, Z2, K2, Z15
+	VBLENDMPS         Z3, Z4, K2, Z16
+	VMULPS            Z11, Z16, Z16
+	VBLENDMPS         Z5, Z6, K2, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z9, Z10, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
-	VMAXPS       Z10, Z17, Z17
+	VMULPS       Z9, Z10, Z18
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z21, Z17
-	VPSLLD           $0x17, Z18, Z18
-	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z17, K3, Z10
+	VMULPS           Z19, Z19, Z21
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z23
+	VFMADD231PS      Z21, Z22, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z21, Z23, Z19
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PS Z10, Z20, Z19
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z18, K2
+	VMOVAPS.Z   Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPS Z14, Z17
-	VMULPS  Z17, Z10, Z10
+	VSQRTPS Z14, Z18
+	VMULPS  Z18, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
@@ -43183,13 +43229,12 @@ noSquare5:
 noMore5:
 	VMULPS       Z13, Z12, Z13
 	VFNMADD213PS Z11, Z7, Z13
-	VMULPS       Z10, Z16, Z10
-	VFMADD231PS  Z13, Z10, Z15
-	VBLENDMPS    Z1, Z2, K2, Z10
-	VMULPS       Z11, Z12, Z11
-	VDIVPS       Z11, Z15, Z11
-	VMOVAPS.Z    Z11, K4, Z11
-	VADDPS       Z11, Z10, Z10
+	VMULPS       Z10, Z17, Z10
+	VFMADD231PS  Z13, Z10, Z16
+	VMULPS       Z11, Z12, Z10
+	VDIVPS       Z10, Z16, Z10
+	VMOVAPS.Z    Z10, K4, Z10
+	VADDPS       Z10, Z15, Z10
 	VMOVUPS      Z10, K1, (AX)(R8*4)
 	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, CX
@@ -43323,47 +43368,53 @@ many:
 	VFMSUB213PD       Z16, Z10, Z18
 	VSUBPD            Z18, Z17, Z10
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
-	VBLENDMPD         Z3, Z4, K1, Z15
-	VMULPD            Z11, Z15, Z15
-	VBLENDMPD         Z5, Z6, K1, Z16
+	VBLENDMPD         Z1, Z2, K1, Z15
+	VBLENDMPD         Z3, Z4, K1, Z16
+	VMULPD            Z11, Z16, Z16
+	VBLENDMPD         Z5, Z6, K1, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z9, Z10, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z10, Z17, Z17
+	VMULPD       Z9, Z10, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z21, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z17, K2, Z10
+	VMULPD           Z19, Z19, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
+	VFMADD231PD      Z21, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z21, Z23, Z19
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PD Z10, Z20, Z19
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K1
+	VMOVAPD.Z   Z19, K1, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z14, Z17
-	VMULPD  Z17, Z10, Z10
+	VSQRTPD Z14, Z18
+	VMULPD  Z18, Z10, Z10
 
 noRoot1:
 	TESTL  $0x00000002, DI
@@ -43387,13 +43438,12 @@ noSquare1:
 noMore1:
 	VMULPD       Z13, Z12, Z13
 	VFNMADD213PD Z11, Z7, Z13
-	VMULPD       Z10, Z16, Z10
-	VFMADD231PD  Z13, Z10, Z15
-	VBLENDMPD    Z1, Z2, K1, Z10
-	VMULPD       Z11, Z12, Z11
-	VDIVPD       Z11, Z15, Z11
-	VMOVAPD.Z    Z11, K3, Z11
-	VADDPD       Z11, Z10, Z10
+	VMULPD       Z10, Z17, Z10
+	VFMADD231PD  Z13, Z10, Z16
+	VMULPD       Z11, Z12, Z10
+	VDIVPD       Z10, Z16, Z10
+	VMOVAPD.Z    Z10, K3, Z10
+	VADDPD       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
 	VMOVNTPD     Z10, (AX)(R8*8)
@@ -43487,47 +43537,53 @@ stored2:
 	VFMSUB213PD       Z16, Z10, Z18
 	VSUBPD            Z18, Z17, Z10
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
-	VBLENDMPD         Z3, Z4, K1, Z15
-	VMULPD            Z11, Z15, Z15
-	VBLENDMPD         Z5, Z6, K1, Z16
+	VBLENDMPD         Z1, Z2, K1, Z15
+	VBLENDMPD         Z3, Z4, K1, Z16
+	VMULPD            Z11, Z16, Z16
+	VBLENDMPD         Z5, Z6, K1, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z9, Z10, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z10, Z17, Z17
+	VMULPD       Z9, Z10, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z21, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z17, K2, Z10
+	VMULPD           Z19, Z19, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
+	VFMADD231PD      Z21, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z21, Z23, Z19
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PD Z10, Z20, Z19
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K1
+	VMOVAPD.Z   Z19, K1, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z14, Z17
-	VMULPD  Z17, Z10, Z10
+	VSQRTPD Z14, Z18
+	VMULPD  Z18, Z10, Z10
 
 noRoot3:
 	TESTL  $0x00000002, DI
@@ -43551,13 +43607,12 @@ noSquare3:
 noMore3:
 	VMULPD       Z13, Z12, Z13
 	VFNMADD213PD Z11, Z7, Z13
-	VMULPD       Z10, Z16, Z10
-	VFMADD231PD  Z13, Z10, Z15
-	VBLENDMPD    Z1, Z2, K1, Z10
-	VMULPD       Z11, Z12, Z11
-	VDIVPD       Z11, Z15, Z11
-	VMOVAPD.Z    Z11, K3, Z11
-	VADDPD       Z11, Z10, Z10
+	VMULPD       Z10, Z17, Z10
+	VFMADD231PD  Z13, Z10, Z16
+	VMULPD       Z11, Z12, Z10
+	VDIVPD       Z10, Z16, Z10
+	VMOVAPD.Z    Z10, K3, Z10
+	VADDPD       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
 	VMOVNTPD     Z10, 64(AX)(R8*8)
@@ -43666,47 +43721,53 @@ few:
 	VFMSUB213PD       Z16, Z10, Z18
 	VSUBPD            Z18, Z17, Z10
 	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z15, Z10
-	VBLENDMPD         Z3, Z4, K2, Z15
-	VMULPD            Z11, Z15, Z15
-	VBLENDMPD         Z5, Z6, K2, Z16
+	VBLENDMPD         Z1, Z2, K2, Z15
+	VBLENDMPD         Z3, Z4, K2, Z16
+	VMULPD            Z11, Z16, Z16
+	VBLENDMPD         Z5, Z6, K2, Z17
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z9, Z10, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z10, Z17, Z17
+	VMULPD       Z9, Z10, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z18, Z19, Z19
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z21, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z17, K3, Z10
+	VMULPD           Z19, Z19, Z21
+	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
+	VFMADD231PD      Z21, Z23, Z22
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
+	VFMADD231PD      Z21, Z22, Z23
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z21, Z23, Z19
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z20, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z18, Z9, Z10
+	VMOVAPD     Z19, Z20
+	VFMADD231PD Z10, Z20, Z19
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K2
+	VMOVAPD.Z   Z19, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z14, Z17
-	VMULPD  Z17, Z10, Z10
+	VSQRTPD Z14, Z18
+	VMULPD  Z18, Z10, Z10
 
 noRoot5:
 	TESTL  $0x00000002, DI
@@ -43730,13 +43791,12 @@ noSquare5:
 noMore5:
 	VMULPD       Z13, Z12, Z13
 	VFNMADD213PD Z11, Z7, Z13
-	VMULPD       Z10, Z16, Z10
-	VFMADD231PD  Z13, Z10, Z15
-	VBLENDMPD    Z1, Z2, K2, Z10
-	VMULPD       Z11, Z12, Z11
-	VDIVPD       Z11, Z15, Z11
-	VMOVAPD.Z    Z11, K4, Z11
-	VADDPD       Z11, Z10, Z10
+	VMULPD       Z10, Z17, Z10
+	VFMADD231PD  Z13, Z10, Z16
+	VMULPD       Z11, Z12, Z10
+	VDIVPD       Z10, Z16, Z10
+	VMOVAPD.Z    Z10, K4, Z10
+	VADDPD       Z10, Z15, Z10
 	VMOVUPD      Z10, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, CX
@@ -43912,8 +43972,14 @@ many:
 	VFMADD231PS      Z24, Z26, Z18
 	VPSLLD           $0x17, Z23, Z23
 	VPADDD           Z23, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PS Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PS Z23, Z24, Z18
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -43952,23 +44018,29 @@ noMore1:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
-	VFMADD231PS      Z19, Z22, Z23
+	VMULPS           Z17, Z17, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
+	VFMADD231PS      Z22, Z23, Z24
 	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z23, Z17
+	VFMADD231PS      Z22, Z24, Z17
 	VPSLLD           $0x17, Z18, Z18
 	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PS Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z18, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44104,8 +44176,14 @@ noMore2:
 	VFMADD231PS      Z24, Z26, Z18
 	VPSLLD           $0x17, Z23, Z23
 	VPADDD           Z23, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PS Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PS Z23, Z24, Z18
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44144,23 +44222,29 @@ noMore3:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
-	VFMADD231PS      Z19, Z22, Z23
+	VMULPS           Z17, Z17, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
+	VFMADD231PS      Z22, Z23, Z24
 	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z23, Z17
+	VFMADD231PS      Z22, Z24, Z17
 	VPSLLD           $0x17, Z18, Z18
 	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PS Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z18, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44310,8 +44394,14 @@ few:
 	VFMADD231PS      Z24, Z26, Z18
 	VPSLLD           $0x17, Z23, Z23
 	VPADDD           Z23, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
-	VMOVAPS.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PS Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PS Z23, Z24, Z18
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VMOVAPS.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44350,23 +44440,29 @@ noMore5:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z18
 	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z17, Z17, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z23
-	VFMADD231PS      Z19, Z22, Z23
+	VMULPS           Z17, Z17, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z24
+	VFMADD231PS      Z22, Z23, Z24
 	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z19, Z23, Z17
+	VFMADD231PS      Z22, Z24, Z17
 	VPSLLD           $0x17, Z18, Z18
 	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PS Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z18, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44757,8 +44853,14 @@ many:
 	VFMADD231PD      Z24, Z26, Z18
 	VPSLLQ           $0x34, Z23, Z23
 	VPADDQ           Z23, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PD Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PD Z23, Z24, Z18
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44797,29 +44899,35 @@ noMore1:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
-	VFMADD231PD      Z19, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
+	VMULPD           Z17, Z17, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
 	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z23, Z17
+	VFMADD231PD      Z22, Z24, Z17
 	VPSLLQ           $0x34, Z18, Z18
 	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PD Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z18, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -44969,8 +45077,14 @@ noMore2:
 	VFMADD231PD      Z24, Z26, Z18
 	VPSLLQ           $0x34, Z23, Z23
 	VPADDQ           Z23, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PD Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PD Z23, Z24, Z18
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -45009,29 +45123,35 @@ noMore3:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
-	VFMADD231PD      Z19, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
+	VMULPD           Z17, Z17, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
 	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z23, Z17
+	VFMADD231PD      Z22, Z24, Z17
 	VPSLLQ           $0x34, Z18, Z18
 	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PD Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z18, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -45195,8 +45315,14 @@ few:
 	VFMADD231PD      Z24, Z26, Z18
 	VPSLLQ           $0x34, Z23, Z23
 	VPADDQ           Z23, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VMOVAPD.Z        Z18, K1, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z20, Z23
+	VFMSUB213PD Z17, Z3, Z23
+	VMOVAPD     Z18, Z24
+	VFMADD231PD Z23, Z24, Z18
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VMOVAPD.Z   Z18, K1, Z17
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -45235,29 +45361,35 @@ noMore5:
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z22
-	VFMADD231PD      Z19, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z23
-	VFMADD231PD      Z19, Z22, Z23
+	VMULPD           Z17, Z17, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
+	VFMADD231PD      Z22, Z24, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
+	VFMADD231PD      Z22, Z23, Z24
 	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z23, Z17
+	VFMADD231PD      Z22, Z24, Z17
 	VPSLLQ           $0x34, Z18, Z18
 	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z17, K1, Z15
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z19, Z18
+	VFMSUB213PD Z15, Z3, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z18, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z17, K1, Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
@@ -45518,8 +45650,8 @@ many:
 	VMAXPS            Z13, Z7, Z18
 	VMINPS            Z18, Z17, Z17
 	VMULPS            Z2, Z9, Z18
-	VMULPS            Z3, Z10, Z19
 	VMULPS            Z13, Z18, Z18
+	VMULPS            Z3, Z10, Z19
 	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
 
@@ -45546,8 +45678,14 @@ many:
 	VFMADD231PS      Z22, Z24, Z20
 	VPSLLD           $0x17, Z21, Z21
 	VPADDD           Z21, Z20, Z20
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
-	VMOVAPS.Z        Z20, K2, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PS Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PS Z21, Z22, Z20
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z   Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -45583,29 +45721,34 @@ noMore1:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS       Z8, Z15, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
-	VMAXPS       Z10, Z15, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z19, Z21, Z15
-	VPSLLD           $0x17, Z17, Z17
-	VPADDD           Z17, Z15, Z15
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z15, K2, Z10
+	VMULPS           Z17, Z17, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z22
+	VFMADD231PS      Z20, Z21, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z20, Z22, Z17
+	VPSLLD           $0x17, Z19, Z19
+	VPADDD           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z15, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z   Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -45725,8 +45868,8 @@ stored3:
 	VMAXPS            Z13, Z7, Z18
 	VMINPS            Z18, Z17, Z17
 	VMULPS            Z2, Z9, Z18
-	VMULPS            Z3, Z10, Z19
 	VMULPS            Z13, Z18, Z18
+	VMULPS            Z3, Z10, Z19
 	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
 
@@ -45753,8 +45896,14 @@ stored3:
 	VFMADD231PS      Z22, Z24, Z20
 	VPSLLD           $0x17, Z21, Z21
 	VPADDD           Z21, Z20, Z20
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
-	VMOVAPS.Z        Z20, K2, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PS Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PS Z21, Z22, Z20
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z   Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -45790,29 +45939,34 @@ noMore4:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS       Z8, Z15, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
-	VMAXPS       Z10, Z15, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z19, Z21, Z15
-	VPSLLD           $0x17, Z17, Z17
-	VPADDD           Z17, Z15, Z15
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
-	VMOVAPS.Z        Z15, K2, Z10
+	VMULPS           Z17, Z17, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z22
+	VFMADD231PS      Z20, Z21, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z20, Z22, Z17
+	VPSLLD           $0x17, Z19, Z19
+	VPADDD           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z15, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z10, K2
+	VMOVAPS.Z   Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -45945,8 +46099,8 @@ few:
 	VMAXPS            Z13, Z7, Z18
 	VMINPS            Z18, Z17, Z17
 	VMULPS            Z2, Z9, Z18
-	VMULPS            Z3, Z10, Z19
 	VMULPS            Z13, Z18, Z18
+	VMULPS            Z3, Z10, Z19
 	VFNMADD231PS      Z12, Z19, Z18
 	VMULPS            Z4, Z9, Z9
 
@@ -45973,8 +46127,14 @@ few:
 	VFMADD231PS      Z22, Z24, Z20
 	VPSLLD           $0x17, Z21, Z21
 	VPADDD           Z21, Z20, Z20
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K3
-	VMOVAPS.Z        Z20, K3, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PS Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PS Z21, Z22, Z20
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z19, K3
+	VMOVAPS.Z   Z20, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46010,29 +46170,34 @@ noMore7:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS       Z8, Z15, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
-	VMAXPS       Z10, Z15, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z19
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z19
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z20
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z20
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z21
-	VFMADD231PS      Z19, Z20, Z21
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z19, Z21, Z15
-	VPSLLD           $0x17, Z17, Z17
-	VPADDD           Z17, Z15, Z15
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z15, K3, Z10
+	VMULPS           Z17, Z17, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z22
+	VFMADD231PS      Z20, Z21, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z20, Z22, Z17
+	VPSLLD           $0x17, Z19, Z19
+	VPADDD           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z15, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
+	VMOVAPS.Z   Z17, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46196,8 +46361,8 @@ many:
 	VMAXPD            Z13, Z7, Z18
 	VMINPD            Z18, Z17, Z17
 	VMULPD            Z2, Z9, Z18
-	VMULPD            Z3, Z10, Z19
 	VMULPD            Z13, Z18, Z18
+	VMULPD            Z3, Z10, Z19
 	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
 
@@ -46230,8 +46395,14 @@ many:
 	VFMADD231PD      Z22, Z24, Z20
 	VPSLLQ           $0x34, Z21, Z21
 	VPADDQ           Z21, Z20, Z20
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z        Z20, K2, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PD Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PD Z21, Z22, Z20
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z   Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46267,35 +46438,40 @@ noMore1:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z8, Z15, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z15
-	VMAXPD       Z10, Z15, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z15, Z15
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z15, K2, Z10
+	VMULPD           Z17, Z17, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
+	VFMADD231PD      Z20, Z22, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z20, Z22, Z17
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z15, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z   Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46423,8 +46599,8 @@ stored3:
 	VMAXPD            Z13, Z7, Z18
 	VMINPD            Z18, Z17, Z17
 	VMULPD            Z2, Z9, Z18
-	VMULPD            Z3, Z10, Z19
 	VMULPD            Z13, Z18, Z18
+	VMULPD            Z3, Z10, Z19
 	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
 
@@ -46457,8 +46633,14 @@ stored3:
 	VFMADD231PD      Z22, Z24, Z20
 	VPSLLQ           $0x34, Z21, Z21
 	VPADDQ           Z21, Z20, Z20
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z        Z20, K2, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PD Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PD Z21, Z22, Z20
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z   Z20, K2, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46494,35 +46676,40 @@ noMore4:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z8, Z15, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z15
-	VMAXPD       Z10, Z15, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z15, Z15
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K2
-	VMOVAPD.Z        Z15, K2, Z10
+	VMULPD           Z17, Z17, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
+	VFMADD231PD      Z20, Z22, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z20, Z22, Z17
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z15, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z   Z17, K2, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46663,8 +46850,8 @@ few:
 	VMAXPD            Z13, Z7, Z18
 	VMINPD            Z18, Z17, Z17
 	VMULPD            Z2, Z9, Z18
-	VMULPD            Z3, Z10, Z19
 	VMULPD            Z13, Z18, Z18
+	VMULPD            Z3, Z10, Z19
 	VFNMADD231PD      Z12, Z19, Z18
 	VMULPD            Z4, Z9, Z9
 
@@ -46697,8 +46884,14 @@ few:
 	VFMADD231PD      Z22, Z24, Z20
 	VPSLLQ           $0x34, Z21, Z21
 	VPADDQ           Z21, Z20, Z20
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K3
-	VMOVAPD.Z        Z20, K3, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z21
+	VFMSUB213PD Z19, Z8, Z21
+	VMOVAPD     Z20, Z22
+	VFMADD231PD Z21, Z22, Z20
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z19, K3
+	VMOVAPD.Z   Z20, K3, Z19
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -46734,35 +46927,40 @@ noMore7:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z8, Z15, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z15
-	VMAXPD       Z10, Z15, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z10, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z15, Z15
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z15, K3, Z10
+	VMULPD           Z17, Z17, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
+	VFMADD231PD      Z20, Z22, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
+	VFMADD231PD      Z20, Z21, Z22
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z20, Z22, Z17
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z10, Z8, Z15
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z15, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K3
+	VMOVAPD.Z   Z17, K3, Z10
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
@@ -47070,59 +47268,67 @@ many2:
 	VADDPS           Z15, Z8, K4, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z1, Z11, Z11
-	VMULPS       Z1, Z12, Z12
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
-	VMAXPS       Z11, Z13, Z14
-	VMAXPS       Z12, Z13, Z13
+	VMULPS       Z1, Z11, Z13
+	VMULPS       Z1, Z12, Z14
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z13, Z17, Z18
+	VMAXPS       Z14, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
-	VMOVAPD           Z17, Z18
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z18
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z14
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z19
+	VMOVAPD           Z19, Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z14, Z14, Z19
-	VMULPS           Z13, Z13, Z20
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z22
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z21
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMULPS           Z18, Z18, Z21
+	VMULPS           Z17, Z17, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z24
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z23
-	VFMADD231PS      Z19, Z22, Z24
-	VFMADD231PS      Z20, Z21, Z23
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z19, Z24, Z14
-	VFMADD231PS      Z20, Z23, Z13
-	VPSLLD           $0x17, Z18, Z18
-	VPSLLD           $0x17, Z17, Z17
-	VPADDD           Z18, Z14, Z14
-	VPADDD           Z17, Z13, Z13
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K5
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K6
-	VMOVAPS.Z        Z14, K5, Z11
-	VMOVAPS.Z        Z13, K6, Z12
-	VMULPS           Z16, Z11, Z11
-	VMULPS           Z15, Z12, Z12
-	VADDPS           Z11, Z9, K1, Z9
-	VADDPS           Z12, Z9, K2, Z9
-	VADDPS           Z11, Z10, K3, Z10
-	VADDPS           Z12, Z10, K4, Z10
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R8
-	CMPQ             R8, $0x00000020
-	JGE              many2
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z25
+	VFMADD231PS      Z21, Z24, Z26
+	VFMADD231PS      Z22, Z23, Z25
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z21, Z26, Z18
+	VFMADD231PS      Z22, Z25, Z17
+	VPSLLD           $0x17, Z20, Z20
+	VPSLLD           $0x17, Z19, Z19
+	VPADDD           Z20, Z18, Z18
+	VPADDD           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z13, Z1, Z11
+	VFMSUB213PS Z14, Z1, Z12
+	VMOVAPD     Z18, Z19
+	VMOVAPD     Z17, Z20
+	VFMADD231PS Z11, Z19, Z18
+	VFMADD231PS Z12, Z20, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z13, K5
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z14, K6
+	VMOVAPS.Z   Z18, K5, Z11
+	VMOVAPS.Z   Z17, K6, Z12
+	VMULPS      Z16, Z11, Z11
+	VMULPS      Z15, Z12, Z12
+	VADDPS      Z11, Z9, K1, Z9
+	VADDPS      Z12, Z9, K2, Z9
+	VADDPS      Z11, Z10, K3, Z10
+	VADDPS      Z12, Z10, K4, Z10
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
+	JGE         many2
 
 few2:
 	TESTQ R8, R8
@@ -47177,36 +47383,41 @@ few2:
 	VADDPS           Z13, Z8, K3, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z1, Z11, Z11
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
-	VMAXPS       Z11, Z12, Z12
+	VMULPS       Z1, Z11, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z12, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z12
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z12, Z12, Z15
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z16
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z17
-	VFMADD231PS      Z15, Z16, Z17
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VFMADD231PS      Z15, Z17, Z12
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z14, Z12, Z12
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
-	VMOVAPS.Z        Z12, K1, Z11
-	VMULPS           Z13, Z11, Z11
-	VADDPS           Z11, Z9, K2, Z9
-	VADDPS           Z11, Z10, K3, Z10
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, R8
-	JMP              few2
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z16, Z18, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z1, Z11
+	VMOVAPD     Z14, Z15
+	VFMADD231PS Z11, Z15, Z14
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z14, K1, Z11
+	VMULPS      Z13, Z11, Z11
+	VADDPS      Z11, Z9, K2, Z9
+	VADDPS      Z11, Z10, K3, Z10
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	JMP         few2
 
 done2:
 	SUBQ $0x00000800, BX
@@ -47662,71 +47873,79 @@ many2:
 	VADDPD           Z15, Z8, K4, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z1, Z11, Z11
-	VMULPD       Z1, Z12, Z12
-	VBROADCASTSD leastNormalExp<>+0(SB), Z13
-	VMAXPD       Z11, Z13, Z14
-	VMAXPD       Z12, Z13, Z13
+	VMULPD       Z1, Z11, Z13
+	VMULPD       Z1, Z12, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z13, Z17, Z18
+	VMAXPD       Z14, Z17, Z17
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VMOVAPD           Z17, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VMOVAPD           Z19, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z19
-	VMULPD           Z13, Z13, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMULPD           Z18, Z18, Z21
+	VMULPD           Z17, Z17, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z23
-	VFMADD231PD      Z19, Z22, Z24
-	VFMADD231PD      Z20, Z21, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z21
-	VFMADD231PD      Z19, Z24, Z22
-	VFMADD231PD      Z20, Z23, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     expRowd<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z23
-	VFMADD231PD      Z19, Z22, Z24
-	VFMADD231PD      Z20, Z21, Z23
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z19, Z24, Z14
-	VFMADD231PD      Z20, Z23, Z13
-	VPSLLQ           $0x34, Z18, Z18
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z18, Z14, Z14
-	VPADDQ           Z17, Z13, Z13
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K5
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K6
-	VMOVAPD.Z        Z14, K5, Z11
-	VMOVAPD.Z        Z13, K6, Z12
-	VMULPD           Z16, Z11, Z11
-	VMULPD           Z15, Z12, Z12
-	VADDPD           Z11, Z9, K1, Z9
-	VADDPD           Z12, Z9, K2, Z9
-	VADDPD           Z11, Z10, K3, Z10
-	VADDPD           Z12, Z10, K4, Z10
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, R8
-	CMPQ             R8, $0x00000010
-	JGE              many2
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z21, Z26, Z18
+	VFMADD231PD      Z22, Z25, Z17
+	VPSLLQ           $0x34, Z20, Z20
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z20, Z18, Z18
+	VPADDQ           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z13, Z1, Z11
+	VFMSUB213PD Z14, Z1, Z12
+	VMOVAPD     Z18, Z19
+	VMOVAPD     Z17, Z20
+	VFMADD231PD Z11, Z19, Z18
+	VFMADD231PD Z12, Z20, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K5
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K6
+	VMOVAPD.Z   Z18, K5, Z11
+	VMOVAPD.Z   Z17, K6, Z12
+	VMULPD      Z16, Z11, Z11
+	VMULPD      Z15, Z12, Z12
+	VADDPD      Z11, Z9, K1, Z9
+	VADDPD      Z12, Z9, K2, Z9
+	VADDPD      Z11, Z10, K3, Z10
+	VADDPD      Z12, Z10, K4, Z10
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
 
 few2:
 	TESTQ R8, R8
@@ -47784,42 +48003,47 @@ few2:
 	VADDPD           Z13, Z8, K3, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z1, Z11, Z11
-	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z11, Z12, Z12
+	VMULPD       Z1, Z11, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z12, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z15, Z17, Z12
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z12, Z12
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K1
-	VMOVAPD.Z        Z12, K1, Z11
-	VMULPD           Z13, Z11, Z11
-	VADDPD           Z11, Z9, K2, Z9
-	VADDPD           Z11, Z10, K3, Z10
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R8
-	JMP              few2
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z16, Z18, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z1, Z11
+	VMOVAPD     Z14, Z15
+	VFMADD231PD Z11, Z15, Z14
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VMOVAPD.Z   Z14, K1, Z11
+	VMULPD      Z13, Z11, Z11
+	VADDPD      Z11, Z9, K2, Z9
+	VADDPD      Z11, Z10, K3, Z10
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	JMP         few2
 
 done2:
 	SUBQ  $0x00000800, BX
@@ -47927,7 +48151,11 @@ end:
 
 // func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x3f, R8
+	ANDQ $-64, R8
+
 	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -47940,238 +48168,252 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2112-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Z1
-	VBROADCASTSS 4(DI), Z2
-	VBROADCASTSS 20(DI), Z3
-	VBROADCASTSS 24(DI), Z4
-	VXORPS.BCST  signBitSingle<>+0(SB), Z4, Z4
-	VBROADCASTSS 28(DI), Z5
-	VBROADCASTSS 32(DI), Z6
-	VXORPS.BCST  signBitSingle<>+0(SB), Z6, Z6
-	VBROADCASTSS 36(DI), Z7
-	VMOVSS       36(DI), X8
-	VBROADCASTSS X8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VMOVUPS      Z1, (R8)
+	VBROADCASTSS 4(DI), Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSS 20(DI), Z1
+	VMOVUPS      Z1, 128(R8)
+	VBROADCASTSS 24(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	VBROADCASTSS 28(DI), Z1
+	VBROADCASTSS 32(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 36(DI), Z3
+	VMOVSS       36(DI), X4
+	VBROADCASTSS X4, Z4
+	VPXORQ       Z5, Z5, Z5
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        CX, CX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	SUBQ    R9, CX
-	MOVQ    R8, R10
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
 	MOVQ    R9, R11
-	CMPQ    R11, $0x00000040
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
-	VMOVUPS    (BX)(R8*4), Z10
-	PREFETCHT0 8256(BX)(R8*4)
-	VMOVUPS    64(BX)(R8*4), Z11
-	PREFETCHT0 8320(BX)(R8*4)
-	VMOVUPS    128(BX)(R8*4), Z12
-	PREFETCHT0 8384(BX)(R8*4)
-	VMOVUPS    192(BX)(R8*4), Z13
-	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
-	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
-	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
-	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
-	VPMAXUD    Z10, Z9, Z9
-	VPMAXUD    Z11, Z9, Z9
-	VPMAXUD    Z12, Z9, Z9
-	VPMAXUD    Z13, Z9, Z9
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Z6
+	PREFETCHT0 8256(BX)(R9*4)
+	VMOVUPS    64(BX)(R9*4), Z7
+	PREFETCHT0 8320(BX)(R9*4)
+	VMOVUPS    128(BX)(R9*4), Z8
+	PREFETCHT0 8384(BX)(R9*4)
+	VMOVUPS    192(BX)(R9*4), Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VPMAXUD    Z6, Z5, Z5
+	VPMAXUD    Z7, Z5, Z5
+	VPMAXUD    Z8, Z5, Z5
+	VPMAXUD    Z9, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VMOVAPD           Z14, Z16
-	VMOVAPD           Z14, Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z15
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z16
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z18
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z19
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z21
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z13
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z10, Z10, Z18
-	VMULPS           Z11, Z11, Z19
-	VMULPS           Z12, Z12, Z20
-	VMULPS           Z13, Z13, Z21
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z22
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z23
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z24
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z22
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z23
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z24
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z25
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z22
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VMOVAPD          Z26, Z28
-	VMOVAPD          Z26, Z29
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z28
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z29
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z26
-	VFMADD231PS      Z18, Z23, Z27
-	VFMADD231PS      Z19, Z24, Z28
-	VFMADD231PS      Z20, Z25, Z29
-	VFMADD231PS      Z21, Z22, Z26
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
-	VFMADD231PS      Z18, Z27, Z10
-	VFMADD231PS      Z19, Z28, Z11
-	VFMADD231PS      Z20, Z29, Z12
-	VFMADD231PS      Z21, Z26, Z13
-	VPSLLD           $0x17, Z15, Z15
-	VPSLLD           $0x17, Z16, Z16
-	VPSLLD           $0x17, Z17, Z17
-	VPSLLD           $0x17, Z14, Z14
-	VPADDD           Z15, Z10, Z10
-	VPADDD           Z16, Z11, Z11
-	VPADDD           Z17, Z12, Z12
-	VPADDD           Z14, Z13, Z13
-	VMOVUPS          Z10, (DI)(R8*4)
-	VMOVUPS          Z11, 64(DI)(R8*4)
-	VMOVUPS          Z12, 128(DI)(R8*4)
-	VMOVUPS          Z13, 192(DI)(R8*4)
-	ADDQ             $0x00000040, R8
-	SUBQ             $0x00000040, R11
-	CMPQ             R11, $0x00000040
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (DI)(R9*4)
+	VMOVUPS          Z7, 64(DI)(R9*4)
+	VMOVUPS          Z8, 128(DI)(R9*4)
+	VMOVUPS          Z9, 192(DI)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
 	JGE              many
 
 few:
-	TESTQ R11, R11
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVUPS.Z  (BX)(R8*4), K1, Z10
-	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
-	VPMAXUD    Z10, Z9, Z9
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VPMAXUD    Z6, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z12
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z10
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z10, Z10, Z12
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z13
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z13
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z14
-	VFMADD231PS      Z12, Z13, Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
-	VFMADD231PS      Z12, Z14, Z10
-	VPSLLD           $0x17, Z11, Z11
-	VPADDD           Z11, Z10, Z10
-	VMOVUPS          Z10, K1, (DI)(R8*4)
-	ADDQ             $0x00000010, R8
-	SUBQ             $0x00000010, R11
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z6, K1, (DI)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
 	JMP              few
 
 done:
-	MOVQ R10, R8
-	CMPQ R9, $0x00000020
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	VPCMPEQB    (SI)(R8*1), X0, K1
-	VPCMPEQB    16(SI)(R8*1), X0, K2
+	VPCMPEQB    (SI)(R9*1), X0, K1
+	VPCMPEQB    16(SI)(R9*1), X0, K2
 	KNOTW       K1, K3
 	KNOTW       K2, K4
-	VMOVUPS     (BX)(R8*4), Z10
-	VMOVUPS     64(BX)(R8*4), Z11
-	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VXORPS.BCST signBitSingle<>+0(SB), Z11, K4, Z11
-	VMOVUPS     (DI)(R8*4), Z12
-	VMOVUPS     64(DI)(R8*4), Z13
-	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
-	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
-	VDIVPS      Z14, Z12, Z14
-	VDIVPS      Z15, Z13, Z15
+	VMOVUPS     (BX)(R9*4), Z6
+	VMOVUPS     64(BX)(R9*4), Z7
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z7, K4, Z7
+	VMOVUPS     (DI)(R9*4), Z8
+	VMOVUPS     64(DI)(R9*4), Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z11
+	VDIVPS      Z10, Z8, Z10
+	VDIVPS      Z11, Z9, Z11
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z14, Z14, Z16
-	VMULPS           Z15, Z15, Z17
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
-	VFNMADD213PS     Z12, Z16, Z19
-	VFNMADD213PS     Z13, Z17, Z18
-	VFNMADD213PS     Z12, Z14, Z19
-	VFNMADD213PS     Z13, Z15, Z18
-	VBROADCASTSS     oneSingle<>+0(SB), Z14
-	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
-	VDIVPS           Z15, Z14, Z15
-	VDIVPS           Z16, Z14, Z14
-	VMULPS           Z15, Z12, Z12
-	VMULPS           Z14, Z13, Z13
-	VPMOVD2M         Z10, K3
-	VPMOVD2M         Z11, K4
-	VBLENDMPS        Z12, Z15, K3, Z16
-	VBLENDMPS        Z13, Z14, K4, Z17
-	VBLENDMPS        Z15, Z12, K3, Z12
-	VBLENDMPS        Z14, Z13, K4, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPS           Z10, Z14, Z15
-	VMINPS           Z11, Z14, Z14
-	VSUBPS           Z19, Z15, Z15
-	VSUBPS           Z18, Z14, Z14
-	VPXORQ           Z20, Z20, Z20
-	VMAXPS           Z10, Z20, Z10
-	VMAXPS           Z11, Z20, Z11
-	VADDPS           Z10, Z19, Z10
-	VADDPS           Z11, Z18, Z11
-	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
-	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
-	VBLENDMPS        Z3, Z4, K1, Z18
-	VBLENDMPS        Z3, Z4, K2, Z19
-	VMULPS           Z12, Z18, Z18
-	VMULPS           Z13, Z19, Z19
-	VBLENDMPS        Z5, Z6, K1, Z20
-	VBLENDMPS        Z5, Z6, K2, Z21
+	VMULPS           Z10, Z10, Z12
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z8, Z12, Z15
+	VFNMADD213PS     Z9, Z13, Z14
+	VFNMADD213PS     Z8, Z10, Z15
+	VFNMADD213PS     Z9, Z11, Z14
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z12
+	VDIVPS           Z11, Z10, Z11
+	VDIVPS           Z12, Z10, Z10
+	VMULPS           Z11, Z8, Z8
+	VMULPS           Z10, Z9, Z9
+	VPMOVD2M         Z6, K3
+	VPMOVD2M         Z7, K4
+	VBLENDMPS        Z8, Z11, K3, Z12
+	VBLENDMPS        Z9, Z10, K4, Z13
+	VBLENDMPS        Z11, Z8, K3, Z8
+	VBLENDMPS        Z10, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z6, Z10, Z11
+	VMINPS           Z7, Z10, Z10
+	VSUBPS           Z15, Z11, Z11
+	VSUBPS           Z14, Z10, Z10
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z6, Z16, Z6
+	VMAXPS           Z7, Z16, Z7
+	VADDPS           Z6, Z15, Z6
+	VADDPS           Z7, Z14, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VMOVUPS          (R8), Z14
+	VMOVUPS          64(R8), Z15
+	VBLENDMPS        Z14, Z15, K1, Z14
+	VMOVUPS          (R8), Z15
+	VMOVUPS          64(R8), Z16
+	VBLENDMPS        Z15, Z16, K2, Z15
+	VMOVUPS          128(R8), Z16
+	VMOVUPS          192(R8), Z17
+	VBLENDMPS        Z16, Z17, K1, Z16
+	VMOVUPS          128(R8), Z17
+	VMOVUPS          192(R8), Z18
+	VBLENDMPS        Z17, Z18, K2, Z17
+	VMULPS           Z8, Z16, Z16
+	VMULPS           Z9, Z17, Z17
+	VBLENDMPS        Z1, Z2, K1, Z18
+	VBLENDMPS        Z1, Z2, K2, Z19
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z8, Z10, Z10
-	VMULPS       Z8, Z11, Z11
+	VMULPS       Z4, Z6, Z20
+	VMULPS       Z4, Z7, Z21
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
-	VMAXPS       Z10, Z22, Z23
-	VMAXPS       Z11, Z22, Z22
+	VMAXPS       Z20, Z22, Z23
+	VMAXPS       Z21, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z24
@@ -48206,122 +48448,137 @@ many2:
 	VPSLLD           $0x17, Z24, Z24
 	VPADDD           Z25, Z23, Z23
 	VPADDD           Z24, Z22, Z22
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z11, K4
-	VMOVAPS.Z        Z23, K3, Z10
-	VMOVAPS.Z        Z22, K4, Z11
-	VMULPS           Z15, Z16, Z15
-	VMULPS           Z14, Z17, Z14
-	VFNMADD213PS     Z12, Z7, Z15
-	VFNMADD213PS     Z13, Z7, Z14
-	VMULPS           Z10, Z20, Z10
-	VMULPS           Z11, Z21, Z11
-	VFMADD231PS      Z15, Z10, Z18
-	VFMADD231PS      Z14, Z11, Z19
-	VBLENDMPS        Z1, Z2, K1, Z10
-	VBLENDMPS        Z1, Z2, K2, Z11
-	VMULPS           Z16, Z10, Z10
-	VMULPS           Z17, Z11, Z11
-	VFMADD231PS      Z12, Z10, Z18
-	VFMADD231PS      Z13, Z11, Z19
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z18, (AX)(R8*4)
-	VMOVNTPS         Z19, 64(AX)(R8*4)
-	JMP              stored1
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z20, Z4, Z6
+	VFMSUB213PS  Z21, Z4, Z7
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z22, Z25
+	VFMADD231PS  Z6, Z24, Z23
+	VFMADD231PS  Z7, Z25, Z22
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z20, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z23, K1, Z6
+	VMOVAPS.Z    Z22, K2, Z7
+	VMULPS       Z11, Z12, Z11
+	VMULPS       Z10, Z13, Z10
+	VFNMADD213PS Z8, Z3, Z11
+	VFNMADD213PS Z9, Z3, Z10
+	VMULPS       Z6, Z18, Z6
+	VMULPS       Z7, Z19, Z7
+	VFMADD231PS  Z11, Z6, Z16
+	VFMADD231PS  Z10, Z7, Z17
+	VMULPS       Z12, Z14, Z6
+	VMULPS       Z13, Z15, Z7
+	VFMADD231PS  Z8, Z6, Z16
+	VFMADD231PS  Z9, Z7, Z17
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z16, (AX)(R9*4)
+	VMOVNTPS     Z17, 64(AX)(R9*4)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPS Z18, (AX)(R8*4)
-	VMOVUPS Z19, 64(AX)(R8*4)
+	VMOVUPS Z16, (AX)(R9*4)
+	VMOVUPS Z17, 64(AX)(R9*4)
 
 stored1:
-	ADDQ $0x00000020, R8
-	SUBQ $0x00000020, R9
-	CMPQ R9, $0x00000020
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
 	JGE  many2
 
 few2:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000010, R10
-	CMPQ        R9, R10
-	CMOVQLT     R9, R10
-	LEAQ        tailMasks<>+0(SB), R11
-	KMOVW       (R11)(R10*2), K1
-	VMOVDQU8.Z  (SI)(R8*1), K1, X10
-	VPCMPEQB    X10, X0, K1, K2
+	MOVQ        $0x00000010, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(R11*2), K1
+	VMOVDQU8.Z  (SI)(R9*1), K1, X6
+	VPCMPEQB    X6, X0, K1, K2
 	KNOTW       K2, K3
 	KANDW       K1, K3, K3
-	VMOVUPS.Z   (BX)(R8*4), K1, Z10
-	VXORPS.BCST signBitSingle<>+0(SB), Z10, K3, Z10
-	VMOVUPS.Z   (DI)(R8*4), K1, Z11
-	VADDPS.BCST twoSingle<>+0(SB), Z11, Z12
-	VDIVPS      Z12, Z11, Z12
+	VMOVUPS.Z   (BX)(R9*4), K1, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VMOVUPS.Z   (DI)(R9*4), K1, Z7
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z8
+	VDIVPS      Z8, Z7, Z8
 
 	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
-	VMULPS           Z12, Z12, Z13
-	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
-	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
-	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
-	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
-	VFNMADD213PS     Z11, Z13, Z14
-	VFNMADD213PS     Z11, Z12, Z14
-	VBROADCASTSS     oneSingle<>+0(SB), Z12
-	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z13
-	VDIVPS           Z13, Z12, Z12
-	VMULPS           Z12, Z11, Z11
-	VPMOVD2M         Z10, K3
-	VBLENDMPS        Z11, Z12, K3, Z13
-	VBLENDMPS        Z12, Z11, K3, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMINPS           Z10, Z12, Z12
-	VSUBPS           Z14, Z12, Z12
-	VPXORQ           Z15, Z15, Z15
-	VMAXPS           Z10, Z15, Z10
-	VADDPS           Z10, Z14, Z10
-	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
-	VBLENDMPS        Z3, Z4, K2, Z14
-	VMULPS           Z11, Z14, Z14
-	VBLENDMPS        Z5, Z6, K2, Z15
+	VMULPS           Z8, Z8, Z9
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z7, Z9, Z10
+	VFNMADD213PS     Z7, Z8, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z9
+	VDIVPS           Z9, Z8, Z8
+	VMULPS           Z8, Z7, Z7
+	VPMOVD2M         Z6, K3
+	VBLENDMPS        Z7, Z8, K3, Z9
+	VBLENDMPS        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPS           Z6, Z8, Z8
+	VSUBPS           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPS           Z6, Z11, Z6
+	VADDPS           Z6, Z10, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VMOVUPS          (R8), Z10
+	VMOVUPS          64(R8), Z11
+	VBLENDMPS        Z10, Z11, K2, Z10
+	VMOVUPS          128(R8), Z11
+	VMOVUPS          192(R8), Z12
+	VBLENDMPS        Z11, Z12, K2, Z11
+	VMULPS           Z7, Z11, Z11
+	VBLENDMPS        Z1, Z2, K2, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPS       Z8, Z10, Z10
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
-	VMAXPS       Z10, Z16, Z16
+	VMULPS       Z4, Z6, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z17
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z16
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z16, Z16, Z18
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z19
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z20
-	VFMADD231PS      Z18, Z19, Z20
-	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
-	VFMADD231PS      Z18, Z20, Z16
-	VPSLLD           $0x17, Z17, Z17
-	VPADDD           Z17, Z16, Z16
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z10, K3
-	VMOVAPS.Z        Z16, K3, Z10
-	VMULPS           Z12, Z13, Z12
-	VFNMADD213PS     Z11, Z7, Z12
-	VMULPS           Z10, Z15, Z10
-	VFMADD231PS      Z12, Z10, Z14
-	VBLENDMPS        Z1, Z2, K2, Z10
-	VMULPS           Z13, Z10, Z10
-	VFMADD231PS      Z11, Z10, Z14
-	VMOVUPS          Z14, K1, (AX)(R8*4)
-	ADDQ             $0x00000010, R8
-	SUBQ             $0x00000010, R9
-	JMP              few2
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z16, Z18, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z13, Z4, Z6
+	VMOVAPD      Z14, Z15
+	VFMADD231PS  Z6, Z15, Z14
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z14, K2, Z6
+	VMULPS       Z8, Z9, Z8
+	VFNMADD213PS Z7, Z3, Z8
+	VMULPS       Z6, Z12, Z6
+	VFMADD231PS  Z8, Z6, Z11
+	VMULPS       Z9, Z10, Z6
+	VFMADD231PS  Z7, Z6, Z11
+	VMOVUPS      Z11, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
 
 done2:
 	SUBQ  $0x00000800, DI
@@ -48331,8 +48588,8 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
-	VPMAXUD      Z0, Z9, Z9
-	VPCMPEQD     Z0, Z9, K1
+	VPMAXUD      Z0, Z5, Z5
+	VPCMPEQD     Z0, Z5, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -48342,7 +48599,11 @@ end:
 
 // func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2432-97
+	LEAQ 2112(SP), R8
+	ADDQ $0x3f, R8
+	ANDQ $-64, R8
+
 	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -48355,278 +48616,292 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2112-97
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Z1
-	VBROADCASTSD 8(DI), Z2
-	VBROADCASTSD 40(DI), Z3
-	VBROADCASTSD 48(DI), Z4
-	VXORPD.BCST  signBit<>+0(SB), Z4, Z4
-	VBROADCASTSD 56(DI), Z5
-	VBROADCASTSD 64(DI), Z6
-	VXORPD.BCST  signBit<>+0(SB), Z6, Z6
-	VBROADCASTSD 72(DI), Z7
-	VMOVSD       72(DI), X8
-	VBROADCASTSD X8, Z8
-	VPXORQ       Z9, Z9, Z9
+	VMOVUPS      Z1, (R8)
+	VBROADCASTSD 8(DI), Z1
+	VMOVUPS      Z1, 64(R8)
+	VBROADCASTSD 40(DI), Z1
+	VMOVUPS      Z1, 128(R8)
+	VBROADCASTSD 48(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VMOVUPS      Z1, 192(R8)
+	VBROADCASTSD 56(DI), Z1
+	VBROADCASTSD 64(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 72(DI), Z3
+	VMOVSD       72(DI), X4
+	VBROADCASTSD X4, Z4
+	VPXORQ       Z5, Z5, Z5
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        CX, CX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	SUBQ    R9, CX
-	MOVQ    R8, R10
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
 	MOVQ    R9, R11
-	CMPQ    R11, $0x00000020
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
-	VMOVUPD    (BX)(R8*8), Z10
-	PREFETCHT0 8256(BX)(R8*8)
-	VMOVUPD    64(BX)(R8*8), Z11
-	PREFETCHT0 8320(BX)(R8*8)
-	VMOVUPD    128(BX)(R8*8), Z12
-	PREFETCHT0 8384(BX)(R8*8)
-	VMOVUPD    192(BX)(R8*8), Z13
-	VORPD.BCST signBit<>+0(SB), Z10, Z10
-	VORPD.BCST signBit<>+0(SB), Z11, Z11
-	VORPD.BCST signBit<>+0(SB), Z12, Z12
-	VORPD.BCST signBit<>+0(SB), Z13, Z13
-	VPMAXUQ    Z10, Z9, Z9
-	VPMAXUQ    Z11, Z9, Z9
-	VPMAXUQ    Z12, Z9, Z9
-	VPMAXUQ    Z13, Z9, Z9
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Z6
+	PREFETCHT0 8256(BX)(R9*8)
+	VMOVUPD    64(BX)(R9*8), Z7
+	PREFETCHT0 8320(BX)(R9*8)
+	VMOVUPD    128(BX)(R9*8), Z8
+	PREFETCHT0 8384(BX)(R9*8)
+	VMOVUPD    192(BX)(R9*8), Z9
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z6, Z5, Z5
+	VPMAXUQ    Z7, Z5, Z5
+	VPMAXUQ    Z8, Z5, Z5
+	VPMAXUQ    Z9, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VMOVAPD           Z14, Z15
-	VMOVAPD           Z14, Z16
-	VMOVAPD           Z14, Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z21
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z10, Z10, Z18
-	VMULPD           Z11, Z11, Z19
-	VMULPD           Z12, Z12, Z20
-	VMULPD           Z13, Z13, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VMOVAPD          Z26, Z28
-	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z28, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z26, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VMOVAPD          Z26, Z28
-	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z28, Z11
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z26, Z13
-	VPSLLQ           $0x34, Z15, Z15
-	VPSLLQ           $0x34, Z16, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z16, Z11, Z11
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
-	VMOVUPD          Z10, (DI)(R8*8)
-	VMOVUPD          Z11, 64(DI)(R8*8)
-	VMOVUPD          Z12, 128(DI)(R8*8)
-	VMOVUPD          Z13, 192(DI)(R8*8)
-	ADDQ             $0x00000020, R8
-	SUBQ             $0x00000020, R11
-	CMPQ             R11, $0x00000020
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (DI)(R9*8)
+	VMOVUPD          Z7, 64(DI)(R9*8)
+	VMOVUPD          Z8, 128(DI)(R9*8)
+	VMOVUPD          Z9, 192(DI)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
 	JGE              many
 
 few:
-	TESTQ R11, R11
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	KMOVW      (R13)(R12*2), K1
-	VMOVUPD.Z  (BX)(R8*8), K1, Z10
-	VORPD.BCST signBit<>+0(SB), Z10, Z10
-	VPMAXUQ    Z10, Z9, Z9
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z6
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VPMAXUQ    Z6, Z5, Z5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
-	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
-	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
-	VFMADD231PD      Z12, Z14, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z12, Z14, Z10
-	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z10, K1, (DI)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R11
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z6, K1, (DI)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
 	JMP              few
 
 done:
-	MOVQ R10, R8
-	CMPQ R9, $0x00000010
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	VMOVQ            (SI)(R8*1), X10
-	VPCMPEQB         X10, X0, K1
-	VMOVQ            8(SI)(R8*1), X10
-	VPCMPEQB         X10, X0, K2
+	VMOVQ            (SI)(R9*1), X6
+	VPCMPEQB         X6, X0, K1
+	VMOVQ            8(SI)(R9*1), X6
+	VPCMPEQB         X6, X0, K2
 	KNOTB            K1, K3
 	KNOTB            K2, K4
-	VMOVUPD          (BX)(R8*8), Z10
-	VMOVUPD          64(BX)(R8*8), Z11
-	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
-	VXORPD.BCST      signBit<>+0(SB), Z11, K4, Z11
-	VMOVUPD          (DI)(R8*8), Z12
-	VMOVUPD          64(DI)(R8*8), Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VDIVPD           Z14, Z12, Z14
-	VDIVPD           Z15, Z13, Z15
-	VMULPD           Z14, Z14, Z16
-	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z12, Z16, Z19
-	VFNMADD213PD     Z13, Z17, Z18
-	VFNMADD213PD     Z12, Z14, Z19
-	VFNMADD213PD     Z13, Z15, Z18
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
-	VPMOVQ2M         Z10, K3
-	VPMOVQ2M         Z11, K4
-	VBLENDMPD        Z12, Z15, K3, Z16
-	VBLENDMPD        Z13, Z14, K4, Z17
-	VBLENDMPD        Z15, Z12, K3, Z12
-	VBLENDMPD        Z14, Z13, K4, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z10, Z14, Z15
-	VMINPD           Z11, Z14, Z14
-	VSUBPD           Z19, Z15, Z15
-	VSUBPD           Z18, Z14, Z14
-	VPXORQ           Z20, Z20, Z20
-	VMAXPD           Z10, Z20, Z10
-	VMAXPD           Z11, Z20, Z11
-	VADDPD           Z10, Z19, Z10
-	VADDPD           Z11, Z18, Z11
-	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
-	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VBLENDMPD        Z3, Z4, K1, Z18
-	VBLENDMPD        Z3, Z4, K2, Z19
-	VMULPD           Z12, Z18, Z18
-	VMULPD           Z13, Z19, Z19
-	VBLENDMPD        Z5, Z6, K1, Z20
-	VBLENDMPD        Z5, Z6, K2, Z21
+	VMOVUPD          (BX)(R9*8), Z6
+	VMOVUPD          64(BX)(R9*8), Z7
+	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z7, K4, Z7
+	VMOVUPD          (DI)(R9*8), Z8
+	VMOVUPD          64(DI)(R9*8), Z9
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VADDPD.BCST      two<>+0(SB), Z9, Z11
+	VDIVPD           Z10, Z8, Z10
+	VDIVPD           Z11, Z9, Z11
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     unitRowi<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z8, Z12, Z15
+	VFNMADD213PD     Z9, Z13, Z14
+	VFNMADD213PD     Z8, Z10, Z15
+	VFNMADD213PD     Z9, Z11, Z14
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z8, Z11
+	VADDPD.BCST      one<>+0(SB), Z9, Z12
+	VDIVPD           Z11, Z10, Z11
+	VDIVPD           Z12, Z10, Z10
+	VMULPD           Z11, Z8, Z8
+	VMULPD           Z10, Z9, Z9
+	VPMOVQ2M         Z6, K3
+	VPMOVQ2M         Z7, K4
+	VBLENDMPD        Z8, Z11, K3, Z12
+	VBLENDMPD        Z9, Z10, K4, Z13
+	VBLENDMPD        Z11, Z8, K3, Z8
+	VBLENDMPD        Z10, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z6, Z10, Z11
+	VMINPD           Z7, Z10, Z10
+	VSUBPD           Z15, Z11, Z11
+	VSUBPD           Z14, Z10, Z10
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z6, Z16, Z6
+	VMAXPD           Z7, Z16, Z7
+	VADDPD           Z6, Z15, Z6
+	VADDPD           Z7, Z14, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VMOVUPS          (R8), Z14
+	VMOVUPS          64(R8), Z15
+	VBLENDMPD        Z14, Z15, K1, Z14
+	VMOVUPS          (R8), Z15
+	VMOVUPS          64(R8), Z16
+	VBLENDMPD        Z15, Z16, K2, Z15
+	VMOVUPS          128(R8), Z16
+	VMOVUPS          192(R8), Z17
+	VBLENDMPD        Z16, Z17, K1, Z16
+	VMOVUPS          128(R8), Z17
+	VMOVUPS          192(R8), Z18
+	VBLENDMPD        Z17, Z18, K2, Z17
+	VMULPD           Z8, Z16, Z16
+	VMULPD           Z9, Z17, Z17
+	VBLENDMPD        Z1, Z2, K1, Z18
+	VBLENDMPD        Z1, Z2, K2, Z19
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z8, Z10, Z10
-	VMULPD       Z8, Z11, Z11
+	VMULPD       Z4, Z6, Z20
+	VMULPD       Z4, Z7, Z21
 	VBROADCASTSD leastNormalExp<>+0(SB), Z22
-	VMAXPD       Z10, Z22, Z23
-	VMAXPD       Z11, Z22, Z22
+	VMAXPD       Z20, Z22, Z23
+	VMAXPD       Z21, Z22, Z22
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSD      roundBits<>+0(SB), Z24
@@ -48673,131 +48948,146 @@ many2:
 	VPSLLQ           $0x34, Z24, Z24
 	VPADDQ           Z25, Z23, Z23
 	VPADDQ           Z24, Z22, Z22
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z11, K4
-	VMOVAPD.Z        Z23, K3, Z10
-	VMOVAPD.Z        Z22, K4, Z11
-	VMULPD           Z15, Z16, Z15
-	VMULPD           Z14, Z17, Z14
-	VFNMADD213PD     Z12, Z7, Z15
-	VFNMADD213PD     Z13, Z7, Z14
-	VMULPD           Z10, Z20, Z10
-	VMULPD           Z11, Z21, Z11
-	VFMADD231PD      Z15, Z10, Z18
-	VFMADD231PD      Z14, Z11, Z19
-	VBLENDMPD        Z1, Z2, K1, Z10
-	VBLENDMPD        Z1, Z2, K2, Z11
-	VMULPD           Z16, Z10, Z10
-	VMULPD           Z17, Z11, Z11
-	VFMADD231PD      Z12, Z10, Z18
-	VFMADD231PD      Z13, Z11, Z19
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z18, (AX)(R8*8)
-	VMOVNTPD         Z19, 64(AX)(R8*8)
-	JMP              stored1
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z20, Z4, Z6
+	VFMSUB213PD  Z21, Z4, Z7
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z22, Z25
+	VFMADD231PD  Z6, Z24, Z23
+	VFMADD231PD  Z7, Z25, Z22
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z20, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z21, K2
+	VMOVAPD.Z    Z23, K1, Z6
+	VMOVAPD.Z    Z22, K2, Z7
+	VMULPD       Z11, Z12, Z11
+	VMULPD       Z10, Z13, Z10
+	VFNMADD213PD Z8, Z3, Z11
+	VFNMADD213PD Z9, Z3, Z10
+	VMULPD       Z6, Z18, Z6
+	VMULPD       Z7, Z19, Z7
+	VFMADD231PD  Z11, Z6, Z16
+	VFMADD231PD  Z10, Z7, Z17
+	VMULPD       Z12, Z14, Z6
+	VMULPD       Z13, Z15, Z7
+	VFMADD231PD  Z8, Z6, Z16
+	VFMADD231PD  Z9, Z7, Z17
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z16, (AX)(R9*8)
+	VMOVNTPD     Z17, 64(AX)(R9*8)
+	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z18, (AX)(R8*8)
-	VMOVUPD Z19, 64(AX)(R8*8)
+	VMOVUPD Z16, (AX)(R9*8)
+	VMOVUPD Z17, 64(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000010, R8
-	SUBQ $0x00000010, R9
-	CMPQ R9, $0x00000010
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
 	JGE  many2
 
 few2:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ             $0x00000008, R10
-	CMPQ             R9, R10
-	CMOVQLT          R9, R10
-	LEAQ             tailMasks<>+0(SB), R11
-	KMOVW            (R11)(R10*2), K1
-	VMOVDQU8.Z       (SI)(R8*1), K1, X10
-	VPCMPEQB         X10, X0, K1, K2
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVDQU8.Z       (SI)(R9*1), K1, X6
+	VPCMPEQB         X6, X0, K1, K2
 	KNOTB            K2, K3
 	KANDB            K1, K3, K3
-	VMOVUPD.Z        (BX)(R8*8), K1, Z10
-	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
-	VMOVUPD.Z        (DI)(R8*8), K1, Z11
-	VADDPD.BCST      two<>+0(SB), Z11, Z12
-	VDIVPD           Z12, Z11, Z12
-	VMULPD           Z12, Z12, Z13
-	VBROADCASTSD     unitRowi<>+0(SB), Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z11, Z13, Z14
-	VFNMADD213PD     Z11, Z12, Z14
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z11, Z13
-	VDIVPD           Z13, Z12, Z12
-	VMULPD           Z12, Z11, Z11
-	VPMOVQ2M         Z10, K3
-	VBLENDMPD        Z11, Z12, K3, Z13
-	VBLENDMPD        Z12, Z11, K3, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMINPD           Z10, Z12, Z12
-	VSUBPD           Z14, Z12, Z12
-	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z10, Z15, Z10
-	VADDPD           Z10, Z14, Z10
-	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
-	VBLENDMPD        Z3, Z4, K2, Z14
-	VMULPD           Z11, Z14, Z14
-	VBLENDMPD        Z5, Z6, K2, Z15
+	VMOVUPD.Z        (BX)(R9*8), K1, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
+	VMOVUPD.Z        (DI)(R9*8), K1, Z7
+	VADDPD.BCST      two<>+0(SB), Z7, Z8
+	VDIVPD           Z8, Z7, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     unitRowi<>+0(SB), Z10
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z7, Z9, Z10
+	VFNMADD213PD     Z7, Z8, Z10
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z7, Z7
+	VPMOVQ2M         Z6, K3
+	VBLENDMPD        Z7, Z8, K3, Z9
+	VBLENDMPD        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z6, Z8, Z8
+	VSUBPD           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z6, Z11, Z6
+	VADDPD           Z6, Z10, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMOVUPS          (R8), Z10
+	VMOVUPS          64(R8), Z11
+	VBLENDMPD        Z10, Z11, K2, Z10
+	VMOVUPS          128(R8), Z11
+	VMOVUPS          192(R8), Z12
+	VBLENDMPD        Z11, Z12, K2, Z11
+	VMULPD           Z7, Z11, Z11
+	VBLENDMPD        Z1, Z2, K2, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z8, Z10, Z10
-	VBROADCASTSD leastNormalExp<>+0(SB), Z16
-	VMAXPD       Z10, Z16, Z16
+	VMULPD       Z4, Z6, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z10, K3
-	VMOVAPD.Z        Z16, K3, Z10
-	VMULPD           Z12, Z13, Z12
-	VFNMADD213PD     Z11, Z7, Z12
-	VMULPD           Z10, Z15, Z10
-	VFMADD231PD      Z12, Z10, Z14
-	VBLENDMPD        Z1, Z2, K2, Z10
-	VMULPD           Z13, Z10, Z10
-	VFMADD231PD      Z11, Z10, Z14
-	VMOVUPD          Z14, K1, (AX)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R9
-	JMP              few2
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z16, Z18, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z13, Z4, Z6
+	VMOVAPD      Z14, Z15
+	VFMADD231PD  Z6, Z15, Z14
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z13, K2
+	VMOVAPD.Z    Z14, K2, Z6
+	VMULPD       Z8, Z9, Z8
+	VFNMADD213PD Z7, Z3, Z8
+	VMULPD       Z6, Z12, Z6
+	VFMADD231PD  Z8, Z6, Z11
+	VMULPD       Z9, Z10, Z6
+	VFMADD231PD  Z7, Z6, Z11
+	VMOVUPD      Z11, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
 done2:
 	SUBQ  $0x00000800, DI
@@ -48807,8 +49097,8 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z9, Z9
-	VPCMPEQQ     Z0, Z9, K1
+	VPMAXUQ      Z0, Z5, Z5
+	VPCMPEQQ     Z0, Z5, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -48831,12 +49121,12 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-65
 	MOVQ         k+56(FP), BX
 	VMOVSS       12(BX), X0
 	VBROADCASTSS X0, Z0
-	VMOVUPS      Z0, (SI)
-	VPXORQ       Z0, Z0, Z0
+	VPXORQ       Z1, Z1, Z1
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
-	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VMOVUPS      Z2, (SI)
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
@@ -48888,10 +49178,10 @@ many:
 	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z14, Z14
 	VORPS.BCST signBitSingle<>+0(SB), Z15, Z15
-	VPMAXUD    Z12, Z0, Z0
-	VPMAXUD    Z13, Z0, Z0
-	VPMAXUD    Z14, Z0, Z0
-	VPMAXUD    Z15, Z0, Z0
+	VPMAXUD    Z12, Z1, Z1
+	VPMAXUD    Z13, Z1, Z1
+	VPMAXUD    Z14, Z1, Z1
+	VPMAXUD    Z15, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
@@ -48977,7 +49267,7 @@ few:
 	KMOVW      (R12)(R11*2), K1
 	VMOVUPS.Z  (CX)(DI*4), K1, Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
-	VPMAXUD    Z12, Z0, Z0
+	VPMAXUD    Z12, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
@@ -49070,8 +49360,12 @@ many2:
 	VADDPS           Z17, Z24, Z17
 	VXORPS.BCST      signBitSingle<>+0(SB), Z16, Z16
 	VXORPS.BCST      signBitSingle<>+0(SB), Z17, Z17
-	VFMADD231PS      Z12, Z22, Z1
-	VFMADD231PS      Z13, Z23, Z1
+	VMOVUPS          (SI), Z24
+	VFMADD231PS      Z12, Z22, Z24
+	VMOVUPS          Z24, (SI)
+	VMOVUPS          (SI), Z24
+	VFMADD231PS      Z13, Z23, Z24
+	VMOVUPS          Z24, (SI)
 	VFNMADD231PS     Z14, Z22, Z2
 	VFNMADD231PS     Z15, Z23, Z2
 	VFMADD231PS      Z12, Z18, Z3
@@ -49084,10 +49378,8 @@ many2:
 	VFNMADD231PS     Z17, Z15, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SI), Z18
-	VMULPS       Z18, Z16, Z18
-	VMOVUPS      (SI), Z19
-	VMULPS       Z19, Z17, Z19
+	VMULPS       Z0, Z16, Z18
+	VMULPS       Z0, Z17, Z19
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z22
 	VMAXPS       Z18, Z22, Z23
 	VMAXPS       Z19, Z22, Z22
@@ -49125,69 +49417,85 @@ many2:
 	VPSLLD           $0x17, Z24, Z24
 	VPADDD           Z25, Z23, Z23
 	VPADDD           Z24, Z22, Z22
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
-	VMOVAPS.Z        Z23, K1, Z18
-	VMOVAPS.Z        Z22, K2, Z19
-	VMULPS           Z12, Z18, Z12
-	VMULPS           Z13, Z19, Z13
-	VFMADD231PS      Z21, Z12, Z10
-	VFMADD231PS      Z20, Z13, Z10
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z24
+	VMOVAPD     Z17, Z25
+	VFMSUB213PS Z18, Z0, Z24
+	VFMSUB213PS Z19, Z0, Z25
+	VMOVAPD     Z23, Z26
+	VMOVAPD     Z22, Z27
+	VFMADD231PS Z24, Z26, Z23
+	VFMADD231PS Z25, Z27, Z22
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z18, K1
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z19, K2
+	VMOVAPS.Z   Z23, K1, Z18
+	VMOVAPS.Z   Z22, K2, Z19
+	VMULPS      Z12, Z18, Z12
+	VMULPS      Z13, Z19, Z13
+	VFMADD231PS Z21, Z12, Z10
+	VFMADD231PS Z20, Z13, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SI), Z12
-	VMULPS       Z12, Z21, Z12
-	VMOVUPS      (SI), Z13
-	VMULPS       Z13, Z20, Z13
+	VMULPS       Z0, Z21, Z12
+	VMULPS       Z0, Z20, Z13
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
 	VMAXPS       Z12, Z18, Z19
 	VMAXPS       Z13, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z19
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z18
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z22
+	VMOVAPD           Z22, Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z23, Z24
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z22, Z25
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z25, Z18
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z19, Z19, Z22
-	VMULPS           Z18, Z18, Z23
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z24
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMULPS           Z19, Z19, Z24
+	VMULPS           Z18, Z18, Z25
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
-	VFMADD231PS      Z22, Z25, Z27
-	VFMADD231PS      Z23, Z24, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z27
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z25, Z26
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z28
+	VFMADD231PS      Z24, Z27, Z29
+	VFMADD231PS      Z25, Z26, Z28
 	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
 	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
-	VFMADD231PS      Z22, Z27, Z19
-	VFMADD231PS      Z23, Z26, Z18
-	VPSLLD           $0x17, Z21, Z21
-	VPSLLD           $0x17, Z20, Z20
-	VPADDD           Z21, Z19, Z19
-	VPADDD           Z20, Z18, Z18
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
-	VMOVAPS.Z        Z19, K1, Z12
-	VMOVAPS.Z        Z18, K2, Z13
-	VMULPS           Z14, Z12, Z12
-	VMULPS           Z15, Z13, Z13
-	VFNMADD231PS     Z16, Z12, Z11
-	VFNMADD231PS     Z17, Z13, Z11
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R8
-	CMPQ             R8, $0x00000020
-	JGE              many2
+	VFMADD231PS      Z24, Z29, Z19
+	VFMADD231PS      Z25, Z28, Z18
+	VPSLLD           $0x17, Z23, Z23
+	VPSLLD           $0x17, Z22, Z22
+	VPADDD           Z23, Z19, Z19
+	VPADDD           Z22, Z18, Z18
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z12, Z0, Z21
+	VFMSUB213PS  Z13, Z0, Z20
+	VMOVAPD      Z19, Z22
+	VMOVAPD      Z18, Z23
+	VFMADD231PS  Z21, Z22, Z19
+	VFMADD231PS  Z20, Z23, Z18
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
+	VMOVAPS.Z    Z19, K1, Z12
+	VMOVAPS.Z    Z18, K2, Z13
+	VMULPS       Z14, Z12, Z12
+	VMULPS       Z15, Z13, Z13
+	VFNMADD231PS Z16, Z12, Z11
+	VFNMADD231PS Z17, Z13, Z11
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
+	JGE          many2
 
 few2:
 	TESTQ R8, R8
@@ -49232,7 +49540,9 @@ few2:
 	VMAXPS           Z14, Z19, Z14
 	VADDPS           Z14, Z18, Z14
 	VXORPS.BCST      signBitSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z12, Z17, Z1
+	VMOVUPS          (SI), Z18
+	VFMADD231PS      Z12, Z17, Z18
+	VMOVUPS          Z18, (SI)
 	VFNMADD231PS     Z13, Z17, Z2
 	VFMADD231PS      Z12, Z15, Z3
 	VFNMADD231PS     Z13, Z15, Z4
@@ -49240,8 +49550,7 @@ few2:
 	VFNMADD231PS     Z14, Z13, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SI), Z15
-	VMULPS       Z15, Z14, Z15
+	VMULPS       Z0, Z14, Z15
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
 	VMAXPS       Z15, Z17, Z17
 
@@ -49263,49 +49572,60 @@ few2:
 	VFMADD231PS      Z19, Z21, Z17
 	VPSLLD           $0x17, Z18, Z18
 	VPADDD           Z18, Z17, Z17
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
-	VMOVAPS.Z        Z17, K1, Z15
-	VMULPS           Z12, Z15, Z12
-	VFMADD231PS      Z16, Z12, Z10
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z18
+	VFMSUB213PS Z15, Z0, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PS Z18, Z19, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z17, K1, Z15
+	VMULPS      Z12, Z15, Z12
+	VFMADD231PS Z16, Z12, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS      (SI), Z12
-	VMULPS       Z12, Z16, Z12
+	VMULPS       Z0, Z16, Z12
 	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
 	VMAXPS       Z12, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z16
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z16
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z16, Z17
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z15
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z17
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z18
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z19
-	VFMADD231PS      Z17, Z18, Z19
+	VMULPS           Z15, Z15, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z20
+	VFMADD231PS      Z18, Z19, Z20
 	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VFMADD231PS      Z17, Z19, Z15
-	VPSLLD           $0x17, Z16, Z16
-	VPADDD           Z16, Z15, Z15
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
-	VMOVAPS.Z        Z15, K1, Z12
-	VMULPS           Z13, Z12, Z12
-	VFNMADD231PS     Z14, Z12, Z11
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, R8
-	JMP              few2
+	VFMADD231PS      Z18, Z20, Z15
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z12, Z0, Z16
+	VMOVAPD      Z15, Z17
+	VFMADD231PS  Z16, Z17, Z15
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VMOVAPS.Z    Z15, K1, Z12
+	VMULPS       Z13, Z12, Z12
+	VFNMADD231PS Z14, Z12, Z11
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	JMP          few2
 
 done2:
 	SUBQ $0x00000800, BX
 
 	// The lanes go to float64.
-	VMOVAPD       Z1, Z12
-	VXORPS        Z1, Z1, Z1
+	VMOVUPS       (SI), Z12
+	VXORPS        Z13, Z13, Z13
+	VMOVUPS       Z13, (SI)
 	VCVTPS2PD     Y12, Z13
 	VEXTRACTF64X4 $0x01, Z12, Y12
 	VCVTPS2PD     Y12, Z12
@@ -49398,110 +49718,110 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVUPD       2112(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        (AX), X1, X1
-	VMOVSD        X1, (AX)
-	VMOVUPD       2176(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        8(AX), X1, X1
-	VMOVSD        X1, 8(AX)
-	VMOVUPD       2240(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        16(AX), X1, X1
-	VMOVSD        X1, 16(AX)
-	VMOVUPD       2304(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        24(AX), X1, X1
-	VMOVSD        X1, 24(AX)
-	VMOVUPD       2368(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        32(AX), X1, X1
-	VMOVSD        X1, 32(AX)
-	VMOVUPD       2432(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        40(AX), X1, X1
-	VMOVSD        X1, 40(AX)
-	VMOVUPD       2496(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        48(AX), X1, X1
-	VMOVSD        X1, 48(AX)
-	VMOVUPD       2560(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
-	VMOVUPD       2624(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        88(AX), X1, X1
-	VMOVSD        X1, 88(AX)
-	VMOVUPD       2688(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        96(AX), X1, X1
-	VMOVSD        X1, 96(AX)
-	VMOVUPD       2752(SP), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        104(AX), X1, X1
-	VMOVSD        X1, 104(AX)
+	VMOVUPD       2112(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       2176(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       2240(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       2304(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        24(AX), X0, X0
+	VMOVSD        X0, 24(AX)
+	VMOVUPD       2368(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       2432(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       2496(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       2560(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       2624(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VMOVUPD       2688(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       2752(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
 
 	// Within the limit if that is still the largest.
-	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
-	VPMAXUD      Z1, Z0, Z0
-	VPCMPEQD     Z1, Z0, K1
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
@@ -49854,14 +50174,24 @@ many2:
 	VPSLLQ           $0x34, Z24, Z24
 	VPADDQ           Z25, Z23, Z23
 	VPADDQ           Z24, Z22, Z22
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z18, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z        Z23, K1, Z18
-	VMOVAPD.Z        Z22, K2, Z19
-	VMULPD           Z12, Z18, Z12
-	VMULPD           Z13, Z19, Z13
-	VFMADD231PD      Z21, Z12, Z11
-	VFMADD231PD      Z20, Z13, Z11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z16, Z24
+	VMOVAPD     Z17, Z25
+	VFMSUB213PD Z18, Z0, Z24
+	VFMSUB213PD Z19, Z0, Z25
+	VMOVAPD     Z23, Z26
+	VMOVAPD     Z22, Z27
+	VFMADD231PD Z24, Z26, Z23
+	VFMADD231PD Z25, Z27, Z22
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K1
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z19, K2
+	VMOVAPD.Z   Z23, K1, Z18
+	VMOVAPD.Z   Z22, K2, Z19
+	VMULPD      Z12, Z18, Z12
+	VMULPD      Z13, Z19, Z13
+	VFMADD231PD Z21, Z12, Z11
+	VFMADD231PD Z20, Z13, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z0, Z21, Z12
@@ -49871,66 +50201,74 @@ many2:
 	VMAXPD       Z13, Z18, Z18
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
+	VBROADCASTSD      roundBits<>+0(SB), Z22
+	VMOVAPD           Z22, Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z25
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z25, Z18
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z22
-	VMULPD           Z18, Z18, Z23
-	VBROADCASTSD     expRowh<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMULPD           Z19, Z19, Z24
+	VMULPD           Z18, Z18, Z25
+	VBROADCASTSD     expRowh<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
-	VFMADD231PD      Z22, Z27, Z25
-	VFMADD231PD      Z23, Z26, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z27
+	VFMADD231PD.BCST expRowi<>+0(SB), Z25, Z26
+	VBROADCASTSD     expRowf<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z28
+	VFMADD231PD      Z24, Z27, Z29
+	VFMADD231PD      Z25, Z26, Z28
+	VBROADCASTSD     expRowd<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z26
+	VFMADD231PD      Z24, Z29, Z27
+	VFMADD231PD      Z25, Z28, Z26
+	VBROADCASTSD     expRowb<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z28
+	VFMADD231PD      Z24, Z27, Z29
+	VFMADD231PD      Z25, Z26, Z28
 	VADDPD.BCST      one<>+0(SB), Z19, Z19
 	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z22, Z27, Z19
-	VFMADD231PD      Z23, Z26, Z18
-	VPSLLQ           $0x34, Z21, Z21
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z21, Z19, Z19
-	VPADDQ           Z20, Z18, Z18
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z13, K2
-	VMOVAPD.Z        Z19, K1, Z12
-	VMOVAPD.Z        Z18, K2, Z13
-	VMULPD           Z14, Z12, Z12
-	VMULPD           Z15, Z13, Z13
-	VMOVUPS          (SI), Z14
-	VFNMADD231PD     Z16, Z12, Z14
-	VMOVUPS          Z14, (SI)
-	VMOVUPS          (SI), Z12
-	VFNMADD231PD     Z17, Z13, Z12
-	VMOVUPS          Z12, (SI)
-	ADDQ             $0x00000010, DI
-	SUBQ             $0x00000010, R8
-	CMPQ             R8, $0x00000010
-	JGE              many2
+	VFMADD231PD      Z24, Z29, Z19
+	VFMADD231PD      Z25, Z28, Z18
+	VPSLLQ           $0x34, Z23, Z23
+	VPSLLQ           $0x34, Z22, Z22
+	VPADDQ           Z23, Z19, Z19
+	VPADDQ           Z22, Z18, Z18
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z12, Z0, Z21
+	VFMSUB213PD  Z13, Z0, Z20
+	VMOVAPD      Z19, Z22
+	VMOVAPD      Z18, Z23
+	VFMADD231PD  Z21, Z22, Z19
+	VFMADD231PD  Z20, Z23, Z18
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z13, K2
+	VMOVAPD.Z    Z19, K1, Z12
+	VMOVAPD.Z    Z18, K2, Z13
+	VMULPD       Z14, Z12, Z12
+	VMULPD       Z15, Z13, Z13
+	VMOVUPS      (SI), Z14
+	VFNMADD231PD Z16, Z12, Z14
+	VMOVUPS      Z14, (SI)
+	VMOVUPS      (SI), Z12
+	VFNMADD231PD Z17, Z13, Z12
+	VMOVUPS      Z12, (SI)
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
 
 few2:
 	TESTQ R8, R8
@@ -50014,10 +50352,16 @@ few2:
 	VFMADD231PD      Z19, Z21, Z17
 	VPSLLQ           $0x34, Z18, Z18
 	VPADDQ           Z18, Z17, Z17
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z        Z17, K1, Z15
-	VMULPD           Z12, Z15, Z12
-	VFMADD231PD      Z16, Z12, Z11
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z18
+	VFMSUB213PD Z15, Z0, Z18
+	VMOVAPD     Z17, Z19
+	VFMADD231PD Z18, Z19, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z17, K1, Z15
+	VMULPD      Z12, Z15, Z12
+	VFMADD231PD Z16, Z12, Z11
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z0, Z16, Z12
@@ -50025,38 +50369,43 @@ few2:
 	VMAXPD       Z12, Z15, Z15
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z16
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z15
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z15
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z19
-	VFMADD231PD      Z17, Z18, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z18
-	VFMADD231PD      Z17, Z19, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z19
-	VFMADD231PD      Z17, Z18, Z19
+	VMULPD           Z15, Z15, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z20
+	VFMADD231PD      Z18, Z19, Z20
 	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z17, Z19, Z15
-	VPSLLQ           $0x34, Z16, Z16
-	VPADDQ           Z16, Z15, Z15
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K1
-	VMOVAPD.Z        Z15, K1, Z12
-	VMULPD           Z13, Z12, Z12
-	VMOVUPS          (SI), Z13
-	VFNMADD231PD     Z14, Z12, Z13
-	VMOVUPS          Z13, (SI)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R8
-	JMP              few2
+	VFMADD231PD      Z18, Z20, Z15
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z12, Z0, Z16
+	VMOVAPD      Z15, Z17
+	VFMADD231PD  Z16, Z17, Z15
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VMOVAPD.Z    Z15, K1, Z12
+	VMULPD       Z13, Z12, Z12
+	VMOVUPS      (SI), Z13
+	VFNMADD231PD Z14, Z12, Z13
+	VMOVUPS      Z13, (SI)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
 
 done2:
 	SUBQ  $0x00000800, BX
@@ -50441,12 +50790,12 @@ many2:
 	VMULPS           Z18, Z4, Z18
 	VMOVUPS          128(R8), Z19
 	VMULPS           Z19, Z5, Z19
+	VMULPS           Z12, Z18, Z18
+	VMULPS           Z13, Z19, Z19
 	VMOVUPS          192(R8), Z20
 	VMULPS           Z20, Z7, Z20
 	VMOVUPS          192(R8), Z21
 	VMULPS           Z21, Z6, Z21
-	VMULPS           Z12, Z18, Z18
-	VMULPS           Z13, Z19, Z19
 	VFNMADD231PS     Z16, Z20, Z18
 	VFNMADD231PS     Z17, Z21, Z19
 	VMOVUPS          256(R8), Z20
@@ -50494,82 +50843,100 @@ many2:
 	VPSLLD           $0x17, Z24, Z24
 	VPADDD           Z25, Z23, Z23
 	VPADDD           Z24, Z22, Z22
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z20, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z21, K2
-	VMOVAPS.Z        Z23, K1, Z20
-	VMOVAPS.Z        Z22, K2, Z21
-	VMULPS           Z15, Z16, Z22
-	VMULPS           Z14, Z17, Z23
-	VFNMADD213PS     Z12, Z1, Z22
-	VFNMADD213PS     Z13, Z1, Z23
-	VMULPS           Z20, Z4, Z4
-	VMULPS           Z21, Z5, Z5
-	VFMADD231PS      Z22, Z4, Z18
-	VFMADD231PS      Z23, Z5, Z19
-	VMULPS           Z0, Z7, Z4
-	VMULPS           Z0, Z6, Z5
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z10, Z24
+	VMOVAPD      Z11, Z25
+	VFMSUB213PS  Z20, Z2, Z24
+	VFMSUB213PS  Z21, Z2, Z25
+	VMOVAPD      Z23, Z26
+	VMOVAPD      Z22, Z27
+	VFMADD231PS  Z24, Z26, Z23
+	VFMADD231PS  Z25, Z27, Z22
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z20, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z21, K2
+	VMOVAPS.Z    Z23, K1, Z20
+	VMOVAPS.Z    Z22, K2, Z21
+	VMULPS       Z15, Z16, Z22
+	VMULPS       Z14, Z17, Z23
+	VFNMADD213PS Z12, Z1, Z22
+	VFNMADD213PS Z13, Z1, Z23
+	VMULPS       Z20, Z4, Z4
+	VMULPS       Z21, Z5, Z5
+	VFMADD231PS  Z22, Z4, Z18
+	VFMADD231PS  Z23, Z5, Z19
+	VMULPS       Z0, Z7, Z4
+	VMULPS       Z0, Z6, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS       Z2, Z15, Z6
 	VMULPS       Z2, Z14, Z7
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
-	VMAXPS       Z6, Z14, Z15
-	VMAXPS       Z7, Z14, Z14
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z20
+	VMAXPS       Z6, Z20, Z21
+	VMAXPS       Z7, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z21
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z20
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z15
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z14
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z22
+	VMOVAPD           Z22, Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z21, Z23
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z23, Z24
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z22, Z25
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z21
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z25, Z20
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z15, Z15, Z22
-	VMULPS           Z14, Z14, Z23
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z25
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z24
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMULPS           Z21, Z21, Z24
+	VMULPS           Z20, Z20, Z25
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z27
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z26
-	VFMADD231PS      Z22, Z25, Z27
-	VFMADD231PS      Z23, Z24, Z26
-	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
-	VFMADD231PS      Z22, Z27, Z15
-	VFMADD231PS      Z23, Z26, Z14
-	VPSLLD           $0x17, Z21, Z21
-	VPSLLD           $0x17, Z20, Z20
-	VPADDD           Z21, Z15, Z15
-	VPADDD           Z20, Z14, Z14
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z6, K1
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z7, K2
-	VMOVAPS.Z        Z15, K1, Z6
-	VMOVAPS.Z        Z14, K2, Z7
-	VMULPS           Z10, Z12, Z10
-	VMULPS           Z11, Z13, Z11
-	VFNMADD213PS     Z16, Z1, Z10
-	VFNMADD213PS     Z17, Z1, Z11
-	VMULPS           Z6, Z4, Z4
-	VMULPS           Z7, Z5, Z5
-	VFMADD231PS      Z10, Z4, Z18
-	VFMADD231PS      Z11, Z5, Z19
-	VMULPS           Z16, Z8, Z4
-	VMULPS           Z17, Z9, Z5
-	VFMADD231PS      Z12, Z4, Z18
-	VFMADD231PS      Z13, Z5, Z19
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPS         Z18, (AX)(R9*4)
-	VMOVNTPS         Z19, 64(AX)(R9*4)
-	JMP              stored1
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z21, Z27
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z27
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z25, Z26
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z21, Z29
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z28
+	VFMADD231PS      Z24, Z27, Z29
+	VFMADD231PS      Z25, Z26, Z28
+	VADDPS.BCST      oneSingle<>+0(SB), Z21, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VFMADD231PS      Z24, Z29, Z21
+	VFMADD231PS      Z25, Z28, Z20
+	VPSLLD           $0x17, Z23, Z23
+	VPSLLD           $0x17, Z22, Z22
+	VPADDD           Z23, Z21, Z21
+	VPADDD           Z22, Z20, Z20
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z6, Z2, Z15
+	VFMSUB213PS  Z7, Z2, Z14
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z20, Z23
+	VFMADD231PS  Z15, Z22, Z21
+	VFMADD231PS  Z14, Z23, Z20
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z6, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z7, K2
+	VMOVAPS.Z    Z21, K1, Z6
+	VMOVAPS.Z    Z20, K2, Z7
+	VMULPS       Z10, Z12, Z10
+	VMULPS       Z11, Z13, Z11
+	VFNMADD213PS Z16, Z1, Z10
+	VFNMADD213PS Z17, Z1, Z11
+	VMULPS       Z6, Z4, Z4
+	VMULPS       Z7, Z5, Z5
+	VFMADD231PS  Z10, Z4, Z18
+	VFMADD231PS  Z11, Z5, Z19
+	VMULPS       Z16, Z8, Z4
+	VMULPS       Z17, Z9, Z5
+	VFMADD231PS  Z12, Z4, Z18
+	VFMADD231PS  Z13, Z5, Z19
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z18, (AX)(R9*4)
+	VMOVNTPS     Z19, 64(AX)(R9*4)
+	JMP          stored1
 
 ordinary1:
 	VMOVUPS Z18, (AX)(R9*4)
@@ -50627,9 +50994,9 @@ few2:
 	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
 	VMOVUPS          128(R8), Z11
 	VMULPS           Z11, Z4, Z11
+	VMULPS           Z8, Z11, Z11
 	VMOVUPS          192(R8), Z12
 	VMULPS           Z12, Z5, Z12
-	VMULPS           Z8, Z11, Z11
 	VFNMADD231PS     Z10, Z12, Z11
 	VMOVUPS          256(R8), Z12
 	VMULPS           Z12, Z4, Z4
@@ -50657,49 +51024,60 @@ few2:
 	VFMADD231PS      Z15, Z17, Z13
 	VPSLLD           $0x17, Z14, Z14
 	VPADDD           Z14, Z13, Z13
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
-	VMOVAPS.Z        Z13, K2, Z12
-	VMULPS           Z9, Z10, Z13
-	VFNMADD213PS     Z8, Z1, Z13
-	VMULPS           Z12, Z4, Z4
-	VFMADD231PS      Z13, Z4, Z11
-	VMULPS           Z0, Z5, Z4
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z7, Z14
+	VFMSUB213PS  Z12, Z2, Z14
+	VMOVAPD      Z13, Z15
+	VFMADD231PS  Z14, Z15, Z13
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z    Z13, K2, Z12
+	VMULPS       Z9, Z10, Z13
+	VFNMADD213PS Z8, Z1, Z13
+	VMULPS       Z12, Z4, Z4
+	VFMADD231PS  Z13, Z4, Z11
+	VMULPS       Z0, Z5, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS       Z2, Z9, Z5
-	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z9
-	VMAXPS       Z5, Z9, Z9
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z5, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
-	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z12
-	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z9
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPS           Z9, Z9, Z13
-	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
-	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z14
-	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
-	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
-	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z15
-	VFMADD231PS      Z13, Z14, Z15
-	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
-	VFMADD231PS      Z13, Z15, Z9
-	VPSLLD           $0x17, Z12, Z12
-	VPADDD           Z12, Z9, Z9
-	VCMPPS.BCST      $0x15, leastNormalExpSingle<>+0(SB), Z5, K2
-	VMOVAPS.Z        Z9, K2, Z5
-	VMULPS           Z7, Z8, Z7
-	VFNMADD213PS     Z10, Z1, Z7
-	VMULPS           Z5, Z4, Z4
-	VFMADD231PS      Z7, Z4, Z11
-	VMULPS           Z10, Z6, Z4
-	VFMADD231PS      Z8, Z4, Z11
-	VMOVUPS          Z11, K1, (AX)(R9*4)
-	ADDQ             $0x00000010, R9
-	SUBQ             $0x00000010, R10
-	JMP              few2
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z5, Z2, Z9
+	VMOVAPD      Z12, Z13
+	VFMADD231PS  Z9, Z13, Z12
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z5, K2
+	VMOVAPS.Z    Z12, K2, Z5
+	VMULPS       Z7, Z8, Z7
+	VFNMADD213PS Z10, Z1, Z7
+	VMULPS       Z5, Z4, Z4
+	VFMADD231PS  Z7, Z4, Z11
+	VMULPS       Z10, Z6, Z4
+	VFMADD231PS  Z8, Z4, Z11
+	VMOVUPS      Z11, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
 
 done2:
 	SUBQ  $0x00000800, DI
@@ -51008,12 +51386,12 @@ many2:
 	VMULPD           Z18, Z4, Z18
 	VMOVUPS          128(R8), Z19
 	VMULPD           Z19, Z5, Z19
+	VMULPD           Z12, Z18, Z18
+	VMULPD           Z13, Z19, Z19
 	VMOVUPS          192(R8), Z20
 	VMULPD           Z20, Z7, Z20
 	VMOVUPS          192(R8), Z21
 	VMULPD           Z21, Z6, Z21
-	VMULPD           Z12, Z18, Z18
-	VMULPD           Z13, Z19, Z19
 	VFNMADD231PD     Z16, Z20, Z18
 	VFNMADD231PD     Z17, Z21, Z19
 	VMOVUPS          256(R8), Z20
@@ -51073,94 +51451,112 @@ many2:
 	VPSLLQ           $0x34, Z24, Z24
 	VPADDQ           Z25, Z23, Z23
 	VPADDQ           Z24, Z22, Z22
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z20, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z21, K2
-	VMOVAPD.Z        Z23, K1, Z20
-	VMOVAPD.Z        Z22, K2, Z21
-	VMULPD           Z15, Z16, Z22
-	VMULPD           Z14, Z17, Z23
-	VFNMADD213PD     Z12, Z1, Z22
-	VFNMADD213PD     Z13, Z1, Z23
-	VMULPD           Z20, Z4, Z4
-	VMULPD           Z21, Z5, Z5
-	VFMADD231PD      Z22, Z4, Z18
-	VFMADD231PD      Z23, Z5, Z19
-	VMULPD           Z0, Z7, Z4
-	VMULPD           Z0, Z6, Z5
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z10, Z24
+	VMOVAPD      Z11, Z25
+	VFMSUB213PD  Z20, Z2, Z24
+	VFMSUB213PD  Z21, Z2, Z25
+	VMOVAPD      Z23, Z26
+	VMOVAPD      Z22, Z27
+	VFMADD231PD  Z24, Z26, Z23
+	VFMADD231PD  Z25, Z27, Z22
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z20, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z21, K2
+	VMOVAPD.Z    Z23, K1, Z20
+	VMOVAPD.Z    Z22, K2, Z21
+	VMULPD       Z15, Z16, Z22
+	VMULPD       Z14, Z17, Z23
+	VFNMADD213PD Z12, Z1, Z22
+	VFNMADD213PD Z13, Z1, Z23
+	VMULPD       Z20, Z4, Z4
+	VMULPD       Z21, Z5, Z5
+	VFMADD231PD  Z22, Z4, Z18
+	VFMADD231PD  Z23, Z5, Z19
+	VMULPD       Z0, Z7, Z4
+	VMULPD       Z0, Z6, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z2, Z15, Z6
 	VMULPD       Z2, Z14, Z7
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z6, Z14, Z15
-	VMAXPD       Z7, Z14, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z20
+	VMAXPD       Z6, Z20, Z21
+	VMAXPD       Z7, Z20, Z20
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
-	VMOVAPD           Z20, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z21
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z14
+	VBROADCASTSD      roundBits<>+0(SB), Z22
+	VMOVAPD           Z22, Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z21, Z23
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z25
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z25, Z20
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z22
-	VMULPD           Z14, Z14, Z23
-	VBROADCASTSD     expRowh<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMULPD           Z21, Z21, Z24
+	VMULPD           Z20, Z20, Z25
+	VBROADCASTSD     expRowh<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z24
-	VFMADD231PD      Z22, Z27, Z25
-	VFMADD231PD      Z23, Z26, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z27
+	VFMADD231PD.BCST expRowi<>+0(SB), Z25, Z26
+	VBROADCASTSD     expRowf<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z21, Z29
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
+	VFMADD231PD      Z24, Z27, Z29
+	VFMADD231PD      Z25, Z26, Z28
+	VBROADCASTSD     expRowd<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z22, Z27, Z15
-	VFMADD231PD      Z23, Z26, Z14
-	VPSLLQ           $0x34, Z21, Z21
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z21, Z15, Z15
-	VPADDQ           Z20, Z14, Z14
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z6, K1
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z7, K2
-	VMOVAPD.Z        Z15, K1, Z6
-	VMOVAPD.Z        Z14, K2, Z7
-	VMULPD           Z10, Z12, Z10
-	VMULPD           Z11, Z13, Z11
-	VFNMADD213PD     Z16, Z1, Z10
-	VFNMADD213PD     Z17, Z1, Z11
-	VMULPD           Z6, Z4, Z4
-	VMULPD           Z7, Z5, Z5
-	VFMADD231PD      Z10, Z4, Z18
-	VFMADD231PD      Z11, Z5, Z19
-	VMULPD           Z16, Z8, Z4
-	VMULPD           Z17, Z9, Z5
-	VFMADD231PD      Z12, Z4, Z18
-	VFMADD231PD      Z13, Z5, Z19
-	TESTB            DL, DL
-	JZ               ordinary1
-	VMOVNTPD         Z18, (AX)(R9*8)
-	VMOVNTPD         Z19, 64(AX)(R9*8)
-	JMP              stored1
+	VFMADD213PD.BCST expRowc<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
+	VFMADD231PD      Z24, Z29, Z27
+	VFMADD231PD      Z25, Z28, Z26
+	VBROADCASTSD     expRowb<>+0(SB), Z28
+	VMOVAPD          Z28, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z21, Z29
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
+	VFMADD231PD      Z24, Z27, Z29
+	VFMADD231PD      Z25, Z26, Z28
+	VADDPD.BCST      one<>+0(SB), Z21, Z21
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VFMADD231PD      Z24, Z29, Z21
+	VFMADD231PD      Z25, Z28, Z20
+	VPSLLQ           $0x34, Z23, Z23
+	VPSLLQ           $0x34, Z22, Z22
+	VPADDQ           Z23, Z21, Z21
+	VPADDQ           Z22, Z20, Z20
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z6, Z2, Z15
+	VFMSUB213PD  Z7, Z2, Z14
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z20, Z23
+	VFMADD231PD  Z15, Z22, Z21
+	VFMADD231PD  Z14, Z23, Z20
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z6, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K2
+	VMOVAPD.Z    Z21, K1, Z6
+	VMOVAPD.Z    Z20, K2, Z7
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z11, Z13, Z11
+	VFNMADD213PD Z16, Z1, Z10
+	VFNMADD213PD Z17, Z1, Z11
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z7, Z5, Z5
+	VFMADD231PD  Z10, Z4, Z18
+	VFMADD231PD  Z11, Z5, Z19
+	VMULPD       Z16, Z8, Z4
+	VMULPD       Z17, Z9, Z5
+	VFMADD231PD  Z12, Z4, Z18
+	VFMADD231PD  Z13, Z5, Z19
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z18, (AX)(R9*8)
+	VMOVNTPD     Z19, 64(AX)(R9*8)
+	JMP          stored1
 
 ordinary1:
 	VMOVUPD Z18, (AX)(R9*8)
@@ -51221,9 +51617,9 @@ few2:
 	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
 	VMOVUPS          128(R8), Z11
 	VMULPD           Z11, Z4, Z11
+	VMULPD           Z8, Z11, Z11
 	VMOVUPS          192(R8), Z12
 	VMULPD           Z12, Z5, Z12
-	VMULPD           Z8, Z11, Z11
 	VFNMADD231PD     Z10, Z12, Z11
 	VMOVUPS          256(R8), Z12
 	VMULPD           Z12, Z4, Z4
@@ -51257,55 +51653,66 @@ few2:
 	VFMADD231PD      Z15, Z17, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPADDQ           Z14, Z13, Z13
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z12, K2
-	VMOVAPD.Z        Z13, K2, Z12
-	VMULPD           Z9, Z10, Z13
-	VFNMADD213PD     Z8, Z1, Z13
-	VMULPD           Z12, Z4, Z4
-	VFMADD231PD      Z13, Z4, Z11
-	VMULPD           Z0, Z5, Z4
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z7, Z14
+	VFMSUB213PD  Z12, Z2, Z14
+	VMOVAPD      Z13, Z15
+	VFMADD231PD  Z14, Z15, Z13
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z    Z13, K2, Z12
+	VMULPD       Z9, Z10, Z13
+	VFNMADD213PD Z8, Z1, Z13
+	VMULPD       Z12, Z4, Z4
+	VFMADD231PD  Z13, Z4, Z11
+	VMULPD       Z0, Z5, Z4
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z2, Z9, Z5
-	VBROADCASTSD leastNormalExp<>+0(SB), Z9
-	VMAXPD       Z5, Z9, Z9
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z5, Z12, Z12
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
-	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z9
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z9, Z9, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z13, Z15, Z9
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z9, Z9
-	VCMPPD.BCST      $0x15, leastNormalExp<>+0(SB), Z5, K2
-	VMOVAPD.Z        Z9, K2, Z5
-	VMULPD           Z7, Z8, Z7
-	VFNMADD213PD     Z10, Z1, Z7
-	VMULPD           Z5, Z4, Z4
-	VFMADD231PD      Z7, Z4, Z11
-	VMULPD           Z10, Z6, Z4
-	VFMADD231PD      Z8, Z4, Z11
-	VMOVUPD          Z11, K1, (AX)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R10
-	JMP              few2
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z5, Z2, Z9
+	VMOVAPD      Z12, Z13
+	VFMADD231PD  Z9, Z13, Z12
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z5, K2
+	VMOVAPD.Z    Z12, K2, Z5
+	VMULPD       Z7, Z8, Z7
+	VFNMADD213PD Z10, Z1, Z7
+	VMULPD       Z5, Z4, Z4
+	VFMADD231PD  Z7, Z4, Z11
+	VMULPD       Z10, Z6, Z4
+	VFMADD231PD  Z8, Z4, Z11
+	VMOVUPD      Z11, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
 
 done2:
 	SUBQ  $0x00000800, DI
@@ -51317,6 +51724,20312 @@ end:
 	VBROADCASTSD minusLimit<>+0(SB), Z0
 	VPMAXUQ      Z0, Z3, Z3
 	VPCMPEQQ     Z0, Z3, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-73
+	// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         BX, BX
+	VPXORQ       Z6, Z6, Z6
+	VMOVUPS      Z6, (SP)
+	VMOVUPS      Z6, 64(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(SI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	PREFETCHT0   8192(CX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z7
+	VCMPPS       $0x11, Z1, Z8, K3
+	VCMPPS       $0x11, Z1, Z7, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z7
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z7, Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSCALEFPS    Z7, Z8, Z8
+	VBROADCASTSS minusOneSingle<>+0(SB), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VBLENDMPS    Z9, Z10, K1, Z9
+	VFMADD231PS  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z6
+	VDIVPS           Z6, Z9, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z10
+	VFNMADD213PS     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z8
+	VFMSUB213PS       Z8, Z6, Z10
+	VSUBPS            Z10, Z9, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VBLENDMPS         Z2, Z6, K3, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VADDPS            Z6, Z4, K1, Z4
+	VADDPS            Z6, Z5, K2, Z5
+	VPCMPEQB          16(DX)(SI*1), X0, K1
+	KNOTW             K1, K2
+	KMOVW             K1, R8
+	POPCNTL           R8, R8
+	ADDQ              R8, BX
+	PREFETCHT0        8256(CX)(SI*4)
+	VMOVUPS           64(CX)(SI*4), Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z7
+	VSUBPS            Z6, Z7, Z7
+	VBLENDMPS         Z6, Z7, K1, Z8
+	VBLENDMPS         Z7, Z6, K1, Z7
+	VCMPPS            $0x11, Z1, Z8, K3
+	VCMPPS            $0x11, Z1, Z7, K4
+	VXORPS.BCST       signBitSingle<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z7
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z7, Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSCALEFPS    Z7, Z8, Z8
+	VBROADCASTSS minusOneSingle<>+0(SB), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VBLENDMPS    Z9, Z10, K1, Z9
+	VFMADD231PS  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z6
+	VDIVPS           Z6, Z9, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z10
+	VFNMADD213PS     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z8
+	VFMSUB213PS       Z8, Z6, Z10
+	VSUBPS            Z10, Z9, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VBLENDMPS         Z2, Z6, K3, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VADDPS            Z6, Z4, K1, Z4
+	VADDPS            Z6, Z5, K2, Z5
+	ADDQ              $0x00000020, SI
+	SUBQ              $0x00000020, DI
+	CMPQ              DI, $0x00000020
+	JGE               many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS.Z    (CX)(SI*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K2, Z8
+	VBLENDMPS    Z7, Z6, K2, Z7
+	VCMPPS       $0x11, Z1, Z8, K1
+	VCMPPS       $0x11, Z1, Z7, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, K3, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z7
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z7, Z7
+	VSUBPS       Z8, Z7, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSCALEFPS    Z7, Z8, Z8
+	VBROADCASTSS minusOneSingle<>+0(SB), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VBLENDMPS    Z9, Z10, K2, Z9
+	VFMADD231PS  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z6
+	VDIVPS           Z6, Z9, Z6
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z10
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z8, Z10
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z8, Z10
+	VFNMADD213PS     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z7, Z8
+	VFMSUB213PS       Z8, Z6, Z10
+	VSUBPS            Z10, Z9, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z7, Z6
+	VBLENDMPS         Z2, Z6, K1, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VADDPS            Z6, Z4, K2, Z4
+	VADDPS            Z6, Z5, K3, Z5
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, DI
+	JMP               few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z4, Z6
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        (SP), Z7, Z7
+	VMOVUPD       Z7, (SP)
+	VMOVAPD       Z5, Z6
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        64(SP), Z7, Z7
+	VMOVUPD       Z7, 64(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(SI*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	PREFETCHT0   8192(CX)(SI*8)
+	VMOVUPD      (CX)(SI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z7
+	VCMPPD       $0x11, Z1, Z8, K3
+	VCMPPD       $0x11, Z1, Z7, K4
+	VXORPD.BCST  signBit<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z7
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z8, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSCALEFPD    Z7, Z8, Z8
+	VBROADCASTSD minusOne<>+0(SB), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VBLENDMPD    Z9, Z10, K1, Z9
+	VFMADD231PD  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z6
+	VDIVPD           Z6, Z9, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z10
+	VFNMADD213PD     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z8
+	VFMSUB213PD       Z8, Z6, Z10
+	VSUBPD            Z10, Z9, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VBLENDMPD         Z2, Z6, K3, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VADDPD            Z6, Z4, K1, Z4
+	VADDPD            Z6, Z5, K2, Z5
+	VMOVQ             8(DX)(SI*1), X6
+	VPCMPEQB          X6, X0, K1
+	KNOTB             K1, K2
+	KMOVB             K1, DI
+	POPCNTL           DI, DI
+	ADDQ              DI, BX
+	PREFETCHT0        8256(CX)(SI*8)
+	VMOVUPD           64(CX)(SI*8), Z6
+	VBROADCASTSD      one<>+0(SB), Z7
+	VSUBPD            Z6, Z7, Z7
+	VBLENDMPD         Z6, Z7, K1, Z8
+	VBLENDMPD         Z7, Z6, K1, Z7
+	VCMPPD            $0x11, Z1, Z8, K3
+	VCMPPD            $0x11, Z1, Z7, K4
+	VXORPD.BCST       signBit<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z7
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z8, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSCALEFPD    Z7, Z8, Z8
+	VBROADCASTSD minusOne<>+0(SB), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VBLENDMPD    Z9, Z10, K1, Z9
+	VFMADD231PD  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z6
+	VDIVPD           Z6, Z9, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z10
+	VFNMADD213PD     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z8
+	VFMSUB213PD       Z8, Z6, Z10
+	VSUBPD            Z10, Z9, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VBLENDMPD         Z2, Z6, K3, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VADDPD            Z6, Z4, K1, Z4
+	VADDPD            Z6, Z5, K2, Z5
+	ADDQ              $0x00000010, SI
+	SUBQ              $0x00000010, AX
+	CMPQ              AX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD.Z    (CX)(SI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K2, Z8
+	VBLENDMPD    Z7, Z6, K2, Z7
+	VCMPPD       $0x11, Z1, Z8, K1
+	VCMPPD       $0x11, Z1, Z7, K4
+	VXORPD.BCST  signBit<>+0(SB), Z6, K3, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z7
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z7, Z7
+	VSUBPD       Z8, Z7, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSCALEFPD    Z7, Z8, Z8
+	VBROADCASTSD minusOne<>+0(SB), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VBLENDMPD    Z9, Z10, K2, Z9
+	VFMADD231PD  Z6, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z6
+	VDIVPD           Z6, Z9, Z6
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     log64g<>+0(SB), Z10
+	VFMADD213PD.BCST log64f<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64e<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64d<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64c<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64b<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST log64a<>+0(SB), Z8, Z10
+	VFNMADD213PD     Z9, Z8, Z10
+
+	// Add k ln(2).
+	VPXORQ            Z8, Z8, Z8
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z7, Z8
+	VFMSUB213PD       Z8, Z6, Z10
+	VSUBPD            Z10, Z9, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z7, Z6
+	VBLENDMPD         Z2, Z6, K1, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VADDPD            Z6, Z4, K2, Z4
+	VADDPD            Z6, Z5, K3, Z5
+	ADDQ              $0x00000008, SI
+	SUBQ              $0x00000008, AX
+	JMP               few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 20(DI), Z1
+	VBROADCASTSS 24(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 44(DI), Z3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(DI*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(DI*4)
+	VMOVUPS      (BX)(DI*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VBLENDMPS    Z4, Z5, K1, Z6
+	VBLENDMPS    Z5, Z4, K1, Z4
+	VCMPPS       $0x11, Z3, Z6, K2
+	VCMPPS       $0x11, Z3, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPS    Z1, Z2, K1, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z6, Z4, Z4
+	VMOVAPS.Z Z4, K2, Z4
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPS  Z4, (AX)(DI*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Z4, (AX)(DI*4)
+
+stored1:
+	VPCMPEQB     16(SI)(DI*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(DI*4)
+	VMOVUPS      64(BX)(DI*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VBLENDMPS    Z4, Z5, K1, Z6
+	VBLENDMPS    Z5, Z4, K1, Z4
+	VCMPPS       $0x11, Z3, Z6, K2
+	VCMPPS       $0x11, Z3, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPS    Z1, Z2, K1, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z6, Z4, Z4
+	VMOVAPS.Z Z4, K2, Z4
+	TESTB     DL, DL
+	JZ        ordinary2
+	VMOVNTPS  Z4, 64(AX)(DI*4)
+	JMP       stored2
+
+ordinary2:
+	VMOVUPS Z4, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(DI*1), K1, X4
+	VPCMPEQB     X4, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(DI*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VBLENDMPS    Z4, Z5, K2, Z6
+	VBLENDMPS    Z5, Z4, K2, Z4
+	VCMPPS       $0x11, Z3, Z6, K3
+	VCMPPS       $0x11, Z3, Z4, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VBLENDMPS    Z1, Z2, K2, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPS    Z6, Z4, Z4
+	VMOVAPS.Z Z4, K3, Z4
+	VMOVUPS   Z4, K1, (AX)(DI*4)
+	ADDQ      $0x00000010, DI
+	SUBQ      $0x00000010, CX
+	JMP       few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 40(DI), Z1
+	VBROADCASTSD 48(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 88(DI), Z3
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(DI*1), X4
+	VPCMPEQB     X4, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(DI*8)
+	VMOVUPD      (BX)(DI*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	VBLENDMPD    Z4, Z5, K1, Z6
+	VBLENDMPD    Z5, Z4, K1, Z4
+	VCMPPD       $0x11, Z3, Z6, K2
+	VCMPPD       $0x11, Z3, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPD    Z1, Z2, K1, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z6, Z4, Z4
+	VMOVAPD.Z Z4, K2, Z4
+	TESTB     DL, DL
+	JZ        ordinary1
+	VMOVNTPD  Z4, (AX)(DI*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Z4, (AX)(DI*8)
+
+stored1:
+	VMOVQ        8(SI)(DI*1), X4
+	VPCMPEQB     X4, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(DI*8)
+	VMOVUPD      64(BX)(DI*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	VBLENDMPD    Z4, Z5, K1, Z6
+	VBLENDMPD    Z5, Z4, K1, Z4
+	VCMPPD       $0x11, Z3, Z6, K2
+	VCMPPD       $0x11, Z3, Z4, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VBLENDMPD    Z1, Z2, K1, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z6, Z4, Z4
+	VMOVAPD.Z Z4, K2, Z4
+	TESTB     DL, DL
+	JZ        ordinary2
+	VMOVNTPD  Z4, 64(AX)(DI*8)
+	JMP       stored2
+
+ordinary2:
+	VMOVUPD Z4, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(DI*1), K1, X4
+	VPCMPEQB     X4, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(DI*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	VBLENDMPD    Z4, Z5, K2, Z6
+	VBLENDMPD    Z5, Z4, K2, Z4
+	VCMPPD       $0x11, Z3, Z6, K3
+	VCMPPD       $0x11, Z3, Z4, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VBLENDMPD    Z1, Z2, K2, Z4
+
+	// The derivative by p, or by q, of its logarithm.
+	VDIVPD    Z6, Z4, Z4
+	VMOVAPD.Z Z4, K3, Z4
+	VMOVUPD   Z4, K1, (AX)(DI*8)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, CX
+	JMP       few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyLogsF32AVX512(SB), $320-65
+	// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z8, (SP)
+	VMOVUPS      Z8, 64(SP)
+	VMOVUPS      Z8, 128(SP)
+	VMOVUPS      Z8, 192(SP)
+	VMOVUPS      Z8, 256(SP)
+	XORQ         BX, BX
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*4)
+	VMOVUPS      (DX)(BX*4), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z9, Z4, Z4
+	VFMADD231PS  Z8, Z8, Z5
+	PREFETCHT0   8192(CX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VCMPPS       $0x11, Z0, Z10, K1
+	VCMPPS       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z11
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z11, Z13, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z11, Z13, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z10
+	VDIVPS           Z10, Z14, Z10
+	VMULPS           Z10, Z10, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z13
+	VFMSUB213PS       Z13, Z10, Z15
+	VSUBPS            Z15, Z14, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VBLENDMPS         Z1, Z10, K2, Z10
+	VBLENDMPS         Z2, Z10, K1, Z10
+	VFMADD231PS       Z12, Z8, Z6
+	VFNMADD231PS      Z10, Z9, Z7
+	PREFETCHT0        8256(DX)(BX*4)
+	VMOVUPS           64(DX)(BX*4), Z8
+	VADDPS.BCST       minusOneSingle<>+0(SB), Z8, Z9
+	VADDPS            Z8, Z3, Z3
+	VSUBPS            Z9, Z4, Z4
+	VFMADD231PS       Z8, Z8, Z5
+	PREFETCHT0        8256(CX)(BX*4)
+	VMOVUPS           64(CX)(BX*4), Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z11
+	VSUBPS            Z10, Z11, Z11
+	VCMPPS            $0x11, Z0, Z10, K1
+	VCMPPS            $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z11
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z11, Z13, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z11, Z13, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z10
+	VDIVPS           Z10, Z14, Z10
+	VMULPS           Z10, Z10, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z13
+	VFMSUB213PS       Z13, Z10, Z15
+	VSUBPS            Z15, Z14, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VBLENDMPS         Z1, Z10, K2, Z10
+	VBLENDMPS         Z2, Z10, K1, Z10
+	VFMADD231PS       Z12, Z8, Z6
+	VFNMADD231PS      Z10, Z9, Z7
+	ADDQ              $0x00000020, BX
+	SUBQ              $0x00000020, SI
+	CMPQ              SI, $0x00000020
+	JGE               many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VMOVAPS.Z    Z9, K1, Z9
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z9, Z4, Z4
+	VFMADD231PS  Z8, Z8, Z5
+	VMOVUPS.Z    (CX)(BX*4), K1, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VCMPPS       $0x11, Z0, Z10, K1
+	VCMPPS       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z11
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z11, Z13, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z11, Z13, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z10
+	VDIVPS           Z10, Z14, Z10
+	VMULPS           Z10, Z10, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z15
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z15
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z15
+	VFNMADD213PS     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z13
+	VFMSUB213PS       Z13, Z10, Z15
+	VSUBPS            Z15, Z14, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z10
+	VBLENDMPS         Z1, Z10, K2, Z10
+	VBLENDMPS         Z2, Z10, K1, Z10
+	VFMADD231PS       Z12, Z8, Z6
+	VFNMADD231PS      Z10, Z9, Z7
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, SI
+	JMP               few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z3, Z8
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        (SP), Z9, Z9
+	VMOVUPD       Z9, (SP)
+	VMOVAPD       Z4, Z8
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        64(SP), Z9, Z9
+	VMOVUPD       Z9, 64(SP)
+	VMOVAPD       Z5, Z8
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        128(SP), Z9, Z9
+	VMOVUPD       Z9, 128(SP)
+	VMOVAPD       Z6, Z8
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        192(SP), Z9, Z9
+	VMOVUPD       Z9, 192(SP)
+	VMOVAPD       Z7, Z8
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        256(SP), Z9, Z9
+	VMOVUPD       Z9, 256(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	XORQ         BX, BX
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(BX*8)
+	VMOVUPD      (DX)(BX*8), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VSUBPD       Z9, Z4, Z4
+	VFMADD231PD  Z8, Z8, Z5
+	PREFETCHT0   8192(CX)(BX*8)
+	VMOVUPD      (CX)(BX*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VCMPPD       $0x11, Z0, Z10, K1
+	VCMPPD       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z11
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z11, Z13, Z11
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z11, Z13, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z14
+	VFNMADD231PD Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z10
+	VDIVPD           Z10, Z14, Z10
+	VMULPD           Z10, Z10, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z13
+	VFMSUB213PD       Z13, Z10, Z15
+	VSUBPD            Z15, Z14, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VBLENDMPD         Z1, Z10, K2, Z10
+	VBLENDMPD         Z2, Z10, K1, Z10
+	VFMADD231PD       Z12, Z8, Z6
+	VFNMADD231PD      Z10, Z9, Z7
+	PREFETCHT0        8256(DX)(BX*8)
+	VMOVUPD           64(DX)(BX*8), Z8
+	VADDPD.BCST       minusOne<>+0(SB), Z8, Z9
+	VADDPD            Z8, Z3, Z3
+	VSUBPD            Z9, Z4, Z4
+	VFMADD231PD       Z8, Z8, Z5
+	PREFETCHT0        8256(CX)(BX*8)
+	VMOVUPD           64(CX)(BX*8), Z10
+	VBROADCASTSD      one<>+0(SB), Z11
+	VSUBPD            Z10, Z11, Z11
+	VCMPPD            $0x11, Z0, Z10, K1
+	VCMPPD            $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z11
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z11, Z13, Z11
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z11, Z13, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z14
+	VFNMADD231PD Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z10
+	VDIVPD           Z10, Z14, Z10
+	VMULPD           Z10, Z10, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z13
+	VFMSUB213PD       Z13, Z10, Z15
+	VSUBPD            Z15, Z14, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VBLENDMPD         Z1, Z10, K2, Z10
+	VBLENDMPD         Z2, Z10, K1, Z10
+	VFMADD231PD       Z12, Z8, Z6
+	VFNMADD231PD      Z10, Z9, Z7
+	ADDQ              $0x00000010, BX
+	SUBQ              $0x00000010, AX
+	CMPQ              AX, $0x00000010
+	JGE               many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(BX*8), K1, Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VADDPD       Z8, Z3, Z3
+	VSUBPD       Z9, Z4, Z4
+	VFMADD231PD  Z8, Z8, Z5
+	VMOVUPD.Z    (CX)(BX*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VCMPPD       $0x11, Z0, Z10, K1
+	VCMPPD       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z11
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z11, Z13, Z11
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z11, Z13, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z14
+	VFNMADD231PD Z10, Z13, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z10
+	VDIVPD           Z10, Z14, Z10
+	VMULPD           Z10, Z10, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z15
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z15
+	VFNMADD213PD     Z14, Z13, Z15
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z13
+	VFMSUB213PD       Z13, Z10, Z15
+	VSUBPD            Z15, Z14, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z10
+	VBLENDMPD         Z1, Z10, K2, Z10
+	VBLENDMPD         Z2, Z10, K1, Z10
+	VFMADD231PD       Z12, Z8, Z6
+	VFNMADD231PD      Z10, Z9, Z7
+	ADDQ              $0x00000008, BX
+	SUBQ              $0x00000008, AX
+	JMP               few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsF32AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 20(DI), Z0
+	VBROADCASTSS 24(DI), Z1
+	VBROADCASTSS 44(DI), Z2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(DI*4)
+	VMOVUPS      (SI)(DI*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	PREFETCHT0   8192(BX)(DI*4)
+	VMOVUPS      (BX)(DI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VCMPPS       $0x11, Z2, Z5, K1
+	VCMPPS       $0x11, Z2, Z6, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z5, Z4, Z3
+	VMULPS       Z6, Z5, Z4
+	VDIVPS       Z4, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z3, (AX)(DI*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z3, (AX)(DI*4)
+
+stored1:
+	PREFETCHT0   8256(SI)(DI*4)
+	VMOVUPS      64(SI)(DI*4), Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	PREFETCHT0   8256(BX)(DI*4)
+	VMOVUPS      64(BX)(DI*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VCMPPS       $0x11, Z2, Z5, K1
+	VCMPPS       $0x11, Z2, Z6, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z5, Z4, Z3
+	VMULPS       Z6, Z5, Z4
+	VDIVPS       Z4, Z3, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z3, 64(AX)(DI*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z3, 64(AX)(DI*4)
+
+stored2:
+	ADDQ $0x00000020, DI
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(DI*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS.Z    (BX)(DI*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VCMPPS       $0x11, Z2, Z5, K2
+	VCMPPS       $0x11, Z2, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z5, Z4, Z3
+	VMULPS       Z6, Z5, Z4
+	VDIVPS       Z4, Z3, Z3
+	VMOVAPS.Z    Z3, K2, Z3
+	VMOVUPS      Z3, K1, (AX)(DI*4)
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 40(DI), Z0
+	VBROADCASTSD 48(DI), Z1
+	VBROADCASTSD 88(DI), Z2
+	XORQ         DI, DI
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(DI*8)
+	VMOVUPD      (SI)(DI*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	PREFETCHT0   8192(BX)(DI*8)
+	VMOVUPD      (BX)(DI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VCMPPD       $0x11, Z2, Z5, K1
+	VCMPPD       $0x11, Z2, Z6, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z5, Z4, Z3
+	VMULPD       Z6, Z5, Z4
+	VDIVPD       Z4, Z3, Z3
+	VMOVAPD.Z    Z3, K1, Z3
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z3, (AX)(DI*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z3, (AX)(DI*8)
+
+stored1:
+	PREFETCHT0   8256(SI)(DI*8)
+	VMOVUPD      64(SI)(DI*8), Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	PREFETCHT0   8256(BX)(DI*8)
+	VMOVUPD      64(BX)(DI*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VCMPPD       $0x11, Z2, Z5, K1
+	VCMPPD       $0x11, Z2, Z6, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z5, Z4, Z3
+	VMULPD       Z6, Z5, Z4
+	VDIVPD       Z4, Z3, Z3
+	VMOVAPD.Z    Z3, K1, Z3
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z3, 64(AX)(DI*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z3, 64(AX)(DI*8)
+
+stored2:
+	ADDQ $0x00000010, DI
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(DI*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPD.Z    (BX)(DI*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VCMPPD       $0x11, Z2, Z5, K2
+	VCMPPD       $0x11, Z2, Z6, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z5, Z4, Z3
+	VMULPD       Z6, Z5, Z4
+	VDIVPD       Z4, Z3, Z3
+	VMOVAPD.Z    Z3, K2, Z3
+	VMOVUPD      Z3, K1, (AX)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyLogsYF32AVX512(SB), $2240-73
+	// forwardSigmoidOnlyLogsYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         SI, SI
+	VPXORQ       Z4, Z4, Z4
+	VMOVUPS      Z4, 2112(SP)
+	VMOVUPS      Z4, 2176(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z4
+	PREFETCHT0 8256(CX)(DI*4)
+	VMOVUPS    64(CX)(DI*4), Z5
+	PREFETCHT0 8320(CX)(DI*4)
+	VMOVUPS    128(CX)(DI*4), Z6
+	PREFETCHT0 8384(CX)(DI*4)
+	VMOVUPS    192(CX)(DI*4), Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VPMAXUD    Z4, Z1, Z1
+	VPMAXUD    Z5, Z1, Z1
+	VPMAXUD    Z6, Z1, Z1
+	VPMAXUD    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (BX)(DI*4)
+	VMOVUPS          Z5, 64(BX)(DI*4)
+	VMOVUPS          Z6, 128(BX)(DI*4)
+	VMOVUPS          Z7, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VPMAXUD    Z4, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VMOVUPS          Z4, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(DI*1), X0, K1
+	VPCMPEQB    16(DX)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     (CX)(DI*4), Z4
+	VMOVUPS     64(CX)(DI*4), Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z4, K3, Z4
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K4, Z5
+	VMOVUPS     (BX)(DI*4), Z6
+	VMOVUPS     64(BX)(DI*4), Z7
+	VADDPS.BCST twoSingle<>+0(SB), Z6, Z8
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z9
+	VDIVPS      Z8, Z6, Z8
+	VDIVPS      Z9, Z7, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z8, Z8, Z10
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z6, Z10, Z13
+	VFNMADD213PS     Z7, Z11, Z12
+	VFNMADD213PS     Z6, Z8, Z13
+	VFNMADD213PS     Z7, Z9, Z12
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z4, Z6, Z4
+	VMINPS           Z5, Z6, Z5
+	VSUBPS           Z13, Z4, Z4
+	VSUBPS           Z12, Z5, Z5
+	VADDPS           Z4, Z2, K1, Z2
+	VADDPS           Z5, Z2, K2, Z2
+	VADDPS           Z4, Z3, K3, Z3
+	VADDPS           Z5, Z3, K4, Z3
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R8
+	CMPQ             R8, $0x00000020
+	JGE              many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X4
+	VPCMPEQB    X4, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS.Z   (CX)(DI*4), K1, Z4
+	VXORPS.BCST signBitSingle<>+0(SB), Z4, K3, Z4
+	VMOVUPS.Z   (BX)(DI*4), K1, Z5
+	VADDPS.BCST twoSingle<>+0(SB), Z5, Z6
+	VDIVPS      Z6, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+	VFNMADD213PS     Z5, Z6, Z8
+	VPXORQ           Z5, Z5, Z5
+	VMINPS           Z4, Z5, Z4
+	VSUBPS           Z8, Z4, Z4
+	VADDPS           Z4, Z2, K2, Z2
+	VADDPS           Z4, Z3, K3, Z3
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	JMP              few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z4
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y4, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z5, Z5
+	VADDPD        2112(SP), Z5, Z5
+	VMOVUPD       Z5, 2112(SP)
+	VMOVAPD       Z3, Z4
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y4, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z5, Z5
+	VADDPD        2176(SP), Z5, Z5
+	VMOVUPD       Z5, 2176(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVUPD       2176(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $2112-73
+	// forwardSigmoidOnlyLogsYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         SI, SI
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Z4
+	PREFETCHT0 8256(CX)(DI*8)
+	VMOVUPD    64(CX)(DI*8), Z5
+	PREFETCHT0 8320(CX)(DI*8)
+	VMOVUPD    128(CX)(DI*8), Z6
+	PREFETCHT0 8384(CX)(DI*8)
+	VMOVUPD    192(CX)(DI*8), Z7
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z4, Z1, Z1
+	VPMAXUQ    Z5, Z1, Z1
+	VPMAXUQ    Z6, Z1, Z1
+	VPMAXUQ    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (BX)(DI*8)
+	VMOVUPD          Z5, 64(BX)(DI*8)
+	VMOVUPD          Z6, 128(BX)(DI*8)
+	VMOVUPD          Z7, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z4
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VPMAXUQ    Z4, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VMOVUPD          Z4, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(DI*1), X4
+	VPCMPEQB         X4, X0, K1
+	VMOVQ            8(DX)(DI*1), X4
+	VPCMPEQB         X4, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD          (CX)(DI*8), Z4
+	VMOVUPD          64(CX)(DI*8), Z5
+	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z5, K4, Z5
+	VMOVUPD          (BX)(DI*8), Z6
+	VMOVUPD          64(BX)(DI*8), Z7
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VDIVPD           Z8, Z6, Z8
+	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z8, Z8, Z10
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z6, Z10, Z13
+	VFNMADD213PD     Z7, Z11, Z12
+	VFNMADD213PD     Z6, Z8, Z13
+	VFNMADD213PD     Z7, Z9, Z12
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z4
+	VMINPD           Z5, Z6, Z5
+	VSUBPD           Z13, Z4, Z4
+	VSUBPD           Z12, Z5, Z5
+	VADDPD           Z4, Z2, K1, Z2
+	VADDPD           Z5, Z2, K2, Z2
+	VADDPD           Z4, Z3, K3, Z3
+	VADDPD           Z5, Z3, K4, Z3
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R8
+	CMPQ             R8, $0x00000010
+	JGE              many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVDQU8.Z       (DX)(DI*1), K1, X4
+	VPCMPEQB         X4, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD.Z        (CX)(DI*8), K1, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
+	VMOVUPD.Z        (BX)(DI*8), K1, Z5
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     unitRowi<>+0(SB), Z8
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+	VFNMADD213PD     Z5, Z6, Z8
+	VPXORQ           Z5, Z5, Z5
+	VMINPD           Z4, Z5, Z4
+	VSUBPD           Z8, Z4, Z4
+	VADDPD           Z4, Z2, K2, Z2
+	VADDPD           Z4, Z3, K3, Z3
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R8
+	JMP              few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        80(AX), X0, X0
+	VMOVSD        X0, 80(AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        88(AX), X0, X0
+	VMOVSD        X0, 88(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyLogsYF32AVX512(SB), $2112-97
+	// backwardSigmoidOnlyLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 20(DI), Z1
+	VBROADCASTSS 24(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z4
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z5
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z6
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z7
+	VPADDD     Z4, Z4, Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPADDD     Z7, Z7, Z11
+	VPMAXUD    Z8, Z3, Z3
+	VPMAXUD    Z9, Z3, Z3
+	VPMAXUD    Z10, Z3, Z3
+	VPMAXUD    Z11, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (DI)(R8*4)
+	VMOVUPS          Z5, 64(DI)(R8*4)
+	VMOVUPS          Z6, 128(DI)(R8*4)
+	VMOVUPS          Z7, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z4
+	VPADDD    Z4, Z4, Z5
+	VPMAXUD   Z5, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VMOVUPS          Z4, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB (SI)(R8*1), X0, K1
+	VPCMPEQB 16(SI)(R8*1), X0, K2
+	KNOTW    K1, K3
+	KNOTW    K2, K3
+	VMOVUPS  (BX)(R8*4), Z4
+	VMOVUPS  64(BX)(R8*4), Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Z4
+	VMOVUPS      64(DI)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VADDPS.BCST  oneSingle<>+0(SB), Z4, Z7
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z8
+	VDIVPS       Z7, Z6, Z7
+	VDIVPS       Z8, Z6, Z6
+	VMULPS       Z7, Z4, Z4
+	VMULPS       Z6, Z5, Z5
+	VBLENDMPS    Z4, Z7, K1, Z8
+	VBLENDMPS    Z5, Z6, K2, Z8
+	VBLENDMPS    Z7, Z4, K1, Z4
+	VBLENDMPS    Z6, Z5, K2, Z5
+	VBLENDMPS    Z1, Z2, K1, Z6
+	VBLENDMPS    Z1, Z2, K2, Z7
+	VMULPS       Z4, Z6, Z4
+	VMULPS       Z5, Z7, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z4, (AX)(R8*4)
+	VMOVNTPS     Z5, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z4, (AX)(R8*4)
+	VMOVUPS Z5, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTW      K2, K3
+	KANDW      K1, K3, K3
+	VMOVUPS.Z  (BX)(R8*4), K1, Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (DI)(R8*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VADDPS.BCST  oneSingle<>+0(SB), Z4, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMULPS       Z5, Z4, Z4
+	VBLENDMPS    Z4, Z5, K2, Z6
+	VBLENDMPS    Z5, Z4, K2, Z4
+	VBLENDMPS    Z1, Z2, K2, Z5
+	VMULPS       Z4, Z5, Z4
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z3, Z3
+	VPCMPEQD     Z0, Z3, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $2112-97
+	// backwardSigmoidOnlyLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 40(DI), Z1
+	VBROADCASTSD 48(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z4
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z5
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z6
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z7
+	VPADDQ     Z4, Z4, Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPADDQ     Z7, Z7, Z11
+	VPMAXUQ    Z8, Z3, Z3
+	VPMAXUQ    Z9, Z3, Z3
+	VPMAXUQ    Z10, Z3, Z3
+	VPMAXUQ    Z11, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (DI)(R8*8)
+	VMOVUPD          Z5, 64(DI)(R8*8)
+	VMOVUPD          Z6, 128(DI)(R8*8)
+	VMOVUPD          Z7, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z4
+	VPADDQ    Z4, Z4, Z5
+	VPMAXUQ   Z5, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VMOVUPD          Z4, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ    (SI)(R8*1), X4
+	VPCMPEQB X4, X0, K1
+	VMOVQ    8(SI)(R8*1), X4
+	VPCMPEQB X4, X0, K2
+	KNOTB    K1, K3
+	KNOTB    K2, K3
+	VMOVUPD  (BX)(R8*8), Z4
+	VMOVUPD  64(BX)(R8*8), Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Z4
+	VMOVUPD      64(DI)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD.BCST  one<>+0(SB), Z4, Z7
+	VADDPD.BCST  one<>+0(SB), Z5, Z8
+	VDIVPD       Z7, Z6, Z7
+	VDIVPD       Z8, Z6, Z6
+	VMULPD       Z7, Z4, Z4
+	VMULPD       Z6, Z5, Z5
+	VBLENDMPD    Z4, Z7, K1, Z8
+	VBLENDMPD    Z5, Z6, K2, Z8
+	VBLENDMPD    Z7, Z4, K1, Z4
+	VBLENDMPD    Z6, Z5, K2, Z5
+	VBLENDMPD    Z1, Z2, K1, Z6
+	VBLENDMPD    Z1, Z2, K2, Z7
+	VMULPD       Z4, Z6, Z4
+	VMULPD       Z5, Z7, Z5
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z4, (AX)(R8*8)
+	VMOVNTPD     Z5, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z4, (AX)(R8*8)
+	VMOVUPD Z5, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVDQU8.Z (SI)(R8*1), K1, X4
+	VPCMPEQB   X4, X0, K1, K2
+	KNOTB      K2, K3
+	KANDB      K1, K3, K3
+	VMOVUPD.Z  (BX)(R8*8), K1, Z4
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (DI)(R8*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VADDPD.BCST  one<>+0(SB), Z4, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMULPD       Z5, Z4, Z4
+	VBLENDMPD    Z4, Z5, K2, Z6
+	VBLENDMPD    Z5, Z4, K2, Z4
+	VBLENDMPD    Z1, Z2, K2, Z5
+	VMULPD       Z4, Z5, Z4
+	VMOVUPD      Z4, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z3, Z3
+	VPCMPEQQ     Z0, Z3, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyLogsF32AVX512(SB), $2432-65
+	// forwardSigmoidOnlyLogsF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	LEAQ    (SP), BX
+	ADDQ    $0x3f, BX
+	ANDQ    $-64, BX
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VMOVUPS Z6, 2112(SP)
+	VMOVUPS Z6, 2176(SP)
+	VMOVUPS Z6, 2240(SP)
+	VMOVUPS Z6, 2304(SP)
+	VMOVUPS Z6, 2368(SP)
+	XORQ    SI, SI
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z6
+	PREFETCHT0 8256(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z7
+	PREFETCHT0 8320(CX)(SI*4)
+	VMOVUPS    128(CX)(SI*4), Z8
+	PREFETCHT0 8384(CX)(SI*4)
+	VMOVUPS    192(CX)(SI*4), Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VPMAXUD    Z6, Z0, Z0
+	VPMAXUD    Z7, Z0, Z0
+	VPMAXUD    Z8, Z0, Z0
+	VPMAXUD    Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (BX)(SI*4)
+	VMOVUPS          Z7, 64(BX)(SI*4)
+	VMOVUPS          Z8, 128(BX)(SI*4)
+	VMOVUPS          Z9, 192(BX)(SI*4)
+	ADDQ             $0x00000040, SI
+	SUBQ             $0x00000040, R9
+	CMPQ             R9, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPS.Z  (CX)(SI*4), K1, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VPMAXUD    Z6, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z6, K1, (BX)(SI*4)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*4)
+	VMOVUPS     (DX)(SI*4), Z6
+	PREFETCHT0  8256(DX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z7
+	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
+	VADDPS      Z6, Z1, Z1
+	VADDPS      Z7, Z1, Z1
+	VSUBPS      Z8, Z2, Z2
+	VSUBPS      Z9, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+	VFMADD231PS Z7, Z7, Z3
+	VMOVUPS     (CX)(SI*4), Z10
+	VMOVUPS     64(CX)(SI*4), Z11
+	VMOVUPS     (BX)(SI*4), Z12
+	VMOVUPS     64(BX)(SI*4), Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VDIVPS      Z14, Z12, Z14
+	VDIVPS      Z15, Z13, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z14, Z14, Z16
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z12, Z16, Z19
+	VFNMADD213PS     Z13, Z17, Z18
+	VFNMADD213PS     Z12, Z14, Z19
+	VFNMADD213PS     Z13, Z15, Z18
+	VPXORQ           Z12, Z12, Z12
+	VMINPS           Z10, Z12, Z13
+	VMINPS           Z11, Z12, Z12
+	VSUBPS           Z19, Z13, Z13
+	VSUBPS           Z18, Z12, Z12
+	VPXORQ           Z14, Z14, Z14
+	VMAXPS           Z10, Z14, Z10
+	VMAXPS           Z11, Z14, Z11
+	VADDPS           Z10, Z19, Z10
+	VADDPS           Z11, Z18, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z6, Z4
+	VFMADD231PS      Z12, Z7, Z4
+	VFNMADD231PS     Z10, Z8, Z5
+	VFNMADD231PS     Z11, Z9, Z5
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, DI
+	CMPQ             DI, $0x00000020
+	JGE              many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z6
+	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+	VADDPS      Z6, Z1, Z1
+	VSUBPS      Z7, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+	VMOVUPS.Z   (CX)(SI*4), K1, Z8
+	VMOVUPS.Z   (BX)(SI*4), K1, Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z10
+	VDIVPS      Z10, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z12
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z8, Z9, Z9
+	VSUBPS           Z12, Z9, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMAXPS           Z8, Z10, Z8
+	VADDPS           Z8, Z12, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z9, Z6, Z4
+	VFNMADD231PS     Z8, Z7, Z5
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	JMP              few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z6
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2112(SP), Z7, Z7
+	VMOVUPD       Z7, 2112(SP)
+	VMOVAPD       Z2, Z6
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2176(SP), Z7, Z7
+	VMOVUPD       Z7, 2176(SP)
+	VMOVAPD       Z3, Z6
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2240(SP), Z7, Z7
+	VMOVUPD       Z7, 2240(SP)
+	VMOVAPD       Z4, Z6
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2304(SP), Z7, Z7
+	VMOVUPD       Z7, 2304(SP)
+	VMOVAPD       Z5, Z6
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2368(SP), Z7, Z7
+	VMOVUPD       Z7, 2368(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       2176(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       2240(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       2304(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVUPD       2368(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $2112-65
+	// forwardSigmoidOnlyLogsF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	LEAQ   (SP), BX
+	ADDQ   $0x3f, BX
+	ANDQ   $-64, BX
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	XORQ   SI, SI
+	TESTQ  AX, AX
+	JLE    end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Z6
+	PREFETCHT0 8256(CX)(SI*8)
+	VMOVUPD    64(CX)(SI*8), Z7
+	PREFETCHT0 8320(CX)(SI*8)
+	VMOVUPD    128(CX)(SI*8), Z8
+	PREFETCHT0 8384(CX)(SI*8)
+	VMOVUPD    192(CX)(SI*8), Z9
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z6, Z0, Z0
+	VPMAXUQ    Z7, Z0, Z0
+	VPMAXUQ    Z8, Z0, Z0
+	VPMAXUQ    Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (BX)(SI*8)
+	VMOVUPD          Z7, 64(BX)(SI*8)
+	VMOVUPD          Z8, 128(BX)(SI*8)
+	VMOVUPD          Z9, 192(BX)(SI*8)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, R9
+	CMPQ             R9, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPD.Z  (CX)(SI*8), K1, Z6
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VPMAXUQ    Z6, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z6, K1, (BX)(SI*8)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(SI*8)
+	VMOVUPD          (DX)(SI*8), Z6
+	PREFETCHT0       8256(DX)(SI*8)
+	VMOVUPD          64(DX)(SI*8), Z7
+	VADDPD.BCST      minusOne<>+0(SB), Z6, Z8
+	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
+	VADDPD           Z6, Z1, Z1
+	VADDPD           Z7, Z1, Z1
+	VSUBPD           Z8, Z2, Z2
+	VSUBPD           Z9, Z2, Z2
+	VFMADD231PD      Z6, Z6, Z3
+	VFMADD231PD      Z7, Z7, Z3
+	VMOVUPD          (CX)(SI*8), Z10
+	VMOVUPD          64(CX)(SI*8), Z11
+	VMOVUPD          (BX)(SI*8), Z12
+	VMOVUPD          64(BX)(SI*8), Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VDIVPD           Z14, Z12, Z14
+	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z12, Z16, Z19
+	VFNMADD213PD     Z13, Z17, Z18
+	VFNMADD213PD     Z12, Z14, Z19
+	VFNMADD213PD     Z13, Z15, Z18
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z10, Z12, Z13
+	VMINPD           Z11, Z12, Z12
+	VSUBPD           Z19, Z13, Z13
+	VSUBPD           Z18, Z12, Z12
+	VPXORQ           Z14, Z14, Z14
+	VMAXPD           Z10, Z14, Z10
+	VMAXPD           Z11, Z14, Z11
+	VADDPD           Z10, Z19, Z10
+	VADDPD           Z11, Z18, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z6, Z4
+	VFMADD231PD      Z12, Z7, Z4
+	VFNMADD231PD     Z10, Z8, Z5
+	VFNMADD231PD     Z11, Z9, Z5
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, DI
+	CMPQ             DI, $0x00000010
+	JGE              many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R8
+	CMPQ             DI, R8
+	CMOVQLT          DI, R8
+	LEAQ             tailMasks<>+0(SB), R9
+	KMOVW            (R9)(R8*2), K1
+	VMOVUPD.Z        (DX)(SI*8), K1, Z6
+	VADDPD.BCST      minusOne<>+0(SB), Z6, Z7
+	VMOVAPD.Z        Z7, K1, Z7
+	VADDPD           Z6, Z1, Z1
+	VSUBPD           Z7, Z2, Z2
+	VFMADD231PD      Z6, Z6, Z3
+	VMOVUPD.Z        (CX)(SI*8), K1, Z8
+	VMOVUPD.Z        (BX)(SI*8), K1, Z9
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z12
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z8, Z9, Z9
+	VSUBPD           Z12, Z9, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMAXPD           Z8, Z10, Z8
+	VADDPD           Z8, Z12, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
+	VFMADD231PD      Z9, Z6, Z4
+	VFNMADD231PD     Z8, Z7, Z5
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, DI
+	JMP              few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z6
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        32(AX), X6, X6
+	VMOVSD        X6, 32(AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        88(AX), X1, X1
+	VMOVSD        X1, 88(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyLogsF32AVX512(SB), $2112-89
+	// backwardSigmoidOnlyLogsF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 20(DI), Z0
+	VBROADCASTSS 24(DI), Z1
+	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z3
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z4
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z5
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z6
+	VPADDD     Z3, Z3, Z7
+	VPADDD     Z4, Z4, Z8
+	VPADDD     Z5, Z5, Z9
+	VPADDD     Z6, Z6, Z10
+	VPMAXUD    Z7, Z2, Z2
+	VPMAXUD    Z8, Z2, Z2
+	VPMAXUD    Z9, Z2, Z2
+	VPMAXUD    Z10, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VMOVAPD           Z7, Z9
+	VMOVAPD           Z7, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z3, Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z3
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z3, Z3, Z11
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z3, Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z11, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z3, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z19
+	VFMADD231PS      Z11, Z16, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z15, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z3, Z3
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z11, Z20, Z3
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z19, Z6
+	VPSLLD           $0x17, Z8, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z8, Z3, Z3
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z3, (DI)(R8*4)
+	VMOVUPS          Z4, 64(DI)(R8*4)
+	VMOVUPS          Z5, 128(DI)(R8*4)
+	VMOVUPS          Z6, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000010, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPS.Z (BX)(R8*4), K1, Z3
+	VPADDD    Z3, Z3, Z4
+	VPMAXUD   Z4, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z4
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z3, Z4
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z4, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z5, Z3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z3, Z3, Z5
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z6
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z3, Z6
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z5, Z6
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z3, Z7
+	VFMADD231PS      Z5, Z6, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z3, Z3
+	VFMADD231PS      Z5, Z7, Z3
+	VPSLLD           $0x17, Z4, Z4
+	VPADDD           Z4, Z3, Z3
+	VMOVUPS          Z3, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
+	VMOVUPS      (SI)(R8*4), Z3
+	PREFETCHT0   8256(SI)(R8*4)
+	VMOVUPS      64(SI)(R8*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z3, Z5, Z6
+	VSUBPS       Z4, Z5, Z5
+	VMOVUPS      (BX)(R8*4), Z7
+	VMOVUPS      64(BX)(R8*4), Z7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS      (DI)(R8*4), Z7
+	VMOVUPS      64(DI)(R8*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VADDPS.BCST  oneSingle<>+0(SB), Z7, Z10
+	VADDPS.BCST  oneSingle<>+0(SB), Z8, Z11
+	VDIVPS       Z10, Z9, Z10
+	VDIVPS       Z11, Z9, Z9
+	VMULPS       Z10, Z7, Z7
+	VMULPS       Z9, Z8, Z8
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z0, Z4, Z4
+	VMULPS       Z10, Z3, Z3
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z1, Z6, Z6
+	VMULPS       Z1, Z5, Z5
+	VFNMADD231PS Z7, Z6, Z3
+	VFNMADD231PS Z8, Z5, Z4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z3, (AX)(R8*4)
+	VMOVNTPS     Z4, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z3, (AX)(R8*4)
+	VMOVUPS Z4, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VSUBPS       Z3, Z4, Z4
+	VMOVUPS.Z    (BX)(R8*4), K1, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPS.Z    (DI)(R8*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VADDPS.BCST  oneSingle<>+0(SB), Z5, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMULPS       Z6, Z5, Z5
+	VMULPS       Z0, Z3, Z3
+	VMULPS       Z6, Z3, Z3
+	VMULPS       Z1, Z4, Z4
+	VFNMADD231PS Z5, Z4, Z3
+	VMOVUPS      Z3, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS doubledLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z2, Z2
+	VPCMPEQD     Z0, Z2, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $2112-89
+	// backwardSigmoidOnlyLogsF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 40(DI), Z0
+	VBROADCASTSD 48(DI), Z1
+	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z3
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z4
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z5
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z6
+	VPADDQ     Z3, Z3, Z7
+	VPADDQ     Z4, Z4, Z8
+	VPADDQ     Z5, Z5, Z9
+	VPADDQ     Z6, Z6, Z10
+	VPMAXUQ    Z7, Z2, Z2
+	VPMAXUQ    Z8, Z2, Z2
+	VPMAXUQ    Z9, Z2, Z2
+	VPMAXUQ    Z10, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VMOVAPD           Z7, Z8
+	VMOVAPD           Z7, Z9
+	VMOVAPD           Z7, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z3, Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z3
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z3, Z3, Z11
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z19
+	VFMADD231PD      Z11, Z16, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z15, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VMOVAPD          Z15, Z17
+	VMOVAPD          Z15, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z15
+	VFMADD231PD      Z11, Z20, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z19, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z19
+	VFMADD231PD      Z11, Z16, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z15, Z19
+	VADDPD.BCST      one<>+0(SB), Z3, Z3
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z11, Z20, Z3
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z19, Z6
+	VPSLLQ           $0x34, Z8, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z8, Z3, Z3
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z3, (DI)(R8*8)
+	VMOVUPD          Z4, 64(DI)(R8*8)
+	VMOVUPD          Z5, 128(DI)(R8*8)
+	VMOVUPD          Z6, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ      $0x00000008, R12
+	CMPQ      R11, R12
+	CMOVQLT   R11, R12
+	LEAQ      tailMasks<>+0(SB), R13
+	KMOVW     (R13)(R12*2), K1
+	VMOVUPD.Z (BX)(R8*8), K1, Z3
+	VPADDQ    Z3, Z3, Z4
+	VPMAXUQ   Z4, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z4
+	VFMADD231PD.BCST  log2e<>+0(SB), Z3, Z4
+	VSUBPD.BCST       roundBits<>+0(SB), Z4, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z3, Z3, Z5
+	VBROADCASTSD     expRowh<>+0(SB), Z6
+	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z6
+	VFMADD231PD.BCST expRowi<>+0(SB), Z5, Z6
+	VBROADCASTSD     expRowf<>+0(SB), Z7
+	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z7
+	VFMADD231PD      Z5, Z6, Z7
+	VBROADCASTSD     expRowd<>+0(SB), Z6
+	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z6
+	VFMADD231PD      Z5, Z7, Z6
+	VBROADCASTSD     expRowb<>+0(SB), Z7
+	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z7
+	VFMADD231PD      Z5, Z6, Z7
+	VADDPD.BCST      one<>+0(SB), Z3, Z3
+	VFMADD231PD      Z5, Z7, Z3
+	VPSLLQ           $0x34, Z4, Z4
+	VPADDQ           Z4, Z3, Z3
+	VMOVUPD          Z3, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
+	VMOVUPD      (SI)(R8*8), Z3
+	PREFETCHT0   8256(SI)(R8*8)
+	VMOVUPD      64(SI)(R8*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z3, Z5, Z6
+	VSUBPD       Z4, Z5, Z5
+	VMOVUPD      (BX)(R8*8), Z7
+	VMOVUPD      64(BX)(R8*8), Z7
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD      (DI)(R8*8), Z7
+	VMOVUPD      64(DI)(R8*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VADDPD.BCST  one<>+0(SB), Z7, Z10
+	VADDPD.BCST  one<>+0(SB), Z8, Z11
+	VDIVPD       Z10, Z9, Z10
+	VDIVPD       Z11, Z9, Z9
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z9, Z8, Z8
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z0, Z4, Z4
+	VMULPD       Z10, Z3, Z3
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z1, Z6, Z6
+	VMULPD       Z1, Z5, Z5
+	VFNMADD231PD Z7, Z6, Z3
+	VFNMADD231PD Z8, Z5, Z4
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z3, (AX)(R8*8)
+	VMOVNTPD     Z4, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z3, (AX)(R8*8)
+	VMOVUPD Z4, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VSUBPD       Z3, Z4, Z4
+	VMOVUPD.Z    (BX)(R8*8), K1, Z5
+
+	// q = 1/(1+e^x), p = e^x q.
+	VMOVUPD.Z    (DI)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD.BCST  one<>+0(SB), Z5, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z6, Z5, Z5
+	VMULPD       Z0, Z3, Z3
+	VMULPD       Z6, Z3, Z3
+	VMULPD       Z1, Z4, Z4
+	VFNMADD231PD Z5, Z4, Z3
+	VMOVUPD      Z3, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD doubledLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z2, Z2
+	VPCMPEQQ     Z0, Z2, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-73
+	// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         SI, SI
+	VPXORQ       Z6, Z6, Z6
+	VMOVUPS      Z6, (SP)
+	VMOVUPS      Z6, 64(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   8192(CX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z7
+	VCMPPS       $0x11, Z1, Z8, K3
+	VCMPPS       $0x11, Z1, Z7, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z8, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K1, Z10
+	VFMADD231PS  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z6
+	VDIVPS           Z6, Z10, Z6
+	VMULPS           Z6, Z6, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z6, Z11
+	VSUBPS            Z11, Z10, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VBLENDMPS         Z2, Z6, K3, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z1, Z8, Z8
+	VMAXPS            Z7, Z1, Z7
+	VMINPS            Z7, Z8, Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z7, Z9
+	VMULPS  Z9, Z8, Z8
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z7, Z8, Z8
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z7, Z8, Z8
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z7, Z7, Z7
+	VMULPS Z7, Z8, Z8
+
+noMore1:
+	VMULPS       Z6, Z8, Z6
+	VADDPS       Z6, Z4, K1, Z4
+	VADDPS       Z6, Z5, K2, Z5
+	VPCMPEQB     16(DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   8256(CX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z7
+	VCMPPS       $0x11, Z1, Z8, K3
+	VCMPPS       $0x11, Z1, Z7, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z8, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K1, Z10
+	VFMADD231PS  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z6
+	VDIVPS           Z6, Z10, Z6
+	VMULPS           Z6, Z6, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z6, Z11
+	VSUBPS            Z11, Z10, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VBLENDMPS         Z2, Z6, K3, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z1, Z8, Z8
+	VMAXPS            Z7, Z1, Z7
+	VMINPS            Z7, Z8, Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z7, Z9
+	VMULPS  Z9, Z8, Z8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z7, Z8, Z8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z7, Z8, Z8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z7, Z7, Z7
+	VMULPS Z7, Z8, Z8
+
+noMore2:
+	VMULPS Z6, Z8, Z6
+	VADDPS Z6, Z4, K1, Z4
+	VADDPS Z6, Z5, K2, Z5
+	ADDQ   $0x00000020, DI
+	SUBQ   $0x00000020, R8
+	CMPQ   R8, $0x00000020
+	JGE    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K2, Z8
+	VBLENDMPS    Z7, Z6, K2, Z7
+	VCMPPS       $0x11, Z1, Z8, K1
+	VCMPPS       $0x11, Z1, Z7, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z6, K3, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z8, Z9, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K2, Z10
+	VFMADD231PS  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z6
+	VDIVPS           Z6, Z10, Z6
+	VMULPS           Z6, Z6, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z6, Z11
+	VSUBPS            Z11, Z10, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z6
+	VBLENDMPS         Z2, Z6, K1, Z6
+	VBLENDMPS         Z3, Z6, K4, Z6
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z1, Z8, Z8
+	VMAXPS            Z7, Z1, Z7
+	VMINPS            Z7, Z8, Z7
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z7, Z9
+	VMULPS  Z9, Z8, Z8
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z7, Z8, Z8
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z7, Z8, Z8
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z7, Z7, Z7
+	VMULPS Z7, Z8, Z8
+
+noMore3:
+	VMULPS Z6, Z8, Z6
+	VADDPS Z6, Z4, K2, Z4
+	VADDPS Z6, Z5, K3, Z5
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, R8
+	JMP    few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z4, Z6
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        (SP), Z7, Z7
+	VMOVUPD       Z7, (SP)
+	VMOVAPD       Z5, Z6
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        64(SP), Z7, Z7
+	VMOVUPD       Z7, 64(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(DI*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   8192(CX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z7
+	VCMPPD       $0x11, Z1, Z8, K3
+	VCMPPD       $0x11, Z1, Z7, K4
+	VXORPD.BCST  signBit<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z8, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K1, Z10
+	VFMADD231PD  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z6
+	VDIVPD           Z6, Z10, Z6
+	VMULPD           Z6, Z6, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z6, Z11
+	VSUBPD            Z11, Z10, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VBLENDMPD         Z2, Z6, K3, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z1, Z8, Z8
+	VMAXPD            Z7, Z1, Z7
+	VMINPD            Z7, Z8, Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z7, Z9
+	VMULPD  Z9, Z8, Z8
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z7, Z8, Z8
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z7, Z8, Z8
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z7, Z7, Z7
+	VMULPD Z7, Z8, Z8
+
+noMore1:
+	VMULPD       Z6, Z8, Z6
+	VADDPD       Z6, Z4, K1, Z4
+	VADDPD       Z6, Z5, K2, Z5
+	VMOVQ        8(DX)(DI*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   8256(CX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z7
+	VCMPPD       $0x11, Z1, Z8, K3
+	VCMPPD       $0x11, Z1, Z7, K4
+	VXORPD.BCST  signBit<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z8, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K1, Z10
+	VFMADD231PD  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z6
+	VDIVPD           Z6, Z10, Z6
+	VMULPD           Z6, Z6, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z6, Z11
+	VSUBPD            Z11, Z10, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VBLENDMPD         Z2, Z6, K3, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z1, Z8, Z8
+	VMAXPD            Z7, Z1, Z7
+	VMINPD            Z7, Z8, Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z7, Z9
+	VMULPD  Z9, Z8, Z8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z7, Z8, Z8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z7, Z8, Z8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z7, Z7, Z7
+	VMULPD Z7, Z8, Z8
+
+noMore2:
+	VMULPD Z6, Z8, Z6
+	VADDPD Z6, Z4, K1, Z4
+	VADDPD Z6, Z5, K2, Z5
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, AX
+	CMPQ   AX, $0x00000010
+	JGE    many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R8
+	CMPQ         AX, R8
+	CMOVQLT      AX, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K2, Z8
+	VBLENDMPD    Z7, Z6, K2, Z7
+	VCMPPD       $0x11, Z1, Z8, K1
+	VCMPPD       $0x11, Z1, Z7, K4
+	VXORPD.BCST  signBit<>+0(SB), Z6, K3, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z8, Z9, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K2, Z10
+	VFMADD231PD  Z6, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z6
+	VDIVPD           Z6, Z10, Z6
+	VMULPD           Z6, Z6, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z6, Z11
+	VSUBPD            Z11, Z10, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z6
+	VBLENDMPD         Z2, Z6, K1, Z6
+	VBLENDMPD         Z3, Z6, K4, Z6
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z1, Z8, Z8
+	VMAXPD            Z7, Z1, Z7
+	VMINPD            Z7, Z8, Z7
+	VBROADCASTSD      one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z7, Z9
+	VMULPD  Z9, Z8, Z8
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z7, Z8, Z8
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z7, Z8, Z8
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z7, Z7, Z7
+	VMULPD Z7, Z8, Z8
+
+noMore3:
+	VMULPD Z6, Z8, Z6
+	VADDPD Z6, Z4, K2, Z4
+	VADDPD Z6, Z5, K3, Z5
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, AX
+	JMP    few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyPowersYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Z1
+	VBROADCASTSS 32(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 36(DI), Z3
+	VBROADCASTSS 44(DI), Z4
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(R8*4)
+	VMOVUPS      (BX)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VBLENDMPS    Z5, Z6, K1, Z7
+	VBLENDMPS    Z6, Z5, K1, Z6
+	VCMPPS       $0x11, Z4, Z7, K3
+	VCMPPS       $0x11, Z4, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, K2, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K1, Z10
+	VFMADD231PS  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z5
+	VDIVPS           Z5, Z10, Z5
+	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z5, Z11
+	VSUBPS            Z11, Z10, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z4, Z8, Z8
+	VMAXPS            Z6, Z4, Z9
+	VMINPS            Z9, Z8, Z8
+	VBLENDMPS         Z1, Z2, K1, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore1:
+	VMULPS       Z5, Z7, Z5
+	VFNMADD213PS Z6, Z3, Z5
+	VMULPS       Z10, Z9, Z8
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z6, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K3, Z5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z5, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z5, (AX)(R8*4)
+
+stored2:
+	VPCMPEQB     16(SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(R8*4)
+	VMOVUPS      64(BX)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VBLENDMPS    Z5, Z6, K1, Z7
+	VBLENDMPS    Z6, Z5, K1, Z6
+	VCMPPS       $0x11, Z4, Z7, K3
+	VCMPPS       $0x11, Z4, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, K2, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K1, Z10
+	VFMADD231PS  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z5
+	VDIVPS           Z5, Z10, Z5
+	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z5, Z11
+	VSUBPS            Z11, Z10, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z4, Z8, Z8
+	VMAXPS            Z6, Z4, Z9
+	VMINPS            Z9, Z8, Z8
+	VBLENDMPS         Z1, Z2, K1, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z8, Z10, Z10
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z8, Z10, Z10
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore3:
+	VMULPS       Z5, Z7, Z5
+	VFNMADD213PS Z6, Z3, Z5
+	VMULPS       Z10, Z9, Z8
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z6, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K3, Z5
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPS     Z5, 64(AX)(R8*4)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPS Z5, 64(AX)(R8*4)
+
+stored4:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X5
+	VPCMPEQB     X5, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VBLENDMPS    Z5, Z6, K2, Z7
+	VBLENDMPS    Z6, Z5, K2, Z6
+	VCMPPS       $0x11, Z4, Z7, K4
+	VCMPPS       $0x11, Z4, Z6, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VXORPS.BCST  signBitSingle<>+0(SB), Z5, K3, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VBROADCASTSS minusOneSingle<>+0(SB), Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VBLENDMPS    Z10, Z11, K2, Z10
+	VFMADD231PS  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z5
+	VDIVPS           Z5, Z10, Z5
+	VMULPS           Z5, Z5, Z9
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z11
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z9, Z11
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z9, Z11
+	VFNMADD213PS     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z9
+	VFMSUB213PS       Z9, Z5, Z11
+	VSUBPS            Z11, Z10, Z5
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z5
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z4, Z8, Z8
+	VMAXPS            Z6, Z4, Z9
+	VMINPS            Z9, Z8, Z8
+	VBLENDMPS         Z1, Z2, K2, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z8, Z10, Z10
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z8, Z10, Z10
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z10, Z10
+
+noMore5:
+	VMULPS       Z5, Z7, Z5
+	VFNMADD213PS Z6, Z3, Z5
+	VMULPS       Z10, Z9, Z8
+	VMULPS       Z5, Z8, Z5
+	VMULPS       Z6, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K4, Z5
+	VMOVUPS      Z5, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Z1
+	VBROADCASTSD 64(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 72(DI), Z3
+	VBROADCASTSD 88(DI), Z4
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(R8*1), X5
+	VPCMPEQB     X5, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(R8*8)
+	VMOVUPD      (BX)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VBLENDMPD    Z5, Z6, K1, Z7
+	VBLENDMPD    Z6, Z5, K1, Z6
+	VCMPPD       $0x11, Z4, Z7, K3
+	VCMPPD       $0x11, Z4, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPD.BCST  signBit<>+0(SB), Z5, K2, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K1, Z10
+	VFMADD231PD  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z5
+	VDIVPD           Z5, Z10, Z5
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z5, Z11
+	VSUBPD            Z11, Z10, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z4, Z8, Z8
+	VMAXPD            Z6, Z4, Z9
+	VMINPD            Z9, Z8, Z8
+	VBLENDMPD         Z1, Z2, K1, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z8, Z10, Z10
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z8, Z10, Z10
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore1:
+	VMULPD       Z5, Z7, Z5
+	VFNMADD213PD Z6, Z3, Z5
+	VMULPD       Z10, Z9, Z8
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z6, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K3, Z5
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z5, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z5, (AX)(R8*8)
+
+stored2:
+	VMOVQ        8(SI)(R8*1), X5
+	VPCMPEQB     X5, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(R8*8)
+	VMOVUPD      64(BX)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VBLENDMPD    Z5, Z6, K1, Z7
+	VBLENDMPD    Z6, Z5, K1, Z6
+	VCMPPD       $0x11, Z4, Z7, K3
+	VCMPPD       $0x11, Z4, Z6, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VXORPD.BCST  signBit<>+0(SB), Z5, K2, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K1, Z10
+	VFMADD231PD  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z5
+	VDIVPD           Z5, Z10, Z5
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z5, Z11
+	VSUBPD            Z11, Z10, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z4, Z8, Z8
+	VMAXPD            Z6, Z4, Z9
+	VMINPD            Z9, Z8, Z8
+	VBLENDMPD         Z1, Z2, K1, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z8, Z10, Z10
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z8, Z10, Z10
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore3:
+	VMULPD       Z5, Z7, Z5
+	VFNMADD213PD Z6, Z3, Z5
+	VMULPD       Z10, Z9, Z8
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z6, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K3, Z5
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPD     Z5, 64(AX)(R8*8)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPD Z5, 64(AX)(R8*8)
+
+stored4:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X5
+	VPCMPEQB     X5, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VBLENDMPD    Z5, Z6, K2, Z7
+	VBLENDMPD    Z6, Z5, K2, Z6
+	VCMPPD       $0x11, Z4, Z7, K4
+	VCMPPD       $0x11, Z4, Z6, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VXORPD.BCST  signBit<>+0(SB), Z5, K3, Z5
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VBROADCASTSD minusOne<>+0(SB), Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VBLENDMPD    Z10, Z11, K2, Z10
+	VFMADD231PD  Z5, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z5
+	VDIVPD           Z5, Z10, Z5
+	VMULPD           Z5, Z5, Z9
+	VBROADCASTSD     log64g<>+0(SB), Z11
+	VFMADD213PD.BCST log64f<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64e<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64d<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64c<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64b<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST log64a<>+0(SB), Z9, Z11
+	VFNMADD213PD     Z10, Z9, Z11
+
+	// Add k ln(2).
+	VPXORQ            Z9, Z9, Z9
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z9
+	VFMSUB213PD       Z9, Z5, Z11
+	VSUBPD            Z11, Z10, Z5
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z5
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z4, Z8, Z8
+	VMAXPD            Z6, Z4, Z9
+	VMINPD            Z9, Z8, Z8
+	VBLENDMPD         Z1, Z2, K2, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z8, Z10, Z10
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z8, Z10, Z10
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z10, Z10
+
+noMore5:
+	VMULPD       Z5, Z7, Z5
+	VFNMADD213PD Z6, Z3, Z5
+	VMULPD       Z10, Z9, Z8
+	VMULPD       Z5, Z8, Z5
+	VMULPD       Z6, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K4, Z5
+	VMOVUPD      Z5, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyPowersF32AVX512(SB), $320-65
+	// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VMOVUPS      Z8, (SP)
+	VMOVUPS      Z8, 64(SP)
+	VMOVUPS      Z8, 128(SP)
+	VMOVUPS      Z8, 192(SP)
+	VMOVUPS      Z8, 256(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*4)
+	VMOVUPS      (DX)(SI*4), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z9, Z4, Z4
+	VFMADD231PS  Z8, Z8, Z5
+	PREFETCHT0   8192(CX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VCMPPS       $0x11, Z0, Z10, K1
+	VCMPPS       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z14
+	VDIVPS           Z14, Z15, Z14
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z14, Z17
+	VSUBPS            Z17, Z15, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K2, Z13
+	VBLENDMPS         Z2, Z13, K1, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z10, Z0, Z10
+	VMINPS            Z10, Z14, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z14, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z11, Z15
+	VMULPS  Z15, Z14, Z14
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z11, Z14, Z14
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z11, Z14, Z14
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z14, Z14
+
+noMore1:
+	VMULPS       Z8, Z14, Z8
+	VFMADD231PS  Z12, Z8, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z10, Z11
+	VMULPS  Z11, Z8, Z8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z10, Z8, Z8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z10, Z8, Z8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z8, Z8
+
+noMore2:
+	VMULPS       Z9, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z7
+	PREFETCHT0   8256(DX)(SI*4)
+	VMOVUPS      64(DX)(SI*4), Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z9, Z4, Z4
+	VFMADD231PS  Z8, Z8, Z5
+	PREFETCHT0   8256(CX)(SI*4)
+	VMOVUPS      64(CX)(SI*4), Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VCMPPS       $0x11, Z0, Z10, K1
+	VCMPPS       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z14
+	VDIVPS           Z14, Z15, Z14
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z14, Z17
+	VSUBPS            Z17, Z15, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K2, Z13
+	VBLENDMPS         Z2, Z13, K1, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z10, Z0, Z10
+	VMINPS            Z10, Z14, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z14, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z11, Z15
+	VMULPS  Z15, Z14, Z14
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z11, Z14, Z14
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z11, Z14, Z14
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z14, Z14
+
+noMore3:
+	VMULPS       Z8, Z14, Z8
+	VFMADD231PS  Z12, Z8, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z10, Z11
+	VMULPS  Z11, Z8, Z8
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z10, Z8, Z8
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z10, Z8, Z8
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z8, Z8
+
+noMore4:
+	VMULPS       Z9, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z7
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VMOVAPS.Z    Z9, K1, Z9
+	VADDPS       Z8, Z3, Z3
+	VSUBPS       Z9, Z4, Z4
+	VFMADD231PS  Z8, Z8, Z5
+	VMOVUPS.Z    (CX)(SI*4), K1, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSUBPS       Z10, Z11, Z11
+	VCMPPS       $0x11, Z0, Z10, K1
+	VCMPPS       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z10, Z12
+	VGETEXPPS    Z10, Z13
+	VGETEXPPS    Z12, Z12
+	VSUBPS       Z13, Z12, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VSCALEFPS    Z12, Z13, Z13
+	VMULPS       Z13, Z10, Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z14
+	VDIVPS           Z14, Z13, Z14
+	VMULPS           Z14, Z14, Z15
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z16
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z12, Z15
+	VFMSUB213PS       Z15, Z14, Z16
+	VSUBPS            Z16, Z13, Z13
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z12, Z13
+	VBLENDMPS         Z1, Z13, K1, Z12
+	VBLENDMPS         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z15, Z14
+	VDIVPS           Z14, Z15, Z14
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z14, Z17
+	VSUBPS            Z17, Z15, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K2, Z13
+	VBLENDMPS         Z2, Z13, K1, Z13
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z10, Z0, Z10
+	VMINPS            Z10, Z14, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+	VSUBPS            Z0, Z14, Z14
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z14, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPS Z11, Z15
+	VMULPS  Z15, Z14, Z14
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPS Z11, Z14, Z14
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPS Z11, Z14, Z14
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z14, Z14
+
+noMore5:
+	VMULPS       Z8, Z14, Z8
+	VFMADD231PS  Z12, Z8, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPS Z10, Z11
+	VMULPS  Z11, Z8, Z8
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPS Z10, Z8, Z8
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPS Z10, Z8, Z8
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z8, Z8
+
+noMore6:
+	VMULPS       Z9, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z7
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z3, Z8
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        (SP), Z9, Z9
+	VMOVUPD       Z9, (SP)
+	VMOVAPD       Z4, Z8
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        64(SP), Z9, Z9
+	VMOVUPD       Z9, 64(SP)
+	VMOVAPD       Z5, Z8
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        128(SP), Z9, Z9
+	VMOVUPD       Z9, 128(SP)
+	VMOVAPD       Z6, Z8
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        192(SP), Z9, Z9
+	VMOVUPD       Z9, 192(SP)
+	VMOVAPD       Z7, Z8
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        256(SP), Z9, Z9
+	VMOVUPD       Z9, 256(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*8)
+	VMOVUPD      (DX)(SI*8), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VSUBPD       Z9, Z4, Z4
+	VFMADD231PD  Z8, Z8, Z5
+	PREFETCHT0   8192(CX)(SI*8)
+	VMOVUPD      (CX)(SI*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VCMPPD       $0x11, Z0, Z10, K1
+	VCMPPD       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VFNMADD231PD Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z14
+	VDIVPD           Z14, Z15, Z14
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z14, Z17
+	VSUBPD            Z17, Z15, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K2, Z13
+	VBLENDMPD         Z2, Z13, K1, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z10, Z0, Z10
+	VMINPD            Z10, Z14, Z10
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z14, Z11
+	VBROADCASTSD      one<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z11, Z15
+	VMULPD  Z15, Z14, Z14
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z11, Z14, Z14
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z11, Z14, Z14
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z14, Z14
+
+noMore1:
+	VMULPD       Z8, Z14, Z8
+	VFMADD231PD  Z12, Z8, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z10, Z11
+	VMULPD  Z11, Z8, Z8
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z10, Z8, Z8
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z10, Z8, Z8
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z8, Z8
+
+noMore2:
+	VMULPD       Z9, Z8, Z8
+	VFNMADD231PD Z13, Z8, Z7
+	PREFETCHT0   8256(DX)(SI*8)
+	VMOVUPD      64(DX)(SI*8), Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VADDPD       Z8, Z3, Z3
+	VSUBPD       Z9, Z4, Z4
+	VFMADD231PD  Z8, Z8, Z5
+	PREFETCHT0   8256(CX)(SI*8)
+	VMOVUPD      64(CX)(SI*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VCMPPD       $0x11, Z0, Z10, K1
+	VCMPPD       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VFNMADD231PD Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z14
+	VDIVPD           Z14, Z15, Z14
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z14, Z17
+	VSUBPD            Z17, Z15, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K2, Z13
+	VBLENDMPD         Z2, Z13, K1, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z10, Z0, Z10
+	VMINPD            Z10, Z14, Z10
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z14, Z11
+	VBROADCASTSD      one<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z11, Z15
+	VMULPD  Z15, Z14, Z14
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z11, Z14, Z14
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z11, Z14, Z14
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z14, Z14
+
+noMore3:
+	VMULPD       Z8, Z14, Z8
+	VFMADD231PD  Z12, Z8, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z10, Z11
+	VMULPD  Z11, Z8, Z8
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z10, Z8, Z8
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z10, Z8, Z8
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z8, Z8
+
+noMore4:
+	VMULPD       Z9, Z8, Z8
+	VFNMADD231PD Z13, Z8, Z7
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPD.Z    (DX)(SI*8), K1, Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VADDPD       Z8, Z3, Z3
+	VSUBPD       Z9, Z4, Z4
+	VFMADD231PD  Z8, Z8, Z5
+	VMOVUPD.Z    (CX)(SI*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSUBPD       Z10, Z11, Z11
+	VCMPPD       $0x11, Z0, Z10, K1
+	VCMPPD       $0x11, Z0, Z11, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z10, Z12
+	VGETEXPPD    Z10, Z13
+	VGETEXPPD    Z12, Z12
+	VSUBPD       Z13, Z12, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VSCALEFPD    Z12, Z13, Z13
+	VMULPD       Z13, Z10, Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z14
+	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z14, Z14, Z15
+	VBROADCASTSD     log64g<>+0(SB), Z16
+	VFMADD213PD.BCST log64f<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64e<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64d<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64c<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64b<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST log64a<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z13, Z15, Z16
+
+	// Add k ln(2).
+	VPXORQ            Z15, Z15, Z15
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z12, Z15
+	VFMSUB213PD       Z15, Z14, Z16
+	VSUBPD            Z16, Z13, Z13
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z12, Z13
+	VBLENDMPD         Z1, Z13, K1, Z12
+	VBLENDMPD         Z2, Z12, K2, Z12
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
+	VFNMADD231PD Z10, Z14, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z15, Z14
+	VDIVPD           Z14, Z15, Z14
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z15, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z14, Z17
+	VSUBPD            Z17, Z15, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K2, Z13
+	VBLENDMPD         Z2, Z13, K1, Z13
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z10, Z0, Z10
+	VMINPD            Z10, Z14, Z10
+	VBROADCASTSD      one<>+0(SB), Z14
+	VSUBPD            Z0, Z14, Z14
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z14, Z11
+	VBROADCASTSD      one<>+0(SB), Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPD Z11, Z15
+	VMULPD  Z15, Z14, Z14
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPD Z11, Z14, Z14
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPD Z11, Z14, Z14
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z14, Z14
+
+noMore5:
+	VMULPD       Z8, Z14, Z8
+	VFMADD231PD  Z12, Z8, Z6
+	VBROADCASTSD one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPD Z10, Z11
+	VMULPD  Z11, Z8, Z8
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPD Z10, Z8, Z8
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPD Z10, Z8, Z8
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z8, Z8
+
+noMore6:
+	VMULPD       Z9, Z8, Z8
+	VFNMADD231PD Z13, Z8, Z7
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyPowersF32AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Z0
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VBROADCASTSS 36(DI), Z2
+	VBROADCASTSS 44(DI), Z3
+	VCVTTSS2SI   40(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
+	VMOVUPS      (SI)(R8*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	PREFETCHT0   8192(BX)(R8*4)
+	VMOVUPS      (BX)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VCMPPS       $0x11, Z3, Z6, K1
+	VCMPPS       $0x11, Z3, Z7, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z6, Z8
+	VGETEXPPS    Z6, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VMULPS       Z9, Z6, Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z10
+	VDIVPS           Z10, Z9, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z10, Z12
+	VSUBPS            Z12, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z10, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z8, Z10, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z10
+	VDIVPS           Z10, Z11, Z10
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z12
+	VFMSUB213PS       Z12, Z10, Z13
+	VSUBPS            Z13, Z11, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z3, Z8, Z8
+	VMAXPS            Z6, Z3, Z11
+	VMINPS            Z11, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z11
+	VSUBPS            Z3, Z11, Z11
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z11, Z11
+	VMULPS            Z0, Z4, Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z11, Z13
+	VMULPS  Z13, Z12, Z12
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z11, Z12, Z12
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z11, Z12, Z12
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z12, Z12
+
+noMore1:
+	VMULPS       Z9, Z6, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z9, Z9
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z8, Z9, Z9
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z8, Z9, Z9
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z9, Z9
+
+noMore2:
+	VMULPS       Z10, Z7, Z8
+	VFNMADD213PS Z6, Z2, Z8
+	VMULPS       Z9, Z5, Z5
+	VFMADD231PS  Z8, Z5, Z4
+	VMULPS       Z7, Z6, Z5
+	VDIVPS       Z5, Z4, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z4, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z4, (AX)(R8*4)
+
+stored3:
+	PREFETCHT0   8256(SI)(R8*4)
+	VMOVUPS      64(SI)(R8*4), Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	PREFETCHT0   8256(BX)(R8*4)
+	VMOVUPS      64(BX)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VCMPPS       $0x11, Z3, Z6, K1
+	VCMPPS       $0x11, Z3, Z7, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z6, Z8
+	VGETEXPPS    Z6, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VMULPS       Z9, Z6, Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z10
+	VDIVPS           Z10, Z9, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z10, Z12
+	VSUBPS            Z12, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z10, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z8, Z10, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z10
+	VDIVPS           Z10, Z11, Z10
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z12
+	VFMSUB213PS       Z12, Z10, Z13
+	VSUBPS            Z13, Z11, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z3, Z8, Z8
+	VMAXPS            Z6, Z3, Z11
+	VMINPS            Z11, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z11
+	VSUBPS            Z3, Z11, Z11
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z11, Z11
+	VMULPS            Z0, Z4, Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z11, Z13
+	VMULPS  Z13, Z12, Z12
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z11, Z12, Z12
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z11, Z12, Z12
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z12, Z12
+
+noMore4:
+	VMULPS       Z9, Z6, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z9, Z9
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z8, Z9, Z9
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z8, Z9, Z9
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z9, Z9
+
+noMore5:
+	VMULPS       Z10, Z7, Z8
+	VFNMADD213PS Z6, Z2, Z8
+	VMULPS       Z9, Z5, Z5
+	VFMADD231PS  Z8, Z5, Z4
+	VMULPS       Z7, Z6, Z5
+	VDIVPS       Z5, Z4, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPS     Z4, 64(AX)(R8*4)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPS Z4, 64(AX)(R8*4)
+
+stored6:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VMOVUPS.Z    (BX)(R8*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VCMPPS       $0x11, Z3, Z6, K2
+	VCMPPS       $0x11, Z3, Z7, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z6, Z8
+	VGETEXPPS    Z6, Z9
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z9, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSCALEFPS    Z8, Z9, Z9
+	VMULPS       Z9, Z6, Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z9, Z10
+	VDIVPS           Z10, Z9, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z12
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z10, Z12
+	VSUBPS            Z12, Z9, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z8
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z8, Z8
+	VSUBPS       Z10, Z8, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z8, Z10, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z11
+	VFNMADD231PS Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z11, Z10
+	VDIVPS           Z10, Z11, Z10
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z12
+	VFMSUB213PS       Z12, Z10, Z13
+	VSUBPS            Z13, Z11, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z10
+	VBROADCASTSS      oneSingle<>+0(SB), Z8
+	VSUBPS            Z3, Z8, Z8
+	VMAXPS            Z6, Z3, Z11
+	VMINPS            Z11, Z8, Z8
+	VBROADCASTSS      oneSingle<>+0(SB), Z11
+	VSUBPS            Z3, Z11, Z11
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z11, Z11
+	VMULPS            Z0, Z4, Z4
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPS Z11, Z13
+	VMULPS  Z13, Z12, Z12
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPS Z11, Z12, Z12
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPS Z11, Z12, Z12
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z12, Z12
+
+noMore7:
+	VMULPS       Z9, Z6, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z12, Z4, Z4
+	VMULPS       Z9, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z9, Z9
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPS Z8, Z9, Z9
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPS Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPS Z8, Z9, Z9
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z9, Z9
+
+noMore8:
+	VMULPS       Z10, Z7, Z8
+	VFNMADD213PS Z6, Z2, Z8
+	VMULPS       Z9, Z5, Z5
+	VFMADD231PS  Z8, Z5, Z4
+	VMULPS       Z7, Z6, Z5
+	VDIVPS       Z5, Z4, Z4
+	VMOVAPS.Z    Z4, K2, Z4
+	VMOVUPS      Z4, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Z0
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSD 72(DI), Z2
+	VBROADCASTSD 88(DI), Z3
+	VCVTTSD2SI   80(DI), DI
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
+	VMOVUPD      (SI)(R8*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	PREFETCHT0   8192(BX)(R8*8)
+	VMOVUPD      (BX)(R8*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VCMPPD       $0x11, Z3, Z6, K1
+	VCMPPD       $0x11, Z3, Z7, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z8
+	VGETEXPPD    Z6, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VMULPD       Z9, Z6, Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z10, Z12
+	VSUBPD            Z12, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z10, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z8, Z10, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z11
+	VFNMADD231PD Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z11, Z10
+	VDIVPD           Z10, Z11, Z10
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z12
+	VFMSUB213PD       Z12, Z10, Z13
+	VSUBPD            Z13, Z11, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z10
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z3, Z8, Z8
+	VMAXPD            Z6, Z3, Z11
+	VMINPD            Z11, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z11
+	VSUBPD            Z3, Z11, Z11
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z11, Z11
+	VMULPD            Z0, Z4, Z4
+	VBROADCASTSD      one<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z11, Z13
+	VMULPD  Z13, Z12, Z12
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z11, Z12, Z12
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z11, Z12, Z12
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z12, Z12
+
+noMore1:
+	VMULPD       Z9, Z6, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z9, Z9
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z8, Z9, Z9
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z8, Z9, Z9
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z9, Z9
+
+noMore2:
+	VMULPD       Z10, Z7, Z8
+	VFNMADD213PD Z6, Z2, Z8
+	VMULPD       Z9, Z5, Z5
+	VFMADD231PD  Z8, Z5, Z4
+	VMULPD       Z7, Z6, Z5
+	VDIVPD       Z5, Z4, Z4
+	VMOVAPD.Z    Z4, K1, Z4
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z4, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z4, (AX)(R8*8)
+
+stored3:
+	PREFETCHT0   8256(SI)(R8*8)
+	VMOVUPD      64(SI)(R8*8), Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	PREFETCHT0   8256(BX)(R8*8)
+	VMOVUPD      64(BX)(R8*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VCMPPD       $0x11, Z3, Z6, K1
+	VCMPPD       $0x11, Z3, Z7, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z8
+	VGETEXPPD    Z6, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VMULPD       Z9, Z6, Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z10, Z12
+	VSUBPD            Z12, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z10, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z8, Z10, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z11
+	VFNMADD231PD Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z11, Z10
+	VDIVPD           Z10, Z11, Z10
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z12
+	VFMSUB213PD       Z12, Z10, Z13
+	VSUBPD            Z13, Z11, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z10
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z3, Z8, Z8
+	VMAXPD            Z6, Z3, Z11
+	VMINPD            Z11, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z11
+	VSUBPD            Z3, Z11, Z11
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z11, Z11
+	VMULPD            Z0, Z4, Z4
+	VBROADCASTSD      one<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z11, Z13
+	VMULPD  Z13, Z12, Z12
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z11, Z12, Z12
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z11, Z12, Z12
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z12, Z12
+
+noMore4:
+	VMULPD       Z9, Z6, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z9, Z9
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z8, Z9, Z9
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z8, Z9, Z9
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z9, Z9
+
+noMore5:
+	VMULPD       Z10, Z7, Z8
+	VFNMADD213PD Z6, Z2, Z8
+	VMULPD       Z9, Z5, Z5
+	VFMADD231PD  Z8, Z5, Z4
+	VMULPD       Z7, Z6, Z5
+	VDIVPD       Z5, Z4, Z4
+	VMOVAPD.Z    Z4, K1, Z4
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPD     Z4, 64(AX)(R8*8)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPD Z4, 64(AX)(R8*8)
+
+stored6:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z4
+	VBROADCASTSD one<>+0(SB), Z5
+	VSUBPD       Z4, Z5, Z5
+	VMOVUPD.Z    (BX)(R8*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VCMPPD       $0x11, Z3, Z6, K2
+	VCMPPD       $0x11, Z3, Z7, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z6, Z8
+	VGETEXPPD    Z6, Z9
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z9, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSCALEFPD    Z8, Z9, Z9
+	VMULPD       Z9, Z6, Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z12
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z10, Z12
+	VSUBPD            Z12, Z9, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z8
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z8, Z8
+	VSUBPD       Z10, Z8, Z8
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z8, Z10, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z11
+	VFNMADD231PD Z6, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z11, Z10
+	VDIVPD           Z10, Z11, Z10
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z11, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z12
+	VFMSUB213PD       Z12, Z10, Z13
+	VSUBPD            Z13, Z11, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z10
+	VBROADCASTSD      one<>+0(SB), Z8
+	VSUBPD            Z3, Z8, Z8
+	VMAXPD            Z6, Z3, Z11
+	VMINPD            Z11, Z8, Z8
+	VBROADCASTSD      one<>+0(SB), Z11
+	VSUBPD            Z3, Z11, Z11
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z11, Z11
+	VMULPD            Z0, Z4, Z4
+	VBROADCASTSD      one<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPD Z11, Z13
+	VMULPD  Z13, Z12, Z12
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPD Z11, Z12, Z12
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPD Z11, Z12, Z12
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z12, Z12
+
+noMore7:
+	VMULPD       Z9, Z6, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z12, Z4, Z4
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z9, Z9
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPD Z8, Z9, Z9
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPD Z8, Z8, Z8
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPD Z8, Z9, Z9
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z9, Z9
+
+noMore8:
+	VMULPD       Z10, Z7, Z8
+	VFNMADD213PD Z6, Z2, Z8
+	VMULPD       Z9, Z5, Z5
+	VFMADD231PD  Z8, Z5, Z4
+	VMULPD       Z7, Z6, Z5
+	VDIVPD       Z5, Z4, Z4
+	VMOVAPD.Z    Z4, K2, Z4
+	VMOVUPD      Z4, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyPowersYF32AVX512(SB), $2240-73
+	// forwardSigmoidOnlyPowersYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSS2SI   16(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         DI, DI
+	VPXORQ       Z4, Z4, Z4
+	VMOVUPS      Z4, 2112(SP)
+	VMOVUPS      Z4, 2176(SP)
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(R8*4)
+	VMOVUPS    (CX)(R8*4), Z4
+	PREFETCHT0 8256(CX)(R8*4)
+	VMOVUPS    64(CX)(R8*4), Z5
+	PREFETCHT0 8320(CX)(R8*4)
+	VMOVUPS    128(CX)(R8*4), Z6
+	PREFETCHT0 8384(CX)(R8*4)
+	VMOVUPS    192(CX)(R8*4), Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VPMAXUD    Z4, Z1, Z1
+	VPMAXUD    Z5, Z1, Z1
+	VPMAXUD    Z6, Z1, Z1
+	VPMAXUD    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (SI)(R8*4)
+	VMOVUPS          Z5, 64(SI)(R8*4)
+	VMOVUPS          Z6, 128(SI)(R8*4)
+	VMOVUPS          Z7, 192(SI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPS.Z  (CX)(R8*4), K1, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VPMAXUD    Z4, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VMOVUPS          Z4, K1, (SI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(R8*1), X0, K1
+	VPCMPEQB    16(DX)(R8*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	KMOVW       K2, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	VMOVUPS     (CX)(R8*4), Z4
+	VMOVUPS     64(CX)(R8*4), Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z4, K3, Z4
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K4, Z5
+	VMOVUPS     (SI)(R8*4), Z6
+	VMOVUPS     64(SI)(R8*4), Z7
+	VADDPS.BCST twoSingle<>+0(SB), Z6, Z8
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z9
+	VDIVPS      Z8, Z6, Z8
+	VDIVPS      Z9, Z7, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z8, Z8, Z10
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z6, Z10, Z13
+	VFNMADD213PS     Z7, Z11, Z12
+	VFNMADD213PS     Z6, Z8, Z13
+	VFNMADD213PS     Z7, Z9, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
+	VDIVPS           Z9, Z8, Z9
+	VDIVPS           Z10, Z8, Z8
+	VMULPS           Z9, Z6, Z6
+	VMULPS           Z8, Z7, Z7
+	VPMOVD2M         Z4, K5
+	VPMOVD2M         Z5, K6
+	VBLENDMPS        Z6, Z9, K5, Z10
+	VBLENDMPS        Z7, Z8, K6, Z10
+	VBLENDMPS        Z9, Z6, K5, Z6
+	VBLENDMPS        Z8, Z7, K6, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPS           Z4, Z8, Z4
+	VMINPS           Z5, Z8, Z5
+	VSUBPS           Z13, Z4, Z4
+	VSUBPS           Z12, Z5, Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z6, Z10
+	VSQRTPS Z7, Z11
+	VMULPS  Z10, Z9, Z9
+	VMULPS  Z11, Z8, Z8
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z6, Z9, Z9
+	VMULPS Z7, Z8, Z8
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z6, Z6, Z6
+	VMULPS Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z6, Z9, Z9
+	VMULPS Z7, Z8, Z8
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z6, Z6, Z6
+	VMULPS Z7, Z7, Z7
+	VMULPS Z6, Z9, Z9
+	VMULPS Z7, Z8, Z8
+
+noMore1:
+	VMULPS Z4, Z9, Z4
+	VMULPS Z5, Z8, Z5
+	VADDPS Z4, Z2, K1, Z2
+	VADDPS Z5, Z2, K2, Z2
+	VADDPS Z4, Z3, K3, Z3
+	VADDPS Z5, Z3, K4, Z3
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
+	JGE    many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(R10*2), K1
+	VMOVDQU8.Z  (DX)(R8*1), K1, X4
+	VPCMPEQB    X4, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R10
+	POPCNTL     R10, R10
+	ADDQ        R10, DI
+	VMOVUPS.Z   (CX)(R8*4), K1, Z4
+	VXORPS.BCST signBitSingle<>+0(SB), Z4, K3, Z4
+	VMOVUPS.Z   (SI)(R8*4), K1, Z5
+	VADDPS.BCST twoSingle<>+0(SB), Z5, Z6
+	VDIVPS      Z6, Z5, Z6
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z6, Z6, Z7
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z7, Z8
+	VFNMADD213PS     Z5, Z7, Z8
+	VFNMADD213PS     Z5, Z6, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z7
+	VDIVPS           Z7, Z6, Z6
+	VMULPS           Z6, Z5, Z5
+	VPMOVD2M         Z4, K1
+	VBLENDMPS        Z5, Z6, K1, Z7
+	VBLENDMPS        Z6, Z5, K1, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z4, Z6, Z4
+	VSUBPS           Z8, Z4, Z4
+	VBROADCASTSS     oneSingle<>+0(SB), Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z5, Z7
+	VMULPS  Z7, Z6, Z6
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z5, Z6, Z6
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z5, Z6, Z6
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z5, Z5, Z5
+	VMULPS Z5, Z6, Z6
+
+noMore2:
+	VMULPS Z4, Z6, Z4
+	VADDPS Z4, Z2, K2, Z2
+	VADDPS Z4, Z3, K3, Z3
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
+	JMP    few2
+
+done2:
+	SUBQ $0x00000800, SI
+
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z4
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y4, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z5, Z5
+	VADDPD        2112(SP), Z5, Z5
+	VMOVUPD       Z5, 2112(SP)
+	VMOVAPD       Z3, Z4
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y4, Z5
+	VEXTRACTF64X4 $0x01, Z4, Y4
+	VCVTPS2PD     Y4, Z4
+	VADDPD        Z4, Z5, Z5
+	VADDPD        2176(SP), Z5, Z5
+	VMOVUPD       Z5, 2176(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       2176(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $2112-73
+	// forwardSigmoidOnlyPowersYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VCVTTSD2SI   32(BX), BX
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), SI
+	ADDQ         $0x3f, SI
+	ANDQ         $-64, SI
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	XORQ         DI, DI
+	XORQ         R8, R8
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Z4
+	PREFETCHT0 8256(CX)(R8*8)
+	VMOVUPD    64(CX)(R8*8), Z5
+	PREFETCHT0 8320(CX)(R8*8)
+	VMOVUPD    128(CX)(R8*8), Z6
+	PREFETCHT0 8384(CX)(R8*8)
+	VMOVUPD    192(CX)(R8*8), Z7
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z4, Z1, Z1
+	VPMAXUQ    Z5, Z1, Z1
+	VPMAXUQ    Z6, Z1, Z1
+	VPMAXUQ    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (SI)(R8*8)
+	VMOVUPD          Z5, 64(SI)(R8*8)
+	VMOVUPD          Z6, 128(SI)(R8*8)
+	VMOVUPD          Z7, 192(SI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (CX)(R8*8), K1, Z4
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VPMAXUQ    Z4, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VMOVUPD          Z4, K1, (SI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(R8*1), X4
+	VPCMPEQB         X4, X0, K1
+	VMOVQ            8(DX)(R8*1), X4
+	VPCMPEQB         X4, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	KMOVB            K2, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	VMOVUPD          (CX)(R8*8), Z4
+	VMOVUPD          64(CX)(R8*8), Z5
+	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z5, K4, Z5
+	VMOVUPD          (SI)(R8*8), Z6
+	VMOVUPD          64(SI)(R8*8), Z7
+	VADDPD.BCST      two<>+0(SB), Z6, Z8
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VDIVPD           Z8, Z6, Z8
+	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z8, Z8, Z10
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z6, Z10, Z13
+	VFNMADD213PD     Z7, Z11, Z12
+	VFNMADD213PD     Z6, Z8, Z13
+	VFNMADD213PD     Z7, Z9, Z12
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z6, Z9
+	VADDPD.BCST      one<>+0(SB), Z7, Z10
+	VDIVPD           Z9, Z8, Z9
+	VDIVPD           Z10, Z8, Z8
+	VMULPD           Z9, Z6, Z6
+	VMULPD           Z8, Z7, Z7
+	VPMOVQ2M         Z4, K5
+	VPMOVQ2M         Z5, K6
+	VBLENDMPD        Z6, Z9, K5, Z10
+	VBLENDMPD        Z7, Z8, K6, Z10
+	VBLENDMPD        Z9, Z6, K5, Z6
+	VBLENDMPD        Z8, Z7, K6, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z4, Z8, Z4
+	VMINPD           Z5, Z8, Z5
+	VSUBPD           Z13, Z4, Z4
+	VSUBPD           Z12, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z8
+	VMOVAPD          Z8, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z6, Z10
+	VSQRTPD Z7, Z11
+	VMULPD  Z10, Z9, Z9
+	VMULPD  Z11, Z8, Z8
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z6, Z9, Z9
+	VMULPD Z7, Z8, Z8
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z6, Z6, Z6
+	VMULPD Z7, Z7, Z7
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z6, Z9, Z9
+	VMULPD Z7, Z8, Z8
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z6, Z6, Z6
+	VMULPD Z7, Z7, Z7
+	VMULPD Z6, Z9, Z9
+	VMULPD Z7, Z8, Z8
+
+noMore1:
+	VMULPD Z4, Z9, Z4
+	VMULPD Z5, Z8, Z5
+	VADDPD Z4, Z2, K1, Z2
+	VADDPD Z5, Z2, K2, Z2
+	VADDPD Z4, Z3, K3, Z3
+	VADDPD Z5, Z3, K4, Z3
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
+	CMPQ   R9, $0x00000010
+	JGE    many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVDQU8.Z       (DX)(R8*1), K1, X4
+	VPCMPEQB         X4, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R10
+	POPCNTL          R10, R10
+	ADDQ             R10, DI
+	VMOVUPD.Z        (CX)(R8*8), K1, Z4
+	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
+	VMOVUPD.Z        (SI)(R8*8), K1, Z5
+	VADDPD.BCST      two<>+0(SB), Z5, Z6
+	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z6, Z6, Z7
+	VBROADCASTSD     unitRowi<>+0(SB), Z8
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z7, Z8
+	VFNMADD213PD     Z5, Z7, Z8
+	VFNMADD213PD     Z5, Z6, Z8
+	VBROADCASTSD     one<>+0(SB), Z6
+	VADDPD.BCST      one<>+0(SB), Z5, Z7
+	VDIVPD           Z7, Z6, Z6
+	VMULPD           Z6, Z5, Z5
+	VPMOVQ2M         Z4, K1
+	VBLENDMPD        Z5, Z6, K1, Z7
+	VBLENDMPD        Z6, Z5, K1, Z5
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z4
+	VSUBPD           Z8, Z4, Z4
+	VBROADCASTSD     one<>+0(SB), Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z5, Z7
+	VMULPD  Z7, Z6, Z6
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z5, Z6, Z6
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z5, Z6, Z6
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z5, Z5, Z5
+	VMULPD Z5, Z6, Z6
+
+noMore2:
+	VMULPD Z4, Z6, Z4
+	VADDPD Z4, Z2, K2, Z2
+	VADDPD Z4, Z3, K3, Z3
+	ADDQ   $0x00000008, R8
+	SUBQ   $0x00000008, R9
+	JMP    few2
+
+done2:
+	SUBQ  $0x00000800, SI
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyPowersYF32AVX512(SB), $2112-97
+	// backwardSigmoidOnlyPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Z1
+	VBROADCASTSS 32(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 36(DI), Z3
+	VCVTTSS2SI   40(DI), DI
+	VPXORQ       Z4, Z4, Z4
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Z5
+	PREFETCHT0 8256(BX)(R9*4)
+	VMOVUPS    64(BX)(R9*4), Z6
+	PREFETCHT0 8320(BX)(R9*4)
+	VMOVUPS    128(BX)(R9*4), Z7
+	PREFETCHT0 8384(BX)(R9*4)
+	VMOVUPS    192(BX)(R9*4), Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VPMAXUD    Z5, Z4, Z4
+	VPMAXUD    Z6, Z4, Z4
+	VPMAXUD    Z7, Z4, Z4
+	VPMAXUD    Z8, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z17, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z21, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z5, (R8)(R9*4)
+	VMOVUPS          Z6, 64(R8)(R9*4)
+	VMOVUPS          Z7, 128(R8)(R9*4)
+	VMOVUPS          Z8, 192(R8)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VPMAXUD    Z5, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z7, Z8
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z9
+	VFMADD231PS      Z7, Z8, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z7, Z9, Z5
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z5, Z5
+	VMOVUPS          Z5, K1, (R8)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(R9*1), X0, K1
+	VPCMPEQB    16(SI)(R9*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(R9*4), Z5
+	VMOVUPS     64(BX)(R9*4), Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K3, Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K4, Z6
+	VMOVUPS     (R8)(R9*4), Z7
+	VMOVUPS     64(R8)(R9*4), Z8
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
+	VDIVPS      Z9, Z7, Z9
+	VDIVPS      Z10, Z8, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z11
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z7, Z11, Z14
+	VFNMADD213PS     Z8, Z12, Z13
+	VFNMADD213PS     Z7, Z9, Z14
+	VFNMADD213PS     Z8, Z10, Z13
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z11
+	VDIVPS           Z10, Z9, Z10
+	VDIVPS           Z11, Z9, Z9
+	VMULPS           Z10, Z7, Z7
+	VMULPS           Z9, Z8, Z8
+	VPMOVD2M         Z5, K3
+	VPMOVD2M         Z6, K4
+	VBLENDMPS        Z7, Z10, K3, Z11
+	VBLENDMPS        Z8, Z9, K4, Z12
+	VBLENDMPS        Z10, Z7, K3, Z7
+	VBLENDMPS        Z9, Z8, K4, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z5, Z9, Z5
+	VMINPS           Z6, Z9, Z6
+	VSUBPS           Z14, Z5, Z5
+	VSUBPS           Z13, Z6, Z6
+	VBLENDMPS        Z1, Z2, K1, Z9
+	VBLENDMPS        Z1, Z2, K2, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z7, Z15
+	VSQRTPS Z8, Z16
+	VMULPS  Z15, Z14, Z14
+	VMULPS  Z16, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z7, Z14, Z14
+	VMULPS Z8, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z7, Z7, Z15
+	VMULPS Z8, Z8, Z16
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z15, Z14, Z14
+	VMULPS Z16, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	VMULPS Z15, Z14, Z14
+	VMULPS Z16, Z13, Z13
+
+noMore1:
+	VMULPS       Z5, Z11, Z5
+	VMULPS       Z6, Z12, Z6
+	VFNMADD213PS Z7, Z3, Z5
+	VFNMADD213PS Z8, Z3, Z6
+	VMULPS       Z14, Z9, Z7
+	VMULPS       Z13, Z10, Z8
+	VMULPS       Z5, Z7, Z5
+	VMULPS       Z6, Z8, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z5, (AX)(R9*4)
+	VMOVNTPS     Z6, 64(AX)(R9*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z5, (AX)(R9*4)
+	VMOVUPS Z6, 64(AX)(R9*4)
+
+stored2:
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(R11*2), K1
+	VMOVDQU8.Z  (SI)(R9*1), K1, X5
+	VPCMPEQB    X5, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	VMOVUPS.Z   (BX)(R9*4), K1, Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K3, Z5
+	VMOVUPS.Z   (R8)(R9*4), K1, Z6
+	VADDPS.BCST twoSingle<>+0(SB), Z6, Z7
+	VDIVPS      Z7, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+	VFNMADD213PS     Z6, Z7, Z9
+	VBROADCASTSS     oneSingle<>+0(SB), Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z8
+	VDIVPS           Z8, Z7, Z7
+	VMULPS           Z7, Z6, Z6
+	VPMOVD2M         Z5, K3
+	VBLENDMPS        Z6, Z7, K3, Z8
+	VBLENDMPS        Z7, Z6, K3, Z6
+	VPXORQ           Z7, Z7, Z7
+	VMINPS           Z5, Z7, Z5
+	VSUBPS           Z9, Z5, Z5
+	VBLENDMPS        Z1, Z2, K2, Z7
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z6, Z10
+	VMULPS  Z10, Z9, Z9
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z6, Z9, Z9
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z6, Z6, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z10, Z9, Z9
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z9, Z9
+
+noMore3:
+	VMULPS       Z5, Z8, Z5
+	VFNMADD213PS Z6, Z3, Z5
+	VMULPS       Z9, Z7, Z6
+	VMULPS       Z5, Z6, Z5
+	VMOVUPS      Z5, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z4, Z4
+	VPCMPEQD     Z0, Z4, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $2112-97
+	// backwardSigmoidOnlyPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Z1
+	VBROADCASTSD 64(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 72(DI), Z3
+	VCVTTSD2SI   80(DI), DI
+	VPXORQ       Z4, Z4, Z4
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Z5
+	PREFETCHT0 8256(BX)(R9*8)
+	VMOVUPD    64(BX)(R9*8), Z6
+	PREFETCHT0 8320(BX)(R9*8)
+	VMOVUPD    128(BX)(R9*8), Z7
+	PREFETCHT0 8384(BX)(R9*8)
+	VMOVUPD    192(BX)(R9*8), Z8
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VPMAXUQ    Z5, Z4, Z4
+	VPMAXUQ    Z6, Z4, Z4
+	VPMAXUQ    Z7, Z4, Z4
+	VPMAXUQ    Z8, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z21, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z21, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z5, (R8)(R9*8)
+	VMOVUPD          Z6, 64(R8)(R9*8)
+	VMOVUPD          Z7, 128(R8)(R9*8)
+	VMOVUPD          Z8, 192(R8)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z5
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VPMAXUQ    Z5, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z7
+	VBROADCASTSD     expRowh<>+0(SB), Z8
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
+	VBROADCASTSD     expRowf<>+0(SB), Z9
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     expRowd<>+0(SB), Z8
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     expRowb<>+0(SB), Z9
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z7, Z9, Z5
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z6, Z5, Z5
+	VMOVUPD          Z5, K1, (R8)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (SI)(R9*1), X5
+	VPCMPEQB         X5, X0, K1
+	VMOVQ            8(SI)(R9*1), X5
+	VPCMPEQB         X5, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	VMOVUPD          (BX)(R9*8), Z5
+	VMOVUPD          64(BX)(R9*8), Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, K4, Z6
+	VMOVUPD          (R8)(R9*8), Z7
+	VMOVUPD          64(R8)(R9*8), Z8
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VDIVPD           Z9, Z7, Z9
+	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z9, Z9, Z11
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z7, Z11, Z14
+	VFNMADD213PD     Z8, Z12, Z13
+	VFNMADD213PD     Z7, Z9, Z14
+	VFNMADD213PD     Z8, Z10, Z13
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z7, Z10
+	VADDPD.BCST      one<>+0(SB), Z8, Z11
+	VDIVPD           Z10, Z9, Z10
+	VDIVPD           Z11, Z9, Z9
+	VMULPD           Z10, Z7, Z7
+	VMULPD           Z9, Z8, Z8
+	VPMOVQ2M         Z5, K3
+	VPMOVQ2M         Z6, K4
+	VBLENDMPD        Z7, Z10, K3, Z11
+	VBLENDMPD        Z8, Z9, K4, Z12
+	VBLENDMPD        Z10, Z7, K3, Z7
+	VBLENDMPD        Z9, Z8, K4, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z5, Z9, Z5
+	VMINPD           Z6, Z9, Z6
+	VSUBPD           Z14, Z5, Z5
+	VSUBPD           Z13, Z6, Z6
+	VBLENDMPD        Z1, Z2, K1, Z9
+	VBLENDMPD        Z1, Z2, K2, Z10
+	VBROADCASTSD     one<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z7, Z15
+	VSQRTPD Z8, Z16
+	VMULPD  Z15, Z14, Z14
+	VMULPD  Z16, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z7, Z14, Z14
+	VMULPD Z8, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z7, Z7, Z15
+	VMULPD Z8, Z8, Z16
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z15, Z14, Z14
+	VMULPD Z16, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	VMULPD Z15, Z14, Z14
+	VMULPD Z16, Z13, Z13
+
+noMore1:
+	VMULPD       Z5, Z11, Z5
+	VMULPD       Z6, Z12, Z6
+	VFNMADD213PD Z7, Z3, Z5
+	VFNMADD213PD Z8, Z3, Z6
+	VMULPD       Z14, Z9, Z7
+	VMULPD       Z13, Z10, Z8
+	VMULPD       Z5, Z7, Z5
+	VMULPD       Z6, Z8, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z5, (AX)(R9*8)
+	VMOVNTPD     Z6, 64(AX)(R9*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z5, (AX)(R9*8)
+	VMOVUPD Z6, 64(AX)(R9*8)
+
+stored2:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVDQU8.Z       (SI)(R9*1), K1, X5
+	VPCMPEQB         X5, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	VMOVUPD.Z        (BX)(R9*8), K1, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
+	VMOVUPD.Z        (R8)(R9*8), K1, Z6
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     unitRowi<>+0(SB), Z9
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+	VFNMADD213PD     Z6, Z7, Z9
+	VBROADCASTSD     one<>+0(SB), Z7
+	VADDPD.BCST      one<>+0(SB), Z6, Z8
+	VDIVPD           Z8, Z7, Z7
+	VMULPD           Z7, Z6, Z6
+	VPMOVQ2M         Z5, K3
+	VBLENDMPD        Z6, Z7, K3, Z8
+	VBLENDMPD        Z7, Z6, K3, Z6
+	VPXORQ           Z7, Z7, Z7
+	VMINPD           Z5, Z7, Z5
+	VSUBPD           Z9, Z5, Z5
+	VBLENDMPD        Z1, Z2, K2, Z7
+	VBROADCASTSD     one<>+0(SB), Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z6, Z10
+	VMULPD  Z10, Z9, Z9
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z6, Z9, Z9
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z6, Z6, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z10, Z9, Z9
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z9, Z9
+
+noMore3:
+	VMULPD       Z5, Z8, Z5
+	VFNMADD213PD Z6, Z3, Z5
+	VMULPD       Z9, Z7, Z6
+	VMULPD       Z5, Z6, Z5
+	VMOVUPD      Z5, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z4, Z4
+	VPCMPEQQ     Z0, Z4, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyPowersF32AVX512(SB), $2432-65
+	// forwardSigmoidOnlyPowersF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSS2SI 16(BX), BX
+	VPXORQ     Z0, Z0, Z0
+	LEAQ       (SP), SI
+	ADDQ       $0x3f, SI
+	ANDQ       $-64, SI
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	VPXORQ     Z6, Z6, Z6
+	VMOVUPS    Z6, 2112(SP)
+	VMOVUPS    Z6, 2176(SP)
+	VMOVUPS    Z6, 2240(SP)
+	VMOVUPS    Z6, 2304(SP)
+	VMOVUPS    Z6, 2368(SP)
+	XORQ       DI, DI
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z6
+	PREFETCHT0 8256(CX)(DI*4)
+	VMOVUPS    64(CX)(DI*4), Z7
+	PREFETCHT0 8320(CX)(DI*4)
+	VMOVUPS    128(CX)(DI*4), Z8
+	PREFETCHT0 8384(CX)(DI*4)
+	VMOVUPS    192(CX)(DI*4), Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VPMAXUD    Z6, Z0, Z0
+	VPMAXUD    Z7, Z0, Z0
+	VPMAXUD    Z8, Z0, Z0
+	VPMAXUD    Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (SI)(DI*4)
+	VMOVUPS          Z7, 64(SI)(DI*4)
+	VMOVUPS          Z8, 128(SI)(DI*4)
+	VMOVUPS          Z9, 192(SI)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VPMAXUD    Z6, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z6, K1, (SI)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(DI*4)
+	VMOVUPS     (DX)(DI*4), Z6
+	PREFETCHT0  8256(DX)(DI*4)
+	VMOVUPS     64(DX)(DI*4), Z7
+	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
+	VADDPS      Z6, Z1, Z1
+	VADDPS      Z7, Z1, Z1
+	VSUBPS      Z8, Z2, Z2
+	VSUBPS      Z9, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+	VFMADD231PS Z7, Z7, Z3
+	VMOVUPS     (CX)(DI*4), Z10
+	VMOVUPS     64(CX)(DI*4), Z11
+	VMOVUPS     (SI)(DI*4), Z12
+	VMOVUPS     64(SI)(DI*4), Z13
+	VADDPS.BCST twoSingle<>+0(SB), Z12, Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VDIVPS      Z14, Z12, Z14
+	VDIVPS      Z15, Z13, Z15
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z14, Z14, Z16
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z12, Z16, Z19
+	VFNMADD213PS     Z13, Z17, Z18
+	VFNMADD213PS     Z12, Z14, Z19
+	VFNMADD213PS     Z13, Z15, Z18
+	VBROADCASTSS     oneSingle<>+0(SB), Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z16
+	VDIVPS           Z15, Z14, Z15
+	VDIVPS           Z16, Z14, Z14
+	VMULPS           Z15, Z12, Z12
+	VMULPS           Z14, Z13, Z13
+	VPMOVD2M         Z10, K1
+	VPMOVD2M         Z11, K2
+	VBLENDMPS        Z12, Z15, K1, Z16
+	VBLENDMPS        Z13, Z14, K2, Z17
+	VBLENDMPS        Z15, Z12, K1, Z12
+	VBLENDMPS        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPS           Z10, Z14, Z15
+	VMINPS           Z11, Z14, Z14
+	VSUBPS           Z19, Z15, Z15
+	VSUBPS           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPS           Z10, Z20, Z10
+	VMAXPS           Z11, Z20, Z11
+	VADDPS           Z10, Z19, Z10
+	VADDPS           Z11, Z18, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z12, Z20
+	VSQRTPS Z13, Z21
+	VMULPS  Z20, Z19, Z19
+	VMULPS  Z21, Z18, Z18
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z12, Z19, Z19
+	VMULPS Z13, Z18, Z18
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z12, Z19, Z19
+	VMULPS Z13, Z18, Z18
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z12, Z19, Z19
+	VMULPS Z13, Z18, Z18
+
+noMore1:
+	VMULPS       Z6, Z19, Z6
+	VMULPS       Z7, Z18, Z7
+	VFMADD231PS  Z15, Z6, Z4
+	VFMADD231PS  Z14, Z7, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VMOVAPD      Z6, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z16, Z12
+	VSQRTPS Z17, Z13
+	VMULPS  Z12, Z7, Z7
+	VMULPS  Z13, Z6, Z6
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z16, Z7, Z7
+	VMULPS Z17, Z6, Z6
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z16, Z16, Z12
+	VMULPS Z17, Z17, Z13
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z12, Z7, Z7
+	VMULPS Z13, Z6, Z6
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z12, Z7, Z7
+	VMULPS Z13, Z6, Z6
+
+noMore2:
+	VMULPS       Z8, Z7, Z7
+	VMULPS       Z9, Z6, Z6
+	VFNMADD231PS Z10, Z7, Z5
+	VFNMADD231PS Z11, Z6, Z5
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVUPS.Z   (DX)(DI*4), K1, Z6
+	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z7
+	VMOVAPS.Z   Z7, K1, Z7
+	VADDPS      Z6, Z1, Z1
+	VSUBPS      Z7, Z2, Z2
+	VFMADD231PS Z6, Z6, Z3
+	VMOVUPS.Z   (CX)(DI*4), K1, Z8
+	VMOVUPS.Z   (SI)(DI*4), K1, Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z10
+	VDIVPS      Z10, Z9, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z12
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z12
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z12
+	VFNMADD213PS     Z9, Z11, Z12
+	VFNMADD213PS     Z9, Z10, Z12
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z11
+	VDIVPS           Z11, Z10, Z10
+	VMULPS           Z10, Z9, Z9
+	VPMOVD2M         Z8, K1
+	VBLENDMPS        Z9, Z10, K1, Z11
+	VBLENDMPS        Z10, Z9, K1, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z8, Z10, Z10
+	VSUBPS           Z12, Z10, Z10
+	VPXORQ           Z13, Z13, Z13
+	VMAXPS           Z8, Z13, Z8
+	VADDPS           Z8, Z12, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z9, Z13
+	VMULPS  Z13, Z12, Z12
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z9, Z12, Z12
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z9, Z9, Z9
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z9, Z12, Z12
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z9, Z9, Z9
+	VMULPS Z9, Z12, Z12
+
+noMore3:
+	VMULPS       Z6, Z12, Z6
+	VFMADD231PS  Z10, Z6, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z11, Z9
+	VMULPS  Z9, Z6, Z6
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z11, Z6, Z6
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z11, Z11, Z9
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z9, Z6, Z6
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z9, Z9, Z9
+	VMULPS Z9, Z6, Z6
+
+noMore4:
+	VMULPS       Z7, Z6, Z6
+	VFNMADD231PS Z8, Z6, Z5
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, SI
+
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z6
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2112(SP), Z7, Z7
+	VMOVUPD       Z7, 2112(SP)
+	VMOVAPD       Z2, Z6
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2176(SP), Z7, Z7
+	VMOVUPD       Z7, 2176(SP)
+	VMOVAPD       Z3, Z6
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2240(SP), Z7, Z7
+	VMOVUPD       Z7, 2240(SP)
+	VMOVAPD       Z4, Z6
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2304(SP), Z7, Z7
+	VMOVUPD       Z7, 2304(SP)
+	VMOVAPD       Z5, Z6
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y6, Z7
+	VEXTRACTF64X4 $0x01, Z6, Y6
+	VCVTPS2PD     Y6, Z6
+	VADDPD        Z6, Z7, Z7
+	VADDPD        2368(SP), Z7, Z7
+	VMOVUPD       Z7, 2368(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        32(AX), X1, X1
+	VMOVSD        X1, 32(AX)
+	VMOVUPD       2176(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVUPD       2240(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVUPD       2304(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVUPD       2368(SP), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z1
+	VPMAXUD      Z1, Z0, Z0
+	VPCMPEQD     Z1, Z0, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $2112-65
+	// forwardSigmoidOnlyPowersF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ       x_len+16(FP), AX
+	MOVQ       x_base+8(FP), CX
+	MOVQ       r_base+32(FP), DX
+	MOVQ       k+56(FP), BX
+	VCVTTSD2SI 32(BX), BX
+	VPXORQ     Z0, Z0, Z0
+	LEAQ       (SP), SI
+	ADDQ       $0x3f, SI
+	ANDQ       $-64, SI
+	VPXORQ     Z1, Z1, Z1
+	VPXORQ     Z2, Z2, Z2
+	VPXORQ     Z3, Z3, Z3
+	VPXORQ     Z4, Z4, Z4
+	VPXORQ     Z5, Z5, Z5
+	XORQ       DI, DI
+	TESTQ      AX, AX
+	JLE        end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Z6
+	PREFETCHT0 8256(CX)(DI*8)
+	VMOVUPD    64(CX)(DI*8), Z7
+	PREFETCHT0 8320(CX)(DI*8)
+	VMOVUPD    128(CX)(DI*8), Z8
+	PREFETCHT0 8384(CX)(DI*8)
+	VMOVUPD    192(CX)(DI*8), Z9
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z6, Z0, Z0
+	VPMAXUQ    Z7, Z0, Z0
+	VPMAXUQ    Z8, Z0, Z0
+	VPMAXUQ    Z9, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (SI)(DI*8)
+	VMOVUPD          Z7, 64(SI)(DI*8)
+	VMOVUPD          Z8, 128(SI)(DI*8)
+	VMOVUPD          Z9, 192(SI)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z6
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VPMAXUQ    Z6, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z6, K1, (SI)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(DI*8)
+	VMOVUPD          (DX)(DI*8), Z6
+	PREFETCHT0       8256(DX)(DI*8)
+	VMOVUPD          64(DX)(DI*8), Z7
+	VADDPD.BCST      minusOne<>+0(SB), Z6, Z8
+	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
+	VADDPD           Z6, Z1, Z1
+	VADDPD           Z7, Z1, Z1
+	VSUBPD           Z8, Z2, Z2
+	VSUBPD           Z9, Z2, Z2
+	VFMADD231PD      Z6, Z6, Z3
+	VFMADD231PD      Z7, Z7, Z3
+	VMOVUPD          (CX)(DI*8), Z10
+	VMOVUPD          64(CX)(DI*8), Z11
+	VMOVUPD          (SI)(DI*8), Z12
+	VMOVUPD          64(SI)(DI*8), Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VDIVPD           Z14, Z12, Z14
+	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z12, Z16, Z19
+	VFNMADD213PD     Z13, Z17, Z18
+	VFNMADD213PD     Z12, Z14, Z19
+	VFNMADD213PD     Z13, Z15, Z18
+	VBROADCASTSD     one<>+0(SB), Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VADDPD.BCST      one<>+0(SB), Z13, Z16
+	VDIVPD           Z15, Z14, Z15
+	VDIVPD           Z16, Z14, Z14
+	VMULPD           Z15, Z12, Z12
+	VMULPD           Z14, Z13, Z13
+	VPMOVQ2M         Z10, K1
+	VPMOVQ2M         Z11, K2
+	VBLENDMPD        Z12, Z15, K1, Z16
+	VBLENDMPD        Z13, Z14, K2, Z17
+	VBLENDMPD        Z15, Z12, K1, Z12
+	VBLENDMPD        Z14, Z13, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z10, Z14, Z15
+	VMINPD           Z11, Z14, Z14
+	VSUBPD           Z19, Z15, Z15
+	VSUBPD           Z18, Z14, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPD           Z10, Z20, Z10
+	VMAXPD           Z11, Z20, Z11
+	VADDPD           Z10, Z19, Z10
+	VADDPD           Z11, Z18, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VBROADCASTSD     one<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z12, Z20
+	VSQRTPD Z13, Z21
+	VMULPD  Z20, Z19, Z19
+	VMULPD  Z21, Z18, Z18
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z12, Z19, Z19
+	VMULPD Z13, Z18, Z18
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z12, Z19, Z19
+	VMULPD Z13, Z18, Z18
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z12, Z19, Z19
+	VMULPD Z13, Z18, Z18
+
+noMore1:
+	VMULPD       Z6, Z19, Z6
+	VMULPD       Z7, Z18, Z7
+	VFMADD231PD  Z15, Z6, Z4
+	VFMADD231PD  Z14, Z7, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+	VMOVAPD      Z6, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z16, Z12
+	VSQRTPD Z17, Z13
+	VMULPD  Z12, Z7, Z7
+	VMULPD  Z13, Z6, Z6
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z16, Z7, Z7
+	VMULPD Z17, Z6, Z6
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z16, Z16, Z12
+	VMULPD Z17, Z17, Z13
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z12, Z7, Z7
+	VMULPD Z13, Z6, Z6
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z12, Z7, Z7
+	VMULPD Z13, Z6, Z6
+
+noMore2:
+	VMULPD       Z8, Z7, Z7
+	VMULPD       Z9, Z6, Z6
+	VFNMADD231PD Z10, Z7, Z5
+	VFNMADD231PD Z11, Z6, Z5
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVUPD.Z        (DX)(DI*8), K1, Z6
+	VADDPD.BCST      minusOne<>+0(SB), Z6, Z7
+	VMOVAPD.Z        Z7, K1, Z7
+	VADDPD           Z6, Z1, Z1
+	VSUBPD           Z7, Z2, Z2
+	VFMADD231PD      Z6, Z6, Z3
+	VMOVUPD.Z        (CX)(DI*8), K1, Z8
+	VMOVUPD.Z        (SI)(DI*8), K1, Z9
+	VADDPD.BCST      two<>+0(SB), Z9, Z10
+	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
+	VFNMADD213PD     Z9, Z11, Z12
+	VFNMADD213PD     Z9, Z10, Z12
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z9, Z11
+	VDIVPD           Z11, Z10, Z10
+	VMULPD           Z10, Z9, Z9
+	VPMOVQ2M         Z8, K1
+	VBLENDMPD        Z9, Z10, K1, Z11
+	VBLENDMPD        Z10, Z9, K1, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z8, Z10, Z10
+	VSUBPD           Z12, Z10, Z10
+	VPXORQ           Z13, Z13, Z13
+	VMAXPD           Z8, Z13, Z8
+	VADDPD           Z8, Z12, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
+	VBROADCASTSD     one<>+0(SB), Z12
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z9, Z13
+	VMULPD  Z13, Z12, Z12
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z9, Z12, Z12
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z9, Z9, Z9
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z9, Z12, Z12
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z12, Z12
+
+noMore3:
+	VMULPD       Z6, Z12, Z6
+	VFMADD231PD  Z10, Z6, Z4
+	VBROADCASTSD one<>+0(SB), Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z11, Z9
+	VMULPD  Z9, Z6, Z6
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z11, Z6, Z6
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z11, Z11, Z9
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z9, Z6, Z6
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z6, Z6
+
+noMore4:
+	VMULPD       Z7, Z6, Z6
+	VFNMADD231PD Z8, Z6, Z5
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, SI
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z6
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        32(AX), X6, X6
+	VMOVSD        X6, 32(AX)
+	VMOVAPD       Z2, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        40(AX), X1, X1
+	VMOVSD        X1, 40(AX)
+	VMOVAPD       Z3, Z1
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        48(AX), X1, X1
+	VMOVSD        X1, 48(AX)
+	VMOVAPD       Z4, Z1
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VMOVAPD       Z5, Z1
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        104(AX), X1, X1
+	VMOVSD        X1, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z1
+	VPMAXUQ      Z1, Z0, Z0
+	VPCMPEQQ     Z1, Z0, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyPowersF32AVX512(SB), $2112-89
+	// backwardSigmoidOnlyPowersF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Z0
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VBROADCASTSS 36(DI), Z2
+	VCVTTSS2SI   40(DI), DI
+	VPXORQ       Z3, Z3, Z3
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*4)
+	VMOVUPS    (BX)(R9*4), Z4
+	PREFETCHT0 8256(BX)(R9*4)
+	VMOVUPS    64(BX)(R9*4), Z5
+	PREFETCHT0 8320(BX)(R9*4)
+	VMOVUPS    128(BX)(R9*4), Z6
+	PREFETCHT0 8384(BX)(R9*4)
+	VMOVUPS    192(BX)(R9*4), Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VPMAXUD    Z4, Z3, Z3
+	VPMAXUD    Z5, Z3, Z3
+	VPMAXUD    Z6, Z3, Z3
+	VPMAXUD    Z7, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z12, Z4
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z12
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z21
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z20
+	VFMADD231PS      Z12, Z17, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z16, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z12, Z21, Z4
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z20, Z7
+	VPSLLD           $0x17, Z9, Z9
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z9, Z4, Z4
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z4, (R8)(R9*4)
+	VMOVUPS          Z5, 64(R8)(R9*4)
+	VMOVUPS          Z6, 128(R8)(R9*4)
+	VMOVUPS          Z7, 192(R8)(R9*4)
+	ADDQ             $0x00000040, R9
+	SUBQ             $0x00000040, R12
+	CMPQ             R12, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPS.Z  (BX)(R9*4), K1, Z4
+	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
+	VPMAXUD    Z4, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z5
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z4, Z5
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z5, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z4, Z4, Z6
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z4, Z7
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z6, Z7
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z4, Z8
+	VFMADD231PS      Z6, Z7, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z4, Z4
+	VFMADD231PS      Z6, Z8, Z4
+	VPSLLD           $0x17, Z5, Z5
+	VPADDD           Z5, Z4, Z4
+	VMOVUPS          Z4, K1, (R8)(R9*4)
+	ADDQ             $0x00000010, R9
+	SUBQ             $0x00000010, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R9*4)
+	VMOVUPS      (SI)(R9*4), Z4
+	PREFETCHT0   8256(SI)(R9*4)
+	VMOVUPS      64(SI)(R9*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z4, Z6, Z7
+	VSUBPS       Z5, Z6, Z6
+	VMOVUPS      (BX)(R9*4), Z8
+	VMOVUPS      64(BX)(R9*4), Z9
+	VMOVUPS      (R8)(R9*4), Z10
+	VMOVUPS      64(R8)(R9*4), Z11
+	VADDPS.BCST  twoSingle<>+0(SB), Z10, Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z13
+	VDIVPS       Z12, Z10, Z12
+	VDIVPS       Z13, Z11, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z12, Z12, Z14
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z14, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z16
+	VFNMADD213PS     Z10, Z14, Z17
+	VFNMADD213PS     Z11, Z15, Z16
+	VFNMADD213PS     Z10, Z12, Z17
+	VFNMADD213PS     Z11, Z13, Z16
+	VBROADCASTSS     oneSingle<>+0(SB), Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VDIVPS           Z13, Z12, Z13
+	VDIVPS           Z14, Z12, Z12
+	VMULPS           Z13, Z10, Z10
+	VMULPS           Z12, Z11, Z11
+	VPMOVD2M         Z8, K1
+	VPMOVD2M         Z9, K2
+	VBLENDMPS        Z10, Z13, K1, Z14
+	VBLENDMPS        Z11, Z12, K2, Z15
+	VBLENDMPS        Z13, Z10, K1, Z10
+	VBLENDMPS        Z12, Z11, K2, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPS           Z8, Z12, Z13
+	VMINPS           Z9, Z12, Z12
+	VSUBPS           Z17, Z13, Z13
+	VSUBPS           Z16, Z12, Z12
+	VPXORQ           Z18, Z18, Z18
+	VMAXPS           Z8, Z18, Z8
+	VMAXPS           Z9, Z18, Z9
+	VADDPS           Z8, Z17, Z8
+	VADDPS           Z9, Z16, Z9
+	VXORPS.BCST      signBitSingle<>+0(SB), Z8, Z8
+	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z9
+	VMULPS           Z0, Z4, Z4
+	VMULPS           Z0, Z5, Z5
+	VBROADCASTSS     oneSingle<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z10, Z18
+	VSQRTPS Z11, Z19
+	VMULPS  Z18, Z17, Z17
+	VMULPS  Z19, Z16, Z16
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z10, Z17, Z17
+	VMULPS Z11, Z16, Z16
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z10, Z10, Z18
+	VMULPS Z11, Z11, Z19
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z18, Z17, Z17
+	VMULPS Z19, Z16, Z16
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
+	VMULPS Z18, Z17, Z17
+	VMULPS Z19, Z16, Z16
+
+noMore1:
+	VMULPS       Z13, Z14, Z13
+	VMULPS       Z12, Z15, Z12
+	VFNMADD213PS Z10, Z2, Z13
+	VFNMADD213PS Z11, Z2, Z12
+	VMULPS       Z17, Z4, Z4
+	VMULPS       Z16, Z5, Z5
+	VMULPS       Z13, Z4, Z4
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z1, Z7, Z7
+	VMULPS       Z1, Z6, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z14, Z16
+	VSQRTPS Z15, Z17
+	VMULPS  Z16, Z13, Z13
+	VMULPS  Z17, Z12, Z12
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z14, Z13, Z13
+	VMULPS Z15, Z12, Z12
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z14, Z14, Z16
+	VMULPS Z15, Z15, Z17
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z16, Z13, Z13
+	VMULPS Z17, Z12, Z12
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z16, Z16, Z16
+	VMULPS Z17, Z17, Z17
+	VMULPS Z16, Z13, Z13
+	VMULPS Z17, Z12, Z12
+
+noMore2:
+	VMULPS       Z8, Z10, Z8
+	VMULPS       Z9, Z11, Z9
+	VFNMADD213PS Z14, Z2, Z8
+	VFNMADD213PS Z15, Z2, Z9
+	VMULPS       Z13, Z7, Z7
+	VMULPS       Z12, Z6, Z6
+	VFMADD231PS  Z8, Z7, Z4
+	VFMADD231PS  Z9, Z6, Z5
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z4, (AX)(R9*4)
+	VMOVNTPS     Z5, 64(AX)(R9*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z4, (AX)(R9*4)
+	VMOVUPS Z5, 64(AX)(R9*4)
+
+stored3:
+	ADDQ $0x00000020, R9
+	SUBQ $0x00000020, R10
+	CMPQ R10, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R11
+	CMPQ         R10, R11
+	CMOVQLT      R10, R11
+	LEAQ         tailMasks<>+0(SB), R12
+	KMOVW        (R12)(R11*2), K1
+	VMOVUPS.Z    (SI)(R9*4), K1, Z4
+	VBROADCASTSS oneSingle<>+0(SB), Z5
+	VSUBPS       Z4, Z5, Z5
+	VMOVUPS.Z    (BX)(R9*4), K1, Z6
+	VMOVUPS.Z    (R8)(R9*4), K1, Z7
+	VADDPS.BCST  twoSingle<>+0(SB), Z7, Z8
+	VDIVPS       Z8, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z8, Z8, Z9
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z7, Z9, Z10
+	VFNMADD213PS     Z7, Z8, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z9
+	VDIVPS           Z9, Z8, Z8
+	VMULPS           Z8, Z7, Z7
+	VPMOVD2M         Z6, K2
+	VBLENDMPS        Z7, Z8, K2, Z9
+	VBLENDMPS        Z8, Z7, K2, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPS           Z6, Z8, Z8
+	VSUBPS           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPS           Z6, Z11, Z6
+	VADDPS           Z6, Z10, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VMULPS           Z0, Z4, Z4
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z7, Z11
+	VMULPS  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z7, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z7, Z7, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z11, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z10, Z10
+
+noMore4:
+	VMULPS       Z8, Z9, Z8
+	VFNMADD213PS Z7, Z2, Z8
+	VMULPS       Z10, Z4, Z4
+	VMULPS       Z8, Z4, Z4
+	VMULPS       Z1, Z5, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z9, Z10
+	VMULPS  Z10, Z8, Z8
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z9, Z8, Z8
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z9, Z9, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z10, Z8, Z8
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z8, Z8
+
+noMore5:
+	VMULPS       Z6, Z7, Z6
+	VFNMADD213PS Z9, Z2, Z6
+	VMULPS       Z8, Z5, Z5
+	VFMADD231PS  Z6, Z5, Z4
+	VMOVUPS      Z4, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
+	SUBQ         $0x00000010, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z3, Z3
+	VPCMPEQD     Z0, Z3, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $2112-89
+	// backwardSigmoidOnlyPowersF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Z0
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSD 72(DI), Z2
+	VCVTTSD2SI   80(DI), DI
+	VPXORQ       Z3, Z3, Z3
+	LEAQ         (SP), R8
+	ADDQ         $0x3f, R8
+	ANDQ         $-64, R8
+	XORQ         R9, R9
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
+	MOVQ    R9, R11
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Z4
+	PREFETCHT0 8256(BX)(R9*8)
+	VMOVUPD    64(BX)(R9*8), Z5
+	PREFETCHT0 8320(BX)(R9*8)
+	VMOVUPD    128(BX)(R9*8), Z6
+	PREFETCHT0 8384(BX)(R9*8)
+	VMOVUPD    192(BX)(R9*8), Z7
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z4, Z3, Z3
+	VPMAXUQ    Z5, Z3, Z3
+	VPMAXUQ    Z6, Z3, Z3
+	VPMAXUQ    Z7, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VMOVAPD           Z8, Z9
+	VMOVAPD           Z8, Z10
+	VMOVAPD           Z8, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z12
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VMOVAPD          Z16, Z18
+	VMOVAPD          Z16, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
+	VFMADD231PD      Z12, Z21, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z20, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VMOVAPD          Z20, Z22
+	VMOVAPD          Z20, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
+	VFMADD231PD      Z12, Z17, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z16, Z20
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z12, Z21, Z4
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z20, Z7
+	VPSLLQ           $0x34, Z9, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z9, Z4, Z4
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z4, (R8)(R9*8)
+	VMOVUPD          Z5, 64(R8)(R9*8)
+	VMOVUPD          Z6, 128(R8)(R9*8)
+	VMOVUPD          Z7, 192(R8)(R9*8)
+	ADDQ             $0x00000020, R9
+	SUBQ             $0x00000020, R12
+	CMPQ             R12, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R12, R12
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	KMOVW      (R14)(R13*2), K1
+	VMOVUPD.Z  (BX)(R9*8), K1, Z4
+	VORPD.BCST signBit<>+0(SB), Z4, Z4
+	VPMAXUQ    Z4, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z5
+	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
+	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z4, Z4, Z6
+	VBROADCASTSD     expRowh<>+0(SB), Z7
+	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
+	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
+	VBROADCASTSD     expRowf<>+0(SB), Z8
+	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VBROADCASTSD     expRowd<>+0(SB), Z7
+	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
+	VFMADD231PD      Z6, Z8, Z7
+	VBROADCASTSD     expRowb<>+0(SB), Z8
+	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
+	VFMADD231PD      Z6, Z7, Z8
+	VADDPD.BCST      one<>+0(SB), Z4, Z4
+	VFMADD231PD      Z6, Z8, Z4
+	VPSLLQ           $0x34, Z5, Z5
+	VPADDQ           Z5, Z4, Z4
+	VMOVUPD          Z4, K1, (R8)(R9*8)
+	ADDQ             $0x00000008, R9
+	SUBQ             $0x00000008, R12
+	JMP              few
+
+done:
+	MOVQ R11, R9
+	CMPQ R10, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(R9*8)
+	VMOVUPD          (SI)(R9*8), Z4
+	PREFETCHT0       8256(SI)(R9*8)
+	VMOVUPD          64(SI)(R9*8), Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z4, Z6, Z7
+	VSUBPD           Z5, Z6, Z6
+	VMOVUPD          (BX)(R9*8), Z8
+	VMOVUPD          64(BX)(R9*8), Z9
+	VMOVUPD          (R8)(R9*8), Z10
+	VMOVUPD          64(R8)(R9*8), Z11
+	VADDPD.BCST      two<>+0(SB), Z10, Z12
+	VADDPD.BCST      two<>+0(SB), Z11, Z13
+	VDIVPD           Z12, Z10, Z12
+	VDIVPD           Z13, Z11, Z13
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     unitRowi<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
+	VFNMADD213PD     Z10, Z14, Z17
+	VFNMADD213PD     Z11, Z15, Z16
+	VFNMADD213PD     Z10, Z12, Z17
+	VFNMADD213PD     Z11, Z13, Z16
+	VBROADCASTSD     one<>+0(SB), Z12
+	VADDPD.BCST      one<>+0(SB), Z10, Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VDIVPD           Z13, Z12, Z13
+	VDIVPD           Z14, Z12, Z12
+	VMULPD           Z13, Z10, Z10
+	VMULPD           Z12, Z11, Z11
+	VPMOVQ2M         Z8, K1
+	VPMOVQ2M         Z9, K2
+	VBLENDMPD        Z10, Z13, K1, Z14
+	VBLENDMPD        Z11, Z12, K2, Z15
+	VBLENDMPD        Z13, Z10, K1, Z10
+	VBLENDMPD        Z12, Z11, K2, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z8, Z12, Z13
+	VMINPD           Z9, Z12, Z12
+	VSUBPD           Z17, Z13, Z13
+	VSUBPD           Z16, Z12, Z12
+	VPXORQ           Z18, Z18, Z18
+	VMAXPD           Z8, Z18, Z8
+	VMAXPD           Z9, Z18, Z9
+	VADDPD           Z8, Z17, Z8
+	VADDPD           Z9, Z16, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
+	VMULPD           Z0, Z4, Z4
+	VMULPD           Z0, Z5, Z5
+	VBROADCASTSD     one<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z10, Z18
+	VSQRTPD Z11, Z19
+	VMULPD  Z18, Z17, Z17
+	VMULPD  Z19, Z16, Z16
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z10, Z17, Z17
+	VMULPD Z11, Z16, Z16
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z10, Z10, Z18
+	VMULPD Z11, Z11, Z19
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z18, Z17, Z17
+	VMULPD Z19, Z16, Z16
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
+	VMULPD Z18, Z17, Z17
+	VMULPD Z19, Z16, Z16
+
+noMore1:
+	VMULPD       Z13, Z14, Z13
+	VMULPD       Z12, Z15, Z12
+	VFNMADD213PD Z10, Z2, Z13
+	VFNMADD213PD Z11, Z2, Z12
+	VMULPD       Z17, Z4, Z4
+	VMULPD       Z16, Z5, Z5
+	VMULPD       Z13, Z4, Z4
+	VMULPD       Z12, Z5, Z5
+	VMULPD       Z1, Z7, Z7
+	VMULPD       Z1, Z6, Z6
+	VBROADCASTSD one<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z14, Z16
+	VSQRTPD Z15, Z17
+	VMULPD  Z16, Z13, Z13
+	VMULPD  Z17, Z12, Z12
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z14, Z14, Z16
+	VMULPD Z15, Z15, Z17
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z16, Z13, Z13
+	VMULPD Z17, Z12, Z12
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z16, Z13, Z13
+	VMULPD Z17, Z12, Z12
+
+noMore2:
+	VMULPD       Z8, Z10, Z8
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z14, Z2, Z8
+	VFNMADD213PD Z15, Z2, Z9
+	VMULPD       Z13, Z7, Z7
+	VMULPD       Z12, Z6, Z6
+	VFMADD231PD  Z8, Z7, Z4
+	VFMADD231PD  Z9, Z6, Z5
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z4, (AX)(R9*8)
+	VMOVNTPD     Z5, 64(AX)(R9*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z4, (AX)(R9*8)
+	VMOVUPD Z5, 64(AX)(R9*8)
+
+stored3:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R11
+	CMPQ             R10, R11
+	CMOVQLT          R10, R11
+	LEAQ             tailMasks<>+0(SB), R12
+	KMOVW            (R12)(R11*2), K1
+	VMOVUPD.Z        (SI)(R9*8), K1, Z4
+	VBROADCASTSD     one<>+0(SB), Z5
+	VSUBPD           Z4, Z5, Z5
+	VMOVUPD.Z        (BX)(R9*8), K1, Z6
+	VMOVUPD.Z        (R8)(R9*8), K1, Z7
+	VADDPD.BCST      two<>+0(SB), Z7, Z8
+	VDIVPD           Z8, Z7, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     unitRowi<>+0(SB), Z10
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z7, Z9, Z10
+	VFNMADD213PD     Z7, Z8, Z10
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z7, Z7
+	VPMOVQ2M         Z6, K2
+	VBLENDMPD        Z7, Z8, K2, Z9
+	VBLENDMPD        Z8, Z7, K2, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z6, Z8, Z8
+	VSUBPD           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z6, Z11, Z6
+	VADDPD           Z6, Z10, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMULPD           Z0, Z4, Z4
+	VBROADCASTSD     one<>+0(SB), Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z7, Z11
+	VMULPD  Z11, Z10, Z10
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z7, Z10, Z10
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z7, Z7, Z11
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z11, Z10, Z10
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z10, Z10
+
+noMore4:
+	VMULPD       Z8, Z9, Z8
+	VFNMADD213PD Z7, Z2, Z8
+	VMULPD       Z10, Z4, Z4
+	VMULPD       Z8, Z4, Z4
+	VMULPD       Z1, Z5, Z5
+	VBROADCASTSD one<>+0(SB), Z8
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z9, Z10
+	VMULPD  Z10, Z8, Z8
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z9, Z8, Z8
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z9, Z9, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z10, Z8, Z8
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z8, Z8
+
+noMore5:
+	VMULPD       Z6, Z7, Z6
+	VFNMADD213PD Z9, Z2, Z6
+	VMULPD       Z8, Z5, Z5
+	VFMADD231PD  Z6, Z5, Z4
+	VMOVUPD      Z4, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, R8
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z3, Z3
+	VPCMPEQQ     Z0, Z3, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-73
+	// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSS (BX), Z1
+	VBROADCASTSS 4(BX), Z2
+	VBROADCASTSS 8(BX), Z3
+	VMOVSS       12(BX), X4
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X4, X5
+	VCVTTSS2SI   X5, BX
+	VCVTSI2SSL   BX, X5, X5
+	VSUBSS       X5, X4, X4
+	ADDL         BX, BX
+	VBROADCASTSS X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         SI, SI
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPS      Z7, (SP)
+	VMOVUPS      Z7, 64(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   8192(CX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VBLENDMPS    Z7, Z8, K1, Z9
+	VBLENDMPS    Z8, Z7, K1, Z8
+	VCMPPS       $0x11, Z1, Z9, K3
+	VCMPPS       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z9, Z11
+	VGETEXPPS    Z9, Z9
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z9, Z11, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K1, Z12
+	VFMADD231PS  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z10
+	VDIVPS           Z10, Z12, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z11
+	VFMSUB213PS       Z11, Z10, Z13
+	VSUBPS            Z13, Z12, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+	VBLENDMPS         Z2, Z10, K3, Z9
+	VBLENDMPS         Z3, Z9, K4, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z1, Z10, Z10
+	VMAXPS            Z8, Z1, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z7, K1, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z11
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z8, Z11, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z8, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K2, Z12
+	VFMADD231PS  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z7
+	VDIVPS           Z7, Z12, Z7
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z7, Z13
+	VSUBPS            Z13, Z12, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
+	VBLENDMPS         Z2, Z7, K4, Z7
+	VBLENDMPS         Z3, Z7, K3, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z7, Z8
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PS Z7, Z12, Z11
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z8, K3
+	VMOVAPS.Z   Z11, K3, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z10, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z10, Z7, Z7
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z8, Z7, Z7
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z7, Z7
+
+noMore1:
+	VMULPS       Z9, Z7, Z7
+	VADDPS       Z7, Z5, K1, Z5
+	VADDPS       Z7, Z6, K2, Z6
+	VPCMPEQB     16(DX)(DI*1), X0, K1
+	KNOTW        K1, K2
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   8256(CX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VBLENDMPS    Z7, Z8, K1, Z9
+	VBLENDMPS    Z8, Z7, K1, Z8
+	VCMPPS       $0x11, Z1, Z9, K3
+	VCMPPS       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z9, Z11
+	VGETEXPPS    Z9, Z9
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z9, Z11, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K1, Z12
+	VFMADD231PS  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z10
+	VDIVPS           Z10, Z12, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z11
+	VFMSUB213PS       Z11, Z10, Z13
+	VSUBPS            Z13, Z12, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+	VBLENDMPS         Z2, Z10, K3, Z9
+	VBLENDMPS         Z3, Z9, K4, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z1, Z10, Z10
+	VMAXPS            Z8, Z1, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z7, K1, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z11
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z8, Z11, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z8, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K2, Z12
+	VFMADD231PS  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z7
+	VDIVPS           Z7, Z12, Z7
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z7, Z13
+	VSUBPS            Z13, Z12, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
+	VBLENDMPS         Z2, Z7, K4, Z7
+	VBLENDMPS         Z3, Z7, K3, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z7, Z8
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PS Z7, Z12, Z11
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z8, K3
+	VMOVAPS.Z   Z11, K3, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z10, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z10, Z7, Z7
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z8, Z7, Z7
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z7, Z7
+
+noMore2:
+	VMULPS Z9, Z7, Z7
+	VADDPS Z7, Z5, K1, Z5
+	VADDPS Z7, Z6, K2, Z6
+	ADDQ   $0x00000020, DI
+	SUBQ   $0x00000020, R8
+	CMPQ   R8, $0x00000020
+	JGE    many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VBLENDMPS    Z7, Z8, K2, Z9
+	VBLENDMPS    Z8, Z7, K2, Z8
+	VCMPPS       $0x11, Z1, Z9, K1
+	VCMPPS       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPS.BCST  signBitSingle<>+0(SB), Z10, K3, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z9, Z11
+	VGETEXPPS    Z9, Z9
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z9, Z11, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K2, Z12
+	VFMADD231PS  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z10
+	VDIVPS           Z10, Z12, Z10
+	VMULPS           Z10, Z10, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z11
+	VFMSUB213PS       Z11, Z10, Z13
+	VSUBPS            Z13, Z12, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+	VBLENDMPS         Z2, Z10, K1, Z9
+	VBLENDMPS         Z3, Z9, K4, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z1, Z10, Z10
+	VMAXPS            Z8, Z1, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z7, K2, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z11
+	VGETEXPPS    Z8, Z8
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z8, Z11, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z8, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K3, Z12
+	VFMADD231PS  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z7
+	VDIVPS           Z7, Z12, Z7
+	VMULPS           Z7, Z7, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z8, Z11
+	VFMSUB213PS       Z11, Z7, Z13
+	VSUBPS            Z13, Z12, Z7
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z8, Z7
+	VBLENDMPS         Z2, Z7, K4, Z7
+	VBLENDMPS         Z3, Z7, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z7, Z8
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PS Z7, Z12, Z11
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z8, K1
+	VMOVAPS.Z   Z11, K1, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z10, Z8
+	VMULPS  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z10, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z8, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z8, Z8, Z8
+	VMULPS Z8, Z7, Z7
+
+noMore3:
+	VMULPS Z9, Z7, Z7
+	VADDPS Z7, Z5, K2, Z5
+	VADDPS Z7, Z6, K3, Z6
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, R8
+	JMP    few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z5, Z7
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        (SP), Z8, Z8
+	VMOVUPD       Z8, (SP)
+	VMOVAPD       Z6, Z7
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        64(SP), Z8, Z8
+	VMOVUPD       Z8, 64(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VBROADCASTSD (BX), Z1
+	VBROADCASTSD 8(BX), Z2
+	VBROADCASTSD 16(BX), Z3
+	VMOVSD       24(BX), X4
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X4, X5
+	VCVTTSD2SI   X5, BX
+	VCVTSI2SDL   BX, X5, X5
+	VSUBSD       X5, X4, X4
+	ADDL         BX, BX
+	VBROADCASTSD X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         SI, SI
+	XORQ         DI, DI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (DX)(DI*1), X7
+	VPCMPEQB     X7, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   8192(CX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VBLENDMPD    Z7, Z8, K1, Z9
+	VBLENDMPD    Z8, Z7, K1, Z8
+	VCMPPD       $0x11, Z1, Z9, K3
+	VCMPPD       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPD.BCST  signBit<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z9, Z11
+	VGETEXPPD    Z9, Z9
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z9, Z11, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K1, Z12
+	VFMADD231PD  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z10
+	VDIVPD           Z10, Z12, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z11
+	VFMSUB213PD       Z11, Z10, Z13
+	VSUBPD            Z13, Z12, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+	VBLENDMPD         Z2, Z10, K3, Z9
+	VBLENDMPD         Z3, Z9, K4, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z1, Z10, Z10
+	VMAXPD            Z8, Z1, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z7, K1, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z11
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z8, Z11, Z8
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z8, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K2, Z12
+	VFMADD231PD  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z7
+	VDIVPD           Z7, Z12, Z7
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z7, Z13
+	VSUBPD            Z13, Z12, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VBLENDMPD         Z2, Z7, K4, Z7
+	VBLENDMPD         Z3, Z7, K3, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z7, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PD Z7, Z12, Z11
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z8, K3
+	VMOVAPD.Z   Z11, K3, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z10, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z10, Z7, Z7
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z8, Z7, Z7
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z7, Z7
+
+noMore1:
+	VMULPD       Z9, Z7, Z7
+	VADDPD       Z7, Z5, K1, Z5
+	VADDPD       Z7, Z6, K2, Z6
+	VMOVQ        8(DX)(DI*1), X7
+	VPCMPEQB     X7, X0, K1
+	KNOTB        K1, K2
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   8256(CX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VBLENDMPD    Z7, Z8, K1, Z9
+	VBLENDMPD    Z8, Z7, K1, Z8
+	VCMPPD       $0x11, Z1, Z9, K3
+	VCMPPD       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPD.BCST  signBit<>+0(SB), Z10, K2, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z9, Z11
+	VGETEXPPD    Z9, Z9
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z9, Z11, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K1, Z12
+	VFMADD231PD  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z10
+	VDIVPD           Z10, Z12, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z11
+	VFMSUB213PD       Z11, Z10, Z13
+	VSUBPD            Z13, Z12, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+	VBLENDMPD         Z2, Z10, K3, Z9
+	VBLENDMPD         Z3, Z9, K4, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z1, Z10, Z10
+	VMAXPD            Z8, Z1, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z7, K1, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z11
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z8, Z11, Z8
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z8, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K2, Z12
+	VFMADD231PD  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z7
+	VDIVPD           Z7, Z12, Z7
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z7, Z13
+	VSUBPD            Z13, Z12, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VBLENDMPD         Z2, Z7, K4, Z7
+	VBLENDMPD         Z3, Z7, K3, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z7, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PD Z7, Z12, Z11
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z8, K3
+	VMOVAPD.Z   Z11, K3, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z10, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z10, Z7, Z7
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z8, Z7, Z7
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z7, Z7
+
+noMore2:
+	VMULPD Z9, Z7, Z7
+	VADDPD Z7, Z5, K1, Z5
+	VADDPD Z7, Z6, K2, Z6
+	ADDQ   $0x00000010, DI
+	SUBQ   $0x00000010, AX
+	CMPQ   AX, $0x00000010
+	JGE    many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, R8
+	CMPQ         AX, R8
+	CMOVQLT      AX, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VBLENDMPD    Z7, Z8, K2, Z9
+	VBLENDMPD    Z8, Z7, K2, Z8
+	VCMPPD       $0x11, Z1, Z9, K1
+	VCMPPD       $0x11, Z1, Z8, K4
+	VMOVAPD      Z7, Z10
+	VXORPD.BCST  signBit<>+0(SB), Z10, K3, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z9, Z11
+	VGETEXPPD    Z9, Z9
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z9, Z11, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K2, Z12
+	VFMADD231PD  Z10, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z10
+	VDIVPD           Z10, Z12, Z10
+	VMULPD           Z10, Z10, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z11
+	VFMSUB213PD       Z11, Z10, Z13
+	VSUBPD            Z13, Z12, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+	VBLENDMPD         Z2, Z10, K1, Z9
+	VBLENDMPD         Z3, Z9, K4, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z1, Z10, Z10
+	VMAXPD            Z8, Z1, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z7, K2, Z7
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z11
+	VGETEXPPD    Z8, Z8
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z8, Z11, Z8
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z8, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K3, Z12
+	VFMADD231PD  Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z7
+	VDIVPD           Z7, Z12, Z7
+	VMULPD           Z7, Z7, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z8, Z11
+	VFMSUB213PD       Z11, Z7, Z13
+	VSUBPD            Z13, Z12, Z7
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z8, Z7
+	VBLENDMPD         Z2, Z7, K4, Z7
+	VBLENDMPD         Z3, Z7, K1, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z7, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z8, Z4, Z7
+	VMOVAPD     Z11, Z12
+	VFMADD231PD Z7, Z12, Z11
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z8, K1
+	VMOVAPD.Z   Z11, K1, Z7
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z10, Z8
+	VMULPD  Z8, Z7, Z7
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z10, Z7, Z7
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z10, Z10, Z8
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z8, Z7, Z7
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z8, Z8, Z8
+	VMULPD Z8, Z7, Z7
+
+noMore3:
+	VMULPD Z9, Z7, Z7
+	VADDPD Z7, Z5, K2, Z5
+	VADDPD Z7, Z6, K3, Z6
+	ADDQ   $0x00000008, DI
+	SUBQ   $0x00000008, AX
+	JMP    few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Z1
+	VBROADCASTSS 32(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 36(DI), Z3
+	VBROADCASTSS 44(DI), Z4
+	VMOVSS       36(DI), X5
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X5, X6
+	VCVTTSS2SI   X6, DI
+	VCVTSI2SSL   DI, X6, X6
+	VSUBSS       X6, X5, X5
+	ADDL         DI, DI
+	VBROADCASTSS X5, Z5
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VPCMPEQB     (SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8192(BX)(R8*4)
+	VMOVUPS      (BX)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z7
+	VCMPPS       $0x11, Z4, Z8, K3
+	VCMPPS       $0x11, Z4, Z7, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z6, Z9
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K2, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z10
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z10, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K1, Z12
+	VFMADD231PS  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z9
+	VDIVPS           Z9, Z12, Z9
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z11
+	VFMSUB213PS       Z11, Z9, Z13
+	VSUBPS            Z13, Z12, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z4, Z10, Z10
+	VMAXPS            Z7, Z4, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z6, K1, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z11
+	VGETEXPPS    Z7, Z12
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z12, Z11, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSCALEFPS    Z11, Z12, Z12
+	VBROADCASTSS minusOneSingle<>+0(SB), Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
+	VBLENDMPS    Z13, Z14, K2, Z13
+	VFMADD231PS  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z6
+	VDIVPS           Z6, Z13, Z6
+	VMULPS           Z6, Z6, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z14
+	VFNMADD213PS     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z12
+	VFMSUB213PS       Z12, Z6, Z14
+	VSUBPS            Z14, Z13, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z6
+	VBLENDMPS         Z1, Z2, K1, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z5, Z6, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z6, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z13, K1, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z10, Z12
+	VMULPS  Z12, Z6, Z6
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z10, Z6, Z6
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z10, Z6, Z6
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z6, Z6
+
+noMore1:
+	VMULPS       Z9, Z8, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z9, Z6, Z6
+	VMULPS       Z7, Z8, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMOVAPS.Z    Z6, K3, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPS     Z6, (AX)(R8*4)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPS Z6, (AX)(R8*4)
+
+stored2:
+	VPCMPEQB     16(SI)(R8*1), X0, K1
+	KNOTW        K1, K2
+	PREFETCHT0   8256(BX)(R8*4)
+	VMOVUPS      64(BX)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K1, Z8
+	VBLENDMPS    Z7, Z6, K1, Z7
+	VCMPPS       $0x11, Z4, Z8, K3
+	VCMPPS       $0x11, Z4, Z7, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z6, Z9
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K2, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z10
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z10, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K1, Z12
+	VFMADD231PS  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z9
+	VDIVPS           Z9, Z12, Z9
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z11
+	VFMSUB213PS       Z11, Z9, Z13
+	VSUBPS            Z13, Z12, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z4, Z10, Z10
+	VMAXPS            Z7, Z4, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z6, K1, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z11
+	VGETEXPPS    Z7, Z12
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z12, Z11, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSCALEFPS    Z11, Z12, Z12
+	VBROADCASTSS minusOneSingle<>+0(SB), Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
+	VBLENDMPS    Z13, Z14, K2, Z13
+	VFMADD231PS  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z6
+	VDIVPS           Z6, Z13, Z6
+	VMULPS           Z6, Z6, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z14
+	VFNMADD213PS     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z12
+	VFMSUB213PS       Z12, Z6, Z14
+	VSUBPS            Z14, Z13, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z6
+	VBLENDMPS         Z1, Z2, K1, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z5, Z6, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z6, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K1
+	VMOVAPS.Z   Z13, K1, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPS Z10, Z12
+	VMULPS  Z12, Z6, Z6
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPS Z10, Z6, Z6
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPS Z10, Z6, Z6
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z6, Z6
+
+noMore3:
+	VMULPS       Z9, Z8, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z9, Z6, Z6
+	VMULPS       Z7, Z8, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMOVAPS.Z    Z6, K3, Z6
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPS     Z6, 64(AX)(R8*4)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPS Z6, 64(AX)(R8*4)
+
+stored4:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	VMOVUPS.Z    (BX)(R8*4), K1, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z6, Z7, Z7
+	VBLENDMPS    Z6, Z7, K2, Z8
+	VBLENDMPS    Z7, Z6, K2, Z7
+	VCMPPS       $0x11, Z4, Z8, K4
+	VCMPPS       $0x11, Z4, Z7, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VMOVAPD      Z6, Z9
+	VXORPS.BCST  signBitSingle<>+0(SB), Z9, K3, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z10
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z10, Z10
+	VSUBPS       Z11, Z10, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z10, Z11, Z11
+	VBROADCASTSS minusOneSingle<>+0(SB), Z12
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z13
+	VBLENDMPS    Z12, Z13, K2, Z12
+	VFMADD231PS  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z9
+	VDIVPS           Z9, Z12, Z9
+	VMULPS           Z9, Z9, Z11
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z11, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z11, Z13
+	VFNMADD213PS     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z10, Z11
+	VFMSUB213PS       Z11, Z9, Z13
+	VSUBPS            Z13, Z12, Z9
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z10, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z10
+	VSUBPS            Z4, Z10, Z10
+	VMAXPS            Z7, Z4, Z11
+	VMINPS            Z11, Z10, Z10
+	VXORPS.BCST       signBitSingle<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z11
+	VGETEXPPS    Z7, Z12
+	VGETEXPPS    Z11, Z11
+	VSUBPS       Z12, Z11, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSCALEFPS    Z11, Z12, Z12
+	VBROADCASTSS minusOneSingle<>+0(SB), Z13
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
+	VBLENDMPS    Z13, Z14, K3, Z13
+	VFMADD231PS  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z13, Z6
+	VDIVPS           Z6, Z13, Z6
+	VMULPS           Z6, Z6, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z14
+	VFNMADD213PS     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z11, Z12
+	VFMSUB213PS       Z12, Z6, Z14
+	VSUBPS            Z14, Z13, Z6
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z11, Z6
+	VBLENDMPS         Z1, Z2, K2, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z5, Z6, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z6, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z   Z13, K2, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z10, Z12
+	VMULPS  Z12, Z6, Z6
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z10, Z6, Z6
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z10, Z6, Z6
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z10, Z10, Z10
+	VMULPS Z10, Z6, Z6
+
+noMore5:
+	VMULPS       Z9, Z8, Z9
+	VFNMADD213PS Z7, Z3, Z9
+	VMULPS       Z6, Z11, Z6
+	VMULPS       Z9, Z6, Z6
+	VMULPS       Z7, Z8, Z7
+	VDIVPS       Z7, Z6, Z6
+	VMOVAPS.Z    Z6, K4, Z6
+	VMOVUPS      Z6, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
+	// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Z1
+	VBROADCASTSD 64(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 72(DI), Z3
+	VBROADCASTSD 88(DI), Z4
+	VMOVSD       72(DI), X5
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X5, X6
+	VCVTTSD2SI   X6, DI
+	VCVTSI2SDL   DI, X6, X6
+	VSUBSD       X6, X5, X5
+	ADDL         DI, DI
+	VBROADCASTSD X5, Z5
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	VMOVQ        (SI)(R8*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8192(BX)(R8*8)
+	VMOVUPD      (BX)(R8*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z7
+	VCMPPD       $0x11, Z4, Z8, K3
+	VCMPPD       $0x11, Z4, Z7, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z6, Z9
+	VXORPD.BCST  signBit<>+0(SB), Z9, K2, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z10
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z10, Z10
+	VSUBPD       Z11, Z10, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z10, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K1, Z12
+	VFMADD231PD  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z9
+	VDIVPD           Z9, Z12, Z9
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z11
+	VFMSUB213PD       Z11, Z9, Z13
+	VSUBPD            Z13, Z12, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z4, Z10, Z10
+	VMAXPD            Z7, Z4, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z6, K1, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z11
+	VGETEXPPD    Z7, Z12
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z12, Z11, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSCALEFPD    Z11, Z12, Z12
+	VBROADCASTSD minusOne<>+0(SB), Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
+	VBLENDMPD    Z13, Z14, K2, Z13
+	VFMADD231PD  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z6
+	VDIVPD           Z6, Z13, Z6
+	VMULPD           Z6, Z6, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z14
+	VFNMADD213PD     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z12
+	VFMSUB213PD       Z12, Z6, Z14
+	VSUBPD            Z14, Z13, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z6
+	VBLENDMPD         Z1, Z2, K1, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z5, Z6, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z6, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VMOVAPD.Z   Z13, K1, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z10, Z12
+	VMULPD  Z12, Z6, Z6
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z10, Z6, Z6
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z10, Z6, Z6
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z6, Z6
+
+noMore1:
+	VMULPD       Z9, Z8, Z9
+	VFNMADD213PD Z7, Z3, Z9
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z7, Z8, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z6, K3, Z6
+	TESTB        DL, DL
+	JZ           ordinary2
+	VMOVNTPD     Z6, (AX)(R8*8)
+	JMP          stored2
+
+ordinary2:
+	VMOVUPD Z6, (AX)(R8*8)
+
+stored2:
+	VMOVQ        8(SI)(R8*1), X6
+	VPCMPEQB     X6, X0, K1
+	KNOTB        K1, K2
+	PREFETCHT0   8256(BX)(R8*8)
+	VMOVUPD      64(BX)(R8*8), Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K1, Z8
+	VBLENDMPD    Z7, Z6, K1, Z7
+	VCMPPD       $0x11, Z4, Z8, K3
+	VCMPPD       $0x11, Z4, Z7, K4
+	KORW         K3, K4, K3
+	KNOTW        K3, K3
+	VMOVAPD      Z6, Z9
+	VXORPD.BCST  signBit<>+0(SB), Z9, K2, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z10
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z10, Z10
+	VSUBPD       Z11, Z10, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z10, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K1, Z12
+	VFMADD231PD  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z9
+	VDIVPD           Z9, Z12, Z9
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z11
+	VFMSUB213PD       Z11, Z9, Z13
+	VSUBPD            Z13, Z12, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z4, Z10, Z10
+	VMAXPD            Z7, Z4, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z6, K1, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z11
+	VGETEXPPD    Z7, Z12
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z12, Z11, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSCALEFPD    Z11, Z12, Z12
+	VBROADCASTSD minusOne<>+0(SB), Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
+	VBLENDMPD    Z13, Z14, K2, Z13
+	VFMADD231PD  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z6
+	VDIVPD           Z6, Z13, Z6
+	VMULPD           Z6, Z6, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z14
+	VFNMADD213PD     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z12
+	VFMSUB213PD       Z12, Z6, Z14
+	VSUBPD            Z14, Z13, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z6
+	VBLENDMPD         Z1, Z2, K1, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z5, Z6, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z6, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K1
+	VMOVAPD.Z   Z13, K1, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot3
+	VSQRTPD Z10, Z12
+	VMULPD  Z12, Z6, Z6
+
+noRoot3:
+	TESTL  $0x00000002, DI
+	JZ     noFirst3
+	VMULPD Z10, Z6, Z6
+
+noFirst3:
+	TESTL  $0x0000000c, DI
+	JZ     noMore3
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare3
+	VMULPD Z10, Z6, Z6
+
+noSquare3:
+	TESTL  $0x00000008, DI
+	JZ     noMore3
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z6, Z6
+
+noMore3:
+	VMULPD       Z9, Z8, Z9
+	VFNMADD213PD Z7, Z3, Z9
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z7, Z8, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z6, K3, Z6
+	TESTB        DL, DL
+	JZ           ordinary4
+	VMOVNTPD     Z6, 64(AX)(R8*8)
+	JMP          stored4
+
+ordinary4:
+	VMOVUPD Z6, 64(AX)(R8*8)
+
+stored4:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R8*1), K1, X6
+	VPCMPEQB     X6, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	VMOVUPD.Z    (BX)(R8*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VSUBPD       Z6, Z7, Z7
+	VBLENDMPD    Z6, Z7, K2, Z8
+	VBLENDMPD    Z7, Z6, K2, Z7
+	VCMPPD       $0x11, Z4, Z8, K4
+	VCMPPD       $0x11, Z4, Z7, K5
+	KORW         K4, K5, K4
+	KNOTW        K4, K4
+	VMOVAPD      Z6, Z9
+	VXORPD.BCST  signBit<>+0(SB), Z9, K3, Z9
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z10
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z10, Z10
+	VSUBPD       Z11, Z10, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z10, Z11, Z11
+	VBROADCASTSD minusOne<>+0(SB), Z12
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z13
+	VBLENDMPD    Z12, Z13, K2, Z12
+	VFMADD231PD  Z9, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z9
+	VDIVPD           Z9, Z12, Z9
+	VMULPD           Z9, Z9, Z11
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z11, Z13
+	VFNMADD213PD     Z12, Z11, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z11, Z11, Z11
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z10, Z11
+	VFMSUB213PD       Z11, Z9, Z13
+	VSUBPD            Z13, Z12, Z9
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z10, Z9
+	VBROADCASTSD      one<>+0(SB), Z10
+	VSUBPD            Z4, Z10, Z10
+	VMAXPD            Z7, Z4, Z11
+	VMINPD            Z11, Z10, Z10
+	VXORPD.BCST       signBit<>+0(SB), Z6, K2, Z6
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z11
+	VGETEXPPD    Z7, Z12
+	VGETEXPPD    Z11, Z11
+	VSUBPD       Z12, Z11, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSCALEFPD    Z11, Z12, Z12
+	VBROADCASTSD minusOne<>+0(SB), Z13
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
+	VBLENDMPD    Z13, Z14, K3, Z13
+	VFMADD231PD  Z6, Z12, Z13
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z13, Z6
+	VDIVPD           Z6, Z13, Z6
+	VMULPD           Z6, Z6, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z14
+	VFNMADD213PD     Z13, Z12, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z11, Z12
+	VFMSUB213PD       Z12, Z6, Z14
+	VSUBPD            Z14, Z13, Z6
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z11, Z6
+	VBLENDMPD         Z1, Z2, K2, Z11
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z5, Z6, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z5, Z6
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z6, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z   Z13, K2, Z6
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z10, Z12
+	VMULPD  Z12, Z6, Z6
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z10, Z6, Z6
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z10, Z10, Z10
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z10, Z6, Z6
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z6, Z6
+
+noMore5:
+	VMULPD       Z9, Z8, Z9
+	VFNMADD213PD Z7, Z3, Z9
+	VMULPD       Z6, Z11, Z6
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z7, Z8, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z6, K4, Z6
+	VMOVUPD      Z6, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyAnyPowerF32AVX512(SB), $320-65
+	// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSS (BX), Z0
+	VBROADCASTSS 4(BX), Z1
+	VBROADCASTSS 8(BX), Z2
+	VMOVSS       12(BX), X3
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X3, X4
+	VCVTTSS2SI   X4, BX
+	VCVTSI2SSL   BX, X4, X4
+	VSUBSS       X4, X3, X3
+	ADDL         BX, BX
+	VBROADCASTSS X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VMOVUPS      Z9, (SP)
+	VMOVUPS      Z9, 64(SP)
+	VMOVUPS      Z9, 128(SP)
+	VMOVUPS      Z9, 192(SP)
+	VMOVUPS      Z9, 256(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*4)
+	VMOVUPS      (DX)(SI*4), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
+	VADDPS       Z9, Z4, Z4
+	VSUBPS       Z10, Z5, Z5
+	VFMADD231PS  Z9, Z9, Z6
+	PREFETCHT0   8192(CX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z0, Z11, K1
+	VCMPPS       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K1, Z13
+	VBLENDMPS         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
+	VBLENDMPS         Z1, Z15, K2, Z14
+	VBLENDMPS         Z2, Z14, K1, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z12, Z0, Z12
+	VMINPS            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z14, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
+	VMAXPS       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VFMADD231PS      Z18, Z20, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PS Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PS Z17, Z18, Z16
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPS Z12, Z15, Z15
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPS Z12, Z15, Z15
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
+
+noMore1:
+	VMULPS      Z9, Z15, Z9
+	VFMADD231PS Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z13, Z9
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z16, Z18, Z12
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PS Z13, Z15, Z12
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPS Z11, Z12
+	VMULPS  Z12, Z9, Z9
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPS Z11, Z9, Z9
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPS Z11, Z9, Z9
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z9, Z9
+
+noMore2:
+	VMULPS       Z10, Z9, Z9
+	VFNMADD231PS Z14, Z9, Z8
+	PREFETCHT0   8256(DX)(SI*4)
+	VMOVUPS      64(DX)(SI*4), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
+	VADDPS       Z9, Z4, Z4
+	VSUBPS       Z10, Z5, Z5
+	VFMADD231PS  Z9, Z9, Z6
+	PREFETCHT0   8256(CX)(SI*4)
+	VMOVUPS      64(CX)(SI*4), Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z0, Z11, K1
+	VCMPPS       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K1, Z13
+	VBLENDMPS         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
+	VBLENDMPS         Z1, Z15, K2, Z14
+	VBLENDMPS         Z2, Z14, K1, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z12, Z0, Z12
+	VMINPS            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z14, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
+	VMAXPS       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VFMADD231PS      Z18, Z20, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PS Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PS Z17, Z18, Z16
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPS Z12, Z15, Z15
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPS Z12, Z15, Z15
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
+
+noMore3:
+	VMULPS      Z9, Z15, Z9
+	VFMADD231PS Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z13, Z9
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z16, Z18, Z12
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PS Z13, Z15, Z12
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPS Z11, Z12
+	VMULPS  Z12, Z9, Z9
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPS Z11, Z9, Z9
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPS Z11, Z9, Z9
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z9, Z9
+
+noMore4:
+	VMULPS       Z10, Z9, Z9
+	VFNMADD231PS Z14, Z9, Z8
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVUPS.Z    (DX)(SI*4), K1, Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
+	VMOVAPS.Z    Z10, K1, Z10
+	VADDPS       Z9, Z4, Z4
+	VSUBPS       Z10, Z5, Z5
+	VFMADD231PS  Z9, Z9, Z6
+	VMOVUPS.Z    (CX)(SI*4), K1, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VSUBPS       Z11, Z12, Z12
+	VCMPPS       $0x11, Z0, Z11, K1
+	VCMPPS       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z11, Z13
+	VGETEXPPS    Z11, Z14
+	VGETEXPPS    Z13, Z13
+	VSUBPS       Z14, Z13, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VSCALEFPS    Z13, Z14, Z14
+	VMULPS       Z14, Z11, Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z14, Z15
+	VDIVPS           Z15, Z14, Z15
+	VMULPS           Z15, Z15, Z16
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z17
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z13, Z16
+	VFMSUB213PS       Z16, Z15, Z17
+	VSUBPS            Z17, Z14, Z14
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z13, Z14
+	VBLENDMPS         Z1, Z14, K1, Z13
+	VBLENDMPS         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z12, Z14
+	VGETEXPPS    Z12, Z15
+	VGETEXPPS    Z14, Z14
+	VSUBPS       Z15, Z14, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z16, Z15
+	VDIVPS           Z15, Z16, Z15
+	VMULPS           Z15, Z15, Z17
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z18
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z17, Z18
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z17, Z18
+	VFNMADD213PS     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z14, Z17
+	VFMSUB213PS       Z17, Z15, Z18
+	VSUBPS            Z18, Z16, Z15
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z14, Z15
+	VBLENDMPS         Z1, Z15, K2, Z14
+	VBLENDMPS         Z2, Z14, K1, Z14
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z11, Z0, Z11
+	VMINPS            Z11, Z15, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z15
+	VSUBPS            Z0, Z15, Z15
+	VMAXPS            Z12, Z0, Z12
+	VMINPS            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z14, Z15
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z16
+	VMAXPS       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z20
+	VFMADD231PS      Z18, Z19, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VFMADD231PS      Z18, Z20, Z16
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PS Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PS Z17, Z18, Z16
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VMOVAPS.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPS Z12, Z16
+	VMULPS  Z16, Z15, Z15
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPS Z12, Z15, Z15
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPS Z12, Z15, Z15
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z15, Z15
+
+noMore5:
+	VMULPS      Z9, Z15, Z9
+	VFMADD231PS Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z13, Z9
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z16, Z18, Z12
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PS Z13, Z15, Z12
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z9, K1
+	VMOVAPS.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPS Z11, Z12
+	VMULPS  Z12, Z9, Z9
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPS Z11, Z9, Z9
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPS Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPS Z11, Z9, Z9
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPS Z11, Z11, Z11
+	VMULPS Z11, Z9, Z9
+
+noMore6:
+	VMULPS       Z10, Z9, Z9
+	VFNMADD231PS Z14, Z9, Z8
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z4, Z9
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        (SP), Z10, Z10
+	VMOVUPD       Z10, (SP)
+	VMOVAPD       Z5, Z9
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        64(SP), Z10, Z10
+	VMOVUPD       Z10, 64(SP)
+	VMOVAPD       Z6, Z9
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        128(SP), Z10, Z10
+	VMOVUPD       Z10, 128(SP)
+	VMOVAPD       Z7, Z9
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        192(SP), Z10, Z10
+	VMOVUPD       Z10, 192(SP)
+	VMOVAPD       Z8, Z9
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        Z9, Z10, Z10
+	VADDPD        256(SP), Z10, Z10
+	VMOVUPD       Z10, 256(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       256(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VBROADCASTSD (BX), Z0
+	VBROADCASTSD 8(BX), Z1
+	VBROADCASTSD 16(BX), Z2
+	VMOVSD       24(BX), X3
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X3, X4
+	VCVTTSD2SI   X4, BX
+	VCVTSI2SDL   BX, X4, X4
+	VSUBSD       X4, X3, X3
+	ADDL         BX, BX
+	VBROADCASTSD X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(DX)(SI*8)
+	VMOVUPD      (DX)(SI*8), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
+	VADDPD       Z9, Z4, Z4
+	VSUBPD       Z10, Z5, Z5
+	VFMADD231PD  Z9, Z9, Z6
+	PREFETCHT0   8192(CX)(SI*8)
+	VMOVUPD      (CX)(SI*8), Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z0, Z11, K1
+	VCMPPD       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K1, Z13
+	VBLENDMPD         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
+	VBLENDMPD         Z1, Z15, K2, Z14
+	VBLENDMPD         Z2, Z14, K1, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z12, Z0, Z12
+	VMINPD            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z14, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PD Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PD Z17, Z18, Z16
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot1
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
+
+noRoot1:
+	TESTL  $0x00000002, BX
+	JZ     noFirst1
+	VMULPD Z12, Z15, Z15
+
+noFirst1:
+	TESTL  $0x0000000c, BX
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare1
+	VMULPD Z12, Z15, Z15
+
+noSquare1:
+	TESTL  $0x00000008, BX
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
+
+noMore1:
+	VMULPD      Z9, Z15, Z9
+	VFMADD231PD Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z13, Z9
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z16, Z18, Z12
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PD Z13, Z15, Z12
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z9, K1
+	VMOVAPD.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot2
+	VSQRTPD Z11, Z12
+	VMULPD  Z12, Z9, Z9
+
+noRoot2:
+	TESTL  $0x00000002, BX
+	JZ     noFirst2
+	VMULPD Z11, Z9, Z9
+
+noFirst2:
+	TESTL  $0x0000000c, BX
+	JZ     noMore2
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare2
+	VMULPD Z11, Z9, Z9
+
+noSquare2:
+	TESTL  $0x00000008, BX
+	JZ     noMore2
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z9, Z9
+
+noMore2:
+	VMULPD       Z10, Z9, Z9
+	VFNMADD231PD Z14, Z9, Z8
+	PREFETCHT0   8256(DX)(SI*8)
+	VMOVUPD      64(DX)(SI*8), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
+	VADDPD       Z9, Z4, Z4
+	VSUBPD       Z10, Z5, Z5
+	VFMADD231PD  Z9, Z9, Z6
+	PREFETCHT0   8256(CX)(SI*8)
+	VMOVUPD      64(CX)(SI*8), Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z0, Z11, K1
+	VCMPPD       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K1, Z13
+	VBLENDMPD         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
+	VBLENDMPD         Z1, Z15, K2, Z14
+	VBLENDMPD         Z2, Z14, K1, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z12, Z0, Z12
+	VMINPD            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z14, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PD Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PD Z17, Z18, Z16
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot3
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
+
+noRoot3:
+	TESTL  $0x00000002, BX
+	JZ     noFirst3
+	VMULPD Z12, Z15, Z15
+
+noFirst3:
+	TESTL  $0x0000000c, BX
+	JZ     noMore3
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare3
+	VMULPD Z12, Z15, Z15
+
+noSquare3:
+	TESTL  $0x00000008, BX
+	JZ     noMore3
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
+
+noMore3:
+	VMULPD      Z9, Z15, Z9
+	VFMADD231PD Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z13, Z9
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z16, Z18, Z12
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PD Z13, Z15, Z12
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z9, K1
+	VMOVAPD.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot4
+	VSQRTPD Z11, Z12
+	VMULPD  Z12, Z9, Z9
+
+noRoot4:
+	TESTL  $0x00000002, BX
+	JZ     noFirst4
+	VMULPD Z11, Z9, Z9
+
+noFirst4:
+	TESTL  $0x0000000c, BX
+	JZ     noMore4
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare4
+	VMULPD Z11, Z9, Z9
+
+noSquare4:
+	TESTL  $0x00000008, BX
+	JZ     noMore4
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z9, Z9
+
+noMore4:
+	VMULPD       Z10, Z9, Z9
+	VFNMADD231PD Z14, Z9, Z8
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPD.Z    (DX)(SI*8), K1, Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
+	VMOVAPD.Z    Z10, K1, Z10
+	VADDPD       Z9, Z4, Z4
+	VSUBPD       Z10, Z5, Z5
+	VFMADD231PD  Z9, Z9, Z6
+	VMOVUPD.Z    (CX)(SI*8), K1, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VSUBPD       Z11, Z12, Z12
+	VCMPPD       $0x11, Z0, Z11, K1
+	VCMPPD       $0x11, Z0, Z12, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z11, Z13
+	VGETEXPPD    Z11, Z14
+	VGETEXPPD    Z13, Z13
+	VSUBPD       Z14, Z13, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VSCALEFPD    Z13, Z14, Z14
+	VMULPD       Z14, Z11, Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z14, Z15
+	VDIVPD           Z15, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     log64g<>+0(SB), Z17
+	VFMADD213PD.BCST log64f<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64e<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64d<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64c<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64b<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST log64a<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z14, Z16, Z17
+
+	// Add k ln(2).
+	VPXORQ            Z16, Z16, Z16
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z13, Z16
+	VFMSUB213PD       Z16, Z15, Z17
+	VSUBPD            Z17, Z14, Z14
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z13, Z14
+	VBLENDMPD         Z1, Z14, K1, Z13
+	VBLENDMPD         Z2, Z13, K2, Z13
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z12, Z14
+	VGETEXPPD    Z12, Z15
+	VGETEXPPD    Z14, Z14
+	VSUBPD       Z15, Z14, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VSCALEFPD    Z14, Z15, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
+	VFNMADD231PD Z11, Z15, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z16, Z15
+	VDIVPD           Z15, Z16, Z15
+	VMULPD           Z15, Z15, Z17
+	VBROADCASTSD     log64g<>+0(SB), Z18
+	VFMADD213PD.BCST log64f<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64e<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64d<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64c<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64b<>+0(SB), Z17, Z18
+	VFMADD213PD.BCST log64a<>+0(SB), Z17, Z18
+	VFNMADD213PD     Z16, Z17, Z18
+
+	// Add k ln(2).
+	VPXORQ            Z17, Z17, Z17
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z14, Z17
+	VFMSUB213PD       Z17, Z15, Z18
+	VSUBPD            Z18, Z16, Z15
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z14, Z15
+	VBLENDMPD         Z1, Z15, K2, Z14
+	VBLENDMPD         Z2, Z14, K1, Z14
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z11, Z0, Z11
+	VMINPD            Z11, Z15, Z11
+	VBROADCASTSD      one<>+0(SB), Z15
+	VSUBPD            Z0, Z15, Z15
+	VMAXPD            Z12, Z0, Z12
+	VMINPD            Z12, Z15, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z14, Z15
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z15, Z16, Z16
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
+	VFMADD231PD      Z18, Z20, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
+	VFMADD231PD      Z18, Z19, Z20
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VFMADD231PD      Z18, Z20, Z16
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z17, Z16, Z16
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z14, Z17
+	VFMSUB213PD Z15, Z3, Z17
+	VMOVAPD     Z16, Z18
+	VFMADD231PD Z17, Z18, Z16
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VMOVAPD.Z   Z16, K1, Z15
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot5
+	VSQRTPD Z12, Z16
+	VMULPD  Z16, Z15, Z15
+
+noRoot5:
+	TESTL  $0x00000002, BX
+	JZ     noFirst5
+	VMULPD Z12, Z15, Z15
+
+noFirst5:
+	TESTL  $0x0000000c, BX
+	JZ     noMore5
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, BX
+	JZ     noSquare5
+	VMULPD Z12, Z15, Z15
+
+noSquare5:
+	TESTL  $0x00000008, BX
+	JZ     noMore5
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z15, Z15
+
+noMore5:
+	VMULPD      Z9, Z15, Z9
+	VFMADD231PD Z13, Z9, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z13, Z9
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z9, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z16, Z18, Z12
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z9, Z3, Z13
+	VMOVAPD     Z12, Z15
+	VFMADD231PD Z13, Z15, Z12
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z9, K1
+	VMOVAPD.Z   Z12, K1, Z9
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, BX
+	JZ      noRoot6
+	VSQRTPD Z11, Z12
+	VMULPD  Z12, Z9, Z9
+
+noRoot6:
+	TESTL  $0x00000002, BX
+	JZ     noFirst6
+	VMULPD Z11, Z9, Z9
+
+noFirst6:
+	TESTL  $0x0000000c, BX
+	JZ     noMore6
+	VMULPD Z11, Z11, Z11
+	TESTL  $0x00000004, BX
+	JZ     noSquare6
+	VMULPD Z11, Z9, Z9
+
+noSquare6:
+	TESTL  $0x00000008, BX
+	JZ     noMore6
+	VMULPD Z11, Z11, Z11
+	VMULPD Z11, Z9, Z9
+
+noMore6:
+	VMULPD       Z10, Z9, Z9
+	VFNMADD231PD Z14, Z9, Z8
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z7, Z0
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z8, Z0
+	VXORPS        Z8, Z8, Z8
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyAnyPowerF32AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Z0
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VBROADCASTSS 36(DI), Z2
+	VBROADCASTSS 44(DI), Z3
+	VMOVSS       36(DI), X4
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSS       fourSingle<>+0(SB), X4, X5
+	VCVTTSS2SI   X5, DI
+	VCVTSI2SSL   DI, X5, X5
+	VSUBSS       X5, X4, X4
+	ADDL         DI, DI
+	VBROADCASTSS X4, Z4
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
+	VMOVUPS      (SI)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	PREFETCHT0   8192(BX)(R8*4)
+	VMOVUPS      (BX)(R8*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VCMPPS       $0x11, Z3, Z7, K1
+	VCMPPS       $0x11, Z3, Z8, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z9
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z9, Z10, Z10
+	VMULPS       Z10, Z7, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z11
+	VDIVPS           Z11, Z10, Z11
+	VMULPS           Z11, Z11, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z12
+	VFMSUB213PS       Z12, Z11, Z13
+	VSUBPS            Z13, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z11, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z11
+	VDIVPS           Z11, Z12, Z11
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z13
+	VFMSUB213PS       Z13, Z11, Z14
+	VSUBPS            Z14, Z12, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z3, Z9, Z9
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z9, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z3, Z12, Z12
+	VMAXPS            Z8, Z3, Z13
+	VMINPS            Z13, Z12, Z12
+	VMULPS            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z11, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z16, Z18, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PS Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PS Z15, Z16, Z14
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
+	VMOVAPS.Z   Z14, K2, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPS Z12, Z14
+	VMULPS  Z14, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPS Z12, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPS Z12, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z13, Z13
+
+noMore1:
+	VMULPS       Z10, Z7, Z12
+	VFNMADD213PS Z8, Z2, Z12
+	VMULPS       Z13, Z5, Z5
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z10, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z10, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z   Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPS Z9, Z12
+	VMULPS  Z12, Z10, Z10
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPS Z9, Z10, Z10
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPS Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPS Z9, Z10, Z10
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPS Z9, Z9, Z9
+	VMULPS Z9, Z10, Z10
+
+noMore2:
+	VMULPS       Z11, Z8, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z10, Z6, Z6
+	VFMADD231PS  Z9, Z6, Z5
+	VMULPS       Z8, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPS     Z5, (AX)(R8*4)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPS Z5, (AX)(R8*4)
+
+stored3:
+	PREFETCHT0   8256(SI)(R8*4)
+	VMOVUPS      64(SI)(R8*4), Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	PREFETCHT0   8256(BX)(R8*4)
+	VMOVUPS      64(BX)(R8*4), Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VCMPPS       $0x11, Z3, Z7, K1
+	VCMPPS       $0x11, Z3, Z8, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z9
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z9, Z10, Z10
+	VMULPS       Z10, Z7, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z11
+	VDIVPS           Z11, Z10, Z11
+	VMULPS           Z11, Z11, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z12
+	VFMSUB213PS       Z12, Z11, Z13
+	VSUBPS            Z13, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z11, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z11
+	VDIVPS           Z11, Z12, Z11
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z13
+	VFMSUB213PS       Z13, Z11, Z14
+	VSUBPS            Z14, Z12, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z3, Z9, Z9
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z9, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z3, Z12, Z12
+	VMAXPS            Z8, Z3, Z13
+	VMINPS            Z13, Z12, Z12
+	VMULPS            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z11, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z16, Z18, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PS Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PS Z15, Z16, Z14
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z13, K2
+	VMOVAPS.Z   Z14, K2, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPS Z12, Z14
+	VMULPS  Z14, Z13, Z13
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPS Z12, Z13, Z13
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPS Z12, Z13, Z13
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z13, Z13
+
+noMore4:
+	VMULPS       Z10, Z7, Z12
+	VFNMADD213PS Z8, Z2, Z12
+	VMULPS       Z13, Z5, Z5
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z10, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z10, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K2
+	VMOVAPS.Z   Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPS Z9, Z12
+	VMULPS  Z12, Z10, Z10
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPS Z9, Z10, Z10
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPS Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPS Z9, Z10, Z10
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPS Z9, Z9, Z9
+	VMULPS Z9, Z10, Z10
+
+noMore5:
+	VMULPS       Z11, Z8, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z10, Z6, Z6
+	VFMADD231PS  Z9, Z6, Z5
+	VMULPS       Z8, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPS     Z5, 64(AX)(R8*4)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPS Z5, 64(AX)(R8*4)
+
+stored6:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, CX
+	CMPQ CX, $0x00000020
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMOVUPS.Z    (BX)(R8*4), K1, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VCMPPS       $0x11, Z3, Z7, K2
+	VCMPPS       $0x11, Z3, Z8, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z7, Z9
+	VGETEXPPS    Z7, Z10
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z10, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VSCALEFPS    Z9, Z10, Z10
+	VMULPS       Z10, Z7, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z10, Z11
+	VDIVPS           Z11, Z10, Z11
+	VMULPS           Z11, Z11, Z12
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z13
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z12
+	VFMSUB213PS       Z12, Z11, Z13
+	VSUBPS            Z13, Z10, Z10
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPS   $0x0b, Z8, Z9
+	VGETEXPPS    Z8, Z11
+	VGETEXPPS    Z9, Z9
+	VSUBPS       Z11, Z9, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VSCALEFPS    Z9, Z11, Z11
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z11, Z12
+	VFNMADD231PS Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPS.BCST      twoSingle<>+0(SB), Z12, Z11
+	VDIVPS           Z11, Z12, Z11
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     logLanecSingle<>+0(SB), Z14
+	VFMADD213PS.BCST logLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST logLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PS.BCST ln2LoSingle<>+0(SB), Z9, Z13
+	VFMSUB213PS       Z13, Z11, Z14
+	VSUBPS            Z14, Z12, Z11
+	VFNMADD231PS.BCST ln2HiSingle<>+0(SB), Z9, Z11
+	VBROADCASTSS      oneSingle<>+0(SB), Z9
+	VSUBPS            Z3, Z9, Z9
+	VMAXPS            Z7, Z3, Z12
+	VMINPS            Z12, Z9, Z9
+	VBROADCASTSS      oneSingle<>+0(SB), Z12
+	VSUBPS            Z3, Z12, Z12
+	VMAXPS            Z8, Z3, Z13
+	VMINPS            Z13, Z12, Z12
+	VMULPS            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z11, Z13
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z14
+	VMAXPS       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z15
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z15, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z14, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z18
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z14, Z18
+	VFMADD231PS      Z16, Z17, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z14, Z14
+	VFMADD231PS      Z16, Z18, Z14
+	VPSLLD           $0x17, Z15, Z15
+	VPADDD           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PS Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PS Z15, Z16, Z14
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z13, K3
+	VMOVAPS.Z   Z14, K3, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPS Z12, Z14
+	VMULPS  Z14, Z13, Z13
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPS Z12, Z13, Z13
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPS Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPS Z12, Z13, Z13
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPS Z12, Z12, Z12
+	VMULPS Z12, Z13, Z13
+
+noMore7:
+	VMULPS       Z10, Z7, Z12
+	VFNMADD213PS Z8, Z2, Z12
+	VMULPS       Z13, Z5, Z5
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z10, Z12
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z13
+	VMAXPS       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z13, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z13, Z13, Z15
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z13, Z16
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z16
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z17
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z13, Z17
+	VFMADD231PS      Z15, Z16, Z17
+	VADDPS.BCST      oneSingle<>+0(SB), Z13, Z13
+	VFMADD231PS      Z15, Z17, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPADDD           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PS Z10, Z14, Z13
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z12, K3
+	VMOVAPS.Z   Z13, K3, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPS Z9, Z12
+	VMULPS  Z12, Z10, Z10
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPS Z9, Z10, Z10
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPS Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPS Z9, Z10, Z10
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPS Z9, Z9, Z9
+	VMULPS Z9, Z10, Z10
+
+noMore8:
+	VMULPS       Z11, Z8, Z9
+	VFNMADD213PS Z7, Z2, Z9
+	VMULPS       Z10, Z6, Z6
+	VFMADD231PS  Z9, Z6, Z5
+	VMULPS       Z8, Z7, Z6
+	VDIVPS       Z6, Z5, Z5
+	VMOVAPS.Z    Z5, K2, Z5
+	VMOVUPS      Z5, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-89
+	// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Z0
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSD 72(DI), Z2
+	VBROADCASTSD 88(DI), Z3
+	VMOVSD       72(DI), X4
+
+	// Products make the whole part of the exponent, up to 4.
+	VMINSD       four<>+0(SB), X4, X5
+	VCVTTSD2SI   X5, DI
+	VCVTSI2SDL   DI, X5, X5
+	VSUBSD       X5, X4, X4
+	ADDL         DI, DI
+	VBROADCASTSD X4, Z4
+	XORQ         R8, R8
+	CMPQ         CX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*8)
+	VMOVUPD      (SI)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	PREFETCHT0   8192(BX)(R8*8)
+	VMOVUPD      (BX)(R8*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VCMPPD       $0x11, Z3, Z7, K1
+	VCMPPD       $0x11, Z3, Z8, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z9
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z10, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z9, Z10, Z10
+	VMULPD       Z10, Z7, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z11
+	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z11, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z12
+	VFNMADD231PD Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z11
+	VDIVPD           Z11, Z12, Z11
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z13
+	VFMSUB213PD       Z13, Z11, Z14
+	VSUBPD            Z14, Z12, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z11
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z3, Z9, Z9
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z9, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z3, Z12, Z12
+	VMAXPD            Z8, Z3, Z13
+	VMINPD            Z13, Z12, Z12
+	VMULPD            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z11, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z16, Z18, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PD Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PD Z15, Z16, Z14
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K2
+	VMOVAPD.Z   Z14, K2, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot1
+	VSQRTPD Z12, Z14
+	VMULPD  Z14, Z13, Z13
+
+noRoot1:
+	TESTL  $0x00000002, DI
+	JZ     noFirst1
+	VMULPD Z12, Z13, Z13
+
+noFirst1:
+	TESTL  $0x0000000c, DI
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare1
+	VMULPD Z12, Z13, Z13
+
+noSquare1:
+	TESTL  $0x00000008, DI
+	JZ     noMore1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z13, Z13
+
+noMore1:
+	VMULPD       Z10, Z7, Z12
+	VFNMADD213PD Z8, Z2, Z12
+	VMULPD       Z13, Z5, Z5
+	VMULPD       Z12, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z10, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z10, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z   Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot2
+	VSQRTPD Z9, Z12
+	VMULPD  Z12, Z10, Z10
+
+noRoot2:
+	TESTL  $0x00000002, DI
+	JZ     noFirst2
+	VMULPD Z9, Z10, Z10
+
+noFirst2:
+	TESTL  $0x0000000c, DI
+	JZ     noMore2
+	VMULPD Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare2
+	VMULPD Z9, Z10, Z10
+
+noSquare2:
+	TESTL  $0x00000008, DI
+	JZ     noMore2
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z10, Z10
+
+noMore2:
+	VMULPD       Z11, Z8, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z10, Z6, Z6
+	VFMADD231PD  Z9, Z6, Z5
+	VMULPD       Z8, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	TESTB        DL, DL
+	JZ           ordinary3
+	VMOVNTPD     Z5, (AX)(R8*8)
+	JMP          stored3
+
+ordinary3:
+	VMOVUPD Z5, (AX)(R8*8)
+
+stored3:
+	PREFETCHT0   8256(SI)(R8*8)
+	VMOVUPD      64(SI)(R8*8), Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	PREFETCHT0   8256(BX)(R8*8)
+	VMOVUPD      64(BX)(R8*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VCMPPD       $0x11, Z3, Z7, K1
+	VCMPPD       $0x11, Z3, Z8, K2
+	KORW         K1, K2, K1
+	KNOTW        K1, K1
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z9
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z10, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z9, Z10, Z10
+	VMULPD       Z10, Z7, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z11
+	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z11, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z12
+	VFNMADD231PD Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z11
+	VDIVPD           Z11, Z12, Z11
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z13
+	VFMSUB213PD       Z13, Z11, Z14
+	VSUBPD            Z14, Z12, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z11
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z3, Z9, Z9
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z9, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z3, Z12, Z12
+	VMAXPD            Z8, Z3, Z13
+	VMINPD            Z13, Z12, Z12
+	VMULPD            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z11, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z16, Z18, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PD Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PD Z15, Z16, Z14
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K2
+	VMOVAPD.Z   Z14, K2, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot4
+	VSQRTPD Z12, Z14
+	VMULPD  Z14, Z13, Z13
+
+noRoot4:
+	TESTL  $0x00000002, DI
+	JZ     noFirst4
+	VMULPD Z12, Z13, Z13
+
+noFirst4:
+	TESTL  $0x0000000c, DI
+	JZ     noMore4
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare4
+	VMULPD Z12, Z13, Z13
+
+noSquare4:
+	TESTL  $0x00000008, DI
+	JZ     noMore4
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z13, Z13
+
+noMore4:
+	VMULPD       Z10, Z7, Z12
+	VFNMADD213PD Z8, Z2, Z12
+	VMULPD       Z13, Z5, Z5
+	VMULPD       Z12, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z10, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z10, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z   Z13, K2, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot5
+	VSQRTPD Z9, Z12
+	VMULPD  Z12, Z10, Z10
+
+noRoot5:
+	TESTL  $0x00000002, DI
+	JZ     noFirst5
+	VMULPD Z9, Z10, Z10
+
+noFirst5:
+	TESTL  $0x0000000c, DI
+	JZ     noMore5
+	VMULPD Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare5
+	VMULPD Z9, Z10, Z10
+
+noSquare5:
+	TESTL  $0x00000008, DI
+	JZ     noMore5
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z10, Z10
+
+noMore5:
+	VMULPD       Z11, Z8, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z10, Z6, Z6
+	VFMADD231PD  Z9, Z6, Z5
+	VMULPD       Z8, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	TESTB        DL, DL
+	JZ           ordinary6
+	VMOVNTPD     Z5, 64(AX)(R8*8)
+	JMP          stored6
+
+ordinary6:
+	VMOVUPD Z5, 64(AX)(R8*8)
+
+stored6:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, CX
+	CMPQ CX, $0x00000010
+	JGE  many
+
+few:
+	TESTQ CX, CX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DX
+	CMPQ         CX, DX
+	CMOVQLT      CX, DX
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(DX*2), K1
+	VMOVUPD.Z    (SI)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VSUBPD       Z5, Z6, Z6
+	VMOVUPD.Z    (BX)(R8*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VCMPPD       $0x11, Z3, Z7, K2
+	VCMPPD       $0x11, Z3, Z8, K3
+	KORW         K2, K3, K2
+	KNOTW        K2, K2
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z7, Z9
+	VGETEXPPD    Z7, Z10
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z10, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VSCALEFPD    Z9, Z10, Z10
+	VMULPD       Z10, Z7, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z10, Z11
+	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     log64g<>+0(SB), Z13
+	VFMADD213PD.BCST log64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST log64a<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z10, Z12, Z13
+
+	// Add k ln(2).
+	VPXORQ            Z12, Z12, Z12
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z12
+	VFMSUB213PD       Z12, Z11, Z13
+	VSUBPD            Z13, Z10, Z10
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z10
+
+	// u = 2^k m, with m in [3/4, 3/2).
+	VGETMANTPD   $0x0b, Z8, Z9
+	VGETEXPPD    Z8, Z11
+	VGETEXPPD    Z9, Z9
+	VSUBPD       Z11, Z9, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VSCALEFPD    Z9, Z11, Z11
+	VADDPD.BCST  minusOne<>+0(SB), Z11, Z12
+	VFNMADD231PD Z7, Z11, Z12
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VADDPD.BCST      two<>+0(SB), Z12, Z11
+	VDIVPD           Z11, Z12, Z11
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     log64g<>+0(SB), Z14
+	VFMADD213PD.BCST log64f<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64e<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64d<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64c<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64b<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST log64a<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z12, Z13, Z14
+
+	// Add k ln(2).
+	VPXORQ            Z13, Z13, Z13
+	VFNMADD231PD.BCST ln2Lo<>+0(SB), Z9, Z13
+	VFMSUB213PD       Z13, Z11, Z14
+	VSUBPD            Z14, Z12, Z11
+	VFNMADD231PD.BCST ln2Hi<>+0(SB), Z9, Z11
+	VBROADCASTSD      one<>+0(SB), Z9
+	VSUBPD            Z3, Z9, Z9
+	VMAXPD            Z7, Z3, Z12
+	VMINPD            Z12, Z9, Z9
+	VBROADCASTSD      one<>+0(SB), Z12
+	VSUBPD            Z3, Z12, Z12
+	VMAXPD            Z8, Z3, Z13
+	VMINPD            Z13, Z12, Z12
+	VMULPD            Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z11, Z13
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z13, Z14, Z14
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z18
+	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z18
+	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VADDPD.BCST      one<>+0(SB), Z14, Z14
+	VFMADD231PD      Z16, Z18, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z15, Z14, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z15
+	VFMSUB213PD Z13, Z4, Z15
+	VMOVAPD     Z14, Z16
+	VFMADD231PD Z15, Z16, Z14
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K3
+	VMOVAPD.Z   Z14, K3, Z13
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot7
+	VSQRTPD Z12, Z14
+	VMULPD  Z14, Z13, Z13
+
+noRoot7:
+	TESTL  $0x00000002, DI
+	JZ     noFirst7
+	VMULPD Z12, Z13, Z13
+
+noFirst7:
+	TESTL  $0x0000000c, DI
+	JZ     noMore7
+	VMULPD Z12, Z12, Z12
+	TESTL  $0x00000004, DI
+	JZ     noSquare7
+	VMULPD Z12, Z13, Z13
+
+noSquare7:
+	TESTL  $0x00000008, DI
+	JZ     noMore7
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z13, Z13
+
+noMore7:
+	VMULPD       Z10, Z7, Z12
+	VFNMADD213PD Z8, Z2, Z12
+	VMULPD       Z13, Z5, Z5
+	VMULPD       Z12, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z10, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z13, Z13, Z15
+	VBROADCASTSD     expRowh<>+0(SB), Z16
+	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
+	VBROADCASTSD     expRowf<>+0(SB), Z17
+	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     expRowd<>+0(SB), Z16
+	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     expRowb<>+0(SB), Z17
+	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VADDPD.BCST      one<>+0(SB), Z13, Z13
+	VFMADD231PD      Z15, Z17, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPADDQ           Z14, Z13, Z13
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z12, Z4, Z10
+	VMOVAPD     Z13, Z14
+	VFMADD231PD Z10, Z14, Z13
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K3
+	VMOVAPD.Z   Z13, K3, Z10
+
+	// The bits of 2 gamma: square root, itself, square, fourth power.
+	TESTL   $0x00000001, DI
+	JZ      noRoot8
+	VSQRTPD Z9, Z12
+	VMULPD  Z12, Z10, Z10
+
+noRoot8:
+	TESTL  $0x00000002, DI
+	JZ     noFirst8
+	VMULPD Z9, Z10, Z10
+
+noFirst8:
+	TESTL  $0x0000000c, DI
+	JZ     noMore8
+	VMULPD Z9, Z9, Z9
+	TESTL  $0x00000004, DI
+	JZ     noSquare8
+	VMULPD Z9, Z10, Z10
+
+noSquare8:
+	TESTL  $0x00000008, DI
+	JZ     noMore8
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z10, Z10
+
+noMore8:
+	VMULPD       Z11, Z8, Z9
+	VFNMADD213PD Z7, Z2, Z9
+	VMULPD       Z10, Z6, Z6
+	VFMADD231PD  Z9, Z6, Z5
+	VMULPD       Z8, Z7, Z6
+	VDIVPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K2, Z5
+	VMOVUPD      Z5, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, CX
+	JMP          few
+
+done:
+	MOVB $0x01, AL
+	MOVB AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2240-73
+	// forwardSigmoidOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VMOVSS       12(BX), X1
+	VBROADCASTSS X1, Z1
+	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         SI, SI
+	VPXORQ       Z5, Z5, Z5
+	VMOVUPS      Z5, 2112(SP)
+	VMOVUPS      Z5, 2176(SP)
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*4)
+	VMOVUPS    (CX)(DI*4), Z5
+	PREFETCHT0 8256(CX)(DI*4)
+	VMOVUPS    64(CX)(DI*4), Z6
+	PREFETCHT0 8320(CX)(DI*4)
+	VMOVUPS    128(CX)(DI*4), Z7
+	PREFETCHT0 8384(CX)(DI*4)
+	VMOVUPS    192(CX)(DI*4), Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VPMAXUD    Z5, Z2, Z2
+	VPMAXUD    Z6, Z2, Z2
+	VPMAXUD    Z7, Z2, Z2
+	VPMAXUD    Z8, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z17, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z21, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z5, (BX)(DI*4)
+	VMOVUPS          Z6, 64(BX)(DI*4)
+	VMOVUPS          Z7, 128(BX)(DI*4)
+	VMOVUPS          Z8, 192(BX)(DI*4)
+	ADDQ             $0x00000040, DI
+	SUBQ             $0x00000040, R10
+	CMPQ             R10, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPS.Z  (CX)(DI*4), K1, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VPMAXUD    Z5, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z7, Z8
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z9
+	VFMADD231PS      Z7, Z8, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z7, Z9, Z5
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z5, Z5
+	VMOVUPS          Z5, K1, (BX)(DI*4)
+	ADDQ             $0x00000010, DI
+	SUBQ             $0x00000010, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (DX)(DI*1), X0, K1
+	VPCMPEQB    16(DX)(DI*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	KMOVW       K1, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     (CX)(DI*4), Z5
+	VMOVUPS     64(CX)(DI*4), Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K3, Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K4, Z6
+	VMOVUPS     (BX)(DI*4), Z7
+	VMOVUPS     64(BX)(DI*4), Z8
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
+	VDIVPS      Z9, Z7, Z9
+	VDIVPS      Z10, Z8, Z10
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z11
+	VMULPS           Z10, Z10, Z12
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z11, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z7, Z11, Z14
+	VFNMADD213PS     Z8, Z12, Z13
+	VFNMADD213PS     Z7, Z9, Z14
+	VFNMADD213PS     Z8, Z10, Z13
+	VPXORQ           Z7, Z7, Z7
+	VMINPS           Z5, Z7, Z8
+	VMINPS           Z6, Z7, Z7
+	VSUBPS           Z14, Z8, Z8
+	VSUBPS           Z13, Z7, Z7
+	VPXORQ           Z9, Z9, Z9
+	VMAXPS           Z5, Z9, Z5
+	VMAXPS           Z6, Z9, Z6
+	VADDPS           Z5, Z14, Z5
+	VADDPS           Z6, Z13, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z1, Z5, Z9
+	VMULPS       Z1, Z6, Z10
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z9, Z11, Z12
+	VMAXPS       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z12
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z15
+	VMULPS           Z11, Z11, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z20
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z19
+	VFMADD231PS      Z15, Z18, Z20
+	VFMADD231PS      Z16, Z17, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z15, Z20, Z12
+	VFMADD231PS      Z16, Z19, Z11
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z14, Z12, Z12
+	VPADDD           Z13, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z9, Z1, Z5
+	VFMSUB213PS Z10, Z1, Z6
+	VMOVAPD     Z12, Z13
+	VMOVAPD     Z11, Z14
+	VFMADD231PS Z5, Z13, Z12
+	VFMADD231PS Z6, Z14, Z11
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z9, K5
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z10, K6
+	VMOVAPS.Z   Z12, K5, Z5
+	VMOVAPS.Z   Z11, K6, Z6
+	VMULPS      Z8, Z5, Z5
+	VMULPS      Z7, Z6, Z6
+	VADDPS      Z5, Z3, K1, Z3
+	VADDPS      Z6, Z3, K2, Z3
+	VADDPS      Z5, Z4, K3, Z4
+	VADDPS      Z6, Z4, K4, Z4
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R9
+	CMPQ        R8, R9
+	CMOVQLT     R8, R9
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(R9*2), K1
+	VMOVDQU8.Z  (DX)(DI*1), K1, X5
+	VPCMPEQB    X5, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	KMOVW       K2, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS.Z   (CX)(DI*4), K1, Z5
+	VXORPS.BCST signBitSingle<>+0(SB), Z5, K3, Z5
+	VMOVUPS.Z   (BX)(DI*4), K1, Z6
+	VADDPS.BCST twoSingle<>+0(SB), Z6, Z7
+	VDIVPS      Z7, Z6, Z7
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z7, Z7, Z8
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z8, Z9
+	VFNMADD213PS     Z6, Z8, Z9
+	VFNMADD213PS     Z6, Z7, Z9
+	VPXORQ           Z6, Z6, Z6
+	VMINPS           Z5, Z6, Z6
+	VSUBPS           Z9, Z6, Z6
+	VPXORQ           Z7, Z7, Z7
+	VMAXPS           Z5, Z7, Z5
+	VADDPS           Z5, Z9, Z5
+	VXORPS.BCST      signBitSingle<>+0(SB), Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z1, Z5, Z7
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z8
+	VMAXPS       Z7, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z10
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z8, Z8, Z10
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z11
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z10, Z11
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z12
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z12
+	VFMADD231PS      Z10, Z11, Z12
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z10, Z12, Z8
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z9, Z8, Z8
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS Z7, Z1, Z5
+	VMOVAPD     Z8, Z9
+	VFMADD231PS Z5, Z9, Z8
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z7, K1
+	VMOVAPS.Z   Z8, K1, Z5
+	VMULPS      Z6, Z5, Z5
+	VADDPS      Z5, Z3, K2, Z3
+	VADDPS      Z5, Z4, K3, Z4
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	JMP         few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD       Z3, Z5
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF64X4 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z6, Z6
+	VADDPD        2112(SP), Z6, Z6
+	VMOVUPD       Z6, 2112(SP)
+	VMOVAPD       Z4, Z5
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y5, Z6
+	VEXTRACTF64X4 $0x01, Z5, Y5
+	VCVTPS2PD     Y5, Z5
+	VADDPD        Z5, Z6, Z6
+	VADDPD        2176(SP), Z6, Z6
+	VMOVUPD       Z6, 2176(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       2176(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z2, Z2
+	VPCMPEQD     Z0, Z2, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $2112-73
+	// forwardSigmoidOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VMOVSD       24(BX), X1
+	VBROADCASTSD X1, Z1
+	VPXORQ       Z2, Z2, Z2
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	XORQ         SI, SI
+	XORQ         DI, DI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	MOVQ    DI, R9
+	MOVQ    R8, R10
+	CMPQ    R10, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(DI*8)
+	VMOVUPD    (CX)(DI*8), Z5
+	PREFETCHT0 8256(CX)(DI*8)
+	VMOVUPD    64(CX)(DI*8), Z6
+	PREFETCHT0 8320(CX)(DI*8)
+	VMOVUPD    128(CX)(DI*8), Z7
+	PREFETCHT0 8384(CX)(DI*8)
+	VMOVUPD    192(CX)(DI*8), Z8
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VPMAXUQ    Z5, Z2, Z2
+	VPMAXUQ    Z6, Z2, Z2
+	VPMAXUQ    Z7, Z2, Z2
+	VPMAXUQ    Z8, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z21, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z21, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z5, (BX)(DI*8)
+	VMOVUPD          Z6, 64(BX)(DI*8)
+	VMOVUPD          Z7, 128(BX)(DI*8)
+	VMOVUPD          Z8, 192(BX)(DI*8)
+	ADDQ             $0x00000020, DI
+	SUBQ             $0x00000020, R10
+	CMPQ             R10, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R10, R11
+	CMOVQLT    R10, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z5
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VPMAXUQ    Z5, Z2, Z2
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z7
+	VBROADCASTSD     expRowh<>+0(SB), Z8
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
+	VBROADCASTSD     expRowf<>+0(SB), Z9
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     expRowd<>+0(SB), Z8
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     expRowb<>+0(SB), Z9
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z7, Z9, Z5
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z6, Z5, Z5
+	VMOVUPD          Z5, K1, (BX)(DI*8)
+	ADDQ             $0x00000008, DI
+	SUBQ             $0x00000008, R10
+	JMP              few
+
+done:
+	MOVQ R9, DI
+	CMPQ R8, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (DX)(DI*1), X5
+	VPCMPEQB         X5, X0, K1
+	VMOVQ            8(DX)(DI*1), X5
+	VPCMPEQB         X5, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	KMOVB            K1, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD          (CX)(DI*8), Z5
+	VMOVUPD          64(CX)(DI*8), Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, K4, Z6
+	VMOVUPD          (BX)(DI*8), Z7
+	VMOVUPD          64(BX)(DI*8), Z8
+	VADDPD.BCST      two<>+0(SB), Z7, Z9
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VDIVPD           Z9, Z7, Z9
+	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z9, Z9, Z11
+	VMULPD           Z10, Z10, Z12
+	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z7, Z11, Z14
+	VFNMADD213PD     Z8, Z12, Z13
+	VFNMADD213PD     Z7, Z9, Z14
+	VFNMADD213PD     Z8, Z10, Z13
+	VPXORQ           Z7, Z7, Z7
+	VMINPD           Z5, Z7, Z8
+	VMINPD           Z6, Z7, Z7
+	VSUBPD           Z14, Z8, Z8
+	VSUBPD           Z13, Z7, Z7
+	VPXORQ           Z9, Z9, Z9
+	VMAXPD           Z5, Z9, Z5
+	VMAXPD           Z6, Z9, Z6
+	VADDPD           Z5, Z14, Z5
+	VADDPD           Z6, Z13, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z1, Z5, Z9
+	VMULPD       Z1, Z6, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z9, Z11, Z12
+	VMAXPD       Z10, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z12
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z15
+	VMULPD           Z11, Z11, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z20
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z15, Z20, Z12
+	VFMADD231PD      Z16, Z19, Z11
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z14, Z12, Z12
+	VPADDQ           Z13, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z9, Z1, Z5
+	VFMSUB213PD Z10, Z1, Z6
+	VMOVAPD     Z12, Z13
+	VMOVAPD     Z11, Z14
+	VFMADD231PD Z5, Z13, Z12
+	VFMADD231PD Z6, Z14, Z11
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z9, K5
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K6
+	VMOVAPD.Z   Z12, K5, Z5
+	VMOVAPD.Z   Z11, K6, Z6
+	VMULPD      Z8, Z5, Z5
+	VMULPD      Z7, Z6, Z6
+	VADDPD      Z5, Z3, K1, Z3
+	VADDPD      Z6, Z3, K2, Z3
+	VADDPD      Z5, Z4, K3, Z4
+	VADDPD      Z6, Z4, K4, Z4
+	ADDQ        $0x00000010, DI
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R9
+	CMPQ             R8, R9
+	CMOVQLT          R8, R9
+	LEAQ             tailMasks<>+0(SB), R10
+	KMOVW            (R10)(R9*2), K1
+	VMOVDQU8.Z       (DX)(DI*1), K1, X5
+	VPCMPEQB         X5, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	KMOVB            K2, R9
+	POPCNTL          R9, R9
+	ADDQ             R9, SI
+	VMOVUPD.Z        (CX)(DI*8), K1, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
+	VMOVUPD.Z        (BX)(DI*8), K1, Z6
+	VADDPD.BCST      two<>+0(SB), Z6, Z7
+	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z7, Z7, Z8
+	VBROADCASTSD     unitRowi<>+0(SB), Z9
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z8, Z9
+	VFNMADD213PD     Z6, Z8, Z9
+	VFNMADD213PD     Z6, Z7, Z9
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z5, Z6, Z6
+	VSUBPD           Z9, Z6, Z6
+	VPXORQ           Z7, Z7, Z7
+	VMAXPD           Z5, Z7, Z5
+	VADDPD           Z5, Z9, Z5
+	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z1, Z5, Z7
+	VBROADCASTSD leastNormalExp<>+0(SB), Z8
+	VMAXPD       Z7, Z8, Z8
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z8, Z8, Z10
+	VBROADCASTSD     expRowh<>+0(SB), Z11
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
+	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
+	VBROADCASTSD     expRowf<>+0(SB), Z12
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     expRowd<>+0(SB), Z11
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     expRowb<>+0(SB), Z12
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z10, Z12, Z8
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z9, Z8, Z8
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD Z7, Z1, Z5
+	VMOVAPD     Z8, Z9
+	VFMADD231PD Z5, Z9, Z8
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z7, K1
+	VMOVAPD.Z   Z8, K1, Z5
+	VMULPD      Z6, Z5, Z5
+	VADDPD      Z5, Z3, K2, Z3
+	VADDPD      Z5, Z4, K3, Z4
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	JMP         few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z2, Z2
+	VPCMPEQQ     Z0, Z2, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2112-97
+	// backwardSigmoidOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSS 28(DI), Z1
+	VBROADCASTSS 32(DI), Z2
+	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
+	VBROADCASTSS 36(DI), Z3
+	VMOVSS       36(DI), X4
+	VBROADCASTSS X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z6
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z7
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z8
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VPMAXUD    Z6, Z5, Z5
+	VPMAXUD    Z7, Z5, Z5
+	VPMAXUD    Z8, Z5, Z5
+	VPMAXUD    Z9, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z10
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z17
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z18
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z18, Z22
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z22, Z9
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z10, Z10
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z10, Z9, Z9
+	VMOVUPS          Z6, (DI)(R8*4)
+	VMOVUPS          Z7, 64(DI)(R8*4)
+	VMOVUPS          Z8, 128(DI)(R8*4)
+	VMOVUPS          Z9, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPS.Z  (BX)(R8*4), K1, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VPMAXUD    Z6, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z7
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z7
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z7, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z6, Z6, Z8
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z9
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z8, Z9
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z10
+	VFMADD231PS      Z8, Z9, Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VFMADD231PS      Z8, Z10, Z6
+	VPSLLD           $0x17, Z7, Z7
+	VPADDD           Z7, Z6, Z6
+	VMOVUPS          Z6, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VPCMPEQB    (SI)(R8*1), X0, K1
+	VPCMPEQB    16(SI)(R8*1), X0, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VMOVUPS     (BX)(R8*4), Z6
+	VMOVUPS     64(BX)(R8*4), Z7
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z7, K4, Z7
+	VMOVUPS     (DI)(R8*4), Z8
+	VMOVUPS     64(DI)(R8*4), Z9
+	VADDPS.BCST twoSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST twoSingle<>+0(SB), Z9, Z11
+	VDIVPS      Z10, Z8, Z10
+	VDIVPS      Z11, Z9, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z10, Z10, Z12
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z13, Z14
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z15
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z13, Z14
+	VFNMADD213PS     Z8, Z12, Z15
+	VFNMADD213PS     Z9, Z13, Z14
+	VFNMADD213PS     Z8, Z10, Z15
+	VFNMADD213PS     Z9, Z11, Z14
+	VBROADCASTSS     oneSingle<>+0(SB), Z10
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z12
+	VDIVPS           Z11, Z10, Z11
+	VDIVPS           Z12, Z10, Z10
+	VMULPS           Z11, Z8, Z8
+	VMULPS           Z10, Z9, Z9
+	VPMOVD2M         Z6, K3
+	VPMOVD2M         Z7, K4
+	VBLENDMPS        Z8, Z11, K3, Z12
+	VBLENDMPS        Z9, Z10, K4, Z13
+	VBLENDMPS        Z11, Z8, K3, Z8
+	VBLENDMPS        Z10, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z6, Z10, Z11
+	VMINPS           Z7, Z10, Z10
+	VSUBPS           Z15, Z11, Z11
+	VSUBPS           Z14, Z10, Z10
+	VPXORQ           Z16, Z16, Z16
+	VMAXPS           Z6, Z16, Z6
+	VMAXPS           Z7, Z16, Z7
+	VADDPS           Z6, Z15, Z6
+	VADDPS           Z7, Z14, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VBLENDMPS        Z1, Z2, K1, Z14
+	VBLENDMPS        Z1, Z2, K2, Z15
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z6, Z16
+	VMULPS       Z4, Z7, Z17
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z18
+	VMAXPS       Z16, Z18, Z19
+	VMAXPS       Z17, Z18, Z18
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z21
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z20
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z22
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z23
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z19
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z18
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z19, Z19, Z22
+	VMULPS           Z18, Z18, Z23
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z25
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z24
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z27
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD231PS      Z22, Z25, Z27
+	VFMADD231PS      Z23, Z24, Z26
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VFMADD231PS      Z22, Z27, Z19
+	VFMADD231PS      Z23, Z26, Z18
+	VPSLLD           $0x17, Z21, Z21
+	VPSLLD           $0x17, Z20, Z20
+	VPADDD           Z21, Z19, Z19
+	VPADDD           Z20, Z18, Z18
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z16, Z4, Z6
+	VFMSUB213PS  Z17, Z4, Z7
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z18, Z21
+	VFMADD231PS  Z6, Z20, Z19
+	VFMADD231PS  Z7, Z21, Z18
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z16, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z17, K2
+	VMOVAPS.Z    Z19, K1, Z6
+	VMOVAPS.Z    Z18, K2, Z7
+	VMULPS       Z11, Z12, Z11
+	VMULPS       Z10, Z13, Z10
+	VFNMADD213PS Z8, Z3, Z11
+	VFNMADD213PS Z9, Z3, Z10
+	VMULPS       Z6, Z14, Z6
+	VMULPS       Z7, Z15, Z7
+	VMULPS       Z11, Z6, Z6
+	VMULPS       Z10, Z7, Z7
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z6, (AX)(R8*4)
+	VMOVNTPS     Z7, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z6, (AX)(R8*4)
+	VMOVUPS Z7, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(R10*2), K1
+	VMOVDQU8.Z  (SI)(R8*1), K1, X6
+	VPCMPEQB    X6, X0, K1, K2
+	KNOTW       K2, K3
+	KANDW       K1, K3, K3
+	VMOVUPS.Z   (BX)(R8*4), K1, Z6
+	VXORPS.BCST signBitSingle<>+0(SB), Z6, K3, Z6
+	VMOVUPS.Z   (DI)(R8*4), K1, Z7
+	VADDPS.BCST twoSingle<>+0(SB), Z7, Z8
+	VDIVPS      Z8, Z7, Z8
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z8, Z8, Z9
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z9, Z10
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z9, Z10
+	VFNMADD213PS     Z7, Z9, Z10
+	VFNMADD213PS     Z7, Z8, Z10
+	VBROADCASTSS     oneSingle<>+0(SB), Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z9
+	VDIVPS           Z9, Z8, Z8
+	VMULPS           Z8, Z7, Z7
+	VPMOVD2M         Z6, K3
+	VBLENDMPS        Z7, Z8, K3, Z9
+	VBLENDMPS        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPS           Z6, Z8, Z8
+	VSUBPS           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPS           Z6, Z11, Z6
+	VADDPS           Z6, Z10, Z6
+	VXORPS.BCST      signBitSingle<>+0(SB), Z6, Z6
+	VBLENDMPS        Z1, Z2, K2, Z10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z4, Z6, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z11, Z4, Z6
+	VMOVAPD      Z12, Z13
+	VFMADD231PS  Z6, Z13, Z12
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z11, K2
+	VMOVAPS.Z    Z12, K2, Z6
+	VMULPS       Z8, Z9, Z8
+	VFNMADD213PS Z7, Z3, Z8
+	VMULPS       Z6, Z10, Z6
+	VMULPS       Z8, Z6, Z6
+	VMOVUPS      Z6, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z5, Z5
+	VPCMPEQD     Z0, Z5, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $2112-97
+	// backwardSigmoidOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+88(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         y_base+48(FP), SI
+	MOVBQZX      class+72(FP), DI
+	VMOVD        DI, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+80(FP), DI
+	VBROADCASTSD 56(DI), Z1
+	VBROADCASTSD 64(DI), Z2
+	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
+	VBROADCASTSD 72(DI), Z3
+	VMOVSD       72(DI), X4
+	VBROADCASTSD X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z6
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z7
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z8
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z9
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z6, Z5, Z5
+	VPMAXUQ    Z7, Z5, Z5
+	VPMAXUQ    Z8, Z5, Z5
+	VPMAXUQ    Z9, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VMOVAPD           Z10, Z11
+	VMOVAPD           Z10, Z12
+	VMOVAPD           Z10, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VBROADCASTSD     expRowh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
+	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VBROADCASTSD     expRowd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VMOVAPD          Z18, Z20
+	VMOVAPD          Z18, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z22, Z18
+	VBROADCASTSD     expRowb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VMOVAPD          Z22, Z24
+	VMOVAPD          Z22, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z18, Z22
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z22, Z9
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z10, Z9, Z9
+	VMOVUPD          Z6, (DI)(R8*8)
+	VMOVUPD          Z7, 64(DI)(R8*8)
+	VMOVUPD          Z8, 128(DI)(R8*8)
+	VMOVUPD          Z9, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (BX)(R8*8), K1, Z6
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VPMAXUQ    Z6, Z5, Z5
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z7
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
+	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z6, Z6, Z8
+	VBROADCASTSD     expRowh<>+0(SB), Z9
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
+	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
+	VBROADCASTSD     expRowf<>+0(SB), Z10
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     expRowd<>+0(SB), Z9
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     expRowb<>+0(SB), Z10
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VFMADD231PD      Z8, Z10, Z6
+	VPSLLQ           $0x34, Z7, Z7
+	VPADDQ           Z7, Z6, Z6
+	VMOVUPD          Z6, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVQ            (SI)(R8*1), X6
+	VPCMPEQB         X6, X0, K1
+	VMOVQ            8(SI)(R8*1), X6
+	VPCMPEQB         X6, X0, K2
+	KNOTB            K1, K3
+	KNOTB            K2, K4
+	VMOVUPD          (BX)(R8*8), Z6
+	VMOVUPD          64(BX)(R8*8), Z7
+	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z7, K4, Z7
+	VMOVUPD          (DI)(R8*8), Z8
+	VMOVUPD          64(DI)(R8*8), Z9
+	VADDPD.BCST      two<>+0(SB), Z8, Z10
+	VADDPD.BCST      two<>+0(SB), Z9, Z11
+	VDIVPD           Z10, Z8, Z10
+	VDIVPD           Z11, Z9, Z11
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     unitRowi<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z15
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
+	VFNMADD213PD     Z8, Z12, Z15
+	VFNMADD213PD     Z9, Z13, Z14
+	VFNMADD213PD     Z8, Z10, Z15
+	VFNMADD213PD     Z9, Z11, Z14
+	VBROADCASTSD     one<>+0(SB), Z10
+	VADDPD.BCST      one<>+0(SB), Z8, Z11
+	VADDPD.BCST      one<>+0(SB), Z9, Z12
+	VDIVPD           Z11, Z10, Z11
+	VDIVPD           Z12, Z10, Z10
+	VMULPD           Z11, Z8, Z8
+	VMULPD           Z10, Z9, Z9
+	VPMOVQ2M         Z6, K3
+	VPMOVQ2M         Z7, K4
+	VBLENDMPD        Z8, Z11, K3, Z12
+	VBLENDMPD        Z9, Z10, K4, Z13
+	VBLENDMPD        Z11, Z8, K3, Z8
+	VBLENDMPD        Z10, Z9, K4, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z6, Z10, Z11
+	VMINPD           Z7, Z10, Z10
+	VSUBPD           Z15, Z11, Z11
+	VSUBPD           Z14, Z10, Z10
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z6, Z16, Z6
+	VMAXPD           Z7, Z16, Z7
+	VADDPD           Z6, Z15, Z6
+	VADDPD           Z7, Z14, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VBLENDMPD        Z1, Z2, K1, Z14
+	VBLENDMPD        Z1, Z2, K2, Z15
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z6, Z16
+	VMULPD       Z4, Z7, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z18
+	VMAXPD       Z16, Z18, Z19
+	VMAXPD       Z17, Z18, Z18
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z20
+	VMOVAPD           Z20, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z19, Z19, Z22
+	VMULPD           Z18, Z18, Z23
+	VBROADCASTSD     expRowh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
+	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VBROADCASTSD     expRowd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
+	VFMADD231PD      Z22, Z27, Z25
+	VFMADD231PD      Z23, Z26, Z24
+	VBROADCASTSD     expRowb<>+0(SB), Z26
+	VMOVAPD          Z26, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD231PD      Z22, Z25, Z27
+	VFMADD231PD      Z23, Z24, Z26
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VFMADD231PD      Z22, Z27, Z19
+	VFMADD231PD      Z23, Z26, Z18
+	VPSLLQ           $0x34, Z21, Z21
+	VPSLLQ           $0x34, Z20, Z20
+	VPADDQ           Z21, Z19, Z19
+	VPADDQ           Z20, Z18, Z18
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z16, Z4, Z6
+	VFMSUB213PD  Z17, Z4, Z7
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z18, Z21
+	VFMADD231PD  Z6, Z20, Z19
+	VFMADD231PD  Z7, Z21, Z18
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z16, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K2
+	VMOVAPD.Z    Z19, K1, Z6
+	VMOVAPD.Z    Z18, K2, Z7
+	VMULPD       Z11, Z12, Z11
+	VMULPD       Z10, Z13, Z10
+	VFNMADD213PD Z8, Z3, Z11
+	VFNMADD213PD Z9, Z3, Z10
+	VMULPD       Z6, Z14, Z6
+	VMULPD       Z7, Z15, Z7
+	VMULPD       Z11, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z6, (AX)(R8*8)
+	VMOVNTPD     Z7, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z6, (AX)(R8*8)
+	VMOVUPD Z7, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVDQU8.Z       (SI)(R8*1), K1, X6
+	VPCMPEQB         X6, X0, K1, K2
+	KNOTB            K2, K3
+	KANDB            K1, K3, K3
+	VMOVUPD.Z        (BX)(R8*8), K1, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
+	VMOVUPD.Z        (DI)(R8*8), K1, Z7
+	VADDPD.BCST      two<>+0(SB), Z7, Z8
+	VDIVPD           Z8, Z7, Z8
+	VMULPD           Z8, Z8, Z9
+	VBROADCASTSD     unitRowi<>+0(SB), Z10
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
+	VFNMADD213PD     Z7, Z9, Z10
+	VFNMADD213PD     Z7, Z8, Z10
+	VBROADCASTSD     one<>+0(SB), Z8
+	VADDPD.BCST      one<>+0(SB), Z7, Z9
+	VDIVPD           Z9, Z8, Z8
+	VMULPD           Z8, Z7, Z7
+	VPMOVQ2M         Z6, K3
+	VBLENDMPD        Z7, Z8, K3, Z9
+	VBLENDMPD        Z8, Z7, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z6, Z8, Z8
+	VSUBPD           Z10, Z8, Z8
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z6, Z11, Z6
+	VADDPD           Z6, Z10, Z6
+	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VBLENDMPD        Z1, Z2, K2, Z10
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z4, Z6, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z11, Z4, Z6
+	VMOVAPD      Z12, Z13
+	VFMADD231PD  Z6, Z13, Z12
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
+	VMOVAPD.Z    Z12, K2, Z6
+	VMULPD       Z8, Z9, Z8
+	VFNMADD213PD Z7, Z3, Z8
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z8, Z6, Z6
+	VMOVUPD      Z6, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z5, Z5
+	VPCMPEQQ     Z0, Z5, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+96(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyAnyPowerF32AVX512(SB), $2432-65
+	// forwardSigmoidOnlyAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSS       12(BX), X0
+	VBROADCASTSS X0, Z0
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPS      Z7, 2112(SP)
+	VMOVUPS      Z7, 2176(SP)
+	VMOVUPS      Z7, 2240(SP)
+	VMOVUPS      Z7, 2304(SP)
+	VMOVUPS      Z7, 2368(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*4)
+	VMOVUPS    (CX)(SI*4), Z7
+	PREFETCHT0 8256(CX)(SI*4)
+	VMOVUPS    64(CX)(SI*4), Z8
+	PREFETCHT0 8320(CX)(SI*4)
+	VMOVUPS    128(CX)(SI*4), Z9
+	PREFETCHT0 8384(CX)(SI*4)
+	VMOVUPS    192(CX)(SI*4), Z10
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
+	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
+	VPMAXUD    Z7, Z1, Z1
+	VPMAXUD    Z8, Z1, Z1
+	VPMAXUD    Z9, Z1, Z1
+	VPMAXUD    Z10, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z9, Z14
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z10, Z11
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z16
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z14, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z17, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z18, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VMULPS           Z9, Z9, Z17
+	VMULPS           Z10, Z10, Z18
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z21
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z9, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z10, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z17, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z18, Z19
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z25
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z9, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z10, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z21, Z25
+	VFMADD231PS      Z17, Z22, Z26
+	VFMADD231PS      Z18, Z19, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VADDPS.BCST      oneSingle<>+0(SB), Z9, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z10, Z10
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z25, Z8
+	VFMADD231PS      Z17, Z26, Z9
+	VFMADD231PS      Z18, Z23, Z10
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPSLLD           $0x17, Z14, Z14
+	VPSLLD           $0x17, Z11, Z11
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z13, Z8, Z8
+	VPADDD           Z14, Z9, Z9
+	VPADDD           Z11, Z10, Z10
+	VMOVUPS          Z7, (BX)(SI*4)
+	VMOVUPS          Z8, 64(BX)(SI*4)
+	VMOVUPS          Z9, 128(BX)(SI*4)
+	VMOVUPS          Z10, 192(BX)(SI*4)
+	ADDQ             $0x00000040, SI
+	SUBQ             $0x00000040, R9
+	CMPQ             R9, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPS.Z  (CX)(SI*4), K1, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VPMAXUD    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z8
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z8
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z8, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z7, Z7, Z9
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z10
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z10
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z9, Z10
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z11
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z11
+	VFMADD231PS      Z9, Z10, Z11
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VFMADD231PS      Z9, Z11, Z7
+	VPSLLD           $0x17, Z8, Z8
+	VPADDD           Z8, Z7, Z7
+	VMOVUPS          Z7, K1, (BX)(SI*4)
+	ADDQ             $0x00000010, SI
+	SUBQ             $0x00000010, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0  8192(DX)(SI*4)
+	VMOVUPS     (DX)(SI*4), Z7
+	PREFETCHT0  8256(DX)(SI*4)
+	VMOVUPS     64(DX)(SI*4), Z8
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
+	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS      Z7, Z2, Z2
+	VADDPS      Z8, Z2, Z2
+	VSUBPS      Z9, Z3, Z3
+	VSUBPS      Z10, Z3, Z3
+	VFMADD231PS Z7, Z7, Z4
+	VFMADD231PS Z8, Z8, Z4
+	VMOVUPS     (CX)(SI*4), Z11
+	VMOVUPS     64(CX)(SI*4), Z12
+	VMOVUPS     (BX)(SI*4), Z13
+	VMOVUPS     64(BX)(SI*4), Z14
+	VADDPS.BCST twoSingle<>+0(SB), Z13, Z15
+	VADDPS.BCST twoSingle<>+0(SB), Z14, Z16
+	VDIVPS      Z15, Z13, Z15
+	VDIVPS      Z16, Z14, Z16
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z15, Z15, Z17
+	VMULPS           Z16, Z16, Z18
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z18, Z19
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z17, Z20
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z18, Z19
+	VFNMADD213PS     Z13, Z17, Z20
+	VFNMADD213PS     Z14, Z18, Z19
+	VFNMADD213PS     Z13, Z15, Z20
+	VFNMADD213PS     Z14, Z16, Z19
+	VPXORQ           Z13, Z13, Z13
+	VMINPS           Z11, Z13, Z14
+	VMINPS           Z12, Z13, Z13
+	VSUBPS           Z20, Z14, Z14
+	VSUBPS           Z19, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPS           Z11, Z15, Z11
+	VMAXPS           Z12, Z15, Z12
+	VADDPS           Z11, Z20, Z11
+	VADDPS           Z12, Z19, Z12
+	VXORPS.BCST      signBitSingle<>+0(SB), Z11, Z11
+	VXORPS.BCST      signBitSingle<>+0(SB), Z12, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z0, Z11, Z15
+	VMULPS       Z0, Z12, Z16
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z17
+	VMAXPS       Z15, Z17, Z18
+	VMAXPS       Z16, Z17, Z17
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z19
+	VMOVAPD           Z19, Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z18, Z20
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z17, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z20, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z19, Z22
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z21, Z18
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z22, Z17
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z18, Z18, Z21
+	VMULPS           Z17, Z17, Z22
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z18, Z24
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z17, Z23
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z21, Z24
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z22, Z23
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z18, Z26
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z17, Z25
+	VFMADD231PS      Z21, Z24, Z26
+	VFMADD231PS      Z22, Z23, Z25
+	VADDPS.BCST      oneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST      oneSingle<>+0(SB), Z17, Z17
+	VFMADD231PS      Z21, Z26, Z18
+	VFMADD231PS      Z22, Z25, Z17
+	VPSLLD           $0x17, Z20, Z20
+	VPSLLD           $0x17, Z19, Z19
+	VPADDD           Z20, Z18, Z18
+	VPADDD           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z19
+	VMOVAPD     Z12, Z20
+	VFMSUB213PS Z15, Z0, Z19
+	VFMSUB213PS Z16, Z0, Z20
+	VMOVAPD     Z18, Z21
+	VMOVAPD     Z17, Z22
+	VFMADD231PS Z19, Z21, Z18
+	VFMADD231PS Z20, Z22, Z17
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z15, K1
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z16, K2
+	VMOVAPS.Z   Z18, K1, Z15
+	VMOVAPS.Z   Z17, K2, Z16
+	VMULPS      Z7, Z15, Z7
+	VMULPS      Z8, Z16, Z8
+	VFMADD231PS Z14, Z7, Z5
+	VFMADD231PS Z13, Z8, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z0, Z14, Z7
+	VMULPS       Z0, Z13, Z8
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z15
+	VMAXPS       Z7, Z15, Z16
+	VMAXPS       Z8, Z15, Z15
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z17
+	VMOVAPD           Z17, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z16, Z18
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z15, Z17
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z18, Z19
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z17, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z19, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z20, Z15
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z16, Z16, Z19
+	VMULPS           Z15, Z15, Z20
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z16, Z22
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z15, Z21
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z19, Z22
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z20, Z21
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z16, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z15, Z23
+	VFMADD231PS      Z19, Z22, Z24
+	VFMADD231PS      Z20, Z21, Z23
+	VADDPS.BCST      oneSingle<>+0(SB), Z16, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z15, Z15
+	VFMADD231PS      Z19, Z24, Z16
+	VFMADD231PS      Z20, Z23, Z15
+	VPSLLD           $0x17, Z18, Z18
+	VPSLLD           $0x17, Z17, Z17
+	VPADDD           Z18, Z16, Z16
+	VPADDD           Z17, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z7, Z0, Z14
+	VFMSUB213PS  Z8, Z0, Z13
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z15, Z18
+	VFMADD231PS  Z14, Z17, Z16
+	VFMADD231PS  Z13, Z18, Z15
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z7, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z8, K2
+	VMOVAPS.Z    Z16, K1, Z7
+	VMOVAPS.Z    Z15, K2, Z8
+	VMULPS       Z9, Z7, Z7
+	VMULPS       Z10, Z8, Z8
+	VFNMADD231PS Z11, Z7, Z6
+	VFNMADD231PS Z12, Z8, Z6
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, DI
+	CMPQ         DI, $0x00000020
+	JGE          many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, R8
+	CMPQ        DI, R8
+	CMOVQLT     DI, R8
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(R8*2), K1
+	VMOVUPS.Z   (DX)(SI*4), K1, Z7
+	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z8
+	VMOVAPS.Z   Z8, K1, Z8
+	VADDPS      Z7, Z2, Z2
+	VSUBPS      Z8, Z3, Z3
+	VFMADD231PS Z7, Z7, Z4
+	VMOVUPS.Z   (CX)(SI*4), K1, Z9
+	VMOVUPS.Z   (BX)(SI*4), K1, Z10
+	VADDPS.BCST twoSingle<>+0(SB), Z10, Z11
+	VDIVPS      Z11, Z10, Z11
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z11, Z11, Z12
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z12, Z13
+	VFNMADD213PS     Z10, Z12, Z13
+	VFNMADD213PS     Z10, Z11, Z13
+	VPXORQ           Z10, Z10, Z10
+	VMINPS           Z9, Z10, Z10
+	VSUBPS           Z13, Z10, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMAXPS           Z9, Z11, Z9
+	VADDPS           Z9, Z13, Z9
+	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z0, Z9, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z9, Z13
+	VFMSUB213PS Z11, Z0, Z13
+	VMOVAPD     Z12, Z14
+	VFMADD231PS Z13, Z14, Z12
+	VCMPPS.BCST $0x15, leastNormalExpSingle<>+0(SB), Z11, K1
+	VMOVAPS.Z   Z12, K1, Z11
+	VMULPS      Z7, Z11, Z7
+	VFMADD231PS Z10, Z7, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z0, Z10, Z7
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z11
+	VMAXPS       Z7, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z11, Z12
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z11, Z11, Z13
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z14
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z11, Z14
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z14
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z11, Z15
+	VFMADD231PS      Z13, Z14, Z15
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z11
+	VFMADD231PS      Z13, Z15, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPADDD           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z7, Z0, Z10
+	VMOVAPD      Z11, Z12
+	VFMADD231PS  Z10, Z12, Z11
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z7, K1
+	VMOVAPS.Z    Z11, K1, Z7
+	VMULPS       Z8, Z7, Z7
+	VFNMADD231PS Z9, Z7, Z6
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few2
+
+done2:
+	SUBQ $0x00000800, BX
+
+	// The lanes go to float64.
+	VMOVAPD       Z2, Z7
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2112(SP), Z8, Z8
+	VMOVUPD       Z8, 2112(SP)
+	VMOVAPD       Z3, Z7
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2176(SP), Z8, Z8
+	VMOVUPD       Z8, 2176(SP)
+	VMOVAPD       Z4, Z7
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2240(SP), Z8, Z8
+	VMOVUPD       Z8, 2240(SP)
+	VMOVAPD       Z5, Z7
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2304(SP), Z8, Z8
+	VMOVUPD       Z8, 2304(SP)
+	VMOVAPD       Z6, Z7
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        2368(SP), Z8, Z8
+	VMOVUPD       Z8, 2368(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       2112(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVUPD       2176(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVUPD       2240(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVUPD       2304(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVUPD       2368(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z1, Z1
+	VPCMPEQD     Z0, Z1, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $2112-65
+	// forwardSigmoidOnlyAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         r_base+32(FP), DX
+	MOVQ         k+56(FP), BX
+	VMOVSD       24(BX), X0
+	VBROADCASTSD X0, Z0
+	VPXORQ       Z1, Z1, Z1
+	LEAQ         (SP), BX
+	ADDQ         $0x3f, BX
+	ANDQ         $-64, BX
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	MOVQ    SI, R8
+	MOVQ    DI, R9
+	CMPQ    R9, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(CX)(SI*8)
+	VMOVUPD    (CX)(SI*8), Z7
+	PREFETCHT0 8256(CX)(SI*8)
+	VMOVUPD    64(CX)(SI*8), Z8
+	PREFETCHT0 8320(CX)(SI*8)
+	VMOVUPD    128(CX)(SI*8), Z9
+	PREFETCHT0 8384(CX)(SI*8)
+	VMOVUPD    192(CX)(SI*8), Z10
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VPMAXUQ    Z7, Z1, Z1
+	VPMAXUQ    Z8, Z1, Z1
+	VPMAXUQ    Z9, Z1, Z1
+	VPMAXUQ    Z10, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VBROADCASTSD     expRowh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VMOVAPD          Z19, Z21
+	VMOVAPD          Z19, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
+	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z25, Z21
+	VFMADD231PD      Z17, Z26, Z22
+	VFMADD231PD      Z18, Z23, Z19
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
+	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z21, Z25
+	VFMADD231PD      Z17, Z22, Z26
+	VFMADD231PD      Z18, Z19, Z23
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VADDPD.BCST      one<>+0(SB), Z9, Z9
+	VADDPD.BCST      one<>+0(SB), Z10, Z10
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z25, Z8
+	VFMADD231PD      Z17, Z26, Z9
+	VFMADD231PD      Z18, Z23, Z10
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z11, Z11
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z13, Z8, Z8
+	VPADDQ           Z14, Z9, Z9
+	VPADDQ           Z11, Z10, Z10
+	VMOVUPD          Z7, (BX)(SI*8)
+	VMOVUPD          Z8, 64(BX)(SI*8)
+	VMOVUPD          Z9, 128(BX)(SI*8)
+	VMOVUPD          Z10, 192(BX)(SI*8)
+	ADDQ             $0x00000020, SI
+	SUBQ             $0x00000020, R9
+	CMPQ             R9, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R9, R10
+	CMOVQLT    R9, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	VMOVUPD.Z  (CX)(SI*8), K1, Z7
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z7, Z1, Z1
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z7, Z7, Z9
+	VBROADCASTSD     expRowh<>+0(SB), Z10
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
+	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
+	VBROADCASTSD     expRowf<>+0(SB), Z11
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     expRowd<>+0(SB), Z10
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VBROADCASTSD     expRowb<>+0(SB), Z11
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VFMADD231PD      Z9, Z11, Z7
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z8, Z7, Z7
+	VMOVUPD          Z7, K1, (BX)(SI*8)
+	ADDQ             $0x00000008, SI
+	SUBQ             $0x00000008, R9
+	JMP              few
+
+done:
+	MOVQ R8, SI
+	CMPQ DI, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0       8192(DX)(SI*8)
+	VMOVUPD          (DX)(SI*8), Z7
+	PREFETCHT0       8256(DX)(SI*8)
+	VMOVUPD          64(DX)(SI*8), Z8
+	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
+	VADDPD.BCST      minusOne<>+0(SB), Z8, Z10
+	VADDPD           Z7, Z2, Z2
+	VADDPD           Z8, Z2, Z2
+	VSUBPD           Z9, Z3, Z3
+	VSUBPD           Z10, Z3, Z3
+	VFMADD231PD      Z7, Z7, Z4
+	VFMADD231PD      Z8, Z8, Z4
+	VMOVUPD          (CX)(SI*8), Z11
+	VMOVUPD          64(CX)(SI*8), Z12
+	VMOVUPD          (BX)(SI*8), Z13
+	VMOVUPD          64(BX)(SI*8), Z14
+	VADDPD.BCST      two<>+0(SB), Z13, Z15
+	VADDPD.BCST      two<>+0(SB), Z14, Z16
+	VDIVPD           Z15, Z13, Z15
+	VDIVPD           Z16, Z14, Z16
+	VMULPD           Z15, Z15, Z17
+	VMULPD           Z16, Z16, Z18
+	VBROADCASTSD     unitRowi<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
+	VFNMADD213PD     Z13, Z17, Z20
+	VFNMADD213PD     Z14, Z18, Z19
+	VFNMADD213PD     Z13, Z15, Z20
+	VFNMADD213PD     Z14, Z16, Z19
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z11, Z13, Z14
+	VMINPD           Z12, Z13, Z13
+	VSUBPD           Z20, Z14, Z14
+	VSUBPD           Z19, Z13, Z13
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z11, Z15, Z11
+	VMAXPD           Z12, Z15, Z12
+	VADDPD           Z11, Z20, Z11
+	VADDPD           Z12, Z19, Z12
+	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
+	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z11, Z15
+	VMULPD       Z0, Z12, Z16
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z15, Z17, Z18
+	VMAXPD       Z16, Z17, Z17
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z19
+	VMOVAPD           Z19, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z18, Z18, Z21
+	VMULPD           Z17, Z17, Z22
+	VBROADCASTSD     expRowh<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
+	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z24
+	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
+	VBROADCASTSD     expRowf<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
+	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     expRowd<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VBROADCASTSD     expRowb<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
+	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VADDPD.BCST      one<>+0(SB), Z18, Z18
+	VADDPD.BCST      one<>+0(SB), Z17, Z17
+	VFMADD231PD      Z21, Z26, Z18
+	VFMADD231PD      Z22, Z25, Z17
+	VPSLLQ           $0x34, Z20, Z20
+	VPSLLQ           $0x34, Z19, Z19
+	VPADDQ           Z20, Z18, Z18
+	VPADDQ           Z19, Z17, Z17
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z11, Z19
+	VMOVAPD     Z12, Z20
+	VFMSUB213PD Z15, Z0, Z19
+	VFMSUB213PD Z16, Z0, Z20
+	VMOVAPD     Z18, Z21
+	VMOVAPD     Z17, Z22
+	VFMADD231PD Z19, Z21, Z18
+	VFMADD231PD Z20, Z22, Z17
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z16, K2
+	VMOVAPD.Z   Z18, K1, Z15
+	VMOVAPD.Z   Z17, K2, Z16
+	VMULPD      Z7, Z15, Z7
+	VMULPD      Z8, Z16, Z8
+	VFMADD231PD Z14, Z7, Z5
+	VFMADD231PD Z13, Z8, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z14, Z7
+	VMULPD       Z0, Z13, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z7, Z15, Z16
+	VMAXPD       Z8, Z15, Z15
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z17
+	VMOVAPD           Z17, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z15
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z16, Z16, Z19
+	VMULPD           Z15, Z15, Z20
+	VBROADCASTSD     expRowh<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z21
+	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
+	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
+	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VBROADCASTSD     expRowd<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z21
+	VFMADD231PD      Z19, Z24, Z22
+	VFMADD231PD      Z20, Z23, Z21
+	VBROADCASTSD     expRowb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VADDPD.BCST      one<>+0(SB), Z16, Z16
+	VADDPD.BCST      one<>+0(SB), Z15, Z15
+	VFMADD231PD      Z19, Z24, Z16
+	VFMADD231PD      Z20, Z23, Z15
+	VPSLLQ           $0x34, Z18, Z18
+	VPSLLQ           $0x34, Z17, Z17
+	VPADDQ           Z18, Z16, Z16
+	VPADDQ           Z17, Z15, Z15
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z7, Z0, Z14
+	VFMSUB213PD  Z8, Z0, Z13
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z15, Z18
+	VFMADD231PD  Z14, Z17, Z16
+	VFMADD231PD  Z13, Z18, Z15
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z8, K2
+	VMOVAPD.Z    Z16, K1, Z7
+	VMOVAPD.Z    Z15, K2, Z8
+	VMULPD       Z9, Z7, Z7
+	VMULPD       Z10, Z8, Z8
+	VFNMADD231PD Z11, Z7, Z6
+	VFNMADD231PD Z12, Z8, Z6
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	CMPQ         DI, $0x00000010
+	JGE          many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R8
+	CMPQ             DI, R8
+	CMOVQLT          DI, R8
+	LEAQ             tailMasks<>+0(SB), R9
+	KMOVW            (R9)(R8*2), K1
+	VMOVUPD.Z        (DX)(SI*8), K1, Z7
+	VADDPD.BCST      minusOne<>+0(SB), Z7, Z8
+	VMOVAPD.Z        Z8, K1, Z8
+	VADDPD           Z7, Z2, Z2
+	VSUBPD           Z8, Z3, Z3
+	VFMADD231PD      Z7, Z7, Z4
+	VMOVUPD.Z        (CX)(SI*8), K1, Z9
+	VMOVUPD.Z        (BX)(SI*8), K1, Z10
+	VADDPD.BCST      two<>+0(SB), Z10, Z11
+	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
+	VFNMADD213PD     Z10, Z12, Z13
+	VFNMADD213PD     Z10, Z11, Z13
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z9, Z10, Z10
+	VSUBPD           Z13, Z10, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z9, Z11, Z9
+	VADDPD           Z9, Z13, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z9, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Z9, Z13
+	VFMSUB213PD Z11, Z0, Z13
+	VMOVAPD     Z12, Z14
+	VFMADD231PD Z13, Z14, Z12
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VMOVAPD.Z   Z12, K1, Z11
+	VMULPD      Z7, Z11, Z7
+	VFMADD231PD Z10, Z7, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z10, Z7
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z7, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z11, Z11, Z13
+	VBROADCASTSD     expRowh<>+0(SB), Z14
+	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
+	VBROADCASTSD     expRowf<>+0(SB), Z15
+	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     expRowd<>+0(SB), Z14
+	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     expRowb<>+0(SB), Z15
+	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VADDPD.BCST      one<>+0(SB), Z11, Z11
+	VFMADD231PD      Z13, Z15, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z11, Z11
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z7, Z0, Z10
+	VMOVAPD      Z11, Z12
+	VFMADD231PD  Z10, Z12, Z11
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K1
+	VMOVAPD.Z    Z11, K1, Z7
+	VMULPD       Z8, Z7, Z7
+	VFNMADD231PD Z9, Z7, Z6
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, DI
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, BX
+	TESTQ AX, AX
+	JG    window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z2, Z0
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	VMOVAPD       Z3, Z0
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        40(AX), X0, X0
+	VMOVSD        X0, 40(AX)
+	VMOVAPD       Z4, Z0
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        48(AX), X0, X0
+	VMOVSD        X0, 48(AX)
+	VMOVAPD       Z5, Z0
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        96(AX), X0, X0
+	VMOVSD        X0, 96(AX)
+	VMOVAPD       Z6, Z0
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y2
+	VADDPD        Y2, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X2
+	VADDPD        X2, X0, X0
+	VUNPCKHPD     X0, X0, X2
+	VADDSD        X2, X0, X0
+	VADDSD        104(AX), X0, X0
+	VMOVSD        X0, 104(AX)
+
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z1, Z1
+	VPCMPEQQ     Z0, Z1, K1
+	KMOVB        K1, AX
+	CMPL         AX, $0x000000ff
+	SETEQ        AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerF32AVX512(SB), $2112-89
+	// backwardSigmoidOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSS 28(DI), Z0
+	VBROADCASTSS 32(DI), Z1
+	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
+	VBROADCASTSS 36(DI), Z2
+	VMOVSS       36(DI), X3
+	VBROADCASTSS X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*4)
+	VMOVUPS    (BX)(R8*4), Z5
+	PREFETCHT0 8256(BX)(R8*4)
+	VMOVUPS    64(BX)(R8*4), Z6
+	PREFETCHT0 8320(BX)(R8*4)
+	VMOVUPS    128(BX)(R8*4), Z7
+	PREFETCHT0 8384(BX)(R8*4)
+	VMOVUPS    192(BX)(R8*4), Z8
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
+	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
+	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
+	VPMAXUD    Z5, Z4, Z4
+	VPMAXUD    Z6, Z4, Z4
+	VPMAXUD    Z7, Z4, Z4
+	VPMAXUD    Z8, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z10
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z6, Z11
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z7, Z12
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z8, Z9
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z10, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z11, Z14
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z12, Z15
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z9, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z6
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z15, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z13
+	VMULPS           Z6, Z6, Z14
+	VMULPS           Z7, Z7, Z15
+	VMULPS           Z8, Z8, Z16
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z18
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z6, Z19
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z7, Z20
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z8, Z17
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z13, Z18
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z19
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z15, Z20
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z16, Z17
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z22
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z6, Z23
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z7, Z24
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z8, Z21
+	VFMADD231PS      Z13, Z18, Z22
+	VFMADD231PS      Z14, Z19, Z23
+	VFMADD231PS      Z15, Z20, Z24
+	VFMADD231PS      Z16, Z17, Z21
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VADDPS.BCST      oneSingle<>+0(SB), Z6, Z6
+	VADDPS.BCST      oneSingle<>+0(SB), Z7, Z7
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z8
+	VFMADD231PS      Z13, Z22, Z5
+	VFMADD231PS      Z14, Z23, Z6
+	VFMADD231PS      Z15, Z24, Z7
+	VFMADD231PS      Z16, Z21, Z8
+	VPSLLD           $0x17, Z10, Z10
+	VPSLLD           $0x17, Z11, Z11
+	VPSLLD           $0x17, Z12, Z12
+	VPSLLD           $0x17, Z9, Z9
+	VPADDD           Z10, Z5, Z5
+	VPADDD           Z11, Z6, Z6
+	VPADDD           Z12, Z7, Z7
+	VPADDD           Z9, Z8, Z8
+	VMOVUPS          Z5, (DI)(R8*4)
+	VMOVUPS          Z6, 64(DI)(R8*4)
+	VMOVUPS          Z7, 128(DI)(R8*4)
+	VMOVUPS          Z8, 192(DI)(R8*4)
+	ADDQ             $0x00000040, R8
+	SUBQ             $0x00000040, R11
+	CMPQ             R11, $0x00000040
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPS.Z  (BX)(R8*4), K1, Z5
+	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
+	VPMAXUD    Z5, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z6
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z5, Z6
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z6, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z5, Z5, Z7
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z5, Z8
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z7, Z8
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z9
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z5, Z9
+	VFMADD231PS      Z7, Z8, Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z5, Z5
+	VFMADD231PS      Z7, Z9, Z5
+	VPSLLD           $0x17, Z6, Z6
+	VPADDD           Z6, Z5, Z5
+	VMOVUPS          Z5, K1, (DI)(R8*4)
+	ADDQ             $0x00000010, R8
+	SUBQ             $0x00000010, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000020
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0   8192(SI)(R8*4)
+	VMOVUPS      (SI)(R8*4), Z5
+	PREFETCHT0   8256(SI)(R8*4)
+	VMOVUPS      64(SI)(R8*4), Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VSUBPS       Z5, Z7, Z8
+	VSUBPS       Z6, Z7, Z7
+	VMOVUPS      (BX)(R8*4), Z9
+	VMOVUPS      64(BX)(R8*4), Z10
+	VMOVUPS      (DI)(R8*4), Z11
+	VMOVUPS      64(DI)(R8*4), Z12
+	VADDPS.BCST  twoSingle<>+0(SB), Z11, Z13
+	VADDPS.BCST  twoSingle<>+0(SB), Z12, Z14
+	VDIVPS       Z13, Z11, Z13
+	VDIVPS       Z14, Z12, Z14
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z13, Z13, Z15
+	VMULPS           Z14, Z14, Z16
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z16, Z17
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z15, Z18
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z16, Z17
+	VFNMADD213PS     Z11, Z15, Z18
+	VFNMADD213PS     Z12, Z16, Z17
+	VFNMADD213PS     Z11, Z13, Z18
+	VFNMADD213PS     Z12, Z14, Z17
+	VBROADCASTSS     oneSingle<>+0(SB), Z13
+	VADDPS.BCST      oneSingle<>+0(SB), Z11, Z14
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z15
+	VDIVPS           Z14, Z13, Z14
+	VDIVPS           Z15, Z13, Z13
+	VMULPS           Z14, Z11, Z11
+	VMULPS           Z13, Z12, Z12
+	VPMOVD2M         Z9, K1
+	VPMOVD2M         Z10, K2
+	VBLENDMPS        Z11, Z14, K1, Z15
+	VBLENDMPS        Z12, Z13, K2, Z16
+	VBLENDMPS        Z14, Z11, K1, Z11
+	VBLENDMPS        Z13, Z12, K2, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPS           Z9, Z13, Z14
+	VMINPS           Z10, Z13, Z13
+	VSUBPS           Z18, Z14, Z14
+	VSUBPS           Z17, Z13, Z13
+	VPXORQ           Z19, Z19, Z19
+	VMAXPS           Z9, Z19, Z9
+	VMAXPS           Z10, Z19, Z10
+	VADDPS           Z9, Z18, Z9
+	VADDPS           Z10, Z17, Z10
+	VXORPS.BCST      signBitSingle<>+0(SB), Z9, Z9
+	VXORPS.BCST      signBitSingle<>+0(SB), Z10, Z10
+	VMULPS           Z0, Z5, Z5
+	VMULPS           Z0, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z9, Z17
+	VMULPS       Z3, Z10, Z18
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z17, Z19, Z20
+	VMAXPS       Z18, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z21
+	VMOVAPD           Z21, Z22
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z22
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z22, Z23
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z24
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z19
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z20, Z20, Z23
+	VMULPS           Z19, Z19, Z24
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z25
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z27
+	VFMADD231PS      Z23, Z26, Z28
+	VFMADD231PS      Z24, Z25, Z27
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z23, Z28, Z20
+	VFMADD231PS      Z24, Z27, Z19
+	VPSLLD           $0x17, Z22, Z22
+	VPSLLD           $0x17, Z21, Z21
+	VPADDD           Z22, Z20, Z20
+	VPADDD           Z21, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z9, Z21
+	VMOVAPD      Z10, Z22
+	VFMSUB213PS  Z17, Z3, Z21
+	VFMSUB213PS  Z18, Z3, Z22
+	VMOVAPD      Z20, Z23
+	VMOVAPD      Z19, Z24
+	VFMADD231PS  Z21, Z23, Z20
+	VFMADD231PS  Z22, Z24, Z19
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z18, K2
+	VMOVAPS.Z    Z20, K1, Z17
+	VMOVAPS.Z    Z19, K2, Z18
+	VMULPS       Z14, Z15, Z19
+	VMULPS       Z13, Z16, Z20
+	VFNMADD213PS Z11, Z2, Z19
+	VFNMADD213PS Z12, Z2, Z20
+	VMULPS       Z17, Z5, Z5
+	VMULPS       Z18, Z6, Z6
+	VMULPS       Z19, Z5, Z5
+	VMULPS       Z20, Z6, Z6
+	VMULPS       Z1, Z8, Z8
+	VMULPS       Z1, Z7, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z14, Z17
+	VMULPS       Z3, Z13, Z18
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z19
+	VMAXPS       Z17, Z19, Z20
+	VMAXPS       Z18, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z21
+	VMOVAPD           Z21, Z22
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z20, Z22
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z19, Z21
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z22, Z23
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z21, Z24
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z23, Z20
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z24, Z19
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z20, Z20, Z23
+	VMULPS           Z19, Z19, Z24
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z20, Z26
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z19, Z25
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z23, Z26
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z24, Z25
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z20, Z28
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z19, Z27
+	VFMADD231PS      Z23, Z26, Z28
+	VFMADD231PS      Z24, Z25, Z27
+	VADDPS.BCST      oneSingle<>+0(SB), Z20, Z20
+	VADDPS.BCST      oneSingle<>+0(SB), Z19, Z19
+	VFMADD231PS      Z23, Z28, Z20
+	VFMADD231PS      Z24, Z27, Z19
+	VPSLLD           $0x17, Z22, Z22
+	VPSLLD           $0x17, Z21, Z21
+	VPADDD           Z22, Z20, Z20
+	VPADDD           Z21, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z17, Z3, Z14
+	VFMSUB213PS  Z18, Z3, Z13
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z19, Z22
+	VFMADD231PS  Z14, Z21, Z20
+	VFMADD231PS  Z13, Z22, Z19
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z17, K1
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z18, K2
+	VMOVAPS.Z    Z20, K1, Z13
+	VMOVAPS.Z    Z19, K2, Z14
+	VMULPS       Z9, Z11, Z9
+	VMULPS       Z10, Z12, Z10
+	VFNMADD213PS Z15, Z2, Z9
+	VFNMADD213PS Z16, Z2, Z10
+	VMULPS       Z13, Z8, Z8
+	VMULPS       Z14, Z7, Z7
+	VFMADD231PS  Z9, Z8, Z5
+	VFMADD231PS  Z10, Z7, Z6
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPS     Z5, (AX)(R8*4)
+	VMOVNTPS     Z6, 64(AX)(R8*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z5, (AX)(R8*4)
+	VMOVUPS Z6, 64(AX)(R8*4)
+
+stored1:
+	ADDQ $0x00000020, R8
+	SUBQ $0x00000020, R9
+	CMPQ R9, $0x00000020
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (SI)(R8*4), K1, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VSUBPS       Z5, Z6, Z6
+	VMOVUPS.Z    (BX)(R8*4), K1, Z7
+	VMOVUPS.Z    (DI)(R8*4), K1, Z8
+	VADDPS.BCST  twoSingle<>+0(SB), Z8, Z9
+	VDIVPS       Z9, Z8, Z9
+
+	// ln(1+f) = f - s (f - z P(z)), s = f/(2+f), z = s^2.
+	VMULPS           Z9, Z9, Z10
+	VBROADCASTSS     unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST unitLanecSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLanebSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST unitLaneaSingle<>+0(SB), Z10, Z11
+	VFNMADD213PS     Z8, Z10, Z11
+	VFNMADD213PS     Z8, Z9, Z11
+	VBROADCASTSS     oneSingle<>+0(SB), Z9
+	VADDPS.BCST      oneSingle<>+0(SB), Z8, Z10
+	VDIVPS           Z10, Z9, Z9
+	VMULPS           Z9, Z8, Z8
+	VPMOVD2M         Z7, K2
+	VBLENDMPS        Z8, Z9, K2, Z10
+	VBLENDMPS        Z9, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPS           Z7, Z9, Z9
+	VSUBPS           Z11, Z9, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPS           Z7, Z12, Z7
+	VADDPS           Z7, Z11, Z7
+	VXORPS.BCST      signBitSingle<>+0(SB), Z7, Z7
+	VMULPS           Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z7, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z7, Z13
+	VFMSUB213PS  Z11, Z3, Z13
+	VMOVAPD      Z12, Z14
+	VFMADD231PS  Z13, Z14, Z12
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z11, K2
+	VMOVAPS.Z    Z12, K2, Z11
+	VMULPS       Z9, Z10, Z12
+	VFNMADD213PS Z8, Z2, Z12
+	VMULPS       Z11, Z5, Z5
+	VMULPS       Z12, Z5, Z5
+	VMULPS       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPS       Z3, Z9, Z11
+	VBROADCASTSS leastNormalExpSingle<>+0(SB), Z12
+	VMAXPS       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS      roundBitsSingle<>+0(SB), Z13
+	VFMADD231PS.BCST  log2eSingle<>+0(SB), Z12, Z13
+	VSUBPS.BCST       roundBitsSingle<>+0(SB), Z13, Z14
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPS           Z12, Z12, Z14
+	VBROADCASTSS     expRowLanedSingle<>+0(SB), Z15
+	VFMADD213PS.BCST expRowLanecSingle<>+0(SB), Z12, Z15
+	VFMADD231PS.BCST expRowLaneeSingle<>+0(SB), Z14, Z15
+	VBROADCASTSS     expRowLanebSingle<>+0(SB), Z16
+	VFMADD213PS.BCST expRowLaneaSingle<>+0(SB), Z12, Z16
+	VFMADD231PS      Z14, Z15, Z16
+	VADDPS.BCST      oneSingle<>+0(SB), Z12, Z12
+	VFMADD231PS      Z14, Z16, Z12
+	VPSLLD           $0x17, Z13, Z13
+	VPADDD           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PS  Z11, Z3, Z9
+	VMOVAPD      Z12, Z13
+	VFMADD231PS  Z9, Z13, Z12
+	VCMPPS.BCST  $0x15, leastNormalExpSingle<>+0(SB), Z11, K2
+	VMOVAPS.Z    Z12, K2, Z9
+	VMULPS       Z7, Z8, Z7
+	VFNMADD213PS Z10, Z2, Z7
+	VMULPS       Z9, Z6, Z6
+	VFMADD231PS  Z7, Z6, Z5
+	VMOVUPS      Z5, K1, (AX)(R8*4)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSS minusLimitSingle<>+0(SB), Z0
+	VPMAXUD      Z0, Z4, Z4
+	VPCMPEQD     Z0, Z4, K1
+	KMOVW        K1, AX
+	CMPL         AX, $0x0000ffff
+	SETEQ        AL
+	MOVB         AL, ret+88(FP)
+	VZEROUPPER
+	RET
+
+// func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $2112-89
+	// backwardSigmoidOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
+	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	MOVQ         out_base+0(FP), AX
+	MOVQ         out_len+8(FP), CX
+	MOVB         stream+80(FP), DL
+	MOVQ         x_base+24(FP), BX
+	MOVQ         r_base+48(FP), SI
+	MOVQ         k+72(FP), DI
+	VBROADCASTSD 56(DI), Z0
+	VBROADCASTSD 64(DI), Z1
+	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
+	VBROADCASTSD 72(DI), Z2
+	VMOVSD       72(DI), X3
+	VBROADCASTSD X3, Z3
+	VPXORQ       Z4, Z4, Z4
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	XORQ         R8, R8
+	TESTQ        CX, CX
+	JLE          end
+
+window:
+	// Up to 256 elements.
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Z5
+	PREFETCHT0 8256(BX)(R8*8)
+	VMOVUPD    64(BX)(R8*8), Z6
+	PREFETCHT0 8320(BX)(R8*8)
+	VMOVUPD    128(BX)(R8*8), Z7
+	PREFETCHT0 8384(BX)(R8*8)
+	VMOVUPD    192(BX)(R8*8), Z8
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VPMAXUQ    Z5, Z4, Z4
+	VPMAXUQ    Z6, Z4, Z4
+	VPMAXUQ    Z7, Z4, Z4
+	VPMAXUQ    Z8, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z9
+	VMOVAPD           Z9, Z10
+	VMOVAPD           Z9, Z11
+	VMOVAPD           Z9, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z13
+	VMULPD           Z6, Z6, Z14
+	VMULPD           Z7, Z7, Z15
+	VMULPD           Z8, Z8, Z16
+	VBROADCASTSD     expRowh<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
+	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
+	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
+	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
+	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VBROADCASTSD     expRowd<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VMOVAPD          Z17, Z19
+	VMOVAPD          Z17, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
+	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
+	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
+	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
+	VFMADD231PD      Z13, Z22, Z18
+	VFMADD231PD      Z14, Z23, Z19
+	VFMADD231PD      Z15, Z24, Z20
+	VFMADD231PD      Z16, Z21, Z17
+	VBROADCASTSD     expRowb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VMOVAPD          Z21, Z23
+	VMOVAPD          Z21, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
+	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
+	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
+	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
+	VFMADD231PD      Z13, Z18, Z22
+	VFMADD231PD      Z14, Z19, Z23
+	VFMADD231PD      Z15, Z20, Z24
+	VFMADD231PD      Z16, Z17, Z21
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VADDPD.BCST      one<>+0(SB), Z6, Z6
+	VADDPD.BCST      one<>+0(SB), Z7, Z7
+	VADDPD.BCST      one<>+0(SB), Z8, Z8
+	VFMADD231PD      Z13, Z22, Z5
+	VFMADD231PD      Z14, Z23, Z6
+	VFMADD231PD      Z15, Z24, Z7
+	VFMADD231PD      Z16, Z21, Z8
+	VPSLLQ           $0x34, Z10, Z10
+	VPSLLQ           $0x34, Z11, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z9, Z9
+	VPADDQ           Z10, Z5, Z5
+	VPADDQ           Z11, Z6, Z6
+	VPADDQ           Z12, Z7, Z7
+	VPADDQ           Z9, Z8, Z8
+	VMOVUPD          Z5, (DI)(R8*8)
+	VMOVUPD          Z6, 64(DI)(R8*8)
+	VMOVUPD          Z7, 128(DI)(R8*8)
+	VMOVUPD          Z8, 192(DI)(R8*8)
+	ADDQ             $0x00000020, R8
+	SUBQ             $0x00000020, R11
+	CMPQ             R11, $0x00000020
+	JGE              many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (BX)(R8*8), K1, Z5
+	VORPD.BCST signBit<>+0(SB), Z5, Z5
+	VPMAXUQ    Z5, Z4, Z4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z6
+	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z6
+	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z5, Z5, Z7
+	VBROADCASTSD     expRowh<>+0(SB), Z8
+	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
+	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
+	VBROADCASTSD     expRowf<>+0(SB), Z9
+	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     expRowd<>+0(SB), Z8
+	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     expRowb<>+0(SB), Z9
+	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VADDPD.BCST      one<>+0(SB), Z5, Z5
+	VFMADD231PD      Z7, Z9, Z5
+	VPSLLQ           $0x34, Z6, Z6
+	VPADDQ           Z6, Z5, Z5
+	VMOVUPD          Z5, K1, (DI)(R8*8)
+	ADDQ             $0x00000008, R8
+	SUBQ             $0x00000008, R11
+	JMP              few
+
+done:
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
+	JL   few2
+
+many2:
+	// Vectors at a time: 2.
+	PREFETCHT0       8192(SI)(R8*8)
+	VMOVUPD          (SI)(R8*8), Z5
+	PREFETCHT0       8256(SI)(R8*8)
+	VMOVUPD          64(SI)(R8*8), Z6
+	VBROADCASTSD     one<>+0(SB), Z7
+	VSUBPD           Z5, Z7, Z8
+	VSUBPD           Z6, Z7, Z7
+	VMOVUPD          (BX)(R8*8), Z9
+	VMOVUPD          64(BX)(R8*8), Z10
+	VMOVUPD          (DI)(R8*8), Z11
+	VMOVUPD          64(DI)(R8*8), Z12
+	VADDPD.BCST      two<>+0(SB), Z11, Z13
+	VADDPD.BCST      two<>+0(SB), Z12, Z14
+	VDIVPD           Z13, Z11, Z13
+	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z13, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     unitRowi<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z17
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z17
+	VFNMADD213PD     Z11, Z15, Z18
+	VFNMADD213PD     Z12, Z16, Z17
+	VFNMADD213PD     Z11, Z13, Z18
+	VFNMADD213PD     Z12, Z14, Z17
+	VBROADCASTSD     one<>+0(SB), Z13
+	VADDPD.BCST      one<>+0(SB), Z11, Z14
+	VADDPD.BCST      one<>+0(SB), Z12, Z15
+	VDIVPD           Z14, Z13, Z14
+	VDIVPD           Z15, Z13, Z13
+	VMULPD           Z14, Z11, Z11
+	VMULPD           Z13, Z12, Z12
+	VPMOVQ2M         Z9, K1
+	VPMOVQ2M         Z10, K2
+	VBLENDMPD        Z11, Z14, K1, Z15
+	VBLENDMPD        Z12, Z13, K2, Z16
+	VBLENDMPD        Z14, Z11, K1, Z11
+	VBLENDMPD        Z13, Z12, K2, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z9, Z13, Z14
+	VMINPD           Z10, Z13, Z13
+	VSUBPD           Z18, Z14, Z14
+	VSUBPD           Z17, Z13, Z13
+	VPXORQ           Z19, Z19, Z19
+	VMAXPD           Z9, Z19, Z9
+	VMAXPD           Z10, Z19, Z10
+	VADDPD           Z9, Z18, Z9
+	VADDPD           Z10, Z17, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VMULPD           Z0, Z5, Z5
+	VMULPD           Z0, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z9, Z17
+	VMULPD       Z3, Z10, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z17, Z19, Z20
+	VMAXPD       Z18, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VMOVAPD           Z21, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z20, Z20, Z23
+	VMULPD           Z19, Z19, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
+	VFMADD231PD      Z23, Z28, Z26
+	VFMADD231PD      Z24, Z27, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z23, Z28, Z20
+	VFMADD231PD      Z24, Z27, Z19
+	VPSLLQ           $0x34, Z22, Z22
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z22, Z20, Z20
+	VPADDQ           Z21, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z9, Z21
+	VMOVAPD      Z10, Z22
+	VFMSUB213PD  Z17, Z3, Z21
+	VFMSUB213PD  Z18, Z3, Z22
+	VMOVAPD      Z20, Z23
+	VMOVAPD      Z19, Z24
+	VFMADD231PD  Z21, Z23, Z20
+	VFMADD231PD  Z22, Z24, Z19
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z18, K2
+	VMOVAPD.Z    Z20, K1, Z17
+	VMOVAPD.Z    Z19, K2, Z18
+	VMULPD       Z14, Z15, Z19
+	VMULPD       Z13, Z16, Z20
+	VFNMADD213PD Z11, Z2, Z19
+	VFNMADD213PD Z12, Z2, Z20
+	VMULPD       Z17, Z5, Z5
+	VMULPD       Z18, Z6, Z6
+	VMULPD       Z19, Z5, Z5
+	VMULPD       Z20, Z6, Z6
+	VMULPD       Z1, Z8, Z8
+	VMULPD       Z1, Z7, Z7
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z14, Z17
+	VMULPD       Z3, Z13, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z17, Z19, Z20
+	VMAXPD       Z18, Z19, Z19
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z21
+	VMOVAPD           Z21, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
+	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z20, Z20, Z23
+	VMULPD           Z19, Z19, Z24
+	VBROADCASTSD     expRowh<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
+	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
+	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
+	VBROADCASTSD     expRowf<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VBROADCASTSD     expRowd<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
+	VFMADD231PD      Z23, Z28, Z26
+	VFMADD231PD      Z24, Z27, Z25
+	VBROADCASTSD     expRowb<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
+	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
+	VFMADD231PD      Z23, Z26, Z28
+	VFMADD231PD      Z24, Z25, Z27
+	VADDPD.BCST      one<>+0(SB), Z20, Z20
+	VADDPD.BCST      one<>+0(SB), Z19, Z19
+	VFMADD231PD      Z23, Z28, Z20
+	VFMADD231PD      Z24, Z27, Z19
+	VPSLLQ           $0x34, Z22, Z22
+	VPSLLQ           $0x34, Z21, Z21
+	VPADDQ           Z22, Z20, Z20
+	VPADDQ           Z21, Z19, Z19
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z17, Z3, Z14
+	VFMSUB213PD  Z18, Z3, Z13
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z19, Z22
+	VFMADD231PD  Z14, Z21, Z20
+	VFMADD231PD  Z13, Z22, Z19
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z18, K2
+	VMOVAPD.Z    Z20, K1, Z13
+	VMOVAPD.Z    Z19, K2, Z14
+	VMULPD       Z9, Z11, Z9
+	VMULPD       Z10, Z12, Z10
+	VFNMADD213PD Z15, Z2, Z9
+	VFNMADD213PD Z16, Z2, Z10
+	VMULPD       Z13, Z8, Z8
+	VMULPD       Z14, Z7, Z7
+	VFMADD231PD  Z9, Z8, Z5
+	VFMADD231PD  Z10, Z7, Z6
+	TESTB        DL, DL
+	JZ           ordinary1
+	VMOVNTPD     Z5, (AX)(R8*8)
+	VMOVNTPD     Z6, 64(AX)(R8*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z5, (AX)(R8*8)
+	VMOVUPD Z6, 64(AX)(R8*8)
+
+stored1:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVUPD.Z        (SI)(R8*8), K1, Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VSUBPD           Z5, Z6, Z6
+	VMOVUPD.Z        (BX)(R8*8), K1, Z7
+	VMOVUPD.Z        (DI)(R8*8), K1, Z8
+	VADDPD.BCST      two<>+0(SB), Z8, Z9
+	VDIVPD           Z9, Z8, Z9
+	VMULPD           Z9, Z9, Z10
+	VBROADCASTSD     unitRowi<>+0(SB), Z11
+	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z11
+	VFNMADD213PD     Z8, Z10, Z11
+	VFNMADD213PD     Z8, Z9, Z11
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD.BCST      one<>+0(SB), Z8, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z8, Z8
+	VPMOVQ2M         Z7, K2
+	VBLENDMPD        Z8, Z9, K2, Z10
+	VBLENDMPD        Z9, Z8, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z7, Z9, Z9
+	VSUBPD           Z11, Z9, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z7, Z12, Z7
+	VADDPD           Z7, Z11, Z7
+	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
+	VMULPD           Z0, Z5, Z5
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z7, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z7, Z13
+	VFMSUB213PD  Z11, Z3, Z13
+	VMOVAPD      Z12, Z14
+	VFMADD231PD  Z13, Z14, Z12
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
+	VMOVAPD.Z    Z12, K2, Z11
+	VMULPD       Z9, Z10, Z12
+	VFNMADD213PD Z8, Z2, Z12
+	VMULPD       Z11, Z5, Z5
+	VMULPD       Z12, Z5, Z5
+	VMULPD       Z1, Z6, Z6
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z3, Z9, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z12
+	VMAXPD       Z11, Z12, Z12
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD           Z12, Z12, Z14
+	VBROADCASTSD     expRowh<>+0(SB), Z15
+	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
+	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
+	VBROADCASTSD     expRowf<>+0(SB), Z16
+	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     expRowd<>+0(SB), Z15
+	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     expRowb<>+0(SB), Z16
+	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VADDPD.BCST      one<>+0(SB), Z12, Z12
+	VFMADD231PD      Z14, Z16, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPADDQ           Z13, Z12, Z12
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Z11, Z3, Z9
+	VMOVAPD      Z12, Z13
+	VFMADD231PD  Z9, Z13, Z12
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
+	VMOVAPD.Z    Z12, K2, Z9
+	VMULPD       Z7, Z8, Z7
+	VFNMADD213PD Z10, Z2, Z7
+	VMULPD       Z9, Z6, Z6
+	VFMADD231PD  Z7, Z6, Z5
+	VMOVUPD      Z5, K1, (AX)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	JMP          few2
+
+done2:
+	SUBQ  $0x00000800, DI
+	TESTQ CX, CX
+	JG    window
+
+end:
+	// Within the limit if that is still the largest.
+	VBROADCASTSD minusLimit<>+0(SB), Z0
+	VPMAXUQ      Z0, Z4, Z4
+	VPCMPEQQ     Z0, Z4, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL

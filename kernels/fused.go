@@ -53,11 +53,14 @@ const maxUnrolled = 8
 type set int
 
 const (
-	setRegion   set = iota // TP FP FN TN
-	setSquare              // PP SQR SQB; its gradient has that of the region sums too
-	setLogs                // region, LogP LogQ
-	setPowers              // region, LogP LogQ, Pos Neg, where 2γ is one of 0 … 8
-	setAnyPower            // the same for any γ
+	setRegion       set = iota // TP FP FN TN
+	setSquare                  // PP SQR SQB; its gradient has that of the region sums too
+	setLogs                    // region, LogP LogQ
+	setPowers                  // region, LogP LogQ, Pos Neg, where 2γ is one of 0 … 8
+	setAnyPower                // the same for any γ
+	setOnlyLogs                // LogP LogQ
+	setOnlyPowers              // Pos Neg, with γ as above
+	setOnlyAnyPower            // the same for any γ
 	numSets
 )
 

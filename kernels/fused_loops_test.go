@@ -125,6 +125,12 @@ func fromTarget(p, q, r float64) float64 {
 	return (1 - r) - q
 }
 
+// What a set has.
+func (s set) region() bool    { return s != setSquare && s < setOnlyLogs }
+func (s set) logs() bool      { return s >= setLogs && s <= setOnlyLogs }
+func (s set) powers() bool    { return s >= setPowers && s != setOnlyLogs }
+func (s set) takesLogs() bool { return s >= setLogs }
+
 func forwardLoop[T Float](a Activation, s set, acc *[numSums]float64, x, r []T, k *[numFactors]T, labels bool) bool {
 	gamma := float64(k[factorGamma])
 	for i, v := range x {
@@ -136,7 +142,7 @@ func forwardLoop[T Float](a Activation, s set, acc *[numSums]float64, x, r []T, 
 		if a == Sigmoid {
 			p, q, lp, lq = sigmoidOf(p)
 			u, w = p, q
-		} else if s >= setLogs {
+		} else if s.takesLogs() {
 			u, w, lp, lq, _ = clippedOf(p, float64(k[factorClip]), float64(k[factorLnClip]), float64(k[factorLnRest]))
 		}
 		acc[sumR] += t
@@ -151,15 +157,17 @@ func forwardLoop[T Float](a Activation, s set, acc *[numSums]float64, x, r []T, 
 			acc[sumSQB] += d * d * (1 - t)
 			continue
 		}
-		acc[sumTP] += p * t
-		acc[sumFP] += p * (1 - t)
-		acc[sumFN] += q * t
-		acc[sumTN] += q * (1 - t)
-		if s >= setLogs {
+		if s.region() {
+			acc[sumTP] += p * t
+			acc[sumFP] += p * (1 - t)
+			acc[sumFN] += q * t
+			acc[sumTN] += q * (1 - t)
+		}
+		if s.logs() {
 			acc[sumLogP] += t * lp
 			acc[sumLogQ] += (1 - t) * lq
 		}
-		if s >= setPowers {
+		if s.powers() {
 			acc[sumPos] += t * math.Pow(w, gamma) * lp
 			acc[sumNeg] += (1 - t) * math.Pow(u, gamma) * lq
 		}
@@ -184,24 +192,27 @@ func backwardLoop[T Float](a Activation, s set, out, x, r []T, k *[numFactors]T)
 		lp, lq := 0.0, 0.0
 		if a == Sigmoid {
 			p, q, lp, lq = sigmoidOf(p)
-		} else if s >= setLogs {
+		} else if s.takesLogs() {
 			_, _, lp, lq, inside = clippedOf(p, by(byClip), 0, 0)
+		}
+		if s >= setOnlyLogs {
+			g = 0
 		}
 		if s == setSquare {
 			g += 2*p*by(byPP) + 2*fromTarget(p, q, t)*(by(bySQR)*t+by(bySQB)*(1-t))
 		}
 		u := 0.0 // by the log-odds
-		if s >= setLogs {
+		if s.logs() {
 			u += by(byLogP)*t*q - by(byLogQ)*(1-t)*p
 		}
-		if s >= setPowers && inside {
+		if s.powers() && inside {
 			gamma := by(byGamma)
 			u += by(byPos)*t*math.Pow(q, gamma)*(q-gamma*p*lp) - by(byNeg)*(1-t)*math.Pow(p, gamma)*(p-gamma*q*lq)
 		}
 		switch {
 		case a == Sigmoid:
 			g = g*p*q + u
-		case inside && s >= setLogs:
+		case inside && s.takesLogs():
 			g += u / (p * q)
 		}
 		out[i] = T(g)

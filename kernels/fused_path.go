@@ -66,12 +66,12 @@ func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
 		if l.Powers[i].ExpLog {
 			return
 		}
-		path.steps = append(path.steps, p.powerStep(&l.Powers[i], dense))
+		path.steps = append(path.steps, p.powerStep(&l.Powers[i], dense, i > 0))
 	}
 	switch {
 	case len(path.steps) > 0:
 	case f.NeedsLogs():
-		path.steps = append(path.steps, p.newStep(setLogs))
+		path.steps = append(path.steps, p.newStep(p.without(setLogs, setOnlyLogs, dense, f.Region || f.Soft)))
 	case f.Region || f.Soft || !f.Square:
 		path.steps = append(path.steps, p.newStep(setRegion))
 	}
@@ -164,14 +164,26 @@ func (p *Plan[T]) newStep(s set) step[T] {
 	}}
 }
 
+// without is a set or, unless the other sums of it are needed and if there are
+// kernels for that, only what its name says.
+func (p *Plan[T]) without(s, only set, dense, needed bool) set {
+	k := &p.fused.rows[p.spec.Activation]
+	if !needed && k.has(only, dense, false) && k.has(only, dense, true) {
+		return only
+	}
+	return s
+}
+
 // powerStep forms the sums of an exponent: those that need no exponential by
 // the kernel for them, if it is there.
-func (p *Plan[T]) powerStep(power *losses.Power, dense bool) step[T] {
-	kind, twice := setAnyPower, 2*power.Gamma
+// The first of several exponents has the other sums too, if the loss needs any.
+func (p *Plan[T]) powerStep(power *losses.Power, dense, further bool) step[T] {
+	kind, only, twice := setAnyPower, setOnlyAnyPower, 2*power.Gamma
 	if twice == math.Trunc(twice) && twice <= 8 && p.fused.rows[p.spec.Activation].has(setPowers, dense, false) {
-		kind = setPowers
+		kind, only = setPowers, setOnlyPowers
 	}
-	s := p.newStep(kind)
+	f := &p.program.Features
+	s := p.newStep(p.without(kind, only, dense, !further && (f.Region || f.Soft || f.LogP || f.LogQ)))
 	s.power = power
 	s.factors[factorGamma], s.factors[factorGamma2] = T(power.Gamma), T(twice)
 	s.moves = []move{{sumPos, power.Off}}

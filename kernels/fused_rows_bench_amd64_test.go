@@ -21,7 +21,7 @@ func BenchmarkFusedRows(b *testing.B) {
 }
 
 // fusedSetNames are the sets' names in benchmarks.
-var fusedSetNames = [numSets]string{"region", "square", "logs", "powers", "any-power"}
+var fusedSetNames = [numSets]string{"region", "square", "logs", "powers", "any-power", "only-logs", "only-powers", "only-any-power"}
 
 func benchFusedRows[T Float](b *testing.B, isa, elem string, f *fused[T]) {
 	const n = 32 << 10

@@ -64,6 +64,9 @@ var rowSets = []rowSet{
 	{name: "Logs", region: true, logs: true},
 	{name: "Powers", region: true, logs: true, powers: true},
 	{name: "AnyPower", region: true, logs: true, powers: true, anyPower: true},
+	{name: "OnlyLogs", logs: true},
+	{name: "OnlyPowers", powers: true},
+	{name: "OnlyAnyPower", powers: true, anyPower: true},
 }
 
 // rowKernel is one kernel of a row while it is generated.
@@ -148,17 +151,20 @@ func (b *rowKernel) doc() string {
 	line(b.labels, "r := 0 // 1 where y[i] == class")
 	line(!b.labels, "r := r[i]")
 	line(b.readsX(), "%s", pick(b.sigmoid, "p, q := 1/(1+exp(-x[i])), 1/(1+exp(x[i]))", "p, q := x[i], 1-x[i]"))
-	line(b.logs, "lp, lq := log(p), log(q) // %s", pick(b.sigmoid, "from x", "of the clipped pair"))
+	line(b.takesLogs(), "lp, lq := log(p), log(q) // %s", pick(b.sigmoid, "from x", "of the clipped pair"))
 	if b.backward {
-		line(true, "g := in*r + out*(1-r)")
+		line(b.region || b.square, "g := in*r + out*(1-r)")
 		line(b.square, "g += 2*byPP*p + 2*(p-r)*(bySQR*r+bySQB*(1-r))")
 		line(b.logs, "u := byLogP*r*q - byLogQ*(1-r)*p")
-		line(b.powers, "u += byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)")
+		line(b.powers, "u %s byPos*r*pow(q, gamma)*(q-gamma*p*lp) - byNeg*(1-r)*pow(p, gamma)*(p-gamma*q*lq)", pick(b.logs, "+=", ":="))
+		g, u := pick(b.sigmoid, "g*p*q", "g"), pick(b.sigmoid, "u", "u/(p*q) // without u where clipped")
 		switch {
-		case b.sigmoid:
-			line(true, "out[i] = g*p*q%s", pick(b.logs, " + u", ""))
+		case !b.takesLogs():
+			line(true, "out[i] = %s", g)
+		case b.region:
+			line(true, "out[i] = %s + %s", g, u)
 		default:
-			line(true, "out[i] = g%s", pick(b.logs, " + u/(p*q) // without u where clipped", ""))
+			line(true, "out[i] = %s", u)
 		}
 	} else {
 		line(true, "R += r")
@@ -172,8 +178,11 @@ func (b *rowKernel) doc() string {
 	return s.String()
 }
 
+// takesLogs reports whether logarithms enter the result, or a power's gradient.
+func (b *rowKernel) takesLogs() bool { return b.logs || b.powers }
+
 // readsX reports whether the prediction enters the result at all.
-func (b *rowKernel) readsX() bool { return !b.backward || b.sigmoid || b.square || b.logs }
+func (b *rowKernel) readsX() bool { return !b.backward || b.sigmoid || b.square || b.takesLogs() }
 
 // write emits the kernel.
 func (b *rowKernel) write() {
@@ -226,9 +235,9 @@ func (g *gen) lane() int { return g.bytes / g.lanes() }
 // side.
 func (b *rowKernel) shape() (unroll, group int) {
 	switch {
-	case !b.sigmoid && !b.logs && !b.backward:
+	case !b.sigmoid && !b.takesLogs() && !b.backward:
 		return 2, pick(b.wide(), 2, 1)
-	case !b.sigmoid && !b.logs && !b.square:
+	case !b.sigmoid && !b.takesLogs() && !b.square:
 		return 4, pick(b.wide(), 4, 1)
 	case b.sigmoid:
 		return 2, 2
@@ -262,7 +271,7 @@ func (b *rowKernel) index() (index []int) {
 // registersOf is how many registers add up a sum: more where an iteration is so
 // short that the next would wait for it.
 func (b *rowKernel) registersOf(sum int) int {
-	if b.sigmoid || b.logs {
+	if b.sigmoid || b.takesLogs() {
 		return 1
 	}
 	if !b.wide() && (sum == sumR || sum == sumNR) {

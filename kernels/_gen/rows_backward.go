@@ -8,7 +8,7 @@ func (b *rowKernel) backwardLabels(at, k int) {
 		return
 	}
 	x := b.readFrom(b.x, at, k)
-	if !b.logs {
+	if !b.takesLogs() {
 		p, q := b.probabilities(x)
 		h := b.choose(s.in, b.use(byIn), b.use(byOut))
 		if b.square {
@@ -21,36 +21,57 @@ func (b *rowKernel) backwardLabels(at, k int) {
 		return
 	}
 	t := b.truthOf(s, x)
-	by := b.choose(s.in, b.use(byLogP), b.negated(byLogQ))
+	var u, h vec
+	if b.region {
+		h = b.choose(s.in, b.use(byIn), b.use(byOut))
+	}
+	if b.logs {
+		u = b.choose(s.in, b.use(byLogP), b.negated(byLogQ))
+	}
 	if !b.powers && !b.sigmoid {
-		b.Comment("h plus the derivative by p, or by q, of its logarithm.")
-		h := b.choose(s.in, b.use(byIn), b.use(byOut))
-		b.store(at, b.add(h, b.where(t.inside, b.div(by, t.u))))
+		b.Comment("The derivative by p, or by q, of its logarithm.")
+		b.store(at, b.plusChain(h, b.where(t.inside, b.div(u, t.u))))
 		return
 	}
-	u := b.mul(by, t.v)
+	if b.logs {
+		u = b.mul(u, t.v)
+	}
 	if b.powers {
 		u = b.addPowerGrad(u, b.choose(s.in, b.use(byPos), b.negated(byNeg)), t.u, t.v, t.log, b.powerOf(t.base, t.baseLog))
 	}
-	h := b.choose(s.in, b.use(byIn), b.use(byOut))
 	b.store(at, b.chain(h, u, t.u, t.v, t.inside))
 }
 
-// addPowerGrad is u + by·w·(v − γ·p·ln p) with w = v^γ and v = 1 − p.
+// addPowerGrad is u + by·w·(v − γ·p·ln p) with w = v^γ and v = 1 − p; u may be nil.
 func (b *rowKernel) addPowerGrad(u, by, p, v, l, w vec) vec {
 	d := b.mul(p, l)
 	b.minusTimes(d, b.use(byGamma).times(len(d)), v)
-	b.addTo(u, b.mul(by, w), d)
+	by = b.mul(by, w)
+	if u == nil {
+		return b.mul(by, d)
+	}
+	b.addTo(u, by, d)
 	return u
 }
 
-// chain is the gradient by x from h, by p, and u, by the log-odds.
+// chain is the gradient by x from h, by p, which may be nil, and u, by the
+// log-odds.
 func (b *rowKernel) chain(h, u, p, q vec, inside mask) vec {
-	if b.sigmoid {
+	switch {
+	case !b.sigmoid:
+		return b.plusChain(h, b.where(inside, b.div(u, b.mul(p, q))))
+	case h != nil:
 		b.addTo(u, b.mul(h, p), q)
+	}
+	return u
+}
+
+// plusChain is h + u, of which h may be nil.
+func (b *rowKernel) plusChain(h, u vec) vec {
+	if h == nil {
 		return u
 	}
-	return b.add(h, b.where(inside, b.div(u, b.mul(p, q))))
+	return b.add(h, u)
 }
 
 // addSquareGradLabels is h + 2(byPP·p + (p−r)·bySQR), or bySQB where r = 0.
@@ -68,14 +89,17 @@ func (b *rowKernel) addSquareGradLabels(h vec, s sides, p, q vec) vec {
 func (b *rowKernel) backwardDense(at, k int) {
 	r := b.readFrom(b.r, at, k)
 	other := b.sub(b.load(one).times(k), r)
-	h := b.mul(r, b.use(byIn))
-	b.addTo(h, other, b.use(byOut))
+	var h vec
+	if b.region || b.square {
+		h = b.mul(r, b.use(byIn))
+		b.addTo(h, other, b.use(byOut))
+	}
 	if !b.readsX() {
 		b.store(at, h)
 		return
 	}
 	x := b.readFrom(b.x, at, k)
-	if !b.logs {
+	if !b.takesLogs() {
 		p, q := b.probabilities(x)
 		if b.square {
 			small := b.cmp(lt, p, half)
@@ -93,9 +117,11 @@ func (b *rowKernel) backwardDense(at, k int) {
 		return
 	}
 	f := b.featuresOf(x)
-	byP, byQ := b.mul(r, b.use(byLogP)), b.mul(other, b.use(byLogQ))
-	u := b.mul(byP, f.q)
-	b.subFrom(u, byQ, f.p)
+	var u vec
+	if b.logs {
+		u = b.mul(b.mul(r, b.use(byLogP)), f.q)
+		b.subFrom(u, b.mul(other, b.use(byLogQ)), f.p)
+	}
 	if b.powers {
 		u = b.addPowerGrad(u, b.mul(r, b.use(byPos)), f.p, f.q, f.lp, b.powerOf(f.qBase, f.lq))
 		u = b.addPowerGrad(u, b.mul(other, b.negated(byNeg)), f.q, f.p, f.lq, b.powerOf(f.pBase, f.lp))

@@ -41,7 +41,7 @@ func (b *rowKernel) flipped(s sides, x vec) vec {
 
 // sigmoidTruth is that of z, the logit of what the label says.
 func (b *rowKernel) sigmoidTruth(z vec) (t truth) {
-	l := b.sigmoidOf(z, b.region || b.powers)
+	l := b.sigmoidOf(z, b.needsShares())
 	t.u, t.v = l.p, l.q
 	t.log = b.sub(b.min(b.zero(1).times(len(z)), z), l.log1p)
 	t.base = t.v
@@ -50,6 +50,9 @@ func (b *rowKernel) sigmoidTruth(z vec) (t truth) {
 	}
 	return t
 }
+
+// needsShares reports whether p and q are needed beside their logarithms.
+func (b *rowKernel) needsShares() bool { return b.region || b.backward || b.powers && !b.anyPower }
 
 // minusAbove is −max(z, 0) − l, the logarithm of q.
 func (b *rowKernel) minusAbove(z, l vec) vec {
@@ -158,7 +161,7 @@ func (b *rowKernel) featuresOf(x vec) (f features) {
 		return f
 	}
 	if b.sigmoid {
-		l := b.sigmoidOf(x, b.region || b.powers)
+		l := b.sigmoidOf(x, b.needsShares())
 		f.p, f.q, f.pBase, f.qBase = l.p, l.q, l.p, l.q
 		f.lp = b.sub(b.min(b.zero(1).times(len(x)), x), l.log1p)
 		f.lq = b.minusAbove(x, l.log1p)
@@ -279,7 +282,9 @@ func (b *rowKernel) keepFactors() {
 // factors is the list of what the kernel takes from k.
 func (b *rowKernel) factors() (list []int) {
 	if b.backward {
-		list = append(list, byIn, byOut)
+		if b.region || b.square {
+			list = append(list, byIn, byOut)
+		}
 		if b.square {
 			list = append(list, byPP, bySQR, bySQB)
 		}
@@ -289,12 +294,12 @@ func (b *rowKernel) factors() (list []int) {
 		if b.powers {
 			list = append(list, byPos, byNeg, byGamma)
 		}
-		if b.logs && !b.sigmoid {
+		if b.takesLogs() && !b.sigmoid {
 			list = append(list, byClip)
 		}
 		return list
 	}
-	if b.logs && !b.sigmoid {
+	if b.takesLogs() && !b.sigmoid {
 		list = append(list, factorClip, factorLnClip, factorLnRest)
 	}
 	return list

@@ -7,7 +7,7 @@ func (b *rowKernel) forwardLabels(at, k int) {
 	s := b.sides(at, k)
 	b.countMembers(s)
 	x := b.readFrom(b.x, at, k)
-	if !b.logs {
+	if !b.takesLogs() {
 		p, q := b.probabilities(x)
 		if b.region {
 			b.addIn(sumTP, at, s, p)
@@ -26,8 +26,10 @@ func (b *rowKernel) forwardLabels(at, k int) {
 		b.addOut(sumFP, at, s, t.v)
 		b.addOut(sumTN, at, s, t.u)
 	}
-	b.addIn(sumLogP, at, s, t.log)
-	b.addOut(sumLogQ, at, s, t.log)
+	if b.logs {
+		b.addIn(sumLogP, at, s, t.log)
+		b.addOut(sumLogQ, at, s, t.log)
+	}
 	if b.powers {
 		w := b.mul(b.powerOf(t.base, t.baseLog), t.log)
 		b.addIn(sumPos, at, s, w)
@@ -98,7 +100,7 @@ func (b *rowKernel) forwardDense(at, k int) {
 	b.less(sumNR, at, other)
 	b.plusProduct(sumRR, at, r, r)
 	x := b.readFrom(b.x, at, k)
-	if !b.logs {
+	if !b.takesLogs() {
 		if b.region && !b.sigmoid {
 			b.plusProduct(sumTP, at, x, r)
 			b.lessProduct(sumFP, at, x, other)
@@ -119,8 +121,10 @@ func (b *rowKernel) forwardDense(at, k int) {
 	if b.region {
 		b.addRegion(at, f.p, f.q, r, other)
 	}
-	b.plusProduct(sumLogP, at, r, f.lp)
-	b.lessProduct(sumLogQ, at, other, f.lq)
+	if b.logs {
+		b.plusProduct(sumLogP, at, r, f.lp)
+		b.lessProduct(sumLogQ, at, other, f.lq)
+	}
 	if b.powers {
 		b.plusProduct(sumPos, at, b.mul(b.powerOf(f.qBase, f.lq), r), f.lp)
 		b.lessProduct(sumNeg, at, b.mul(b.powerOf(f.pBase, f.lp), other), f.lq)

@@ -70,7 +70,7 @@ func (b *rowKernel) ahead() int { return pick(b.wide(), 4, 2) }
 
 // bySize reports whether the exponentials are those of −|x|, for logarithms, and
 // not of x.
-func (b *rowKernel) bySize() bool { return b.logs && (b.powers || !b.backward) }
+func (b *rowKernel) bySize() bool { return b.takesLogs() && (b.powers || !b.backward) }
 
 // fillBuffer leaves the exponentials of the next vectors in the buffer.
 func (b *rowKernel) fillBuffer(vectors int) {

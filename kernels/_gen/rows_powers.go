@@ -57,7 +57,11 @@ func (b *rowKernel) powerOf(v, l vec) vec {
 	b.Comment("e^(gamma ln v), 0 below the normal numbers.")
 	arg := b.mul(l, b.exponent.rest)
 	least := numbers("leastNormalExp", -707, -87)
-	y := b.expOf(b.max(b.load(least).times(len(v)), arg))
+	y := b.expOf(b.max(b.load(least).times(len(l)), arg))
+	b.Comment("What rounding took from gamma ln v.")
+	lost := b.copy(l)
+	b.timesMinus(lost, b.exponent.rest.times(len(l)), arg)
+	b.addTo(y, b.copy(y), lost)
 	y = b.where(b.cmp(nlt, arg, least), y)
 	if !b.sigmoid {
 		b.timesHalves(y, v)
