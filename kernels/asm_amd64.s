@@ -19779,7 +19779,7 @@ done:
 	RET
 
 // func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
-// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
 	// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -19813,51 +19813,83 @@ window:
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
 	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
-	// Vectors at a time: 2.
-	VMOVQ      (DX)(SI*1), X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBD  X9, Y9
-	VMOVMSKPS  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	PREFETCHT0 8192(CX)(SI*4)
-	VMOVUPS    (CX)(SI*4), Y10
-	VMOVUPS    oneSingle<>+0(SB), Y11
-	VSUBPS     Y10, Y11, Y11
-	VANDPD     Y10, Y9, Y12
-	VADDPS     Y12, Y1, Y1
-	VANDPD     Y11, Y9, Y12
-	VADDPS     Y12, Y5, Y5
-	VANDNPD    Y10, Y9, Y10
-	VADDPS     Y10, Y3, Y3
-	VANDNPD    Y11, Y9, Y9
-	VADDPS     Y9, Y7, Y7
-	VMOVQ      8(DX)(SI*1), X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBD  X9, Y9
-	VMOVMSKPS  Y9, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	PREFETCHT0 8224(CX)(SI*4)
-	VMOVUPS    32(CX)(SI*4), Y10
-	VMOVUPS    oneSingle<>+0(SB), Y11
-	VSUBPS     Y10, Y11, Y11
-	VANDPD     Y10, Y9, Y12
-	VADDPS     Y12, Y2, Y2
-	VANDPD     Y11, Y9, Y12
-	VADDPS     Y12, Y6, Y6
-	VANDNPD    Y10, Y9, Y10
-	VADDPS     Y10, Y4, Y4
-	VANDNPD    Y11, Y9, Y9
-	VADDPS     Y9, Y8, Y8
-	ADDQ       $0x00000010, SI
-	SUBQ       $0x00000010, DI
-	CMPQ       DI, $0x00000010
-	JGE        many
+	// Vectors at a time: 4.
+	VMOVQ       (DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBD   X9, Y9
+	VMOVMSKPS   Y9, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8192(CX)(SI*4)
+	VMOVUPS     (CX)(SI*4), Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y10, Y11, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PS Y13, Y10, Y1
+	VFMADD231PS Y13, Y11, Y5
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y9, Y11, Y7
+	VMOVQ       8(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBD   X9, Y9
+	VMOVMSKPS   Y9, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8224(CX)(SI*4)
+	VMOVUPS     32(CX)(SI*4), Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y10, Y11, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PS Y13, Y10, Y2
+	VFMADD231PS Y13, Y11, Y6
+	VFMADD231PS Y9, Y10, Y4
+	VFMADD231PS Y9, Y11, Y8
+	VMOVQ       16(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBD   X9, Y9
+	VMOVMSKPS   Y9, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8256(CX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y10, Y11, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PS Y13, Y10, Y1
+	VFMADD231PS Y13, Y11, Y5
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y9, Y11, Y7
+	VMOVQ       24(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBD   X9, Y9
+	VMOVMSKPS   Y9, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8288(CX)(SI*4)
+	VMOVUPS     96(CX)(SI*4), Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VSUBPS      Y10, Y11, Y11
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PS Y13, Y10, Y2
+	VFMADD231PS Y13, Y11, Y6
+	VFMADD231PS Y9, Y10, Y4
+	VFMADD231PS Y9, Y11, Y8
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, DI
+	CMPQ        DI, $0x00000020
+	JGE         many
 
 few:
 	TESTQ DI, DI
@@ -19877,33 +19909,32 @@ few:
 	LEAQ (DX)(SI*1), R11
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
-	JNZ        bytes1
-	VMOVQ      R9, X10
-	VPCMPEQB   X10, X0, X10
-	VPMOVSXBD  X10, Y10
-	VANDPS     Y9, Y10, Y10
-	VANDNPS    Y9, Y10, Y11
-	VMOVMSKPS  Y10, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y9, Y9
-	VMOVUPS    oneSingle<>+0(SB), Y12
-	VSUBPS     Y9, Y12, Y12
-	VANDPD     Y9, Y10, Y13
-	VADDPS     Y13, Y1, Y1
-	VANDPD     Y12, Y10, Y10
-	VADDPS     Y10, Y5, Y5
-	VANDPD     Y9, Y11, Y9
-	VADDPS     Y9, Y3, Y3
-	VANDPD     Y12, Y11, Y9
-	VADDPS     Y9, Y7, Y7
-	ADDQ       $0x00000008, SI
-	SUBQ       $0x00000008, DI
-	JMP        few
+	SHLQ        $0x08, R9
+	MOVBQZX     -1(R11)(R8*1), R10
+	ORQ         R10, R9
+	DECQ        R8
+	JNZ         bytes1
+	VMOVQ       R9, X10
+	VPCMPEQB    X10, X0, X10
+	VPMOVSXBD   X10, Y10
+	VANDPS      Y9, Y10, Y10
+	VANDNPS     Y9, Y10, Y11
+	VMOVMSKPS   Y10, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMASKMOVPS  (CX)(SI*4), Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y12
+	VSUBPS      Y9, Y12, Y12
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VANDPD      Y13, Y10, Y10
+	VANDPD      Y13, Y11, Y11
+	VFMADD231PS Y10, Y9, Y1
+	VFMADD231PS Y10, Y12, Y5
+	VFMADD231PS Y11, Y9, Y3
+	VFMADD231PS Y11, Y12, Y7
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, DI
+	JMP         few
 
 done:
 	// The lanes go to float64.
@@ -19991,7 +20022,7 @@ end:
 	RET
 
 // func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
-// Requires: AVX, AVX2, CMOV, MMX+, POPCNT
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
@@ -20011,51 +20042,83 @@ TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 	VXORPD       Y8, Y8, Y8
 	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000008
+	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 2.
-	VMOVD      (DX)(SI*1), X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBQ  X9, Y9
-	VMOVMSKPD  Y9, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	PREFETCHT0 8192(CX)(SI*8)
-	VMOVUPD    (CX)(SI*8), Y10
-	VMOVUPD    one<>+0(SB), Y11
-	VSUBPD     Y10, Y11, Y11
-	VANDPD     Y10, Y9, Y12
-	VADDPD     Y12, Y1, Y1
-	VANDPD     Y11, Y9, Y12
-	VADDPD     Y12, Y5, Y5
-	VANDNPD    Y10, Y9, Y10
-	VADDPD     Y10, Y3, Y3
-	VANDNPD    Y11, Y9, Y9
-	VADDPD     Y9, Y7, Y7
-	VMOVD      4(DX)(SI*1), X9
-	VPCMPEQB   X9, X0, X9
-	VPMOVSXBQ  X9, Y9
-	VMOVMSKPD  Y9, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	PREFETCHT0 8224(CX)(SI*8)
-	VMOVUPD    32(CX)(SI*8), Y10
-	VMOVUPD    one<>+0(SB), Y11
-	VSUBPD     Y10, Y11, Y11
-	VANDPD     Y10, Y9, Y12
-	VADDPD     Y12, Y2, Y2
-	VANDPD     Y11, Y9, Y12
-	VADDPD     Y12, Y6, Y6
-	VANDNPD    Y10, Y9, Y10
-	VADDPD     Y10, Y4, Y4
-	VANDNPD    Y11, Y9, Y9
-	VADDPD     Y9, Y8, Y8
-	ADDQ       $0x00000008, SI
-	SUBQ       $0x00000008, AX
-	CMPQ       AX, $0x00000008
-	JGE        many
+	// Vectors at a time: 4.
+	VMOVD       (DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBQ   X9, Y9
+	VMOVMSKPD   Y9, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8192(CX)(SI*8)
+	VMOVUPD     (CX)(SI*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y10, Y11, Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PD Y13, Y10, Y1
+	VFMADD231PD Y13, Y11, Y5
+	VFMADD231PD Y9, Y10, Y3
+	VFMADD231PD Y9, Y11, Y7
+	VMOVD       4(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBQ   X9, Y9
+	VMOVMSKPD   Y9, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8224(CX)(SI*8)
+	VMOVUPD     32(CX)(SI*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y10, Y11, Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PD Y13, Y10, Y2
+	VFMADD231PD Y13, Y11, Y6
+	VFMADD231PD Y9, Y10, Y4
+	VFMADD231PD Y9, Y11, Y8
+	VMOVD       8(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBQ   X9, Y9
+	VMOVMSKPD   Y9, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8256(CX)(SI*8)
+	VMOVUPD     64(CX)(SI*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y10, Y11, Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PD Y13, Y10, Y1
+	VFMADD231PD Y13, Y11, Y5
+	VFMADD231PD Y9, Y10, Y3
+	VFMADD231PD Y9, Y11, Y7
+	VMOVD       12(DX)(SI*1), X9
+	VPCMPEQB    X9, X0, X9
+	VPMOVSXBQ   X9, Y9
+	VMOVMSKPD   Y9, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8288(CX)(SI*8)
+	VMOVUPD     96(CX)(SI*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VSUBPD      Y10, Y11, Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VANDPD      Y12, Y9, Y13
+	VANDNPD     Y12, Y9, Y9
+	VFMADD231PD Y13, Y10, Y2
+	VFMADD231PD Y13, Y11, Y6
+	VFMADD231PD Y9, Y10, Y4
+	VFMADD231PD Y9, Y11, Y8
+	ADDQ        $0x00000010, SI
+	SUBQ        $0x00000010, AX
+	CMPQ        AX, $0x00000010
+	JGE         many
 
 few:
 	TESTQ AX, AX
@@ -20075,33 +20138,32 @@ few:
 	LEAQ (DX)(SI*1), R10
 
 bytes1:
-	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
-	ORQ        R9, R8
-	DECQ       DI
-	JNZ        bytes1
-	VMOVQ      R8, X10
-	VPCMPEQB   X10, X0, X10
-	VPMOVSXBQ  X10, Y10
-	VANDPS     Y9, Y10, Y10
-	VANDNPS    Y9, Y10, Y11
-	VMOVMSKPD  Y10, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y9, Y9
-	VMOVUPD    one<>+0(SB), Y12
-	VSUBPD     Y9, Y12, Y12
-	VANDPD     Y9, Y10, Y13
-	VADDPD     Y13, Y1, Y1
-	VANDPD     Y12, Y10, Y10
-	VADDPD     Y10, Y5, Y5
-	VANDPD     Y9, Y11, Y9
-	VADDPD     Y9, Y3, Y3
-	VANDPD     Y12, Y11, Y9
-	VADDPD     Y9, Y7, Y7
-	ADDQ       $0x00000004, SI
-	SUBQ       $0x00000004, AX
-	JMP        few
+	SHLQ        $0x08, R8
+	MOVBQZX     -1(R10)(DI*1), R9
+	ORQ         R9, R8
+	DECQ        DI
+	JNZ         bytes1
+	VMOVQ       R8, X10
+	VPCMPEQB    X10, X0, X10
+	VPMOVSXBQ   X10, Y10
+	VANDPS      Y9, Y10, Y10
+	VANDNPS     Y9, Y10, Y11
+	VMOVMSKPD   Y10, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMASKMOVPD  (CX)(SI*8), Y9, Y9
+	VMOVUPD     one<>+0(SB), Y12
+	VSUBPD      Y9, Y12, Y12
+	VMOVUPD     one<>+0(SB), Y13
+	VANDPD      Y13, Y10, Y10
+	VANDPD      Y13, Y11, Y11
+	VFMADD231PD Y10, Y9, Y1
+	VFMADD231PD Y10, Y12, Y5
+	VFMADD231PD Y11, Y9, Y3
+	VFMADD231PD Y11, Y12, Y7
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, AX
+	JMP         few
 
 done:
 	// Fold the lanes and add to the sums.
@@ -23390,11 +23452,11 @@ window:
 	CMPQ    AX, DI
 	CMOVQLT AX, DI
 	SUBQ    DI, AX
-	CMPQ    DI, $0x00000010
+	CMPQ    DI, $0x00000020
 	JL      few
 
 many:
-	// Vectors at a time: 2.
+	// Vectors at a time: 4.
 	VMOVQ       (DX)(SI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBD   X7, Y7
@@ -23425,9 +23487,39 @@ many:
 	VFMADD231PS Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PS Y8, Y7, Y6
-	ADDQ        $0x00000010, SI
-	SUBQ        $0x00000010, DI
-	CMPQ        DI, $0x00000010
+	VMOVQ       16(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8256(CX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VANDPD      Y9, Y7, Y10
+	VFMADD231PS Y9, Y10, Y3
+	VFMADD231PS Y8, Y8, Y1
+	VANDNPD     Y8, Y7, Y7
+	VFMADD231PS Y8, Y7, Y5
+	VMOVQ       24(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8288(CX)(SI*4)
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VANDPD      Y9, Y7, Y10
+	VFMADD231PS Y9, Y10, Y4
+	VFMADD231PS Y8, Y8, Y2
+	VANDNPD     Y8, Y7, Y7
+	VFMADD231PS Y8, Y7, Y6
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, DI
+	CMPQ        DI, $0x00000020
 	JGE         many
 
 few:
@@ -23561,11 +23653,11 @@ TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-73
 	VXORPD       Y6, Y6, Y6
 	XORQ         BX, BX
 	XORQ         SI, SI
-	CMPQ         AX, $0x00000008
+	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
-	// Vectors at a time: 2.
+	// Vectors at a time: 4.
 	VMOVD       (DX)(SI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBQ   X7, Y7
@@ -23596,9 +23688,39 @@ many:
 	VFMADD231PD Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PD Y8, Y7, Y6
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, AX
-	CMPQ        AX, $0x00000008
+	VMOVD       8(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8256(CX)(SI*8)
+	VMOVUPD     64(CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VANDPD      Y9, Y7, Y10
+	VFMADD231PD Y9, Y10, Y3
+	VFMADD231PD Y8, Y8, Y1
+	VANDNPD     Y8, Y7, Y7
+	VFMADD231PD Y8, Y7, Y5
+	VMOVD       12(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8288(CX)(SI*8)
+	VMOVUPD     96(CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VANDPD      Y9, Y7, Y10
+	VFMADD231PD Y9, Y10, Y4
+	VFMADD231PD Y8, Y8, Y2
+	VANDNPD     Y8, Y7, Y7
+	VFMADD231PD Y8, Y7, Y6
+	ADDQ        $0x00000010, SI
+	SUBQ        $0x00000010, AX
+	CMPQ        AX, $0x00000010
 	JGE         many
 
 few:

@@ -236,7 +236,7 @@ func (g *gen) lane() int { return g.bytes / g.lanes() }
 func (b *rowKernel) shape() (unroll, group int) {
 	switch {
 	case !b.sigmoid && !b.takesLogs() && !b.backward:
-		return 2, pick(b.wide(), 2, 1)
+		return pick(b.labels && !b.wide(), 4, 2), pick(b.wide(), 2, 1)
 	case !b.sigmoid && !b.takesLogs() && !b.square:
 		return 4, pick(b.wide(), 4, 1)
 	case b.sigmoid:

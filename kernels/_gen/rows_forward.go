@@ -9,6 +9,10 @@ func (b *rowKernel) forwardLabels(at, k int) {
 	x := b.readFrom(b.x, at, k)
 	if !b.takesLogs() {
 		p, q := b.probabilities(x)
+		if b.region && !b.sigmoid && !b.wide() {
+			b.addByProducts(at, s, p, q)
+			return
+		}
 		if b.region {
 			b.addIn(sumTP, at, s, p)
 			b.addIn(sumFN, at, s, q)
@@ -37,19 +41,32 @@ func (b *rowKernel) forwardLabels(at, k int) {
 	}
 }
 
+// addByProducts adds the region sums as those of a dense target, which takes
+// fewer instructions than masks of AVX2.
+func (b *rowKernel) addByProducts(at int, s sides, p, q vec) {
+	ones := b.load(one).times(len(p))
+	r := b.where(s.in, ones)
+	other := b.withoutMembers(s, ones)
+	b.plusProduct(sumTP, at, p, r)
+	b.plusProduct(sumFN, at, q, r)
+	b.plusProduct(sumFP, at, p, other)
+	b.plusProduct(sumTN, at, q, other)
+}
+
+// withoutMembers makes the lanes of members 0.
+func (b *rowKernel) withoutMembers(s sides, v vec) vec {
+	if s.out == nil {
+		return b.unless(s.in, v)
+	}
+	return b.where(s.out, v)
+}
+
 // addSquaresLabels adds p², q² of members and p² of the others.
 func (b *rowKernel) addSquaresLabels(at int, s sides, p, q vec) {
 	qq := b.where(s.in, q)
 	b.plusProduct(sumSQR, at, qq, q)
 	b.plusProduct(sumPP, at, b.existing(p), p)
-	pp := p
-	switch {
-	case s.out == nil:
-		pp = b.unless(s.in, p)
-	default:
-		pp = b.where(s.out, p)
-	}
-	b.plusProduct(sumSQB, at, pp, p)
+	b.plusProduct(sumSQB, at, b.withoutMembers(s, p), p)
 }
 
 // prefetchAhead is how many bytes before they are read the caller's rows are

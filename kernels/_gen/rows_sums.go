@@ -210,14 +210,11 @@ func (b *rowKernel) addIn(i, at int, s sides, v vec) {
 }
 
 func (b *rowKernel) addOut(i, at int, s sides, v vec) {
-	switch {
-	case b.wide():
+	if b.wide() {
 		b.addMasked(i, at, s.out, v)
-	case s.out == nil:
-		b.plus(i, at, b.unless(s.in, v))
-	default:
-		b.plus(i, at, b.where(s.out, v))
+		return
 	}
+	b.plus(i, at, b.withoutMembers(s, v))
 }
 
 func (b *rowKernel) addMasked(i, at int, m mask, v vec) {
