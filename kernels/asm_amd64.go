@@ -2212,6 +2212,62 @@ func stream8F32AVX2(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func stream8F64AVX2(dst *float64, src *float64, stride int, n int)
 
+// forwardNoneOverlapYF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN = TP+p*r, FP+p*(1-r), FN+q*r
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+
+// forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := 0 // 1 where y[i] == class
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN = TP+p*r, FP+p*(1-r), FN+q*r
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+
+// forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN = TP+p*r, FP+p*(1-r), FN+q*r
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+
+// forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true.
+//
+//	for i := range x {
+//		r := r[i]
+//		p, q := x[i], 1-x[i]
+//		R += r
+//		TP, FP, FN = TP+p*r, FP+p*(1-r), FN+q*r
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+
 // forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
 //
 //	for i := range x {

@@ -19778,6 +19778,716 @@ done:
 	VZEROUPPER
 	RET
 
+// func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-73
+	// forwardNoneOverlapYF32AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	XORQ         BX, BX
+	VXORPD       Y7, Y7, Y7
+	VMOVUPS      Y7, (SP)
+	VMOVUPS      Y7, 32(SP)
+	VMOVUPS      Y7, 64(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	VMOVQ       (DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8192(CX)(SI*4)
+	VMOVUPS     (CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PS Y11, Y8, Y1
+	VFMADD231PS Y11, Y9, Y5
+	VFMADD231PS Y7, Y8, Y3
+	VMOVQ       8(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PS Y11, Y8, Y2
+	VFMADD231PS Y11, Y9, Y6
+	VFMADD231PS Y7, Y8, Y4
+	VMOVQ       16(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	PREFETCHT0  8256(CX)(SI*4)
+	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PS Y11, Y8, Y1
+	VFMADD231PS Y11, Y9, Y5
+	VFMADD231PS Y7, Y8, Y3
+	VMOVQ       24(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBD   X7, Y7
+	VMOVMSKPS   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VSUBPS      Y8, Y9, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PS Y11, Y8, Y2
+	VFMADD231PS Y11, Y9, Y6
+	VFMADD231PS Y7, Y8, Y4
+	ADDQ        $0x00000020, SI
+	SUBQ        $0x00000020, DI
+	CMPQ        DI, $0x00000020
+	JGE         many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y7
+
+	// The labels that exist, one by one.
+	XORQ R9, R9
+	LEAQ (DX)(SI*1), R11
+
+bytes1:
+	SHLQ        $0x08, R9
+	MOVBQZX     -1(R11)(R8*1), R10
+	ORQ         R10, R9
+	DECQ        R8
+	JNZ         bytes1
+	VMOVQ       R9, X8
+	VPCMPEQB    X8, X0, X8
+	VPMOVSXBD   X8, Y8
+	VANDPS      Y7, Y8, Y8
+	VANDNPS     Y7, Y8, Y9
+	VMOVMSKPS   Y8, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, BX
+	VMASKMOVPS  (CX)(SI*4), Y7, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VSUBPS      Y7, Y10, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VANDPD      Y11, Y8, Y8
+	VANDPD      Y11, Y9, Y9
+	VFMADD231PS Y8, Y7, Y1
+	VFMADD231PS Y8, Y10, Y5
+	VFMADD231PS Y9, Y7, Y3
+	ADDQ        $0x00000008, SI
+	SUBQ        $0x00000008, DI
+	JMP         few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y1, Y7
+	VADDPS       Y2, Y7, Y7
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       (SP), Y8, Y8
+	VMOVUPD      Y8, (SP)
+	VMOVAPD      Y3, Y7
+	VADDPS       Y4, Y7, Y7
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       32(SP), Y8, Y8
+	VMOVUPD      Y8, 32(SP)
+	VMOVAPD      Y5, Y7
+	VADDPS       Y6, Y7, Y7
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X7, Y8
+	VEXTRACTF128 $0x01, Y7, X7
+	VCVTPS2PD    X7, Y7
+	VADDPD       Y7, Y8, Y8
+	VADDPD       64(SP), Y8, Y8
+	VMOVUPD      Y8, 64(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   BX, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
+TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-73
+	// forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000010
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVD       (DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8192(CX)(SI*8)
+	VMOVUPD     (CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PD Y11, Y8, Y1
+	VFMADD231PD Y11, Y9, Y5
+	VFMADD231PD Y7, Y8, Y3
+	VMOVD       4(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD     32(CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PD Y11, Y8, Y2
+	VFMADD231PD Y11, Y9, Y6
+	VFMADD231PD Y7, Y8, Y4
+	VMOVD       8(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	PREFETCHT0  8256(CX)(SI*8)
+	VMOVUPD     64(CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PD Y11, Y8, Y1
+	VFMADD231PD Y11, Y9, Y5
+	VFMADD231PD Y7, Y8, Y3
+	VMOVD       12(DX)(SI*1), X7
+	VPCMPEQB    X7, X0, X7
+	VPMOVSXBQ   X7, Y7
+	VMOVMSKPD   Y7, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMOVUPD     96(CX)(SI*8), Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VSUBPD      Y8, Y9, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VANDPD      Y10, Y7, Y11
+	VANDNPD     Y10, Y7, Y7
+	VFMADD231PD Y11, Y8, Y2
+	VFMADD231PD Y11, Y9, Y6
+	VFMADD231PD Y7, Y8, Y4
+	ADDQ        $0x00000010, SI
+	SUBQ        $0x00000010, AX
+	CMPQ        AX, $0x00000010
+	JGE         many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	LEAQ    tailMasks<>+0(SB), R8
+	MOVQ    DI, R9
+	NEGQ    R9
+	VMOVDQU 32(R8)(R9*8), Y7
+
+	// The labels that exist, one by one.
+	XORQ R8, R8
+	LEAQ (DX)(SI*1), R10
+
+bytes1:
+	SHLQ        $0x08, R8
+	MOVBQZX     -1(R10)(DI*1), R9
+	ORQ         R9, R8
+	DECQ        DI
+	JNZ         bytes1
+	VMOVQ       R8, X8
+	VPCMPEQB    X8, X0, X8
+	VPMOVSXBQ   X8, Y8
+	VANDPS      Y7, Y8, Y8
+	VANDNPS     Y7, Y8, Y9
+	VMOVMSKPD   Y8, DI
+	POPCNTL     DI, DI
+	ADDQ        DI, BX
+	VMASKMOVPD  (CX)(SI*8), Y7, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VSUBPD      Y7, Y10, Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VANDPD      Y11, Y8, Y8
+	VANDPD      Y11, Y9, Y9
+	VFMADD231PD Y8, Y7, Y1
+	VFMADD231PD Y8, Y10, Y5
+	VFMADD231PD Y9, Y7, Y3
+	ADDQ        $0x00000004, SI
+	SUBQ        $0x00000004, AX
+	JMP         few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y1, Y0
+	VADDPD       Y2, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVAPD      Y3, Y0
+	VADDPD       Y4, Y0, Y0
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVAPD      Y5, Y0
+	VADDPD       Y6, Y0, Y0
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VXORPS       X0, X0, X0
+	VCVTSI2SDQ   BX, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOverlapF32AVX2(SB), $128-65
+	// forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VMOVUPS Y8, (SP)
+	VMOVUPS Y8, 32(SP)
+	VMOVUPS Y8, 64(SP)
+	VMOVUPS Y8, 96(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 512 elements.
+	MOVQ    $0x00000200, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0   8192(DX)(BX*4)
+	VMOVUPS      (DX)(BX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y6, Y6
+	PREFETCHT0   8192(CX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFNMADD231PS Y9, Y10, Y2
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y4
+	VMOVUPS      32(DX)(BX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      32(CX)(BX*4), Y10
+	VFMADD231PS  Y8, Y10, Y1
+	VFNMADD231PS Y9, Y10, Y3
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y5
+	PREFETCHT0   8256(DX)(BX*4)
+	VMOVUPS      64(DX)(BX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y6, Y6
+	PREFETCHT0   8256(CX)(BX*4)
+	VMOVUPS      64(CX)(BX*4), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFNMADD231PS Y9, Y10, Y2
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y4
+	VMOVUPS      96(DX)(BX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      96(CX)(BX*4), Y10
+	VFMADD231PS  Y8, Y10, Y1
+	VFNMADD231PS Y9, Y10, Y3
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y5
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000020, SI
+	CMPQ         SI, $0x00000020
+	JGE          many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	NEGQ         DI
+	VMOVDQU      32(R8)(DI*4), Y8
+	VMASKMOVPS   (DX)(BX*4), Y8, Y9
+	VADDPS       minusOneSingle<>+0(SB), Y9, Y10
+	VANDPD       Y10, Y8, Y10
+	VADDPS       Y9, Y6, Y6
+	VMASKMOVPS   (CX)(BX*4), Y8, Y8
+	VFMADD231PS  Y9, Y8, Y0
+	VFNMADD231PS Y10, Y8, Y2
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y8
+	VFNMADD231PS Y9, Y8, Y4
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, SI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD      Y0, Y8
+	VADDPS       Y1, Y8, Y8
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       (SP), Y9, Y9
+	VMOVUPD      Y9, (SP)
+	VMOVAPD      Y2, Y8
+	VADDPS       Y3, Y8, Y8
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       32(SP), Y9, Y9
+	VMOVUPD      Y9, 32(SP)
+	VMOVAPD      Y4, Y8
+	VADDPS       Y5, Y8, Y8
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       64(SP), Y9, Y9
+	VMOVUPD      Y9, 64(SP)
+	VMOVAPD      Y6, Y8
+	VADDPS       Y7, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       Y8, Y9, Y9
+	VADDPD       96(SP), Y9, Y9
+	VMOVUPD      Y9, 96(SP)
+	TESTQ        AX, AX
+	JG           window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVUPD      (SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPD      32(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPD      64(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPD      96(SP), Y0
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·forwardNoneOverlapF64AVX2(SB), NOSPLIT, $0-65
+	// forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000010
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0   8192(DX)(BX*8)
+	VMOVUPD      (DX)(BX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y6, Y6
+	PREFETCHT0   8192(CX)(BX*8)
+	VMOVUPD      (CX)(BX*8), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFNMADD231PD Y9, Y10, Y2
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y4
+	VMOVUPD      32(DX)(BX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      32(CX)(BX*8), Y10
+	VFMADD231PD  Y8, Y10, Y1
+	VFNMADD231PD Y9, Y10, Y3
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y5
+	PREFETCHT0   8256(DX)(BX*8)
+	VMOVUPD      64(DX)(BX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y6, Y6
+	PREFETCHT0   8256(CX)(BX*8)
+	VMOVUPD      64(CX)(BX*8), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFNMADD231PD Y9, Y10, Y2
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y4
+	VMOVUPD      96(DX)(BX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      96(CX)(BX*8), Y10
+	VFMADD231PD  Y8, Y10, Y1
+	VFNMADD231PD Y9, Y10, Y3
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y5
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, AX
+	CMPQ         AX, $0x00000010
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000004, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	NEGQ         SI
+	VMOVDQU      32(DI)(SI*8), Y8
+	VMASKMOVPD   (DX)(BX*8), Y8, Y9
+	VADDPD       minusOne<>+0(SB), Y9, Y10
+	VANDPD       Y10, Y8, Y10
+	VADDPD       Y9, Y6, Y6
+	VMASKMOVPD   (CX)(BX*8), Y8, Y8
+	VFMADD231PD  Y9, Y8, Y0
+	VFNMADD231PD Y10, Y8, Y2
+	VADDPD       minusOne<>+0(SB), Y8, Y8
+	VFNMADD231PD Y9, Y8, Y4
+	ADDQ         $0x00000004, BX
+	SUBQ         $0x00000004, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ         acc+0(FP), AX
+	VMOVAPD      Y0, Y8
+	VADDPD       Y1, Y8, Y8
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y8, X0
+	VADDPD       X0, X8, X8
+	VUNPCKHPD    X8, X8, X0
+	VADDSD       X0, X8, X8
+	VADDSD       (AX), X8, X8
+	VMOVSD       X8, (AX)
+	VMOVAPD      Y2, Y0
+	VADDPD       Y3, Y0, Y0
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVAPD      Y4, Y0
+	VADDPD       Y5, Y0, Y0
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVAPD      Y6, Y0
+	VADDPD       Y7, Y0, Y0
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	MOVB         $0x01, AL
+	MOVB         AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
 // func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
@@ -19841,7 +20551,6 @@ many:
 	VMOVMSKPS   Y9, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	PREFETCHT0  8224(CX)(SI*4)
 	VMOVUPS     32(CX)(SI*4), Y10
 	VMOVUPS     oneSingle<>+0(SB), Y11
 	VSUBPS      Y10, Y11, Y11
@@ -19875,7 +20584,6 @@ many:
 	VMOVMSKPS   Y9, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	PREFETCHT0  8288(CX)(SI*4)
 	VMOVUPS     96(CX)(SI*4), Y10
 	VMOVUPS     oneSingle<>+0(SB), Y11
 	VSUBPS      Y10, Y11, Y11
@@ -20070,7 +20778,6 @@ many:
 	VMOVMSKPD   Y9, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	PREFETCHT0  8224(CX)(SI*8)
 	VMOVUPD     32(CX)(SI*8), Y10
 	VMOVUPD     one<>+0(SB), Y11
 	VSUBPD      Y10, Y11, Y11
@@ -20104,7 +20811,6 @@ many:
 	VMOVMSKPD   Y9, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	PREFETCHT0  8288(CX)(SI*8)
 	VMOVUPD     96(CX)(SI*8), Y10
 	VMOVUPD     one<>+0(SB), Y11
 	VSUBPD      Y10, Y11, Y11
@@ -20507,13 +21213,11 @@ many:
 	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
 	VFNMADD231PS Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y6
-	PREFETCHT0   8224(DX)(BX*4)
 	VMOVUPS      32(DX)(BX*4), Y12
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
 	VADDPS       Y12, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
 	VFMADD231PS  Y12, Y12, Y11
-	PREFETCHT0   8224(CX)(BX*4)
 	VMOVUPS      32(CX)(BX*4), Y14
 	VFMADD231PS  Y12, Y14, Y1
 	VFNMADD231PS Y13, Y14, Y3
@@ -20719,13 +21423,11 @@ many:
 	VADDPD       minusOne<>+0(SB), Y14, Y14
 	VFNMADD231PD Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y6
-	PREFETCHT0   8224(DX)(BX*8)
 	VMOVUPD      32(DX)(BX*8), Y12
 	VADDPD       minusOne<>+0(SB), Y12, Y13
 	VADDPD       Y12, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
 	VFMADD231PD  Y12, Y12, Y11
-	PREFETCHT0   8224(CX)(BX*8)
 	VMOVUPD      32(CX)(BX*8), Y14
 	VFMADD231PD  Y12, Y14, Y1
 	VFNMADD231PD Y13, Y14, Y3
@@ -20870,7 +21572,6 @@ ordinary1:
 	VMOVUPS Y2, (AX)(SI*4)
 
 stored1:
-	PREFETCHT0  8224(BX)(SI*4)
 	VMOVUPS     32(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20900,7 +21601,6 @@ ordinary3:
 	VMOVUPS Y2, 64(AX)(SI*4)
 
 stored3:
-	PREFETCHT0  8288(BX)(SI*4)
 	VMOVUPS     96(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -20979,7 +21679,6 @@ ordinary1:
 	VMOVUPD Y2, (AX)(SI*8)
 
 stored1:
-	PREFETCHT0  8224(BX)(SI*8)
 	VMOVUPD     32(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -21009,7 +21708,6 @@ ordinary3:
 	VMOVUPD Y2, 64(AX)(SI*8)
 
 stored3:
-	PREFETCHT0  8288(BX)(SI*8)
 	VMOVUPD     96(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -21101,7 +21799,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y7
 	VPADDD     Y6, Y6, Y8
 	VPADDD     Y7, Y7, Y9
@@ -21486,7 +22183,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y6
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
 	VANDPD     absBits<>+0(SB), Y7, Y9
@@ -21846,7 +22542,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y5
 	VPADDD     Y4, Y4, Y6
 	VPADDD     Y5, Y5, Y7
@@ -22079,7 +22774,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
@@ -22343,7 +23037,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y7
 	VPADDD     Y6, Y6, Y8
 	VPADDD     Y7, Y7, Y9
@@ -22437,7 +23130,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y6
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y7
 	VADDPS      minusOneSingle<>+0(SB), Y6, Y8
 	VADDPS      minusOneSingle<>+0(SB), Y7, Y9
@@ -22693,7 +23385,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y6
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
 	VANDPD     absBits<>+0(SB), Y7, Y9
@@ -22808,7 +23499,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y6
-	PREFETCHT0  8224(DX)(DI*8)
 	VMOVUPD     32(DX)(DI*8), Y7
 	VADDPD      minusOne<>+0(SB), Y6, Y8
 	VADDPD      minusOne<>+0(SB), Y7, Y9
@@ -22999,7 +23689,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y4
 	VPADDD     Y3, Y3, Y5
 	VPADDD     Y4, Y4, Y6
@@ -23093,7 +23782,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y3
-	PREFETCHT0  8224(SI)(R8*4)
 	VMOVUPS     32(SI)(R8*4), Y4
 	VMOVUPS     oneSingle<>+0(SB), Y5
 	VSUBPS      Y3, Y5, Y6
@@ -23219,7 +23907,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y4
 	VANDPD     absBits<>+0(SB), Y3, Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
@@ -23334,7 +24021,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y3
-	PREFETCHT0  8224(SI)(R8*8)
 	VMOVUPD     32(SI)(R8*8), Y4
 	VMOVUPD     one<>+0(SB), Y5
 	VSUBPD      Y3, Y5, Y6
@@ -23478,7 +24164,6 @@ many:
 	VMOVMSKPS   Y7, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	PREFETCHT0  8224(CX)(SI*4)
 	VMOVUPS     32(CX)(SI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -23508,7 +24193,6 @@ many:
 	VMOVMSKPS   Y7, R8
 	POPCNTL     R8, R8
 	ADDQ        R8, BX
-	PREFETCHT0  8288(CX)(SI*4)
 	VMOVUPS     96(CX)(SI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -23679,7 +24363,6 @@ many:
 	VMOVMSKPD   Y7, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	PREFETCHT0  8224(CX)(SI*8)
 	VMOVUPD     32(CX)(SI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -23709,7 +24392,6 @@ many:
 	VMOVMSKPD   Y7, DI
 	POPCNTL     DI, DI
 	ADDQ        DI, BX
-	PREFETCHT0  8288(CX)(SI*8)
 	VMOVUPD     96(CX)(SI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -24074,13 +24756,11 @@ many:
 	VMULPS       Y12, Y12, Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFNMADD231PS Y11, Y12, Y8
-	PREFETCHT0   8224(DX)(BX*4)
 	VMOVUPS      32(DX)(BX*4), Y10
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y11, Y1, Y1
 	VFMADD231PS  Y10, Y10, Y3
-	PREFETCHT0   8224(CX)(BX*4)
 	VMOVUPS      32(CX)(BX*4), Y12
 	VMOVUPS      oneSingle<>+0(SB), Y13
 	VSUBPS       Y12, Y13, Y13
@@ -24286,13 +24966,11 @@ many:
 	VMULPD       Y12, Y12, Y12
 	VFMADD231PD  Y10, Y12, Y6
 	VFNMADD231PD Y11, Y12, Y8
-	PREFETCHT0   8224(DX)(BX*8)
 	VMOVUPD      32(DX)(BX*8), Y10
 	VADDPD       minusOne<>+0(SB), Y10, Y11
 	VADDPD       Y10, Y0, Y0
 	VSUBPD       Y11, Y1, Y1
 	VFMADD231PD  Y10, Y10, Y3
-	PREFETCHT0   8224(CX)(BX*8)
 	VMOVUPD      32(CX)(BX*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
 	VSUBPD       Y12, Y13, Y13
@@ -24637,7 +25315,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y5
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y6
 	VPADDD     Y5, Y5, Y7
 	VPADDD     Y6, Y6, Y8
@@ -24931,7 +25608,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y5
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -25226,7 +25902,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y6
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y7
 	VPADDD     Y6, Y6, Y8
 	VPADDD     Y7, Y7, Y9
@@ -25488,7 +26163,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y6
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
 	VANDPD     absBits<>+0(SB), Y7, Y9
@@ -25772,7 +26446,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y5
 	VPADDD     Y4, Y4, Y6
 	VPADDD     Y5, Y5, Y7
@@ -25866,7 +26539,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y5
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y6
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y7
@@ -26127,7 +26799,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y4
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
@@ -26242,7 +26913,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
-	PREFETCHT0  8224(DX)(DI*8)
 	VMOVUPD     32(DX)(DI*8), Y5
 	VADDPD      minusOne<>+0(SB), Y4, Y6
 	VADDPD      minusOne<>+0(SB), Y5, Y7
@@ -26458,7 +27128,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y1
 	VPADDD     Y0, Y0, Y2
 	VPADDD     Y1, Y1, Y3
@@ -26558,7 +27227,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y0
-	PREFETCHT0  8224(SI)(R9*4)
 	VMOVUPS     32(SI)(R9*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y0, Y2, Y3
@@ -26742,7 +27410,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y1
 	VANDPD     absBits<>+0(SB), Y0, Y2
 	VANDPD     absBits<>+0(SB), Y1, Y3
@@ -26863,7 +27530,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y0
-	PREFETCHT0  8224(SI)(R9*8)
 	VMOVUPD     32(SI)(R9*8), Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y0, Y2, Y3
@@ -28844,7 +29510,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
 	VORPS      signBitSingle<>+0(SB), Y5, Y5
@@ -29290,7 +29955,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y4
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y5
 	VORPD      signBit<>+0(SB), Y4, Y4
 	VORPD      signBit<>+0(SB), Y5, Y5
@@ -29759,7 +30423,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y6
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y7
 	VPADDD     Y6, Y6, Y8
 	VPADDD     Y7, Y7, Y9
@@ -30007,7 +30670,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y6
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
 	VANDPD     absBits<>+0(SB), Y7, Y9
@@ -30294,7 +30956,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -30388,7 +31049,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -30778,7 +31438,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -30893,7 +31552,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
-	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
@@ -31208,7 +31866,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y5
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y6
 	VPADDD     Y5, Y5, Y7
 	VPADDD     Y6, Y6, Y8
@@ -31302,7 +31959,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y5
-	PREFETCHT0  8224(SI)(R8*4)
 	VMOVUPS     32(SI)(R8*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y5, Y7, Y8
@@ -31442,7 +32098,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y5
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -31557,7 +32212,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y5
-	PREFETCHT0  8224(SI)(R8*8)
 	VMOVUPD     32(SI)(R8*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y5, Y7, Y8
@@ -35001,7 +35655,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R9*4)
 	VMOVUPS    (CX)(R9*4), Y4
-	PREFETCHT0 8224(CX)(R9*4)
 	VMOVUPS    32(CX)(R9*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
 	VORPS      signBitSingle<>+0(SB), Y5, Y5
@@ -35561,7 +36214,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R9*8)
 	VMOVUPD    (CX)(R9*8), Y4
-	PREFETCHT0 8224(CX)(R9*8)
 	VMOVUPD    32(CX)(R9*8), Y5
 	VORPD      signBit<>+0(SB), Y4, Y4
 	VORPD      signBit<>+0(SB), Y5, Y5
@@ -36049,10 +36701,10 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 160(R8)
-	VMOVUPS      160(R8), Y0
+	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      128(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 128(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -36064,7 +36716,7 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 192(R8)
@@ -36094,7 +36746,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y1
-	PREFETCHT0 8224(BX)(R10*4)
 	VMOVUPS    32(BX)(R10*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -36187,11 +36838,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVQ     (SI)(R10*1), X1
-	VMOVUPS   160(R8), Y2
+	VMOVUPS   128(R8), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
 	VMOVQ     8(SI)(R10*1), X2
-	VMOVUPS   160(R8), Y3
+	VMOVUPS   128(R8), Y3
 	VPCMPEQB  X2, X3, X2
 	VPMOVSXBD X2, Y2
 	VMOVUPS   (BX)(R10*4), Y3
@@ -36254,10 +36905,10 @@ many2:
 	VBLENDVPS    Y2, Y11, Y12, Y11
 	VMULPS       Y5, Y8, Y8
 	VMULPS       Y6, Y11, Y11
-	VMOVUPS      128(R8), Y12
+	VMOVUPS      160(R8), Y12
 	VMOVUPS      192(R8), Y13
 	VBLENDVPS    Y1, Y12, Y13, Y1
-	VMOVUPS      128(R8), Y12
+	VMOVUPS      160(R8), Y12
 	VMOVUPS      192(R8), Y13
 	VBLENDVPS    Y2, Y12, Y13, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y12
@@ -36351,7 +37002,7 @@ bytes3:
 	DECQ       R12
 	JNZ        bytes3
 	VMOVQ      R13, X2
-	VMOVUPS    160(R8), Y3
+	VMOVUPS    128(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
@@ -36388,7 +37039,7 @@ bytes3:
 	VMOVUPS      96(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMULPS       Y4, Y7, Y7
-	VMOVUPS      128(R8), Y8
+	VMOVUPS      160(R8), Y8
 	VMOVUPS      192(R8), Y9
 	VBLENDVPS    Y2, Y8, Y9, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y8
@@ -36509,7 +37160,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y1
-	PREFETCHT0 8224(BX)(R10*8)
 	VMOVUPD    32(BX)(R10*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -36962,7 +37612,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -37056,7 +37705,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
-	PREFETCHT0  8224(DX)(R8*4)
 	VMOVUPS     32(DX)(R8*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -37636,7 +38284,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y1
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -37751,7 +38398,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y1
-	PREFETCHT0   8224(DX)(R8*8)
 	VMOVUPD      32(DX)(R8*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
@@ -38252,7 +38898,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
-	PREFETCHT0 8224(BX)(R10*4)
 	VMOVUPS    32(BX)(R10*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
 	VORPS      signBitSingle<>+0(SB), Y3, Y3
@@ -38346,7 +38991,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R10*4)
 	VMOVUPS     (SI)(R10*4), Y2
-	PREFETCHT0  8224(SI)(R10*4)
 	VMOVUPS     32(SI)(R10*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y2, Y4, Y5
@@ -38745,7 +39389,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
-	PREFETCHT0 8224(BX)(R10*8)
 	VMOVUPD    32(BX)(R10*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VORPD      signBit<>+0(SB), Y3, Y3
@@ -38860,7 +39503,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
-	PREFETCHT0   8224(SI)(R10*8)
 	VMOVUPD      32(SI)(R10*8), Y3
 	VMOVUPD      one<>+0(SB), Y4
 	VSUBPD       Y2, Y4, Y5
@@ -43923,7 +44565,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -44556,7 +45197,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -45175,7 +45815,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -45663,7 +46302,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -46202,7 +46840,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -46302,7 +46939,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VMOVUPS     Y3, 512(SI)
@@ -46951,7 +47587,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -47072,7 +47707,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
-	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VMOVUPS      Y3, 512(SI)
@@ -47677,7 +48311,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -47777,7 +48410,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(SI)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y1
-	PREFETCHT0  8224(SI)(R9*4)
 	VMOVUPS     32(SI)(R9*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y1, Y3, Y4
@@ -48267,7 +48899,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -48388,7 +49019,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
-	PREFETCHT0   8224(SI)(R9*8)
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
 	VSUBPD       Y1, Y3, Y4
@@ -50301,7 +50931,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
 	VORPS      signBitSingle<>+0(SB), Y5, Y5
@@ -50604,7 +51233,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y4
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y5
 	VORPD      signBit<>+0(SB), Y4, Y4
 	VORPD      signBit<>+0(SB), Y5, Y5
@@ -50920,7 +51548,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y5
 	VPADDD     Y4, Y4, Y6
 	VPADDD     Y5, Y5, Y7
@@ -51157,7 +51784,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
@@ -51422,7 +52048,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y2
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
 	VORPS      signBitSingle<>+0(SB), Y3, Y3
@@ -51516,7 +52141,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y2
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
 	VADDPS      minusOneSingle<>+0(SB), Y3, Y5
@@ -51779,7 +52403,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y2
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VORPD      signBit<>+0(SB), Y3, Y3
@@ -51894,7 +52517,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y2
-	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
 	VADDPD       minusOne<>+0(SB), Y3, Y5
@@ -52117,7 +52739,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
-	PREFETCHT0 8224(BX)(R8*4)
 	VMOVUPS    32(BX)(R8*4), Y4
 	VPADDD     Y3, Y3, Y5
 	VPADDD     Y4, Y4, Y6
@@ -52211,7 +52832,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(SI)(R8*4)
 	VMOVUPS    (SI)(R8*4), Y3
-	PREFETCHT0 8224(SI)(R8*4)
 	VMOVUPS    32(SI)(R8*4), Y4
 	VMOVUPS    oneSingle<>+0(SB), Y5
 	VSUBPS     Y3, Y5, Y6
@@ -52337,7 +52957,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
-	PREFETCHT0 8224(BX)(R8*8)
 	VMOVUPD    32(BX)(R8*8), Y4
 	VANDPD     absBits<>+0(SB), Y3, Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
@@ -52452,7 +53071,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(SI)(R8*8)
 	VMOVUPD    (SI)(R8*8), Y3
-	PREFETCHT0 8224(SI)(R8*8)
 	VMOVUPD    32(SI)(R8*8), Y4
 	VMOVUPD    one<>+0(SB), Y5
 	VSUBPD     Y3, Y5, Y6
@@ -55188,7 +55806,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
 	VORPS      signBitSingle<>+0(SB), Y5, Y5
@@ -55576,7 +56193,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y4
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y5
 	VORPD      signBit<>+0(SB), Y4, Y4
 	VORPD      signBit<>+0(SB), Y5, Y5
@@ -55983,7 +56599,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y4
-	PREFETCHT0 8224(BX)(R10*4)
 	VMOVUPS    32(BX)(R10*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
 	VORPS      signBitSingle<>+0(SB), Y5, Y5
@@ -56346,7 +56961,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y4
-	PREFETCHT0 8224(BX)(R10*8)
 	VMOVUPD    32(BX)(R10*8), Y5
 	VORPD      signBit<>+0(SB), Y4, Y4
 	VORPD      signBit<>+0(SB), Y5, Y5
@@ -56743,7 +57357,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -56837,7 +57450,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
-	PREFETCHT0  8224(DX)(R8*4)
 	VMOVUPS     32(DX)(R8*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -57260,7 +57872,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y1
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -57375,7 +57986,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y1
-	PREFETCHT0   8224(DX)(R8*8)
 	VMOVUPD      32(DX)(R8*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
@@ -57765,7 +58375,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
-	PREFETCHT0 8224(BX)(R10*4)
 	VMOVUPS    32(BX)(R10*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
 	VORPS      signBitSingle<>+0(SB), Y3, Y3
@@ -57859,7 +58468,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(SI)(R10*4)
 	VMOVUPS    (SI)(R10*4), Y2
-	PREFETCHT0 8224(SI)(R10*4)
 	VMOVUPS    32(SI)(R10*4), Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y2, Y4, Y5
@@ -58202,7 +58810,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
-	PREFETCHT0 8224(BX)(R10*8)
 	VMOVUPD    32(BX)(R10*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VORPD      signBit<>+0(SB), Y3, Y3
@@ -58317,7 +58924,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
-	PREFETCHT0   8224(SI)(R10*8)
 	VMOVUPD      32(SI)(R10*8), Y3
 	VMOVUPD      one<>+0(SB), Y4
 	VSUBPD       Y2, Y4, Y5
@@ -62574,7 +63180,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
-	PREFETCHT0 8224(CX)(R8*4)
 	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -63020,7 +63625,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
-	PREFETCHT0 8224(CX)(R8*8)
 	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -63495,7 +64099,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y2
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
 	VORPS      signBitSingle<>+0(SB), Y3, Y3
@@ -63920,7 +64523,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y2
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VORPD      signBit<>+0(SB), Y3, Y3
@@ -64393,7 +64995,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
-	PREFETCHT0 8224(CX)(DI*4)
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -64493,7 +65094,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
-	PREFETCHT0  8224(DX)(DI*4)
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
 	VMOVUPS     Y3, 32(SI)
@@ -64960,7 +65560,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y2
-	PREFETCHT0 8224(CX)(DI*8)
 	VMOVUPD    32(CX)(DI*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VORPD      signBit<>+0(SB), Y3, Y3
@@ -65075,7 +65674,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y2
-	PREFETCHT0   8224(DX)(DI*8)
 	VMOVUPD      32(DX)(DI*8), Y3
 	VADDPD       minusOne<>+0(SB), Y2, Y4
 	VMOVUPS      Y4, 32(SI)
@@ -65525,7 +66123,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-89
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(R8)
+	VMOVUPS      Y1, 384(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -65548,16 +66146,15 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
-	PREFETCHT0 8224(BX)(R9*4)
 	VMOVUPS    32(BX)(R9*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS    320(R8), Y3
+	VMOVUPS    384(R8), Y3
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    Y3, 320(R8)
-	VMOVUPS    320(R8), Y3
+	VMOVUPS    Y3, 384(R8)
+	VMOVUPS    384(R8), Y3
 	VPMAXUD    Y2, Y3, Y3
-	VMOVUPS    Y3, 320(R8)
+	VMOVUPS    Y3, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -65612,9 +66209,9 @@ few:
 	VMOVDQU    32(R14)(R13*4), Y1
 	VMASKMOVPS (BX)(R9*4), Y1, Y2
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS    320(R8), Y3
+	VMOVUPS    384(R8), Y3
 	VPMAXUD    Y2, Y3, Y3
-	VMOVUPS    Y3, 320(R8)
+	VMOVUPS    Y3, 384(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -65648,7 +66245,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(SI)(R9*4)
 	VMOVUPS    (SI)(R9*4), Y1
-	PREFETCHT0 8224(SI)(R9*4)
 	VMOVUPS    32(SI)(R9*4), Y2
 	VMOVUPS    oneSingle<>+0(SB), Y3
 	VSUBPS     Y1, Y3, Y4
@@ -65697,9 +66293,9 @@ many2:
 	VMINPS       Y4, Y6, Y7
 	VMINPS       Y5, Y6, Y6
 	VSUBPS       Y13, Y7, Y7
-	VMOVUPS      Y7, 352(R8)
+	VMOVUPS      Y7, 320(R8)
 	VSUBPS       Y12, Y6, Y6
-	VMOVUPS      Y6, 384(R8)
+	VMOVUPS      Y6, 352(R8)
 	VXORPD       Y6, Y6, Y6
 	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
@@ -65771,10 +66367,10 @@ many2:
 	VANDPD       Y7, Y4, Y4
 	VANDPD       Y6, Y5, Y5
 	VMOVUPS      64(R8), Y6
-	VMOVUPS      352(R8), Y7
+	VMOVUPS      320(R8), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      96(R8), Y7
-	VMOVUPS      384(R8), Y8
+	VMOVUPS      352(R8), Y8
 	VMULPS       Y8, Y7, Y7
 	VMOVUPS      288(R8), Y8
 	VMOVUPS      128(R8), Y9
@@ -65794,9 +66390,9 @@ many2:
 	VMULPS       Y4, Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 352(R8), Y4
+	VMOVUPS 320(R8), Y4
 	VMULPS  Y0, Y4, Y4
-	VMOVUPS 384(R8), Y5
+	VMOVUPS 352(R8), Y5
 	VMULPS  Y0, Y5, Y5
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y4, Y6, Y7
@@ -65837,8 +66433,8 @@ many2:
 	VPADDD      Y8, Y6, Y6
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      352(R8), Y8
-	VMOVUPS      384(R8), Y9
+	VMOVUPS      320(R8), Y8
+	VMOVUPS      352(R8), Y9
 	VFMSUB213PS  Y4, Y0, Y8
 	VFMSUB213PS  Y5, Y0, Y9
 	VMOVAPD      Y7, Y10
@@ -66012,10 +66608,10 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   320(R8), Y1
+	VMOVUPS   384(R8), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 320(R8)
-	VMOVUPS   320(R8), Y1
+	VMOVUPS   Y1, 384(R8)
+	VMOVUPS   384(R8), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
@@ -66072,7 +66668,6 @@ many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
-	PREFETCHT0 8224(BX)(R9*8)
 	VMOVUPD    32(BX)(R9*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -66193,7 +66788,6 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
-	PREFETCHT0   8224(SI)(R9*8)
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
 	VSUBPD       Y1, Y3, Y4

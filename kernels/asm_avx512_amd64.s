@@ -20892,6 +20892,688 @@ done:
 	VZEROUPPER
 	RET
 
+// func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-73
+	// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         BX, BX
+	VPXORQ       Z7, Z7, Z7
+	VMOVUPS      Z7, (SP)
+	VMOVUPS      Z7, 64(SP)
+	VMOVUPS      Z7, 128(SP)
+	XORQ         SI, SI
+	TESTQ        AX, AX
+	JLE          end
+
+window:
+	// Up to 1024 elements.
+	MOVQ    $0x00000400, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
+	SUBQ    DI, AX
+	CMPQ    DI, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	VPCMPEQB     (DX)(SI*1), X0, K1
+	VPCMPEQB     16(DX)(SI*1), X0, K2
+	KNOTW        K1, K3
+	KNOTW        K2, K4
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	PREFETCHT0   8192(CX)(SI*4)
+	VMOVUPS      (CX)(SI*4), Z7
+	PREFETCHT0   8256(CX)(SI*4)
+	VMOVUPS      64(CX)(SI*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z7, Z9, Z10
+	VSUBPS       Z8, Z9, Z9
+	VADDPS       Z7, Z1, K1, Z1
+	VADDPS       Z8, Z2, K2, Z2
+	VADDPS       Z10, Z5, K1, Z5
+	VADDPS       Z9, Z6, K2, Z6
+	VADDPS       Z7, Z3, K3, Z3
+	VADDPS       Z8, Z4, K4, Z4
+	VPCMPEQB     32(DX)(SI*1), X0, K1
+	VPCMPEQB     48(DX)(SI*1), X0, K2
+	KNOTW        K1, K3
+	KNOTW        K2, K4
+	KMOVW        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	PREFETCHT0   8320(CX)(SI*4)
+	VMOVUPS      128(CX)(SI*4), Z7
+	PREFETCHT0   8384(CX)(SI*4)
+	VMOVUPS      192(CX)(SI*4), Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z9
+	VSUBPS       Z7, Z9, Z10
+	VSUBPS       Z8, Z9, Z9
+	VADDPS       Z7, Z1, K1, Z1
+	VADDPS       Z8, Z2, K2, Z2
+	VADDPS       Z10, Z5, K1, Z5
+	VADDPS       Z9, Z6, K2, Z6
+	VADDPS       Z7, Z3, K3, Z3
+	VADDPS       Z8, Z4, K4, Z4
+	ADDQ         $0x00000040, SI
+	SUBQ         $0x00000040, DI
+	CMPQ         DI, $0x00000040
+	JGE          many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, R8
+	CMPQ         DI, R8
+	CMOVQLT      DI, R8
+	LEAQ         tailMasks<>+0(SB), R9
+	KMOVW        (R9)(R8*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTW        K2, K3
+	KANDW        K1, K3, K3
+	KMOVW        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	VMOVUPS.Z    (CX)(SI*4), K1, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VSUBPS       Z7, Z8, Z8
+	VADDPS       Z7, Z1, K2, Z1
+	VADDPS       Z8, Z5, K2, Z5
+	VADDPS       Z7, Z3, K3, Z3
+	ADDQ         $0x00000010, SI
+	SUBQ         $0x00000010, DI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z1, Z7
+	VADDPS        Z2, Z7, Z7
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        (SP), Z8, Z8
+	VMOVUPD       Z8, (SP)
+	VMOVAPD       Z3, Z7
+	VADDPS        Z4, Z7, Z7
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        64(SP), Z8, Z8
+	VMOVUPD       Z8, 64(SP)
+	VMOVAPD       Z5, Z7
+	VADDPS        Z6, Z7, Z7
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y7, Z8
+	VEXTRACTF64X4 $0x01, Z7, Y7
+	VCVTPS2PD     Y7, Z7
+	VADDPD        Z7, Z8, Z8
+	VADDPD        128(SP), Z8, Z8
+	VMOVUPD       Z8, 128(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
+TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-73
+	// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true.
+	MOVQ         x_len+16(FP), AX
+	MOVQ         x_base+8(FP), CX
+	MOVQ         y_base+32(FP), DX
+	MOVBQZX      class+56(FP), BX
+	VMOVD        BX, X0
+	VPBROADCASTB X0, X0
+	MOVQ         k+64(FP), BX
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	XORQ         BX, BX
+	XORQ         SI, SI
+	CMPQ         AX, $0x00000020
+	JL           few
+
+many:
+	// Vectors at a time: 4.
+	VMOVQ        (DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K1
+	VMOVQ        8(DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K2
+	KNOTB        K1, K3
+	KNOTB        K2, K4
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	PREFETCHT0   8192(CX)(SI*8)
+	VMOVUPD      (CX)(SI*8), Z7
+	PREFETCHT0   8256(CX)(SI*8)
+	VMOVUPD      64(CX)(SI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z7, Z9, Z10
+	VSUBPD       Z8, Z9, Z9
+	VADDPD       Z7, Z1, K1, Z1
+	VADDPD       Z8, Z2, K2, Z2
+	VADDPD       Z10, Z5, K1, Z5
+	VADDPD       Z9, Z6, K2, Z6
+	VADDPD       Z7, Z3, K3, Z3
+	VADDPD       Z8, Z4, K4, Z4
+	VMOVQ        16(DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K1
+	VMOVQ        24(DX)(SI*1), X7
+	VPCMPEQB     X7, X0, K2
+	KNOTB        K1, K3
+	KNOTB        K2, K4
+	KMOVB        K1, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	PREFETCHT0   8320(CX)(SI*8)
+	VMOVUPD      128(CX)(SI*8), Z7
+	PREFETCHT0   8384(CX)(SI*8)
+	VMOVUPD      192(CX)(SI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VSUBPD       Z7, Z9, Z10
+	VSUBPD       Z8, Z9, Z9
+	VADDPD       Z7, Z1, K1, Z1
+	VADDPD       Z8, Z2, K2, Z2
+	VADDPD       Z10, Z5, K1, Z5
+	VADDPD       Z9, Z6, K2, Z6
+	VADDPD       Z7, Z3, K3, Z3
+	VADDPD       Z8, Z4, K4, Z4
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, AX
+	CMPQ         AX, $0x00000020
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, DI
+	CMPQ         AX, DI
+	CMOVQLT      AX, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	VPCMPEQB     X7, X0, K1, K2
+	KNOTB        K2, K3
+	KANDB        K1, K3, K3
+	KMOVB        K2, DI
+	POPCNTL      DI, DI
+	ADDQ         DI, BX
+	VMOVUPD.Z    (CX)(SI*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VSUBPD       Z7, Z8, Z8
+	VADDPD       Z7, Z1, K2, Z1
+	VADDPD       Z8, Z5, K2, Z5
+	VADDPD       Z7, Z3, K3, Z3
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z1, Z0
+	VADDPD        Z2, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVAPD       Z3, Z0
+	VADDPD        Z4, Z0, Z0
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z5, Z0
+	VADDPD        Z6, Z0, Z0
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VXORPS        X0, X0, X0
+	VCVTSI2SDQ    BX, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOverlapF32AVX512(SB), $256-65
+	// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true.
+	MOVQ    x_len+16(FP), AX
+	MOVQ    x_base+8(FP), CX
+	MOVQ    r_base+32(FP), DX
+	MOVQ    k+56(FP), BX
+	VPXORQ  Z0, Z0, Z0
+	VPXORQ  Z1, Z1, Z1
+	VPXORQ  Z2, Z2, Z2
+	VPXORQ  Z3, Z3, Z3
+	VPXORQ  Z4, Z4, Z4
+	VPXORQ  Z5, Z5, Z5
+	VPXORQ  Z6, Z6, Z6
+	VPXORQ  Z7, Z7, Z7
+	VPXORQ  Z8, Z8, Z8
+	VMOVUPS Z8, (SP)
+	VMOVUPS Z8, 64(SP)
+	VMOVUPS Z8, 128(SP)
+	VMOVUPS Z8, 192(SP)
+	XORQ    BX, BX
+	TESTQ   AX, AX
+	JLE     end
+
+window:
+	// Up to 1024 elements.
+	MOVQ    $0x00000400, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
+	SUBQ    SI, AX
+	CMPQ    SI, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0   8192(DX)(BX*4)
+	VMOVUPS      (DX)(BX*4), Z8
+	PREFETCHT0   8256(DX)(BX*4)
+	VMOVUPS      64(DX)(BX*4), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z9, Z7, Z7
+	PREFETCHT0   8192(CX)(BX*4)
+	VMOVUPS      (CX)(BX*4), Z12
+	PREFETCHT0   8256(CX)(BX*4)
+	VMOVUPS      64(CX)(BX*4), Z13
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z13, Z1
+	VFNMADD231PS Z10, Z12, Z2
+	VFNMADD231PS Z11, Z13, Z3
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS Z8, Z10, Z4
+	VFNMADD231PS Z9, Z11, Z5
+	PREFETCHT0   8320(DX)(BX*4)
+	VMOVUPS      128(DX)(BX*4), Z8
+	PREFETCHT0   8384(DX)(BX*4)
+	VMOVUPS      192(DX)(BX*4), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z9, Z7, Z7
+	PREFETCHT0   8320(CX)(BX*4)
+	VMOVUPS      128(CX)(BX*4), Z12
+	PREFETCHT0   8384(CX)(BX*4)
+	VMOVUPS      192(CX)(BX*4), Z13
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z13, Z1
+	VFNMADD231PS Z10, Z12, Z2
+	VFNMADD231PS Z11, Z13, Z3
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS Z8, Z10, Z4
+	VFNMADD231PS Z9, Z11, Z5
+	ADDQ         $0x00000040, BX
+	SUBQ         $0x00000040, SI
+	CMPQ         SI, $0x00000040
+	JGE          many
+
+few:
+	TESTQ SI, SI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000010, DI
+	CMPQ         SI, DI
+	CMOVQLT      SI, DI
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DI*2), K1
+	VMOVUPS.Z    (DX)(BX*4), K1, Z8
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
+	VMOVAPS.Z    Z9, K1, Z9
+	VADDPS       Z8, Z6, Z6
+	VMOVUPS.Z    (CX)(BX*4), K1, Z10
+	VFMADD231PS  Z8, Z10, Z0
+	VFNMADD231PS Z9, Z10, Z2
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z9
+	VFNMADD231PS Z8, Z9, Z4
+	ADDQ         $0x00000010, BX
+	SUBQ         $0x00000010, SI
+	JMP          few
+
+done:
+	// The lanes go to float64.
+	VMOVAPD       Z0, Z8
+	VADDPS        Z1, Z8, Z8
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        (SP), Z9, Z9
+	VMOVUPD       Z9, (SP)
+	VMOVAPD       Z2, Z8
+	VADDPS        Z3, Z8, Z8
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        64(SP), Z9, Z9
+	VMOVUPD       Z9, 64(SP)
+	VMOVAPD       Z4, Z8
+	VADDPS        Z5, Z8, Z8
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        128(SP), Z9, Z9
+	VMOVUPD       Z9, 128(SP)
+	VMOVAPD       Z6, Z8
+	VADDPS        Z7, Z8, Z8
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        Z8, Z9, Z9
+	VADDPD        192(SP), Z9, Z9
+	VMOVUPD       Z9, 192(SP)
+	TESTQ         AX, AX
+	JG            window
+
+end:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVUPD       (SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        (AX), X0, X0
+	VMOVSD        X0, (AX)
+	VMOVUPD       64(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVUPD       128(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVUPD       192(SP), Z0
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
+// func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardNoneOverlapF64AVX512(SB), NOSPLIT, $0-65
+	// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true.
+	MOVQ   x_len+16(FP), AX
+	MOVQ   x_base+8(FP), CX
+	MOVQ   r_base+32(FP), DX
+	MOVQ   k+56(FP), BX
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	XORQ   BX, BX
+	CMPQ   AX, $0x00000020
+	JL     few
+
+many:
+	// Vectors at a time: 4.
+	PREFETCHT0   8192(DX)(BX*8)
+	VMOVUPD      (DX)(BX*8), Z8
+	PREFETCHT0   8256(DX)(BX*8)
+	VMOVUPD      64(DX)(BX*8), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VADDPD       Z8, Z6, Z6
+	VADDPD       Z9, Z7, Z7
+	PREFETCHT0   8192(CX)(BX*8)
+	VMOVUPD      (CX)(BX*8), Z12
+	PREFETCHT0   8256(CX)(BX*8)
+	VMOVUPD      64(CX)(BX*8), Z13
+	VFMADD231PD  Z8, Z12, Z0
+	VFMADD231PD  Z9, Z13, Z1
+	VFNMADD231PD Z10, Z12, Z2
+	VFNMADD231PD Z11, Z13, Z3
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z11
+	VFNMADD231PD Z8, Z10, Z4
+	VFNMADD231PD Z9, Z11, Z5
+	PREFETCHT0   8320(DX)(BX*8)
+	VMOVUPD      128(DX)(BX*8), Z8
+	PREFETCHT0   8384(DX)(BX*8)
+	VMOVUPD      192(DX)(BX*8), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VADDPD       Z8, Z6, Z6
+	VADDPD       Z9, Z7, Z7
+	PREFETCHT0   8320(CX)(BX*8)
+	VMOVUPD      128(CX)(BX*8), Z12
+	PREFETCHT0   8384(CX)(BX*8)
+	VMOVUPD      192(CX)(BX*8), Z13
+	VFMADD231PD  Z8, Z12, Z0
+	VFMADD231PD  Z9, Z13, Z1
+	VFNMADD231PD Z10, Z12, Z2
+	VFNMADD231PD Z11, Z13, Z3
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z11
+	VFNMADD231PD Z8, Z10, Z4
+	VFNMADD231PD Z9, Z11, Z5
+	ADDQ         $0x00000020, BX
+	SUBQ         $0x00000020, AX
+	CMPQ         AX, $0x00000020
+	JGE          many
+
+few:
+	TESTQ AX, AX
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(BX*8), K1, Z8
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VADDPD       Z8, Z6, Z6
+	VMOVUPD.Z    (CX)(BX*8), K1, Z10
+	VFMADD231PD  Z8, Z10, Z0
+	VFNMADD231PD Z9, Z10, Z2
+	VADDPD.BCST  minusOne<>+0(SB), Z10, Z9
+	VFNMADD231PD Z8, Z9, Z4
+	ADDQ         $0x00000008, BX
+	SUBQ         $0x00000008, AX
+	JMP          few
+
+done:
+	// Fold the lanes and add to the sums.
+	MOVQ          acc+0(FP), AX
+	VMOVAPD       Z0, Z8
+	VADDPD        Z1, Z8, Z8
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z8, Y0
+	VADDPD        Y0, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X0
+	VADDPD        X0, X8, X8
+	VUNPCKHPD     X8, X8, X0
+	VADDSD        X0, X8, X8
+	VADDSD        (AX), X8, X8
+	VMOVSD        X8, (AX)
+	VMOVAPD       Z2, Z0
+	VADDPD        Z3, Z0, Z0
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        8(AX), X0, X0
+	VMOVSD        X0, 8(AX)
+	VMOVAPD       Z4, Z0
+	VADDPD        Z5, Z0, Z0
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        16(AX), X0, X0
+	VMOVSD        X0, 16(AX)
+	VMOVAPD       Z6, Z0
+	VADDPD        Z7, Z0, Z0
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VADDPD        Y1, Y0, Y0
+	VEXTRACTF64X2 $0x01, Y0, X1
+	VADDPD        X1, X0, X0
+	VUNPCKHPD     X0, X0, X1
+	VADDSD        X1, X0, X0
+	VADDSD        32(AX), X0, X0
+	VMOVSD        X0, 32(AX)
+	MOVB          $0x01, AL
+	MOVB          AL, ret+64(FP)
+	VZEROUPPER
+	RET
+
 // func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73

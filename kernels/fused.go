@@ -48,12 +48,13 @@ type memoryKernels[T Float] struct {
 const maxUnrolled = 8
 
 // A set is what one row kernel computes. A loss takes the smallest that covers
-// it. Every set sums the target too: R with labels, R, NR and RR with a dense
-// one.
+// it. Every set but the first sums the target too: R with labels, R, NR and RR
+// with a dense one.
 type set int
 
 const (
-	setRegion       set = iota // TP FP FN TN
+	setOverlap      set = iota // TP FP FN, and R alone: forward, without an activation
+	setRegion                  // TP FP FN TN
 	setSquare                  // PP SQR SQB; its gradient has that of the region sums too
 	setLogs                    // region, LogP LogQ
 	setPowers                  // region, LogP LogQ, Pos Neg, where 2γ is one of 0 … 8

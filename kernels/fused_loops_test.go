@@ -146,7 +146,7 @@ func forwardLoop[T Float](a Activation, s set, acc *[numSums]float64, x, r []T, 
 			u, w, lp, lq, _ = clippedOf(p, float64(k[factorClip]), float64(k[factorLnClip]), float64(k[factorLnRest]))
 		}
 		acc[sumR] += t
-		if !labels {
+		if !labels && s != setOverlap {
 			acc[sumNR] += 1 - t
 			acc[sumRR] += t * t
 		}
@@ -161,6 +161,8 @@ func forwardLoop[T Float](a Activation, s set, acc *[numSums]float64, x, r []T, 
 			acc[sumTP] += p * t
 			acc[sumFP] += p * (1 - t)
 			acc[sumFN] += q * t
+		}
+		if s.region() && s != setOverlap {
 			acc[sumTN] += q * (1 - t)
 		}
 		if s.logs() {

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 
 	"github.com/segloss/segloss/kernels/internal/losses"
 )
@@ -58,7 +59,7 @@ func (p *Plan[T]) chooseFused(dense bool) (path fusedPath[T]) {
 }
 
 func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
-	f, l := &p.program.Features, &p.program.Layout
+	f, l, k := &p.program.Features, &p.program.Layout, &p.fused.rows[p.spec.Activation]
 	if p.spec.Activation == None && f.NeedsLogs() && p.config.clip < leastClip[T]() {
 		return
 	}
@@ -72,6 +73,8 @@ func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
 	case len(path.steps) > 0:
 	case f.NeedsLogs():
 		path.steps = append(path.steps, p.newStep(p.without(setLogs, setOnlyLogs, dense, f.Region || f.Soft)))
+	case f.Region && !f.TN && !f.Soft && !f.Square && k.has(setOverlap, dense, false):
+		path.steps = append(path.steps, p.newStep(setOverlap))
 	case f.Region || f.Soft || !f.Square:
 		path.steps = append(path.steps, p.newStep(setRegion))
 	}
@@ -85,10 +88,13 @@ func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
 	// One kernel must do for the whole gradient.
 	path.set, path.power = first.set, first.power
 	path.gradient = len(path.steps) == 1
-	if f.Square && !f.NeedsLogs() {
+	switch {
+	case f.Square && !f.NeedsLogs():
 		path.set, path.gradient = setSquare, true
+	case path.set == setOverlap:
+		path.set = setRegion
+		first.moves = slices.DeleteFunc(first.moves, func(m move) bool { return m.sum == sumTN || m.sum == sumNR || m.sum == sumRR })
 	}
-	k := &p.fused.rows[p.spec.Activation]
 	path.gradient = path.gradient && k.has(path.set, dense, true)
 	for i := range path.steps {
 		if !k.has(path.steps[i].set, dense, false) {

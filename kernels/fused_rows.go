@@ -82,8 +82,11 @@ func (w *worker[T]) settle(step *step[T], c int, acc *[numSums]float64) (ok bool
 			return false
 		}
 	}
-	if s.y != nil {
+	switch {
+	case s.y != nil:
 		acc[sumNR], acc[sumRR] = float64(s.n)-acc[sumR], acc[sumR]
+	case step.set == setOverlap: // good enough to see whether there is any
+		acc[sumNR] = float64(s.n) - acc[sumR]
 	}
 	// Without an activation, sums of the caller's own numbers by label are
 	// what they are: no product is formed.

@@ -7,6 +7,7 @@ package kernels
 var rowsAVX2F32 = [2]rowKernels[float32]{
 	None: {
 		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+			setOverlap:      forwardNoneOverlapYF32AVX2,
 			setRegion:       forwardNoneRegionYF32AVX2,
 			setSquare:       forwardNoneSquareYF32AVX2,
 			setLogs:         forwardNoneLogsYF32AVX2,
@@ -17,6 +18,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF32AVX2,
 		},
 		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+			setOverlap:      forwardNoneOverlapF32AVX2,
 			setRegion:       forwardNoneRegionF32AVX2,
 			setSquare:       forwardNoneSquareF32AVX2,
 			setLogs:         forwardNoneLogsF32AVX2,
@@ -94,6 +96,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 var rowsAVX2F64 = [2]rowKernels[float64]{
 	None: {
 		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+			setOverlap:      forwardNoneOverlapYF64AVX2,
 			setRegion:       forwardNoneRegionYF64AVX2,
 			setSquare:       forwardNoneSquareYF64AVX2,
 			setLogs:         forwardNoneLogsYF64AVX2,
@@ -104,6 +107,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF64AVX2,
 		},
 		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+			setOverlap:      forwardNoneOverlapF64AVX2,
 			setRegion:       forwardNoneRegionF64AVX2,
 			setSquare:       forwardNoneSquareF64AVX2,
 			setLogs:         forwardNoneLogsF64AVX2,
@@ -181,6 +185,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 var rowsAVX512F32 = [2]rowKernels[float32]{
 	None: {
 		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+			setOverlap:      forwardNoneOverlapYF32AVX512,
 			setRegion:       forwardNoneRegionYF32AVX512,
 			setSquare:       forwardNoneSquareYF32AVX512,
 			setLogs:         forwardNoneLogsYF32AVX512,
@@ -191,6 +196,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF32AVX512,
 		},
 		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+			setOverlap:      forwardNoneOverlapF32AVX512,
 			setRegion:       forwardNoneRegionF32AVX512,
 			setSquare:       forwardNoneSquareF32AVX512,
 			setLogs:         forwardNoneLogsF32AVX512,
@@ -268,6 +274,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 var rowsAVX512F64 = [2]rowKernels[float64]{
 	None: {
 		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+			setOverlap:      forwardNoneOverlapYF64AVX512,
 			setRegion:       forwardNoneRegionYF64AVX512,
 			setSquare:       forwardNoneSquareYF64AVX512,
 			setLogs:         forwardNoneLogsYF64AVX512,
@@ -278,6 +285,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF64AVX512,
 		},
 		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+			setOverlap:      forwardNoneOverlapF64AVX512,
 			setRegion:       forwardNoneRegionF64AVX512,
 			setSquare:       forwardNoneSquareF64AVX512,
 			setLogs:         forwardNoneLogsF64AVX512,

@@ -21,7 +21,7 @@ func BenchmarkFusedRows(b *testing.B) {
 }
 
 // fusedSetNames are the sets' names in benchmarks.
-var fusedSetNames = [numSets]string{"region", "square", "logs", "powers", "any-power", "only-logs", "only-powers", "only-any-power"}
+var fusedSetNames = [numSets]string{"overlap", "region", "square", "logs", "powers", "any-power", "only-logs", "only-powers", "only-any-power"}
 
 func benchFusedRows[T Float](b *testing.B, isa, elem string, f *fused[T]) {
 	const n = 32 << 10
@@ -53,8 +53,14 @@ func benchFusedRows[T Float](b *testing.B, isa, elem string, f *fused[T]) {
 		rows := f.rows[a]
 		for s := range numSets {
 			name := fmt.Sprintf("%v-%s", a, fusedSetNames[s])
+			if !hasRow(a, s, false) {
+				continue
+			}
 			run(name+"-forward", a, "labels", size+1, func() bool { return rows.forwardY[s](&acc, x, y, 1, &k) })
 			run(name+"-forward", a, "dense", 2*size, func() bool { return rows.forward[s](&acc, x, r, &k) })
+			if !hasRow(a, s, true) {
+				continue
+			}
 			run(name+"-backward", a, "labels", 2*size+1, func() bool { return rows.backwardY[s](dx, x, y, 1, &by, false) })
 			run(name+"-backward", a, "dense", 3*size, func() bool { return rows.backward[s](dx, x, r, &by, false) })
 		}

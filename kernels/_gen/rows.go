@@ -56,9 +56,11 @@ const (
 type rowSet struct {
 	name                                   string
 	region, square, logs, powers, anyPower bool
+	overlap                                bool // of the region sums all but TN, and of the target R alone
 }
 
 var rowSets = []rowSet{
+	{name: "Overlap", region: true, overlap: true},
 	{name: "Region", region: true},
 	{name: "Square", square: true},
 	{name: "Logs", region: true, logs: true},
@@ -97,6 +99,9 @@ var rows = func() (list []primitive) {
 		for _, sigmoid := range []bool{false, true} {
 			for _, labels := range []bool{true, false} {
 				for _, backward := range []bool{false, true} {
+					if set.overlap && (sigmoid || backward) {
+						continue // the region sums cost no more, or are the same
+					}
 					b := rowKernel{rowSet: set, sigmoid: sigmoid, labels: labels, backward: backward}
 					list = append(list, primitive{b.title(), true, true, b.signature(), b.doc(), func(g *gen) {
 						own := b
@@ -168,8 +173,9 @@ func (b *rowKernel) doc() string {
 		}
 	} else {
 		line(true, "R += r")
-		line(!b.labels, "NR, RR = NR+1-r, RR+r*r")
-		line(b.region, "TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)")
+		line(!b.labels && !b.overlap, "NR, RR = NR+1-r, RR+r*r")
+		line(b.overlap, "TP, FP, FN = TP+p*r, FP+p*(1-r), FN+q*r")
+		line(b.region && !b.overlap, "TP, FP, FN, TN = TP+p*r, FP+p*(1-r), FN+q*r, TN+q*(1-r)")
 		line(b.square, "PP, SQR, SQB = PP+p*p, SQR+(p-r)*(p-r)*r, SQB+(p-r)*(p-r)*(1-r)")
 		line(b.logs, "LogP, LogQ = LogP+r*lp, LogQ+(1-r)*lq")
 		line(b.powers, "Pos, Neg = Pos+r*pow(q, gamma)*lp, Neg+(1-r)*pow(p, gamma)*lq")
@@ -235,6 +241,8 @@ func (g *gen) lane() int { return g.bytes / g.lanes() }
 // side.
 func (b *rowKernel) shape() (unroll, group int) {
 	switch {
+	case b.overlap:
+		return 4, pick(b.wide(), 2, 1)
 	case !b.sigmoid && !b.takesLogs() && !b.backward:
 		return pick(b.labels && !b.wide(), 4, 2), pick(b.wide(), 2, 1)
 	case !b.sigmoid && !b.takesLogs() && !b.square:
@@ -250,10 +258,16 @@ func (b *rowKernel) shape() (unroll, group int) {
 // index is the sums of a forward kernel.
 func (b *rowKernel) index() (index []int) {
 	if !b.labels {
-		index = append(index, sumR, sumNR, sumRR)
+		index = append(index, sumR)
+	}
+	if !b.labels && !b.overlap {
+		index = append(index, sumNR, sumRR)
 	}
 	if b.region {
-		index = append(index, sumTP, sumFP, sumFN, sumTN)
+		index = append(index, sumTP, sumFP, sumFN)
+	}
+	if b.region && !b.overlap {
+		index = append(index, sumTN)
 	}
 	if b.square {
 		index = append(index, sumPP, sumSQR, sumSQB)
@@ -274,7 +288,7 @@ func (b *rowKernel) registersOf(sum int) int {
 	if b.sigmoid || b.takesLogs() {
 		return 1
 	}
-	if !b.wide() && (sum == sumR || sum == sumNR) {
+	if !b.wide() && !b.overlap && (sum == sumR || sum == sumNR) {
 		return 1
 	}
 	return 2

@@ -17,7 +17,9 @@ func (b *rowKernel) forwardLabels(at, k int) {
 			b.addIn(sumTP, at, s, p)
 			b.addIn(sumFN, at, s, q)
 			b.addOut(sumFP, at, s, p)
-			b.addOut(sumTN, at, s, q)
+			if !b.overlap {
+				b.addOut(sumTN, at, s, q)
+			}
 			return
 		}
 		b.addSquaresLabels(at, s, p, q)
@@ -50,7 +52,9 @@ func (b *rowKernel) addByProducts(at int, s sides, p, q vec) {
 	b.plusProduct(sumTP, at, p, r)
 	b.plusProduct(sumFN, at, q, r)
 	b.plusProduct(sumFP, at, p, other)
-	b.plusProduct(sumTN, at, q, other)
+	if !b.overlap {
+		b.plusProduct(sumTN, at, q, other)
+	}
 }
 
 // withoutMembers makes the lanes of members 0.
@@ -85,7 +89,7 @@ func (b *rowKernel) readFrom(a array, at, k int) vec {
 	v := b.regs(k)
 	for i := range v {
 		m := a.mem(b.gen.index, (at+i)*b.lanes())
-		if b.fromMemory(a) {
+		if b.fromMemory(a) && (at+i)*b.bytes%64 == 0 {
 			ahead := m
 			ahead.Disp += prefetchAhead
 			b.PREFETCHT0(ahead)
@@ -114,8 +118,10 @@ func (b *rowKernel) forwardDense(at, k int) {
 	r := b.readFrom(b.r, at, k)
 	other := b.existing(b.add(r, minusOne))
 	b.plus(sumR, at, r)
-	b.less(sumNR, at, other)
-	b.plusProduct(sumRR, at, r, r)
+	if !b.overlap {
+		b.less(sumNR, at, other)
+		b.plusProduct(sumRR, at, r, r)
+	}
 	x := b.readFrom(b.x, at, k)
 	if !b.takesLogs() {
 		if b.region && !b.sigmoid {
@@ -123,7 +129,9 @@ func (b *rowKernel) forwardDense(at, k int) {
 			b.lessProduct(sumFP, at, x, other)
 			q := b.add(x, minusOne) // of the other sign
 			b.lessProduct(sumFN, at, q, r)
-			b.plusProduct(sumTN, at, q, other)
+			if !b.overlap {
+				b.plusProduct(sumTN, at, q, other)
+			}
 			return
 		}
 		p, q := b.probabilities(x)

@@ -23,7 +23,8 @@ const (
 // Features is what a loss asks of the positions. The zero value asks for the
 // counts alone.
 type Features struct {
-	Region bool    // TP, FP, FN, TN
+	Region bool    // TP, FP, FN
+	TN     bool    // and TN, which a backend may leave at 0 otherwise
 	Soft   bool    // the same four with min and max in place of the products
 	Square bool    // PP, SQR, SQB
 	LogP   bool    // Σ v r ln p
@@ -51,6 +52,7 @@ func (p Power) sums() int {
 // merge adds what g asks to f.
 func (f *Features) merge(g Features) {
 	f.Region = f.Region || g.Region
+	f.TN = f.TN || g.TN
 	f.Soft = f.Soft || g.Soft
 	f.Square = f.Square || g.Square
 	f.LogP = f.LogP || g.LogP

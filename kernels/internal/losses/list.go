@@ -74,7 +74,7 @@ func Custom(name string) *Loss {
 	return &Loss{
 		Name: name, Kind: RegionKind,
 		Options: []Setting{{optBatch, false}, {optReduction, "mean"}},
-		Needs:   func(*Options) Features { return Features{Region: true, Square: true} },
+		Needs:   func(*Options) Features { return Features{Region: true, TN: true, Square: true} },
 	}
 }
 

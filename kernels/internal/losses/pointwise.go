@@ -74,7 +74,7 @@ var pointwise = []*Loss{
 		Formula: "per cell −Σ v[w r ln p + (1−r) ln q] / M, w = (FN+TN)/(I+FP+ε)",
 		Source:  "cross-entropy weighted by background over foreground, as predicted",
 		Options: []Setting{{optBatch, false}, {optReduction, "mean"}, {optEps, 1e-5}, {optDetach, false}},
-		Needs:   func(*Options) Features { return Features{Region: true, LogP: true, LogQ: true} },
+		Needs:   func(*Options) Features { return Features{Region: true, TN: true, LogP: true, LogQ: true} },
 		Cell:    weightedCE,
 	},
 	{

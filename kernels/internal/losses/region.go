@@ -31,6 +31,15 @@ func tverskyOptions(own ...Setting) []Setting {
 
 func regionNeeds(o *Options) Features { return Features{Region: !o.Soft, Soft: o.Soft} }
 
+// withTN is regionNeeds of a loss that, or an option of which, looks at TN.
+func withTN(needed func(o *Options) bool) func(o *Options) Features {
+	return func(o *Options) Features {
+		f := regionNeeds(o)
+		f.TN = needed(o)
+		return f
+	}
+}
+
 var regions = []*Loss{
 	{
 		Name: "dice", Kind: RegionKind,
@@ -50,7 +59,7 @@ var regions = []*Loss{
 		Formula: "1 − (I+ε)/(2I+FP+FN+ε) − (TN+ε)/(2TN+FP+FN+ε)",
 		Source:  "Sudre 2017, DL₂",
 		Options: regionOptions(noSmooth, Setting{optEps, 1e-5}),
-		Needs:   regionNeeds,
+		Needs:   withTN(func(*Options) bool { return true }),
 		Cell:    dice2,
 	},
 	{
@@ -58,7 +67,7 @@ var regions = []*Loss{
 		Formula: "1 − (I+s_nr)/(I+FP+FN+s_dr)",
 		Source:  "Rahman & Wang 2016",
 		Options: regionOptions(1e-6, Setting{optInvertEmpty, false}, Setting{optSoft, false}),
-		Needs:   regionNeeds,
+		Needs:   withTN(func(o *Options) bool { return o.InvertEmpty }),
 		Cell:    iou,
 	},
 	{
