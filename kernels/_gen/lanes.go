@@ -315,11 +315,8 @@ func (g *gen) not(m mask) mask {
 	return n
 }
 
-// streamed stores vectors to a row past the caches if the flag is set: then the
-// row is aligned to a vector.
-func (g *gen) streamed(a array, v vec, flag reg.Register) { g.streamedFrom(a, 0, v, flag) }
-
-// streamedFrom is streamed of the vectors from the at-th one on.
+// streamedFrom stores the vectors from the at-th one on to a row, past the caches
+// if the flag is set: then the row is aligned to a vector.
 func (g *gen) streamedFrom(a array, at int, v vec, flag reg.Register) {
 	if g.tail != nil {
 		g.write(a, v)

@@ -18,8 +18,7 @@ type loopState struct {
 	loops int           // of the function, for their labels
 	inner int           // the same of the loops over classes
 
-	sharing bool           // whether a constant is loaded once for several vectors
-	held    map[string]vec // constants in registers
+	sharing bool // whether a constant is loaded once for several vectors
 }
 
 // array is a row or matrix in memory: its first element and their size.

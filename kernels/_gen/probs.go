@@ -573,7 +573,7 @@ func (g *gen) memberCount(count reg.GPVirtual, m mask) {
 			fp(g, g.VMOVMSKPD, g.VMOVMSKPS)(m[i], bits)
 		}
 		g.POPCNTL(bits, bits)
-		g.ADDQ(bits.(reg.GPVirtual).As64(), count)
+		g.ADDQ(bits.As64(), count)
 	}
 }
 

@@ -92,20 +92,6 @@ a NaN or beyond ±40, or ±150 in float64. out may lie on x.
 `
 )
 
-// expsOf is the exponentials of as many classes, so many side by side.
-func (g *gen) expsOf(x *classRows, classes, together, vectors int, most vec) []vec {
-	var e []vec
-	for from := 0; from < classes; from += together {
-		logits := make([]vec, min(together, classes-from))
-		for c := range logits {
-			logits[c] = x.read(g, from+c, vectors)
-			g.watch(most, logits[c])
-		}
-		e = append(e, g.exps(logits)...)
-	}
-	return e
-}
-
 // cells is vectors that stay in memory, each on its own cache line or half of
 // one, for there are too few registers.
 type cells struct {
@@ -123,12 +109,6 @@ func (g *gen) cells(n int) *cells {
 }
 
 func (c *cells) of(g *gen, i int) operand.Mem { return c.at.Offset(i * g.bytes) }
-
-func (c *cells) read(g *gen, i int) vec {
-	v := g.regs(1)
-	g.VMOVUPS(c.of(g, i), v[0])
-	return v
-}
 
 func (c *cells) write(g *gen, i int, v vec) { g.VMOVUPS(v[0], c.of(g, i)) }
 

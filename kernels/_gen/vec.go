@@ -107,9 +107,6 @@ func (g *gen) mem(c constant) operand.Mem {
 
 // load brings a constant into a register, for operations that need one there.
 func (g *gen) load(c constant) vec {
-	if g.held[c.name] != nil {
-		return g.held[c.name]
-	}
 	v := g.regs(1)
 	if g.wide() {
 		fp(g, g.VBROADCASTSD, g.VBROADCASTSS)(g.mem(c), v[0])
@@ -163,26 +160,10 @@ func (g *gen) op2(plain, broadcast instruction, a vec, b any) vec {
 // shared brings what several vectors take from memory to a register, where the
 // body can spare one: only two loads fit in a cycle.
 func (g *gen) shared(b any, vectors int) any {
-	c, ok := b.(constant)
-	switch {
-	case !ok:
-		return b
-	case g.held[c.name] != nil:
-		return g.held[c.name]
-	case g.sharing && vectors > 1:
+	if c, ok := b.(constant); ok && g.sharing && vectors > 1 {
 		return g.load(c)
 	}
 	return b
-}
-
-// hold keeps constants in registers from here on.
-func (g *gen) hold(constants ...constant) {
-	if g.held == nil {
-		g.held = map[string]vec{}
-	}
-	for _, c := range constants {
-		g.held[c.name] = g.load(c)
-	}
 }
 
 // everyLane is a number in memory that stands for a vector of it.
