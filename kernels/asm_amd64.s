@@ -67205,7 +67205,7 @@ end:
 	RET
 
 // func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes2F32AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -67222,26 +67222,28 @@ TEXT ·softmaxLanes2F32AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R8*4), CX
-	MOVQ    p+0(FP), BX
-	LEAQ    (BX)(R8*4), BX
-	MOVQ    q+8(FP), SI
-	LEAQ    (SI)(R8*4), SI
-	VMOVUPS (CX), Y1
-	VMOVUPS 32(CX), Y2
-	VMOVUPS absBitsSingle<>+0(SB), Y4
-	VANDPS  Y4, Y1, Y3
-	VANDPS  Y4, Y2, Y4
-	VPMAXUD Y3, Y0, Y0
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y3
-	VMOVUPS 32(CX)(AX*1), Y4
-	VMOVUPS absBitsSingle<>+0(SB), Y6
-	VANDPS  Y6, Y3, Y5
-	VANDPS  Y6, Y4, Y6
-	VPMAXUD Y5, Y0, Y0
-	VPMAXUD Y6, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*4), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*4), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*4), SI
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y3
+	VMOVUPS    32(CX)(AX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -67467,7 +67469,7 @@ DATA softmaxLimitSingle<>+28(SB)/4, $0x42200000
 GLOBL softmaxLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func softmaxLanes2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes2F64AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes2F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -67484,26 +67486,28 @@ TEXT ·softmaxLanes2F64AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R8*8), CX
-	MOVQ    p+0(FP), BX
-	LEAQ    (BX)(R8*8), BX
-	MOVQ    q+8(FP), SI
-	LEAQ    (SI)(R8*8), SI
-	VMOVUPD (CX), Y1
-	VMOVUPD 32(CX), Y2
-	VMOVUPD absBits<>+0(SB), Y4
-	VANDPD  Y4, Y1, Y3
-	VANDPD  Y4, Y2, Y4
-	VPMAXSD Y3, Y0, Y0
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y3
-	VMOVUPD 32(CX)(AX*1), Y4
-	VMOVUPD absBits<>+0(SB), Y6
-	VANDPD  Y6, Y3, Y5
-	VANDPD  Y6, Y4, Y6
-	VPMAXSD Y5, Y0, Y0
-	VPMAXSD Y6, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*8), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*8), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*8), SI
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VMOVUPD    32(CX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y3
+	VMOVUPD    32(CX)(AX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -67779,7 +67783,7 @@ DATA softmaxLimit<>+24(SB)/8, $0x4062c00000000000
 GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $32
 
 // func softmaxLanes3F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes3F32AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes3F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -67796,21 +67800,24 @@ TEXT ·softmaxLanes3F32AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R8*4), CX
-	MOVQ    p+0(FP), BX
-	LEAQ    (BX)(R8*4), BX
-	MOVQ    q+8(FP), SI
-	LEAQ    (SI)(R8*4), SI
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (CX)(AX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*4), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*4), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*4), SI
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -67993,7 +68000,7 @@ done:
 	RET
 
 // func softmaxLanes3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes3F64AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes3F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -68010,21 +68017,24 @@ TEXT ·softmaxLanes3F64AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R8*8), CX
-	MOVQ    p+0(FP), BX
-	LEAQ    (BX)(R8*8), BX
-	MOVQ    q+8(FP), SI
-	LEAQ    (SI)(R8*8), SI
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (CX)(AX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R8*8), CX
+	MOVQ       p+0(FP), BX
+	LEAQ       (BX)(R8*8), BX
+	MOVQ       q+8(FP), SI
+	LEAQ       (SI)(R8*8), SI
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -68247,7 +68257,7 @@ done:
 	RET
 
 // func softmaxLanes4F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes4F32AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes4F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -68266,24 +68276,28 @@ TEXT ·softmaxLanes4F32AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R10*4), CX
-	MOVQ    p+0(FP), SI
-	LEAQ    (SI)(R10*4), SI
-	MOVQ    q+8(FP), R8
-	LEAQ    (R8)(R10*4), R8
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (CX)(AX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (CX)(DX*1), Y4
-	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD Y5, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*4), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*4), R8
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -68507,7 +68521,7 @@ done:
 	RET
 
 // func softmaxLanes4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes4F64AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes4F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -68526,24 +68540,28 @@ TEXT ·softmaxLanes4F64AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R10*8), CX
-	MOVQ    p+0(FP), SI
-	LEAQ    (SI)(R10*8), SI
-	MOVQ    q+8(FP), R8
-	LEAQ    (R8)(R10*8), R8
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (CX)(AX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (CX)(DX*1), Y4
-	VANDPD  absBits<>+0(SB), Y4, Y5
-	VPMAXSD Y5, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*8), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*8), R8
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -68817,7 +68835,7 @@ done:
 	RET
 
 // func softmaxLanes8F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes8F32AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes8F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -68836,18 +68854,20 @@ TEXT ·softmaxLanes8F32AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R10*4), CX
-	MOVQ    p+0(FP), SI
-	LEAQ    (SI)(R10*4), SI
-	MOVQ    q+8(FP), R8
-	LEAQ    (R8)(R10*4), R8
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*4), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*4), R8
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -68887,14 +68907,16 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)
-	VMOVUPS Y2, (SI)(BX*1)
-	VMOVUPS (CX)(AX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(DX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
-	VPMAXUD Y4, Y0, Y0
+	VMOVUPS    Y1, (SI)
+	VMOVUPS    Y2, (SI)(BX*1)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -68934,15 +68956,17 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(BX*2)
-	VMOVUPS Y2, (SI)(DI*1)
-	VMOVUPS (CX)(AX*4), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), R11
-	VMOVUPS (R11)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
-	VPMAXUD Y5, Y0, Y0
+	VMOVUPS    Y1, (SI)(BX*2)
+	VMOVUPS    Y2, (SI)(DI*1)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPS    (CX)(AX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R11
+	PREFETCHT0 8192(R11)(AX*1)
+	VMOVUPS    (R11)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -68982,17 +69006,19 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(BX*4)
-	LEAQ    (SI)(BX*4), R11
-	VMOVUPS Y2, (R11)(BX*1)
-	LEAQ    (CX)(AX*4), R11
-	VMOVUPS (R11)(AX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), CX
-	VMOVUPS (CX)(DX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
-	VPMAXUD Y6, Y0, Y0
+	VMOVUPS    Y1, (SI)(BX*4)
+	LEAQ       (SI)(BX*4), R11
+	VMOVUPS    Y2, (R11)(BX*1)
+	LEAQ       (CX)(AX*4), R11
+	PREFETCHT0 8192(R11)(AX*2)
+	VMOVUPS    (R11)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -69403,7 +69429,7 @@ done:
 	RET
 
 // func softmaxLanes8F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes8F64AVX2(SB), NOSPLIT, $0-49
 	// softmaxLanes8F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -69422,18 +69448,20 @@ TEXT ·softmaxLanes8F64AVX2(SB), NOSPLIT, $0-49
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+16(FP), CX
-	LEAQ    (CX)(R10*8), CX
-	MOVQ    p+0(FP), SI
-	LEAQ    (SI)(R10*8), SI
-	MOVQ    q+8(FP), R8
-	LEAQ    (R8)(R10*8), R8
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
+	MOVQ       x+16(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	MOVQ       p+0(FP), SI
+	LEAQ       (SI)(R10*8), SI
+	MOVQ       q+8(FP), R8
+	LEAQ       (R8)(R10*8), R8
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -69488,14 +69516,16 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPD Y1, (SI)
-	VMOVUPD Y2, (SI)(BX*1)
-	VMOVUPD (CX)(AX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(DX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y4
-	VPMAXSD Y4, Y0, Y0
+	VMOVUPD    Y1, (SI)
+	VMOVUPD    Y2, (SI)(BX*1)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -69550,15 +69580,17 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPD Y1, (SI)(BX*2)
-	VMOVUPD Y2, (SI)(DI*1)
-	VMOVUPD (CX)(AX*4), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), R11
-	VMOVUPD (R11)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y5
-	VPMAXSD Y5, Y0, Y0
+	VMOVUPD    Y1, (SI)(BX*2)
+	VMOVUPD    Y2, (SI)(DI*1)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPD    (CX)(AX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R11
+	PREFETCHT0 8192(R11)(AX*1)
+	VMOVUPD    (R11)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -69613,17 +69645,19 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPD Y1, (SI)(BX*4)
-	LEAQ    (SI)(BX*4), R11
-	VMOVUPD Y2, (R11)(BX*1)
-	LEAQ    (CX)(AX*4), R11
-	VMOVUPD (R11)(AX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), CX
-	VMOVUPD (CX)(DX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y6
-	VPMAXSD Y6, Y0, Y0
+	VMOVUPD    Y1, (SI)(BX*4)
+	LEAQ       (SI)(BX*4), R11
+	VMOVUPD    Y2, (R11)(BX*1)
+	LEAQ       (CX)(AX*4), R11
+	PREFETCHT0 8192(R11)(AX*2)
+	VMOVUPD    (R11)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -81376,7 +81410,7 @@ done:
 	RET
 
 // func softmaxSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes2F32AVX2(SB), $12352-49
 	// softmaxSumsYLanes2F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -81400,22 +81434,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*4), DX
-	VMOVUPS (DX), Y1
-	VMOVUPS 32(DX), Y2
-	VMOVUPS absBitsSingle<>+0(SB), Y4
-	VANDPS  Y4, Y1, Y3
-	VANDPS  Y4, Y2, Y4
-	VPMAXUD Y3, Y0, Y0
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y3
-	VMOVUPS 32(DX)(CX*1), Y4
-	VMOVUPS absBitsSingle<>+0(SB), Y6
-	VANDPS  Y6, Y3, Y5
-	VANDPS  Y6, Y4, Y6
-	VPMAXUD Y5, Y0, Y0
-	VPMAXUD Y6, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VMOVUPS    32(DX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y3
+	VMOVUPS    32(DX)(CX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -81781,7 +81817,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes2F64AVX2(SB), $24640-49
 	// softmaxSumsYLanes2F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -81805,22 +81841,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*8), DX
-	VMOVUPD (DX), Y1
-	VMOVUPD 32(DX), Y2
-	VMOVUPD absBits<>+0(SB), Y4
-	VANDPD  Y4, Y1, Y3
-	VANDPD  Y4, Y2, Y4
-	VPMAXSD Y3, Y0, Y0
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y3
-	VMOVUPD 32(DX)(CX*1), Y4
-	VMOVUPD absBits<>+0(SB), Y6
-	VANDPD  Y6, Y3, Y5
-	VANDPD  Y6, Y4, Y6
-	VPMAXSD Y5, Y0, Y0
-	VPMAXSD Y6, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VMOVUPD    32(DX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y3
+	VMOVUPD    32(DX)(CX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -82194,7 +82232,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes3F32AVX2(SB), $16448-49
 	// softmaxSumsYLanes3F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -82218,17 +82256,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (DX)(CX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -82717,7 +82758,7 @@ done3:
 	RET
 
 // func softmaxSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes3F64AVX2(SB), $20544-49
 	// softmaxSumsYLanes3F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -82741,17 +82782,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (DX)(CX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -83232,7 +83276,7 @@ done3:
 	RET
 
 // func softmaxSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes4F32AVX2(SB), $20544-49
 	// softmaxSumsYLanes4F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -83257,20 +83301,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (DX)(CX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (DX)(BX*1), Y4
-	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD Y5, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -83870,7 +83918,7 @@ done3:
 	RET
 
 // func softmaxSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes4F64AVX2(SB), $20544-49
 	// softmaxSumsYLanes4F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -83895,20 +83943,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (DX)(CX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (DX)(BX*1), Y4
-	VANDPD  absBits<>+0(SB), Y4, Y5
-	VPMAXSD Y5, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -84494,7 +84546,7 @@ done3:
 	RET
 
 // func softmaxSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes8F32AVX2(SB), $18496-49
 	// softmaxSumsYLanes8F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -84519,14 +84571,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -84566,14 +84620,16 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(R9*4)
-	VMOVUPS Y2, 1024(SI)(R9*4)
-	VMOVUPS (DX)(CX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(BX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
-	VPMAXUD Y4, Y0, Y0
+	VMOVUPS    Y1, (SI)(R9*4)
+	VMOVUPS    Y2, 1024(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -84613,15 +84669,17 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(SI)(R9*4)
-	VMOVUPS Y2, 3072(SI)(R9*4)
-	VMOVUPS (DX)(CX*4), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPS (R10)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
-	VPMAXUD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(SI)(R9*4)
+	VMOVUPS    Y2, 3072(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPS    (DX)(CX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPS    (R10)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -84661,16 +84719,18 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(SI)(R9*4)
-	VMOVUPS Y2, 5120(SI)(R9*4)
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPS (R10)(CX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), DX
-	VMOVUPS (DX)(BX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
-	VPMAXUD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(SI)(R9*4)
+	VMOVUPS    Y2, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPS    (R10)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -85806,7 +85866,7 @@ done5:
 	RET
 
 // func softmaxSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxSumsYLanes8F64AVX2(SB), $18496-49
 	// softmaxSumsYLanes8F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -85831,14 +85891,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -85893,14 +85955,16 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(R9*8)
-	VMOVUPS Y2, 1024(SI)(R9*8)
-	VMOVUPD (DX)(CX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(BX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y4
-	VPMAXSD Y4, Y0, Y0
+	VMOVUPS    Y1, (SI)(R9*8)
+	VMOVUPS    Y2, 1024(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -85955,15 +86019,17 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(SI)(R9*8)
-	VMOVUPS Y2, 3072(SI)(R9*8)
-	VMOVUPD (DX)(CX*4), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPD (R10)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y5
-	VPMAXSD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(SI)(R9*8)
+	VMOVUPS    Y2, 3072(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPD    (DX)(CX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPD    (R10)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -86018,16 +86084,18 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(SI)(R9*8)
-	VMOVUPS Y2, 5120(SI)(R9*8)
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPD (R10)(CX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), DX
-	VMOVUPD (DX)(BX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y6
-	VPMAXSD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(SI)(R9*8)
+	VMOVUPS    Y2, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPD    (R10)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -87110,7 +87178,7 @@ done5:
 	RET
 
 // func softmaxLogSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes2F32AVX2(SB), $12352-49
 	// softmaxLogSumsYLanes2F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -87134,22 +87202,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*4), DX
-	VMOVUPS (DX), Y1
-	VMOVUPS 32(DX), Y2
-	VMOVUPS absBitsSingle<>+0(SB), Y4
-	VANDPS  Y4, Y1, Y3
-	VANDPS  Y4, Y2, Y4
-	VPMAXUD Y3, Y0, Y0
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y3
-	VMOVUPS 32(DX)(CX*1), Y4
-	VMOVUPS absBitsSingle<>+0(SB), Y6
-	VANDPS  Y6, Y3, Y5
-	VANDPS  Y6, Y4, Y6
-	VPMAXUD Y5, Y0, Y0
-	VPMAXUD Y6, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VMOVUPS    32(DX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y3
+	VMOVUPS    32(DX)(CX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -87690,7 +87760,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes2F64AVX2(SB), $24640-49
 	// softmaxLogSumsYLanes2F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -87714,22 +87784,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*8), DX
-	VMOVUPD (DX), Y1
-	VMOVUPD 32(DX), Y2
-	VMOVUPD absBits<>+0(SB), Y4
-	VANDPD  Y4, Y1, Y3
-	VANDPD  Y4, Y2, Y4
-	VPMAXSD Y3, Y0, Y0
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y3
-	VMOVUPD 32(DX)(CX*1), Y4
-	VMOVUPD absBits<>+0(SB), Y6
-	VANDPD  Y6, Y3, Y5
-	VANDPD  Y6, Y4, Y6
-	VPMAXSD Y5, Y0, Y0
-	VPMAXSD Y6, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VMOVUPD    32(DX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y3
+	VMOVUPD    32(DX)(CX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -88299,7 +88371,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes3F32AVX2(SB), $16448-49
 	// softmaxLogSumsYLanes3F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -88323,17 +88395,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (DX)(CX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -89029,7 +89104,7 @@ done4:
 	RET
 
 // func softmaxLogSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes3F64AVX2(SB), $20544-49
 	// softmaxLogSumsYLanes3F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -89053,17 +89128,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R8*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (DX)(CX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -89768,7 +89846,7 @@ done4:
 	RET
 
 // func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes4F32AVX2(SB), $20608-49
 	LEAQ 20544(SP), R10
 	ADDQ $0x1f, R10
@@ -89797,20 +89875,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (DX)(CX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (DX)(BX*1), Y4
-	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD Y5, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -90650,7 +90732,7 @@ done4:
 	RET
 
 // func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes4F64AVX2(SB), $20608-49
 	LEAQ 20544(SP), R10
 	ADDQ $0x1f, R10
@@ -90679,20 +90761,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (DX)(CX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (DX)(BX*1), Y4
-	VANDPD  absBits<>+0(SB), Y4, Y5
-	VPMAXSD Y5, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -91527,7 +91613,7 @@ done4:
 	RET
 
 // func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes8F32AVX2(SB), $18688-49
 	LEAQ 18496(SP), R11
 	ADDQ $0x1f, R11
@@ -91556,14 +91642,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*4), DX
-	VMOVUPS (DX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -91603,14 +91691,16 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(R9*4)
-	VMOVUPS Y2, 1024(SI)(R9*4)
-	VMOVUPS (DX)(CX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (DX)(BX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
-	VPMAXUD Y4, Y0, Y0
+	VMOVUPS    Y1, (SI)(R9*4)
+	VMOVUPS    Y2, 1024(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -91650,15 +91740,17 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(SI)(R9*4)
-	VMOVUPS Y2, 3072(SI)(R9*4)
-	VMOVUPS (DX)(CX*4), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPS (R10)(CX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
-	VPMAXUD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(SI)(R9*4)
+	VMOVUPS    Y2, 3072(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPS    (DX)(CX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPS    (R10)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -91698,16 +91790,18 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(SI)(R9*4)
-	VMOVUPS Y2, 5120(SI)(R9*4)
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPS (R10)(CX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), DX
-	VMOVUPS (DX)(BX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
-	VPMAXUD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(SI)(R9*4)
+	VMOVUPS    Y2, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPS    (R10)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -93231,7 +93325,7 @@ done6:
 	RET
 
 // func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLogSumsYLanes8F64AVX2(SB), $18688-49
 	LEAQ 18496(SP), R11
 	ADDQ $0x1f, R11
@@ -93260,14 +93354,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), DX
-	LEAQ    (DX)(R9*8), DX
-	VMOVUPD (DX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -93322,14 +93418,16 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (SI)(R9*8)
-	VMOVUPS Y2, 1024(SI)(R9*8)
-	VMOVUPD (DX)(CX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (DX)(BX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y4
-	VPMAXSD Y4, Y0, Y0
+	VMOVUPS    Y1, (SI)(R9*8)
+	VMOVUPS    Y2, 1024(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -93384,15 +93482,17 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(SI)(R9*8)
-	VMOVUPS Y2, 3072(SI)(R9*8)
-	VMOVUPD (DX)(CX*4), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPD (R10)(CX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y5
-	VPMAXSD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(SI)(R9*8)
+	VMOVUPS    Y2, 3072(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPD    (DX)(CX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPD    (R10)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -93447,16 +93547,18 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(SI)(R9*8)
-	VMOVUPS Y2, 5120(SI)(R9*8)
-	LEAQ    (DX)(CX*4), R10
-	VMOVUPD (R10)(CX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (DX)(CX*4), DX
-	VMOVUPD (DX)(BX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y6
-	VPMAXSD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(SI)(R9*8)
+	VMOVUPS    Y2, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPD    (R10)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -94959,7 +95061,7 @@ done6:
 	RET
 
 // func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes2F32AVX2(SB), $8480-73
 	// softmaxGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -94999,22 +95101,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R9*4), CX
-	VMOVUPS (CX), Y1
-	VMOVUPS 32(CX), Y2
-	VMOVUPS absBitsSingle<>+0(SB), Y4
-	VANDPS  Y4, Y1, Y3
-	VANDPS  Y4, Y2, Y4
-	VPMAXUD Y3, Y0, Y0
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y3
-	VMOVUPS 32(CX)(AX*1), Y4
-	VMOVUPS absBitsSingle<>+0(SB), Y6
-	VANDPS  Y6, Y3, Y5
-	VANDPS  Y6, Y4, Y6
-	VPMAXUD Y5, Y0, Y0
-	VPMAXUD Y6, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y3
+	VMOVUPS    32(CX)(AX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -95307,7 +95411,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes2F64AVX2(SB), $16672-73
 	// softmaxGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -95347,22 +95451,24 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R9*8), CX
-	VMOVUPD (CX), Y1
-	VMOVUPD 32(CX), Y2
-	VMOVUPD absBits<>+0(SB), Y4
-	VANDPD  Y4, Y1, Y3
-	VANDPD  Y4, Y2, Y4
-	VPMAXSD Y3, Y0, Y0
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y3
-	VMOVUPD 32(CX)(AX*1), Y4
-	VMOVUPD absBits<>+0(SB), Y6
-	VANDPD  Y6, Y3, Y5
-	VANDPD  Y6, Y4, Y6
-	VPMAXSD Y5, Y0, Y0
-	VPMAXSD Y6, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VMOVUPD    32(CX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y3
+	VMOVUPD    32(CX)(AX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -95695,7 +95801,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes3F32AVX2(SB), $12672-73
 	// softmaxGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -95741,17 +95847,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R9*4), CX
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (CX)(AX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -96085,7 +96194,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes3F64AVX2(SB), $15744-73
 	// softmaxGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -96131,17 +96240,20 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R9*8), CX
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (CX)(AX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -96515,7 +96627,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes4F32AVX2(SB), $16864-73
 	// softmaxGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -96569,20 +96681,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R11*4), CX
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
-	VMOVUPS (CX)(AX*2), Y3
-	VANDPS  absBitsSingle<>+0(SB), Y3, Y4
-	VPMAXUD Y4, Y0, Y0
-	VMOVUPS (CX)(DX*1), Y4
-	VANDPS  absBitsSingle<>+0(SB), Y4, Y5
-	VPMAXUD Y5, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -96993,7 +97109,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes4F64AVX2(SB), $16864-73
 	// softmaxGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -97047,20 +97163,24 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R11*8), CX
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
-	VMOVUPD (CX)(AX*2), Y3
-	VANDPD  absBits<>+0(SB), Y3, Y4
-	VPMAXSD Y4, Y0, Y0
-	VMOVUPD (CX)(DX*1), Y4
-	VANDPD  absBits<>+0(SB), Y4, Y5
-	VPMAXSD Y5, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -97521,7 +97641,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes8F32AVX2(SB), $17248-73
 	// softmaxGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -97599,14 +97719,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R11*4), CX
-	VMOVUPS (CX), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y3
-	VPMAXUD Y3, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -97646,14 +97768,16 @@ many:
 	VADDPS      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (DI)(R11*4)
-	VMOVUPS Y2, 1024(DI)(R11*4)
-	VMOVUPS (CX)(AX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	VMOVUPS (CX)(DX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y4
-	VPMAXUD Y4, Y0, Y0
+	VMOVUPS    Y1, (DI)(R11*4)
+	VMOVUPS    Y2, 1024(DI)(R11*4)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y4
@@ -97693,15 +97817,17 @@ many:
 	VADDPS      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(DI)(R11*4)
-	VMOVUPS Y2, 3072(DI)(R11*4)
-	VMOVUPS (CX)(AX*4), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), R12
-	VMOVUPS (R12)(AX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y5
-	VPMAXUD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(DI)(R11*4)
+	VMOVUPS    Y2, 3072(DI)(R11*4)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPS    (CX)(AX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*1)
+	VMOVUPS    (R12)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -97741,16 +97867,18 @@ many:
 	VADDPS      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(DI)(R11*4)
-	VMOVUPS Y2, 5120(DI)(R11*4)
-	LEAQ    (CX)(AX*4), R12
-	VMOVUPS (R12)(AX*2), Y1
-	VANDPS  absBitsSingle<>+0(SB), Y1, Y2
-	VPMAXUD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), CX
-	VMOVUPS (CX)(DX*1), Y2
-	VANDPS  absBitsSingle<>+0(SB), Y2, Y6
-	VPMAXUD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(DI)(R11*4)
+	VMOVUPS    Y2, 5120(DI)(R11*4)
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*2)
+	VMOVUPS    (R12)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y6
@@ -98573,7 +98701,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxGradYLanes8F64AVX2(SB), $17248-73
 	// softmaxGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -98651,14 +98779,16 @@ window:
 
 many:
 	// Vectors at a time: 1.
-	MOVQ    x+8(FP), CX
-	LEAQ    (CX)(R11*8), CX
-	VMOVUPD (CX), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y3
-	VPMAXSD Y3, Y0, Y0
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -98713,14 +98843,16 @@ many:
 	VADDPD      Y2, Y1, Y3
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, (DI)(R11*8)
-	VMOVUPS Y2, 1024(DI)(R11*8)
-	VMOVUPD (CX)(AX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	VMOVUPD (CX)(DX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y4
-	VPMAXSD Y4, Y0, Y0
+	VMOVUPS    Y1, (DI)(R11*8)
+	VMOVUPS    Y2, 1024(DI)(R11*8)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y4
@@ -98775,15 +98907,17 @@ many:
 	VADDPD      Y2, Y1, Y4
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 2048(DI)(R11*8)
-	VMOVUPS Y2, 3072(DI)(R11*8)
-	VMOVUPD (CX)(AX*4), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), R12
-	VMOVUPD (R12)(AX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y5
-	VPMAXSD Y5, Y0, Y0
+	VMOVUPS    Y1, 2048(DI)(R11*8)
+	VMOVUPS    Y2, 3072(DI)(R11*8)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPD    (CX)(AX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*1)
+	VMOVUPD    (R12)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5
@@ -98838,16 +98972,18 @@ many:
 	VADDPD      Y2, Y1, Y5
 
 	// There are too few registers: they come back from p.
-	VMOVUPS Y1, 4096(DI)(R11*8)
-	VMOVUPS Y2, 5120(DI)(R11*8)
-	LEAQ    (CX)(AX*4), R12
-	VMOVUPD (R12)(AX*2), Y1
-	VANDPD  absBits<>+0(SB), Y1, Y2
-	VPMAXSD Y2, Y0, Y0
-	LEAQ    (CX)(AX*4), CX
-	VMOVUPD (CX)(DX*1), Y2
-	VANDPD  absBits<>+0(SB), Y2, Y6
-	VPMAXSD Y6, Y0, Y0
+	VMOVUPS    Y1, 4096(DI)(R11*8)
+	VMOVUPS    Y2, 5120(DI)(R11*8)
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*2)
+	VMOVUPD    (R12)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6

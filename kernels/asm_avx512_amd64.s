@@ -72720,7 +72720,7 @@ end:
 	RET
 
 // func softmaxLanes2F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes2F32AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes2F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -72743,9 +72743,13 @@ many:
 	LEAQ         (BX)(R8*4), BX
 	MOVQ         q+8(FP), SI
 	LEAQ         (SI)(R8*4), SI
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z1
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z2
+	PREFETCHT0   8320(CX)
 	VMOVUPS      128(CX), Z3
+	PREFETCHT0   8384(CX)
 	VMOVUPS      192(CX), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z1, Z5
@@ -72756,9 +72760,13 @@ many:
 	VPMAXUD      Z6, Z0, Z0
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z5
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z6
+	PREFETCHT0   8320(CX)(AX*1)
 	VMOVUPS      128(CX)(AX*1), Z7
+	PREFETCHT0   8384(CX)(AX*1)
 	VMOVUPS      192(CX)(AX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
@@ -73026,7 +73034,7 @@ DATA softmaxLimitSingle<>+0(SB)/4, $0x42200000
 GLOBL softmaxLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func softmaxLanes2F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes2F64AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes2F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -73049,14 +73057,18 @@ many:
 	LEAQ         (BX)(R8*8), BX
 	MOVQ         q+8(FP), SI
 	LEAQ         (SI)(R8*8), SI
+	PREFETCHT0   8192(CX)
 	VMOVUPD      (CX), Z1
+	PREFETCHT0   8256(CX)
 	VMOVUPD      64(CX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPD      (CX)(AX*1), Z3
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPD      64(CX)(AX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
@@ -73306,7 +73318,7 @@ DATA softmaxLimit<>+0(SB)/8, $0x4062c00000000000
 GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $8
 
 // func softmaxLanes3F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes3F32AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes3F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -73329,21 +73341,27 @@ many:
 	LEAQ         (BX)(R8*4), BX
 	MOVQ         q+8(FP), SI
 	LEAQ         (SI)(R8*4), SI
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z1
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z3
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*2)
 	VMOVUPS      (CX)(AX*2), Z5
+	PREFETCHT0   8256(CX)(AX*2)
 	VMOVUPS      64(CX)(AX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
@@ -73584,7 +73602,7 @@ done:
 	RET
 
 // func softmaxLanes3F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes3F64AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes3F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -73607,12 +73625,15 @@ many:
 	LEAQ        (BX)(R8*8), BX
 	MOVQ        q+8(FP), SI
 	LEAQ        (SI)(R8*8), SI
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
@@ -73827,7 +73848,7 @@ done:
 	RET
 
 // func softmaxLanes4F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes4F32AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes4F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -73852,28 +73873,36 @@ many:
 	LEAQ         (SI)(R10*4), SI
 	MOVQ         q+8(FP), R8
 	LEAQ         (R8)(R10*4), R8
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z1
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z3
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(CX)(AX*2)
 	VMOVUPS      (CX)(AX*2), Z5
+	PREFETCHT0   8256(CX)(AX*2)
 	VMOVUPS      64(CX)(AX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPS      (CX)(DX*1), Z7
+	PREFETCHT0   8256(CX)(DX*1)
 	VMOVUPS      64(CX)(DX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
@@ -74174,7 +74203,7 @@ done:
 	RET
 
 // func softmaxLanes4F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes4F64AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes4F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -74199,15 +74228,19 @@ many:
 	LEAQ        (SI)(R10*8), SI
 	MOVQ        q+8(FP), R8
 	LEAQ        (R8)(R10*8), R8
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPD     (CX)(DX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -74471,7 +74504,7 @@ done:
 	RET
 
 // func softmaxLanes8F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes8F32AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes8F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -74496,15 +74529,19 @@ many:
 	LEAQ        (SI)(R10*4), SI
 	MOVQ        q+8(FP), R8
 	LEAQ        (R8)(R10*4), R8
+	PREFETCHT0  8192(CX)
 	VMOVUPS     (CX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPS     (CX)(AX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPS     (CX)(AX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPS     (CX)(DX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
@@ -74571,18 +74608,22 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
 	VMOVUPS      (CX)(AX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
 	LEAQ         (CX)(AX*4), R11
+	PREFETCHT0   8192(R11)(AX*1)
 	VMOVUPS      (R11)(AX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
 	LEAQ         (CX)(AX*4), R11
+	PREFETCHT0   8192(R11)(AX*2)
 	VMOVUPS      (R11)(AX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
 	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPS      (CX)(DX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
@@ -74948,7 +74989,7 @@ done:
 	RET
 
 // func softmaxLanes8F64AVX512(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes8F64AVX512(SB), NOSPLIT, $0-49
 	// softmaxLanes8F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -74973,15 +75014,19 @@ many:
 	LEAQ        (SI)(R10*8), SI
 	MOVQ        q+8(FP), R8
 	LEAQ        (R8)(R10*8), R8
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPD     (CX)(DX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -75067,18 +75112,22 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
 	VMOVUPD      (CX)(AX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
 	LEAQ         (CX)(AX*4), R11
+	PREFETCHT0   8192(R11)(AX*1)
 	VMOVUPD      (R11)(AX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
 	LEAQ         (CX)(AX*4), R11
+	PREFETCHT0   8192(R11)(AX*2)
 	VMOVUPD      (R11)(AX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
 	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPD      (CX)(DX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
@@ -84480,7 +84529,7 @@ done:
 	RET
 
 // func softmaxSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes2F32AVX512(SB), $12352-49
 	// softmaxSumsYLanes2F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -84506,9 +84555,13 @@ many:
 	// Vectors at a time: 4.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
+	PREFETCHT0   8320(DX)
 	VMOVUPS      128(DX), Z3
+	PREFETCHT0   8384(DX)
 	VMOVUPS      192(DX), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z1, Z5
@@ -84519,9 +84572,13 @@ many:
 	VPMAXUD      Z6, Z0, Z0
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z5
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z6
+	PREFETCHT0   8320(DX)(CX*1)
 	VMOVUPS      128(DX)(CX*1), Z7
+	PREFETCHT0   8384(DX)(CX*1)
 	VMOVUPS      192(DX)(CX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
@@ -84957,7 +85014,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes2F64AVX512(SB), $24640-49
 	// softmaxSumsYLanes2F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -84983,14 +85040,18 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*8), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPD      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPD      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
@@ -85352,7 +85413,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes3F32AVX512(SB), $16448-49
 	// softmaxSumsYLanes3F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -85378,21 +85439,27 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
 	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
 	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
@@ -85889,7 +85956,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes3F64AVX512(SB), $20544-49
 	// softmaxSumsYLanes3F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -85915,12 +85982,15 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R8*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
@@ -86343,7 +86413,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes4F32AVX512(SB), $20544-49
 	// softmaxSumsYLanes4F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -86370,28 +86440,36 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R9*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
 	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
 	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Z7
+	PREFETCHT0   8256(DX)(BX*1)
 	VMOVUPS      64(DX)(BX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
@@ -87021,7 +87099,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes4F64AVX512(SB), $20544-49
 	// softmaxSumsYLanes4F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -87048,15 +87126,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -87585,7 +87667,7 @@ done2:
 	RET
 
 // func softmaxSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes8F32AVX512(SB), $18496-49
 	// softmaxSumsYLanes8F32AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -87612,15 +87694,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*4), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPS     (DX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPS     (DX)(CX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPS     (DX)(CX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPS     (DX)(BX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
@@ -87687,18 +87773,22 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
 	VMOVUPS      (DX)(CX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
 	VMOVUPS      (R10)(CX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
 	VMOVUPS      (R10)(CX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
 	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
@@ -88706,7 +88796,7 @@ done3:
 	RET
 
 // func softmaxSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxSumsYLanes8F64AVX512(SB), $18496-49
 	// softmaxSumsYLanes8F64AVX512 adds TP, FP, FN and TN of every class, of which the sums follow each
 	// other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -88733,15 +88823,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -88827,18 +88921,22 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
 	VMOVUPD      (DX)(CX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
 	VMOVUPD      (R10)(CX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
 	VMOVUPD      (R10)(CX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
 	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPD      (DX)(BX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
@@ -89775,7 +89873,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes2F32AVX512(SB), $12352-49
 	// softmaxLogSumsYLanes2F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -89801,9 +89899,13 @@ many:
 	// Vectors at a time: 4.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
+	PREFETCHT0   8320(DX)
 	VMOVUPS      128(DX), Z3
+	PREFETCHT0   8384(DX)
 	VMOVUPS      192(DX), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z1, Z5
@@ -89814,9 +89916,13 @@ many:
 	VPMAXUD      Z6, Z0, Z0
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z5
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z6
+	PREFETCHT0   8320(DX)(CX*1)
 	VMOVUPS      128(DX)(CX*1), Z7
+	PREFETCHT0   8384(DX)(CX*1)
 	VMOVUPS      192(DX)(CX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
@@ -90464,7 +90570,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes2F64AVX512(SB), $24640-49
 	// softmaxLogSumsYLanes2F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -90490,14 +90596,18 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*8), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPD      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPD      64(DX), Z2
 	VBROADCASTSD absBits<>+0(SB), Z4
 	VANDPD       Z4, Z1, Z3
 	VANDPD       Z4, Z2, Z4
 	VPMAXUQ      Z3, Z0, Z0
 	VPMAXUQ      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPD      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPD      64(DX)(CX*1), Z4
 	VBROADCASTSD absBits<>+0(SB), Z6
 	VANDPD       Z6, Z3, Z5
@@ -91099,7 +91209,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes3F32AVX512(SB), $16448-49
 	// softmaxLogSumsYLanes3F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -91125,21 +91235,27 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
 	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
 	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
@@ -91875,7 +91991,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes3F64AVX512(SB), $20544-49
 	// softmaxLogSumsYLanes3F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -91901,12 +92017,15 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R8*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
@@ -92592,7 +92711,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes4F32AVX512(SB), $20544-49
 	// softmaxLogSumsYLanes4F32AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -92619,28 +92738,36 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), DX
 	LEAQ         (DX)(R9*4), DX
+	PREFETCHT0   8192(DX)
 	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
 	VMOVUPS      64(DX), Z2
 	VBROADCASTSS absBitsSingle<>+0(SB), Z4
 	VANDPS       Z4, Z1, Z3
 	VANDPS       Z4, Z2, Z4
 	VPMAXUD      Z3, Z0, Z0
 	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
 	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
 	VMOVUPS      64(DX)(CX*1), Z4
 	VBROADCASTSS absBitsSingle<>+0(SB), Z6
 	VANDPS       Z6, Z3, Z5
 	VANDPS       Z6, Z4, Z6
 	VPMAXUD      Z5, Z0, Z0
 	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
 	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
 	VMOVUPS      64(DX)(CX*2), Z6
 	VBROADCASTSS absBitsSingle<>+0(SB), Z8
 	VANDPS       Z8, Z5, Z7
 	VANDPS       Z8, Z6, Z8
 	VPMAXUD      Z7, Z0, Z0
 	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Z7
+	PREFETCHT0   8256(DX)(BX*1)
 	VMOVUPS      64(DX)(BX*1), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
@@ -93536,7 +93663,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes4F64AVX512(SB), $20544-49
 	// softmaxLogSumsYLanes4F64AVX512 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 	// each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -93563,15 +93690,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -94386,7 +94517,7 @@ done3:
 	RET
 
 // func softmaxLogSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes8F32AVX512(SB), $18624-49
 	LEAQ 18496(SP), R11
 	ADDQ $0x3f, R11
@@ -94417,15 +94548,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*4), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPS     (DX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPS     (DX)(CX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPS     (DX)(CX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPS     (DX)(BX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
@@ -94492,18 +94627,22 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
 	VMOVUPS      (DX)(CX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
 	VMOVUPS      (R10)(CX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
 	VMOVUPS      (R10)(CX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
 	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPS      (DX)(BX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
@@ -95896,7 +96035,7 @@ done4:
 	RET
 
 // func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxLogSumsYLanes8F64AVX512(SB), $18624-49
 	LEAQ 18496(SP), R11
 	ADDQ $0x3f, R11
@@ -95927,15 +96066,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
 	VMOVUPD     (DX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
 	VMOVUPD     (DX)(CX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
 	VMOVUPD     (DX)(CX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
 	VMOVUPD     (DX)(BX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -96021,18 +96164,22 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
 	VMOVUPD      (DX)(CX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
 	VMOVUPD      (R10)(CX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
 	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
 	VMOVUPD      (R10)(CX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
 	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
 	VMOVUPD      (DX)(BX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0
@@ -97358,7 +97505,7 @@ done4:
 	RET
 
 // func softmaxGradYLanes2F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes2F32AVX512(SB), $8256-73
 	// softmaxGradYLanes2F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -97392,9 +97539,13 @@ many:
 	// Vectors at a time: 4.
 	MOVQ         x+8(FP), CX
 	LEAQ         (CX)(R8*4), CX
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z7
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z8
+	PREFETCHT0   8320(CX)
 	VMOVUPS      128(CX), Z9
+	PREFETCHT0   8384(CX)
 	VMOVUPS      192(CX), Z10
 	VBROADCASTSS absBitsSingle<>+0(SB), Z14
 	VANDPS       Z14, Z7, Z11
@@ -97405,9 +97556,13 @@ many:
 	VPMAXUD      Z12, Z6, Z6
 	VPMAXUD      Z13, Z6, Z6
 	VPMAXUD      Z14, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z11
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z12
+	PREFETCHT0   8320(CX)(AX*1)
 	VMOVUPS      128(CX)(AX*1), Z13
+	PREFETCHT0   8384(CX)(AX*1)
 	VMOVUPS      192(CX)(AX*1), Z14
 	VBROADCASTSS absBitsSingle<>+0(SB), Z18
 	VANDPS       Z18, Z11, Z15
@@ -97764,7 +97919,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes2F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes2F64AVX512(SB), $16448-73
 	// softmaxGradYLanes2F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -97798,14 +97953,18 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), CX
 	LEAQ         (CX)(R8*8), CX
+	PREFETCHT0   8192(CX)
 	VMOVUPD      (CX), Z7
+	PREFETCHT0   8256(CX)
 	VMOVUPD      64(CX), Z8
 	VBROADCASTSD absBits<>+0(SB), Z10
 	VANDPD       Z10, Z7, Z9
 	VANDPD       Z10, Z8, Z10
 	VPMAXUQ      Z9, Z6, Z6
 	VPMAXUQ      Z10, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPD      (CX)(AX*1), Z9
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPD      64(CX)(AX*1), Z10
 	VBROADCASTSD absBits<>+0(SB), Z12
 	VANDPD       Z12, Z9, Z11
@@ -98120,7 +98279,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes3F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes3F32AVX512(SB), $12352-73
 	// softmaxGradYLanes3F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -98157,21 +98316,27 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), CX
 	LEAQ         (CX)(R8*4), CX
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z10
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z11
 	VBROADCASTSS absBitsSingle<>+0(SB), Z13
 	VANDPS       Z13, Z10, Z12
 	VANDPS       Z13, Z11, Z13
 	VPMAXUD      Z12, Z9, Z9
 	VPMAXUD      Z13, Z9, Z9
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z12
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z13
 	VBROADCASTSS absBitsSingle<>+0(SB), Z15
 	VANDPS       Z15, Z12, Z14
 	VANDPS       Z15, Z13, Z15
 	VPMAXUD      Z14, Z9, Z9
 	VPMAXUD      Z15, Z9, Z9
+	PREFETCHT0   8192(CX)(AX*2)
 	VMOVUPS      (CX)(AX*2), Z14
+	PREFETCHT0   8256(CX)(AX*2)
 	VMOVUPS      64(CX)(AX*2), Z15
 	VBROADCASTSS absBitsSingle<>+0(SB), Z17
 	VANDPS       Z17, Z14, Z16
@@ -98550,7 +98715,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes3F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes3F64AVX512(SB), $15424-73
 	// softmaxGradYLanes3F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -98587,12 +98752,15 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), CX
 	LEAQ        (CX)(R8*8), CX
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z10
 	VANDPD.BCST absBits<>+0(SB), Z10, Z11
 	VPMAXUQ     Z11, Z9, Z9
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z11
 	VANDPD.BCST absBits<>+0(SB), Z11, Z12
 	VPMAXUQ     Z12, Z9, Z9
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z12
 	VANDPD.BCST absBits<>+0(SB), Z12, Z13
 	VPMAXUQ     Z13, Z9, Z9
@@ -98945,7 +99113,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes4F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes4F32AVX512(SB), $16896-73
 	LEAQ 16448(SP), R11
 	ADDQ $0x3f, R11
@@ -98997,28 +99165,36 @@ many:
 	// Vectors at a time: 2.
 	MOVQ         x+8(FP), CX
 	LEAQ         (CX)(R10*4), CX
+	PREFETCHT0   8192(CX)
 	VMOVUPS      (CX), Z7
+	PREFETCHT0   8256(CX)
 	VMOVUPS      64(CX), Z8
 	VBROADCASTSS absBitsSingle<>+0(SB), Z10
 	VANDPS       Z10, Z7, Z9
 	VANDPS       Z10, Z8, Z10
 	VPMAXUD      Z9, Z6, Z6
 	VPMAXUD      Z10, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
 	VMOVUPS      (CX)(AX*1), Z9
+	PREFETCHT0   8256(CX)(AX*1)
 	VMOVUPS      64(CX)(AX*1), Z10
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z9, Z11
 	VANDPS       Z12, Z10, Z12
 	VPMAXUD      Z11, Z6, Z6
 	VPMAXUD      Z12, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*2)
 	VMOVUPS      (CX)(AX*2), Z11
+	PREFETCHT0   8256(CX)(AX*2)
 	VMOVUPS      64(CX)(AX*2), Z12
 	VBROADCASTSS absBitsSingle<>+0(SB), Z14
 	VANDPS       Z14, Z11, Z13
 	VANDPS       Z14, Z12, Z14
 	VPMAXUD      Z13, Z6, Z6
 	VPMAXUD      Z14, Z6, Z6
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPS      (CX)(DX*1), Z13
+	PREFETCHT0   8256(CX)(DX*1)
 	VMOVUPS      64(CX)(DX*1), Z14
 	VBROADCASTSS absBitsSingle<>+0(SB), Z16
 	VANDPS       Z16, Z13, Z15
@@ -99501,7 +99677,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes4F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes4F64AVX512(SB), $16448-73
 	// softmaxGradYLanes4F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -99543,15 +99719,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), CX
 	LEAQ        (CX)(R10*8), CX
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z13
 	VANDPD.BCST absBits<>+0(SB), Z13, Z14
 	VPMAXUQ     Z14, Z12, Z12
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z14
 	VANDPD.BCST absBits<>+0(SB), Z14, Z15
 	VPMAXUQ     Z15, Z12, Z12
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z15
 	VANDPD.BCST absBits<>+0(SB), Z15, Z16
 	VPMAXUQ     Z16, Z12, Z12
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPD     (CX)(DX*1), Z16
 	VANDPD.BCST absBits<>+0(SB), Z16, Z17
 	VPMAXUQ     Z17, Z12, Z12
@@ -99989,7 +100169,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes8F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes8F32AVX512(SB), $18048-73
 	// softmaxGradYLanes8F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -100069,15 +100249,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), CX
 	LEAQ        (CX)(R11*4), CX
+	PREFETCHT0  8192(CX)
 	VMOVUPS     (CX), Z1
 	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
 	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPS     (CX)(AX*1), Z2
 	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
 	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPS     (CX)(AX*2), Z3
 	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
 	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPS     (CX)(DX*1), Z4
 	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
 	VPMAXUD     Z5, Z0, Z0
@@ -100144,18 +100328,22 @@ many:
 	VADDPS       Z2, Z1, Z5
 	VADDPS       Z4, Z3, Z6
 	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
 	VMOVUPS      (CX)(AX*4), Z8
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
 	VPMAXUD      Z9, Z0, Z0
 	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*1)
 	VMOVUPS      (R12)(AX*1), Z9
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
 	VPMAXUD      Z10, Z0, Z0
 	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*2)
 	VMOVUPS      (R12)(AX*2), Z10
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
 	VPMAXUD      Z11, Z0, Z0
 	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPS      (CX)(DX*1), Z11
 	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
 	VPMAXUD      Z12, Z0, Z0
@@ -100833,7 +101021,7 @@ done2:
 	RET
 
 // func softmaxGradYLanes8F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes8F64AVX512(SB), $18048-73
 	// softmaxGradYLanes8F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
 	// each class. It reports false, and out is unspecified, if some logit is
@@ -100913,15 +101101,19 @@ many:
 	// Vectors at a time: 1.
 	MOVQ        x+8(FP), CX
 	LEAQ        (CX)(R11*8), CX
+	PREFETCHT0  8192(CX)
 	VMOVUPD     (CX), Z1
 	VANDPD.BCST absBits<>+0(SB), Z1, Z2
 	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
 	VMOVUPD     (CX)(AX*1), Z2
 	VANDPD.BCST absBits<>+0(SB), Z2, Z3
 	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
 	VMOVUPD     (CX)(AX*2), Z3
 	VANDPD.BCST absBits<>+0(SB), Z3, Z4
 	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
 	VMOVUPD     (CX)(DX*1), Z4
 	VANDPD.BCST absBits<>+0(SB), Z4, Z5
 	VPMAXUQ     Z5, Z0, Z0
@@ -101007,18 +101199,22 @@ many:
 	VADDPD       Z2, Z1, Z5
 	VADDPD       Z4, Z3, Z6
 	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
 	VMOVUPD      (CX)(AX*4), Z8
 	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
 	VPMAXUQ      Z9, Z0, Z0
 	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*1)
 	VMOVUPD      (R12)(AX*1), Z9
 	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
 	VPMAXUQ      Z10, Z0, Z0
 	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*2)
 	VMOVUPD      (R12)(AX*2), Z10
 	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
 	VPMAXUQ      Z11, Z0, Z0
 	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
 	VMOVUPD      (CX)(DX*1), Z11
 	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
 	VPMAXUQ      Z12, Z0, Z0

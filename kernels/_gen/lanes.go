@@ -187,6 +187,20 @@ func (g *gen) tailBytes(at operand.Mem) reg.Register {
 	return bits
 }
 
+// prefetchAhead is how many bytes before they are read the caller's rows are
+// asked for. The processor's own prefetching keeps up with a loop that does
+// nothing else; beside this much work it reaches half of the memory's speed.
+const prefetchAhead = 8192
+
+// prefetch asks for the cache line that is so many bytes ahead of the i-th vector
+// of an iteration, at m.
+func (g *gen) prefetch(m operand.Mem, i, ahead int) {
+	if g.tail == nil && i*g.bytes%64 == 0 {
+		m.Disp += ahead
+		g.PREFETCHT0(m)
+	}
+}
+
 // sumWindow is how many elements are added in lanes of float32 before they go
 // to those of float64.
 const sumWindow = 512

@@ -144,7 +144,11 @@ func (r *classRows) class(g *gen, c, i int) operand.Mem {
 func (r *classRows) read(g *gen, c, vectors int) vec {
 	v := g.regs(vectors)
 	for i := range v {
-		g.readAt(r.class(g, c, i), r.size, v[i])
+		m := r.class(g, c, i)
+		if r.matrix == "x" {
+			g.prefetch(m, i, prefetchAhead)
+		}
+		g.readAt(m, r.size, v[i])
 	}
 	return v
 }

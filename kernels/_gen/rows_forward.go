@@ -73,15 +73,10 @@ func (b *rowKernel) addSquaresLabels(at int, s sides, p, q vec) {
 	b.plusProduct(sumSQB, at, b.withoutMembers(s, p), p)
 }
 
-// prefetchAhead is how many bytes before they are read the caller's rows are
-// asked for. The processor's own prefetching keeps up with a loop that does
-// nothing else; beside this much work it reaches half of the memory's speed.
-const prefetchAhead = 8192
-
 // fromMemory reports whether a read of a is the first one of the caller's
-// elements, where all lanes exist.
+// elements.
 func (b *rowKernel) fromMemory(a array) bool {
-	return b.tail == nil && (a == b.r || a == b.x && (!b.sigmoid || b.filling))
+	return a == b.r || a == b.x && (!b.sigmoid || b.filling)
 }
 
 // readFrom loads vectors from the at-th one on.
@@ -89,10 +84,8 @@ func (b *rowKernel) readFrom(a array, at, k int) vec {
 	v := b.regs(k)
 	for i := range v {
 		m := a.mem(b.gen.index, (at+i)*b.lanes())
-		if b.fromMemory(a) && (at+i)*b.bytes%64 == 0 {
-			ahead := m
-			ahead.Disp += prefetchAhead
-			b.PREFETCHT0(ahead)
+		if b.fromMemory(a) {
+			b.prefetch(m, at+i, prefetchAhead)
 		}
 		b.readAt(m, a.size, v[i])
 	}
