@@ -3,6 +3,7 @@ package kernels_test
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -65,9 +66,13 @@ func availableBackends() (names []string) {
 
 // onBackends runs a test once on each backend that can run here. All its plans
 // get that backend, by the environment. The race detector gets the best one
-// alone: it slows the tests tenfold, and sees nothing of assembly.
+// alone: it slows the tests tenfold, and sees nothing of assembly. A short run,
+// which may be one on an emulator, leaves out the loops in place of assembly.
 func onBackends(t *testing.T, f func(t *testing.T)) {
 	names := availableBackends()
+	if testing.Short() {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == kernels.LoopsBackend })
+	}
 	if raceDetector {
 		names = names[len(names)-1:]
 	}
