@@ -51,7 +51,7 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Layout == NSC && c > 1:
 		span = clamp64(256<<10/row, 64, 4096)
 	default:
-		span = clamp64(16<<10/c, 4096, 16<<10)
+		span = 16 << 10
 	}
 	return span, span
 }
