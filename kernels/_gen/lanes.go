@@ -263,26 +263,30 @@ func (g *gen) fold(s *laneSums) {
 				g.VADDPS(v[j+half], v[j], v[j])
 			}
 		}
-		low, high := g.reg(), g.reg()
-		if g.wide() {
-			y := g.YMM()
-			g.VCVTPS2PD(v[0].(reg.VecVirtual).AsY(), low)
-			g.VEXTRACTF64X4(operand.U8(1), v[0], y)
-			g.VCVTPS2PD(y, high)
-		} else {
-			x := g.XMM()
-			g.VCVTPS2PD(v[0].(reg.VecVirtual).AsX(), low)
-			g.VEXTRACTF128(operand.U8(1), v[0], x)
-			g.VCVTPS2PD(x, high)
-		}
-		g.VADDPD(high, low, low)
-		total := s.totals.Offset(i * g.bytes)
-		g.VADDPD(total, low, low)
-		g.VMOVUPD(low, total)
+		g.foldLanes(v[0], s.totals.Offset(i*g.bytes))
 		for j := range v {
 			g.VXORPS(v[j], v[j], v[j])
 		}
 	}
+}
+
+// foldLanes adds lanes of float32 to a total, of float64.
+func (g *gen) foldLanes(v reg.Register, total operand.Mem) {
+	low, high := g.reg(), g.reg()
+	if g.wide() {
+		y := g.YMM()
+		g.VCVTPS2PD(v.(reg.VecVirtual).AsY(), low)
+		g.VEXTRACTF64X4(operand.U8(1), v, y)
+		g.VCVTPS2PD(y, high)
+	} else {
+		x := g.XMM()
+		g.VCVTPS2PD(v.(reg.VecVirtual).AsX(), low)
+		g.VEXTRACTF128(operand.U8(1), v, x)
+		g.VCVTPS2PD(x, high)
+	}
+	g.VADDPD(high, low, low)
+	g.VADDPD(total, low, low)
+	g.VMOVUPD(low, total)
 }
 
 // addTotal adds the lanes of v, of float64, to the number acc[i].

@@ -582,7 +582,7 @@ func (g *gen) memberCount(count reg.GPVirtual, m mask) {
 }
 
 // addCount adds a number of positions to acc[i].
-func (g *gen) addCount(acc reg.Register, i int, count reg.GPVirtual) {
+func (g *gen) addCount(acc reg.Register, i int, count reg.Register) {
 	at, x := operand.Mem{Base: acc, Disp: 8 * i}, g.XMM()
 	g.VXORPS(x, x, x)
 	g.VCVTSI2SDQ(count, x, x)

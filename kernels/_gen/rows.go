@@ -207,7 +207,7 @@ func (b *rowKernel) write() {
 	} else {
 		b.r = b.elems("r")
 	}
-	b.k = array{base: b.Load(b.Param("k"), b.GP64()), size: b.lane()}
+	b.k = array{base: b.Load(b.Param("k"), b.GP64()), size: b.elemSize()}
 	b.keepFactors()
 	b.startPowers()
 	if b.sigmoid {
@@ -233,9 +233,6 @@ func (b *rowKernel) write() {
 	}
 	b.finishWatch()
 }
-
-// lane is the bytes of a lane.
-func (g *gen) lane() int { return g.bytes / g.lanes() }
 
 // shape is how many vectors an iteration takes, and how many of them go side by
 // side.

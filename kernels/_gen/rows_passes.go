@@ -21,13 +21,13 @@ func (b *rowKernel) makeBuffer() {
 	b.LEAQ(b.AllocLocal(bufferSize+64), base)
 	b.ADDQ(operand.U8(63), base)
 	b.ANDQ(operand.I8(-64), base)
-	b.buffer = array{base: base, size: b.lane()}
+	b.buffer = array{base: base, size: b.elemSize()}
 }
 
 // loop runs body over the n positions of a row.
 func (b *rowKernel) loop(n reg.GPVirtual, unroll int, body func(vectors int)) {
 	if b.sigmoid {
-		b.windows(n, unroll, bufferSize/b.lane(), body, func() {})
+		b.windows(n, unroll, bufferSize/b.elemSize(), body, func() {})
 	} else {
 		b.row(n, unroll, body)
 	}
@@ -57,7 +57,7 @@ func (b *rowKernel) windows(n reg.GPVirtual, unroll, window int, body func(vecto
 	}
 	b.rowOn(size, unroll, body)
 	if b.sigmoid {
-		b.SUBQ(operand.U32(window*b.lane()), b.buffer.base)
+		b.SUBQ(operand.U32(window*b.elemSize()), b.buffer.base)
 	}
 	after()
 	b.TESTQ(left, left)

@@ -63,7 +63,7 @@ func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)
 		b.windows(n, unroll, laneAdditions/additions*unroll*b.lanes(), body, func() {
 			b.Comment("The lanes go to float64.")
 			for j, i := range index {
-				b.foldSum(b.takeSum(i), b.sums.totals.Offset(j*b.bytes))
+				b.foldLanes(b.takeSum(i)[0], b.sums.totals.Offset(j*b.bytes))
 			}
 		})
 	} else {
@@ -81,31 +81,8 @@ func (b *rowKernel) sumsOver(n reg.GPVirtual, unroll int, body func(vectors int)
 		b.addTotal(acc.base, i, b.takeSum(i))
 	}
 	if b.labels {
-		count, at := b.XMM(), operand.Mem{Base: acc.base, Disp: 8 * sumR}
-		b.VXORPS(count, count, count)
-		b.VCVTSI2SDQ(b.members, count, count)
-		b.VADDSD(at, count, count)
-		b.VMOVSD(count, at)
+		b.addCount(acc.base, sumR, b.members)
 	}
-}
-
-// foldSum moves a sum's lanes of float32 to its total.
-func (b *rowKernel) foldSum(v vec, total operand.Mem) {
-	low, high := b.reg(), b.reg()
-	if b.wide() {
-		y := b.YMM()
-		b.VCVTPS2PD(v[0].(reg.VecVirtual).AsY(), low)
-		b.VEXTRACTF64X4(operand.U8(1), v[0], y)
-		b.VCVTPS2PD(y, high)
-	} else {
-		x := b.XMM()
-		b.VCVTPS2PD(v[0].(reg.VecVirtual).AsX(), low)
-		b.VEXTRACTF128(operand.U8(1), v[0], x)
-		b.VCVTPS2PD(x, high)
-	}
-	b.VADDPD(high, low, low)
-	b.VADDPD(total, low, low)
-	b.VMOVUPD(low, total)
 }
 
 // intoSum changes a sum by each vector, the at-th one and those after it.
