@@ -48,12 +48,12 @@ type memoryKernels[T Float] struct {
 const maxUnrolled = 8
 
 // A set is what one row kernel computes. A loss takes the smallest that covers
-// it. Every set but the first sums the target too: R with labels, R, NR and RR
-// with a dense one.
+// it. Every set sums the target too: R with labels, R, NR and RR with a dense
+// one, of which setOverlap has R alone.
 type set int
 
 const (
-	setOverlap      set = iota // TP FP FN, and R alone: forward, without an activation
+	setOverlap      set = iota // TP FP FN: forward, without an activation
 	setRegion                  // TP FP FN TN
 	setSquare                  // PP SQR SQB; its gradient has that of the region sums too
 	setLogs                    // region, LogP LogQ

@@ -7,10 +7,8 @@ import (
 	"unsafe"
 )
 
-// fenced is memory between two pages that may not be touched.
-type fenced []byte
-
-func newFenced(t testing.TB, size int) fenced {
+// GuardedMemory is memory between two pages that may not be touched.
+func GuardedMemory(t testing.TB, size int) []byte {
 	t.Helper()
 	page := syscall.Getpagesize()
 	size = (size + page - 1) / page * page
@@ -27,6 +25,27 @@ func newFenced(t testing.TB, size int) fenced {
 	return all[page : page+size]
 }
 
+// CopyTo copies x to the end of the memory, or to its start.
+func CopyTo[E any](memory []byte, x []E, atEnd bool) []E {
+	var e E
+	size := len(x) * int(unsafe.Sizeof(e))
+	at := 0
+	if atEnd {
+		at = len(memory) - size
+	}
+	y := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(memory[at:]))), len(x))
+	copy(y, x)
+	return y
+}
+
+// fenced is guarded memory whose canaries show what was written.
+type fenced []byte
+
+func newFenced(t testing.TB, size int) fenced {
+	t.Helper()
+	return GuardedMemory(t, size)
+}
+
 const canary = 0xa5
 
 // fenceIn copies x to the end of the memory or to its start, among canaries.
@@ -34,15 +53,7 @@ func fenceIn[E any](f fenced, x []E, atEnd bool) []E {
 	for i := range f {
 		f[i] = canary
 	}
-	var e E
-	size := len(x) * int(unsafe.Sizeof(e))
-	at := 0
-	if atEnd {
-		at = len(f) - size
-	}
-	y := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(f[at:]))), len(x))
-	copy(y, x)
-	return y
+	return CopyTo(f, x, atEnd)
 }
 
 // untouched reports whether the canaries beside size bytes still stand.

@@ -181,8 +181,8 @@ func (p *Plan[T]) without(s, only set, dense, needed bool) set {
 }
 
 // powerStep forms the sums of an exponent: those that need no exponential by
-// the kernel for them, if it is there.
-// The first of several exponents has the other sums too, if the loss needs any.
+// the kernel for them, if it is there. The first of several exponents has the
+// other sums too, if the loss needs any.
 func (p *Plan[T]) powerStep(power *losses.Power, dense, further bool) step[T] {
 	kind, only, twice := setAnyPower, setOnlyAnyPower, 2*power.Gamma
 	if twice == math.Trunc(twice) && twice <= 8 && p.fused.rows[p.spec.Activation].has(setPowers, dense, false) {

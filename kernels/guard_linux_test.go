@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"syscall"
 	"testing"
-	"unsafe"
 
 	"github.com/segloss/segloss/internal/golden"
 	"github.com/segloss/segloss/kernels"
@@ -18,33 +16,11 @@ type guarded []byte
 
 func newGuarded(t *testing.T, size int) guarded {
 	t.Helper()
-	page := syscall.Getpagesize()
-	size = (size + page - 1) / page * page
-	all, err := syscall.Mmap(-1, 0, size+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
-	if err != nil {
-		t.Skipf("no memory map: %v", err)
-	}
-	t.Cleanup(func() { _ = syscall.Munmap(all) })
-	for _, edge := range [][]byte{all[:page], all[page+size:]} {
-		if err := syscall.Mprotect(edge, syscall.PROT_NONE); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return all[page : page+size]
+	return kernels.GuardedMemory(t, size)
 }
 
 // edge copies x to the end of the memory, or to its start.
-func edge[E any](g guarded, x []E, atEnd bool) []E {
-	var e E
-	size := len(x) * int(unsafe.Sizeof(e))
-	at := 0
-	if atEnd {
-		at = len(g) - size
-	}
-	out := unsafe.Slice((*E)(unsafe.Pointer(unsafe.SliceData(g[at:]))), len(x))
-	copy(out, x)
-	return out
-}
+func edge[E any](g guarded, x []E, atEnd bool) []E { return kernels.CopyTo(g, x, atEnd) }
 
 // No kernel of any backend reads or writes a byte beside the caller's buffers.
 // Every length gives the buffers another alignment.
