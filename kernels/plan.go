@@ -121,9 +121,10 @@ type thresholds struct {
 }
 
 // Below some 0.3 ms of work, waking a second core costs more than it saves. A
-// gradient larger than the last cache gains by being stored past it; a smaller
-// one is still there for its reader if it is not.
-var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 32 << 20}
+// gradient goes past the caches where that is faster with a reader that follows:
+// from a third of the last one on, 32 MiB where this was measured, since the
+// logits pass through it as well. A smaller one is still there for its reader.
+var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 12 << 20}
 
 // Plan computes one loss for predictions of one shape. It holds all memory
 // that its calls need. One goroutine at a time may use a plan; many plans may

@@ -116,6 +116,9 @@ func compare(l *loss, o *options, t *tensors, dir string, eager *python, tuned [
 	var failed error
 	times := stat.Interleave(o.rounds, func() float64 {
 		time.Sleep(settle)
+		if _, failed = call(); failed != nil {
+			return 0
+		}
 		began := time.Now()
 		_, failed = call()
 		return time.Since(began).Seconds()
@@ -158,7 +161,9 @@ func (r *result) prepare(l *loss, o *options, t *tensors) (func() (float64, erro
 }
 
 // settle is a pause before each timing: PyTorch's threads wait awake for a while
-// after their work, and would take a processor from whoever comes next.
+// after their work, and would take a processor from whoever comes next. A step
+// that is not timed follows it, on both sides, as steps follow each other in
+// training.
 const settle = 20 * time.Millisecond
 
 func seconds(p *python, failed *error) float64 {

@@ -192,6 +192,7 @@ class Settings:
         return loss
 
     def seconds(self):
+        self.step()  # wakes threads and processor
         start = time.perf_counter()
         self.step()
         return time.perf_counter() - start
