@@ -15651,7 +15651,7 @@ TEXT ·fenceAVX2(SB), NOSPLIT, $0
 	RET
 
 // func packManyF32AVX2(dst *float32, src *float32, stride int, c int, n int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·packManyF32AVX2(SB), NOSPLIT, $0-40
 	// packManyF32AVX2 brings n positions of c channels, 8 or more, from channels last to a row
 	// for each channel.
@@ -15675,19 +15675,23 @@ group:
 	JL   few
 
 many:
+	PREFETCHT0     8192(R10)
 	VBROADCASTF128 (R10), Y0
 	VBROADCASTF128 16(R10), Y1
 	VBROADCASTF128 (R10)(R11*1), Y2
 	VBROADCASTF128 16(R10)(R11*1), Y3
+	PREFETCHT0     8192(R10)(R11*2)
 	VBROADCASTF128 (R10)(R11*2), Y4
 	VBROADCASTF128 16(R10)(R11*2), Y5
 	VBROADCASTF128 (R10)(R12*1), Y6
 	VBROADCASTF128 16(R10)(R12*1), Y7
 	LEAQ           (R10)(R11*4), R10
+	PREFETCHT0     8192(R10)
 	VINSERTF128    $0x01, (R10), Y0, Y0
 	VINSERTF128    $0x01, 16(R10), Y1, Y1
 	VINSERTF128    $0x01, (R10)(R11*1), Y2, Y2
 	VINSERTF128    $0x01, 16(R10)(R11*1), Y3, Y3
+	PREFETCHT0     8192(R10)(R11*2)
 	VINSERTF128    $0x01, (R10)(R11*2), Y4, Y4
 	VINSERTF128    $0x01, 16(R10)(R11*2), Y5, Y5
 	VINSERTF128    $0x01, (R10)(R12*1), Y6, Y6
@@ -15777,7 +15781,7 @@ groupsDone:
 	RET
 
 // func packManyF64AVX2(dst *float64, src *float64, stride int, c int, n int)
-// Requires: AVX, CMOV
+// Requires: AVX, CMOV, MMX+
 TEXT ·packManyF64AVX2(SB), NOSPLIT, $0-40
 	// packManyF64AVX2 brings n positions of c channels, 8 or more, from channels last to a row
 	// for each channel.
@@ -15801,18 +15805,22 @@ group:
 	JL   few
 
 many:
+	PREFETCHT0     8192(R10)
 	VBROADCASTF128 (R10), Y0
 	VBROADCASTF128 16(R10), Y1
 	VBROADCASTF128 32(R10), Y2
 	VBROADCASTF128 48(R10), Y3
+	PREFETCHT0     8192(R10)(R11*1)
 	VBROADCASTF128 (R10)(R11*1), Y4
 	VBROADCASTF128 16(R10)(R11*1), Y5
 	VBROADCASTF128 32(R10)(R11*1), Y6
 	VBROADCASTF128 48(R10)(R11*1), Y7
+	PREFETCHT0     8192(R10)(R11*2)
 	VINSERTF128    $0x01, (R10)(R11*2), Y0, Y0
 	VINSERTF128    $0x01, 16(R10)(R11*2), Y1, Y1
 	VINSERTF128    $0x01, 32(R10)(R11*2), Y2, Y2
 	VINSERTF128    $0x01, 48(R10)(R11*2), Y3, Y3
+	PREFETCHT0     8192(R10)(R12*1)
 	VINSERTF128    $0x01, (R10)(R12*1), Y4, Y4
 	VINSERTF128    $0x01, 16(R10)(R12*1), Y5, Y5
 	VINSERTF128    $0x01, 32(R10)(R12*1), Y6, Y6
@@ -16137,7 +16145,7 @@ groupsDone:
 	RET
 
 // func pack2F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack2F32AVX2(SB), NOSPLIT, $0-32
 	// pack2F32AVX2 brings n positions of 2 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16149,6 +16157,7 @@ TEXT ·pack2F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VINSERTF128    $0x01, 32(CX), Y0, Y0
@@ -16192,7 +16201,7 @@ done:
 	RET
 
 // func pack2F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack2F64AVX2(SB), NOSPLIT, $0-32
 	// pack2F64AVX2 brings n positions of 2 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16204,6 +16213,7 @@ TEXT ·pack2F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VINSERTF128    $0x01, 32(CX), Y0, Y0
@@ -16481,7 +16491,7 @@ done:
 	RET
 
 // func pack3F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack3F32AVX2(SB), NOSPLIT, $0-32
 	// pack3F32AVX2 brings n positions of 3 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16493,10 +16503,12 @@ TEXT ·pack3F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VINSERTF128    $0x01, 48(CX), Y0, Y0
+	PREFETCHT0     8256(CX)
 	VINSERTF128    $0x01, 64(CX), Y1, Y1
 	VINSERTF128    $0x01, 80(CX), Y2, Y2
 	VBLENDPS       $0xaa, Y2, Y0, Y3
@@ -16548,7 +16560,7 @@ done:
 	RET
 
 // func pack3F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack3F64AVX2(SB), NOSPLIT, $0-32
 	// pack3F64AVX2 brings n positions of 3 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16560,10 +16572,12 @@ TEXT ·pack3F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VINSERTF128    $0x01, 48(CX), Y0, Y0
+	PREFETCHT0     8256(CX)
 	VINSERTF128    $0x01, 64(CX), Y1, Y1
 	VINSERTF128    $0x01, 80(CX), Y2, Y2
 	VBLENDPD       $0x0a, Y1, Y0, Y3
@@ -16897,7 +16911,7 @@ done:
 	RET
 
 // func pack4F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack4F32AVX2(SB), NOSPLIT, $0-32
 	// pack4F32AVX2 brings n positions of 4 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16910,10 +16924,12 @@ TEXT ·pack4F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VINSERTF128    $0x01, 64(CX), Y0, Y0
 	VINSERTF128    $0x01, 80(CX), Y1, Y1
 	VINSERTF128    $0x01, 96(CX), Y2, Y2
@@ -16969,7 +16985,7 @@ done:
 	RET
 
 // func pack4F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack4F64AVX2(SB), NOSPLIT, $0-32
 	// pack4F64AVX2 brings n positions of 4 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -16982,10 +16998,12 @@ TEXT ·pack4F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VINSERTF128    $0x01, 64(CX), Y0, Y0
 	VINSERTF128    $0x01, 80(CX), Y1, Y1
 	VINSERTF128    $0x01, 96(CX), Y2, Y2
@@ -17351,7 +17369,7 @@ done:
 	RET
 
 // func pack5F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack5F32AVX2(SB), NOSPLIT, $0-32
 	// pack5F32AVX2 brings n positions of 5 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -17364,14 +17382,17 @@ TEXT ·pack5F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VINSERTF128    $0x01, 80(CX), Y0, Y0
 	VINSERTF128    $0x01, 96(CX), Y1, Y1
 	VINSERTF128    $0x01, 112(CX), Y2, Y2
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y3, Y3
 	VINSERTF128    $0x01, 144(CX), Y4, Y4
 	VBLENDPS       $0xaa, Y1, Y0, Y5
@@ -17433,7 +17454,7 @@ done:
 	RET
 
 // func pack5F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack5F64AVX2(SB), NOSPLIT, $0-32
 	// pack5F64AVX2 brings n positions of 5 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -17446,14 +17467,17 @@ TEXT ·pack5F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VINSERTF128    $0x01, 80(CX), Y0, Y0
 	VINSERTF128    $0x01, 96(CX), Y1, Y1
 	VINSERTF128    $0x01, 112(CX), Y2, Y2
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y3, Y3
 	VINSERTF128    $0x01, 144(CX), Y4, Y4
 	VBLENDPD       $0x0a, Y2, Y0, Y5
@@ -17873,7 +17897,7 @@ done:
 	RET
 
 // func pack6F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack6F32AVX2(SB), NOSPLIT, $0-32
 	// pack6F32AVX2 brings n positions of 6 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -17887,14 +17911,17 @@ TEXT ·pack6F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VINSERTF128    $0x01, 96(CX), Y0, Y0
 	VINSERTF128    $0x01, 112(CX), Y1, Y1
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y2, Y2
 	VINSERTF128    $0x01, 144(CX), Y3, Y3
 	VINSERTF128    $0x01, 160(CX), Y4, Y4
@@ -17972,7 +17999,7 @@ done:
 	RET
 
 // func pack6F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack6F64AVX2(SB), NOSPLIT, $0-32
 	// pack6F64AVX2 brings n positions of 6 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -17986,14 +18013,17 @@ TEXT ·pack6F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VINSERTF128    $0x01, 96(CX), Y0, Y0
 	VINSERTF128    $0x01, 112(CX), Y1, Y1
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y2, Y2
 	VINSERTF128    $0x01, 144(CX), Y3, Y3
 	VINSERTF128    $0x01, 160(CX), Y4, Y4
@@ -18477,7 +18507,7 @@ done:
 	RET
 
 // func pack7F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack7F32AVX2(SB), NOSPLIT, $0-32
 	// pack7F32AVX2 brings n positions of 7 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -18491,18 +18521,22 @@ TEXT ·pack7F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VBROADCASTF128 96(CX), Y6
 	VINSERTF128    $0x01, 112(CX), Y0, Y0
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y1, Y1
 	VINSERTF128    $0x01, 144(CX), Y2, Y2
 	VINSERTF128    $0x01, 160(CX), Y3, Y3
 	VINSERTF128    $0x01, 176(CX), Y4, Y4
+	PREFETCHT0     8384(CX)
 	VINSERTF128    $0x01, 192(CX), Y5, Y5
 	VINSERTF128    $0x01, 208(CX), Y6, Y6
 	VBLENDPS       $0xaa, Y5, Y0, Y7
@@ -18578,7 +18612,7 @@ done:
 	RET
 
 // func pack7F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack7F64AVX2(SB), NOSPLIT, $0-32
 	// pack7F64AVX2 brings n positions of 7 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -18592,18 +18626,22 @@ TEXT ·pack7F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VBROADCASTF128 96(CX), Y6
 	VINSERTF128    $0x01, 112(CX), Y0, Y0
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y1, Y1
 	VINSERTF128    $0x01, 144(CX), Y2, Y2
 	VINSERTF128    $0x01, 160(CX), Y3, Y3
 	VINSERTF128    $0x01, 176(CX), Y4, Y4
+	PREFETCHT0     8384(CX)
 	VINSERTF128    $0x01, 192(CX), Y5, Y5
 	VINSERTF128    $0x01, 208(CX), Y6, Y6
 	VBLENDPD       $0x0a, Y3, Y0, Y7
@@ -19121,7 +19159,7 @@ done:
 	RET
 
 // func pack8F32AVX2(dst *float32, src *float32, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack8F32AVX2(SB), NOSPLIT, $0-32
 	// pack8F32AVX2 brings n positions of 8 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -19136,18 +19174,22 @@ TEXT ·pack8F32AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VBROADCASTF128 96(CX), Y6
 	VBROADCASTF128 112(CX), Y7
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y0, Y0
 	VINSERTF128    $0x01, 144(CX), Y1, Y1
 	VINSERTF128    $0x01, 160(CX), Y2, Y2
 	VINSERTF128    $0x01, 176(CX), Y3, Y3
+	PREFETCHT0     8384(CX)
 	VINSERTF128    $0x01, 192(CX), Y4, Y4
 	VINSERTF128    $0x01, 208(CX), Y5, Y5
 	VINSERTF128    $0x01, 224(CX), Y6, Y6
@@ -19223,7 +19265,7 @@ done:
 	RET
 
 // func pack8F64AVX2(dst *float64, src *float64, stride int, n int)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·pack8F64AVX2(SB), NOSPLIT, $0-32
 	// pack8F64AVX2 brings n positions of 8 channels from channels last to a row for each channel.
 	MOVQ dst+0(FP), AX
@@ -19238,18 +19280,22 @@ TEXT ·pack8F64AVX2(SB), NOSPLIT, $0-32
 	JL   few
 
 many:
+	PREFETCHT0     8192(CX)
 	VBROADCASTF128 (CX), Y0
 	VBROADCASTF128 16(CX), Y1
 	VBROADCASTF128 32(CX), Y2
 	VBROADCASTF128 48(CX), Y3
+	PREFETCHT0     8256(CX)
 	VBROADCASTF128 64(CX), Y4
 	VBROADCASTF128 80(CX), Y5
 	VBROADCASTF128 96(CX), Y6
 	VBROADCASTF128 112(CX), Y7
+	PREFETCHT0     8320(CX)
 	VINSERTF128    $0x01, 128(CX), Y0, Y0
 	VINSERTF128    $0x01, 144(CX), Y1, Y1
 	VINSERTF128    $0x01, 160(CX), Y2, Y2
 	VINSERTF128    $0x01, 176(CX), Y3, Y3
+	PREFETCHT0     8384(CX)
 	VINSERTF128    $0x01, 192(CX), Y4, Y4
 	VINSERTF128    $0x01, 208(CX), Y5, Y5
 	VINSERTF128    $0x01, 224(CX), Y6, Y6

@@ -164,20 +164,30 @@ func (l *layouts) load() vec {
 	for i, r := range v {
 		switch {
 		case l.wide() && l.split():
-			l.VBROADCASTF32X8(l.at(64*i), r)
+			l.VBROADCASTF32X8(l.asked(64*i), r)
 			l.VINSERTF32X8(operand.U8(1), l.at(64*i+32), r, r)
 		case l.wide():
-			l.VMOVUPS(l.at(64*i), r)
+			l.VMOVUPS(l.asked(64*i), r)
 		default:
-			l.VBROADCASTF128(l.at(16*i), r)
+			l.VBROADCASTF128(l.asked(16*i), r)
 		}
 	}
 	if !l.wide() {
 		for i, r := range v {
-			l.VINSERTF128(operand.U8(1), l.at(16*(l.channels+i)), r, r)
+			l.VINSERTF128(operand.U8(1), l.asked(16*(l.channels+i)), r, r)
 		}
 	}
 	return v
+}
+
+// asked is at, and asks for what a span of positions ahead has there, a cache line
+// at a time: memory works on while the rows of this span are in use.
+func (l *layouts) asked(byteOffset int) operand.Mem {
+	m := l.at(byteOffset)
+	if byteOffset%64 == 0 {
+		l.PREFETCHT0(m.Offset(prefetchAhead))
+	}
+	return m
 }
 
 // store is the opposite of load.
