@@ -87,6 +87,7 @@ type rowKernel struct {
 	filling bool  // the buffer, from elements that are in memory yet
 
 	sums     rowSums
+	ones     vec          // where there is a register for them
 	members  reg.Register // how many, with labels
 	most     watch
 	kept     map[int]vec // factors
@@ -212,6 +213,9 @@ func (b *rowKernel) write() {
 	b.startPowers()
 	if b.sigmoid {
 		b.startWatch()
+	}
+	if b.region && b.labels && !b.sigmoid && !b.takesLogs() && !b.backward && !b.wide() {
+		b.ones = b.load(one)
 	}
 	unroll, group := b.shape()
 	steps := func(step func(at, k int)) func(int) {

@@ -46,7 +46,7 @@ func (b *rowKernel) forwardLabels(at, k int) {
 // addByProducts adds the region sums as those of a dense target, which takes
 // fewer instructions than masks of AVX2.
 func (b *rowKernel) addByProducts(at int, s sides, p, q vec) {
-	ones := b.load(one).times(len(p))
+	ones := b.ones.times(len(p))
 	r := b.where(s.in, ones)
 	other := b.withoutMembers(s, ones)
 	b.plusProduct(sumTP, at, p, r)
@@ -94,7 +94,10 @@ func (b *rowKernel) readFrom(a array, at, k int) vec {
 
 // probabilities is p and q without their logarithms.
 func (b *rowKernel) probabilities(x vec) (p, q vec) {
-	if !b.sigmoid {
+	switch {
+	case b.ones != nil:
+		return x, b.sub(b.ones.times(len(x)), x)
+	case !b.sigmoid:
 		return x, b.sub(b.load(one).times(len(x)), x)
 	}
 	b.Comment("q = 1/(1+e^x), p = e^x q.")
