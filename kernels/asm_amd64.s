@@ -79207,23 +79207,24 @@ many:
 	VMULPS  Y11, Y3, Y3
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ  R8, R8
-	JZ     power1
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square1
+	SHRQ   $0x01, R8
+	JCC    square1
 	VMULPS Y4, Y0, Y0
 	VMULPS Y5, Y1, Y1
 	VMULPS Y6, Y2, Y2
 	VMULPS Y7, Y3, Y3
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPS Y4, Y4, Y4
 	VMULPS Y5, Y5, Y5
 	VMULPS Y6, Y6, Y6
 	VMULPS Y7, Y7, Y7
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -79258,17 +79259,18 @@ few:
 	VMULPS  Y3, Y1, Y1
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ  R8, R8
-	JZ     power2
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square2
+	SHRQ   $0x01, R8
+	JCC    square2
 	VMULPS Y2, Y1, Y1
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPS Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -79490,23 +79492,24 @@ many:
 	VMULPD  Y11, Y3, Y3
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ  R8, R8
-	JZ     power1
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square1
+	SHRQ   $0x01, R8
+	JCC    square1
 	VMULPD Y4, Y0, Y0
 	VMULPD Y5, Y1, Y1
 	VMULPD Y6, Y2, Y2
 	VMULPD Y7, Y3, Y3
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPD Y4, Y4, Y4
 	VMULPD Y5, Y5, Y5
 	VMULPD Y6, Y6, Y6
 	VMULPD Y7, Y7, Y7
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -79541,17 +79544,18 @@ few:
 	VMULPD  Y3, Y1, Y1
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ  R8, R8
-	JZ     power2
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square2
+	SHRQ   $0x01, R8
+	JCC    square2
 	VMULPD Y2, Y1, Y1
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPD Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -79822,27 +79826,24 @@ many:
 	JCC     whole1
 	VSQRTPS Y1, Y3
 	VSQRTPS Y2, Y4
-	VMULPS  Y3, Y8, Y3
-	VMULPS  Y4, Y7, Y4
-	VMOVAPD Y3, Y8
-	VMOVAPD Y4, Y7
+	VMULPS  Y3, Y8, Y8
+	VMULPS  Y4, Y7, Y7
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ   R8, R8
-	JZ      power1
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square1
-	VMULPS  Y1, Y8, Y3
-	VMULPS  Y2, Y7, Y4
-	VMOVAPD Y3, Y8
-	VMOVAPD Y4, Y7
+	SHRQ   $0x01, R8
+	JCC    square1
+	VMULPS Y1, Y8, Y8
+	VMULPS Y2, Y7, Y7
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPS Y1, Y1, Y1
 	VMULPS Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -79895,22 +79896,21 @@ few:
 	SHRQ    $0x01, R8
 	JCC     whole2
 	VSQRTPS Y2, Y3
-	VMULPS  Y3, Y5, Y3
-	VMOVAPD Y3, Y5
+	VMULPS  Y3, Y5, Y5
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ   R8, R8
-	JZ      power2
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square2
-	VMULPS  Y2, Y5, Y3
-	VMOVAPD Y3, Y5
+	SHRQ   $0x01, R8
+	JCC    square2
+	VMULPS Y2, Y5, Y5
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPS Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -80222,27 +80222,24 @@ many:
 	JCC     whole1
 	VSQRTPD Y1, Y3
 	VSQRTPD Y2, Y4
-	VMULPD  Y3, Y8, Y3
-	VMULPD  Y4, Y7, Y4
-	VMOVAPD Y3, Y8
-	VMOVAPD Y4, Y7
+	VMULPD  Y3, Y8, Y8
+	VMULPD  Y4, Y7, Y7
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ   R8, R8
-	JZ      power1
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square1
-	VMULPD  Y1, Y8, Y3
-	VMULPD  Y2, Y7, Y4
-	VMOVAPD Y3, Y8
-	VMOVAPD Y4, Y7
+	SHRQ   $0x01, R8
+	JCC    square1
+	VMULPD Y1, Y8, Y8
+	VMULPD Y2, Y7, Y7
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPD Y1, Y1, Y1
 	VMULPD Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -80300,22 +80297,21 @@ few:
 	SHRQ    $0x01, R8
 	JCC     whole2
 	VSQRTPD Y2, Y3
-	VMULPD  Y3, Y5, Y3
-	VMOVAPD Y3, Y5
+	VMULPD  Y3, Y5, Y5
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ   R8, R8
-	JZ      power2
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square2
-	VMULPD  Y2, Y5, Y3
-	VMOVAPD Y3, Y5
+	SHRQ   $0x01, R8
+	JCC    square2
+	VMULPD Y2, Y5, Y5
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPD Y2, Y2, Y2
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:

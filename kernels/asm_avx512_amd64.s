@@ -82563,23 +82563,24 @@ many:
 	VMULPS  Z11, Z3, Z3
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ  R8, R8
-	JZ     power1
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square1
+	SHRQ   $0x01, R8
+	JCC    square1
 	VMULPS Z4, Z0, Z0
 	VMULPS Z5, Z1, Z1
 	VMULPS Z6, Z2, Z2
 	VMULPS Z7, Z3, Z3
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPS Z4, Z4, Z4
 	VMULPS Z5, Z5, Z5
 	VMULPS Z6, Z6, Z6
 	VMULPS Z7, Z7, Z7
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -82613,17 +82614,18 @@ few:
 	VMULPS  Z2, Z0, Z0
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ  R8, R8
-	JZ     power2
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square2
+	SHRQ   $0x01, R8
+	JCC    square2
 	VMULPS Z1, Z0, Z0
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPS Z1, Z1, Z1
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -82845,23 +82847,24 @@ many:
 	VMULPD  Z11, Z3, Z3
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ  R8, R8
-	JZ     power1
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square1
+	SHRQ   $0x01, R8
+	JCC    square1
 	VMULPD Z4, Z0, Z0
 	VMULPD Z5, Z1, Z1
 	VMULPD Z6, Z2, Z2
 	VMULPD Z7, Z3, Z3
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPD Z4, Z4, Z4
 	VMULPD Z5, Z5, Z5
 	VMULPD Z6, Z6, Z6
 	VMULPD Z7, Z7, Z7
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -82895,17 +82898,18 @@ few:
 	VMULPD  Z2, Z0, Z0
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ  R8, R8
-	JZ     power2
-	MOVQ   R8, R9
-	ANDQ   $0x01, R9
-	JZ     square2
+	SHRQ   $0x01, R8
+	JCC    square2
 	VMULPD Z1, Z0, Z0
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPD Z1, Z1, Z1
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -83181,27 +83185,24 @@ many:
 	JCC     whole1
 	VSQRTPS Z1, Z3
 	VSQRTPS Z2, Z4
-	VMULPS  Z3, Z6, Z3
-	VMULPS  Z4, Z5, Z4
-	VMOVAPD Z3, Z6
-	VMOVAPD Z4, Z5
+	VMULPS  Z3, Z6, Z6
+	VMULPS  Z4, Z5, Z5
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ   R8, R8
-	JZ      power1
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square1
-	VMULPS  Z1, Z6, Z3
-	VMULPS  Z2, Z5, Z4
-	VMOVAPD Z3, Z6
-	VMOVAPD Z4, Z5
+	SHRQ   $0x01, R8
+	JCC    square1
+	VMULPS Z1, Z6, Z6
+	VMULPS Z2, Z5, Z5
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPS Z1, Z1, Z1
 	VMULPS Z2, Z2, Z2
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -83251,22 +83252,21 @@ few:
 	SHRQ    $0x01, R8
 	JCC     whole2
 	VSQRTPS Z1, Z2
-	VMULPS  Z2, Z3, Z2
-	VMOVAPD Z2, Z3
+	VMULPS  Z2, Z3, Z3
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ   R8, R8
-	JZ      power2
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square2
-	VMULPS  Z1, Z3, Z2
-	VMOVAPD Z2, Z3
+	SHRQ   $0x01, R8
+	JCC    square2
+	VMULPS Z1, Z3, Z3
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPS Z1, Z1, Z1
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:
@@ -83535,27 +83535,24 @@ many:
 	JCC     whole1
 	VSQRTPD Z1, Z3
 	VSQRTPD Z2, Z4
-	VMULPD  Z3, Z6, Z3
-	VMULPD  Z4, Z5, Z4
-	VMOVAPD Z3, Z6
-	VMOVAPD Z4, Z5
+	VMULPD  Z3, Z6, Z6
+	VMULPD  Z4, Z5, Z5
 
 whole1:
+	TESTQ R8, R8
+	JZ    power1
+
 again1:
-	TESTQ   R8, R8
-	JZ      power1
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square1
-	VMULPD  Z1, Z6, Z3
-	VMULPD  Z2, Z5, Z4
-	VMOVAPD Z3, Z6
-	VMOVAPD Z4, Z5
+	SHRQ   $0x01, R8
+	JCC    square1
+	VMULPD Z1, Z6, Z6
+	VMULPD Z2, Z5, Z5
 
 square1:
+	TESTQ  R8, R8
+	JZ     power1
 	VMULPD Z1, Z1, Z1
 	VMULPD Z2, Z2, Z2
-	SHRQ   $0x01, R8
 	JMP    again1
 
 power1:
@@ -83610,22 +83607,21 @@ few:
 	SHRQ    $0x01, R8
 	JCC     whole2
 	VSQRTPD Z1, Z2
-	VMULPD  Z2, Z3, Z2
-	VMOVAPD Z2, Z3
+	VMULPD  Z2, Z3, Z3
 
 whole2:
+	TESTQ R8, R8
+	JZ    power2
+
 again2:
-	TESTQ   R8, R8
-	JZ      power2
-	MOVQ    R8, R9
-	ANDQ    $0x01, R9
-	JZ      square2
-	VMULPD  Z1, Z3, Z2
-	VMOVAPD Z2, Z3
+	SHRQ   $0x01, R8
+	JCC    square2
+	VMULPD Z1, Z3, Z3
 
 square2:
+	TESTQ  R8, R8
+	JZ     power2
 	VMULPD Z1, Z1, Z1
-	SHRQ   $0x01, R8
 	JMP    again2
 
 power2:

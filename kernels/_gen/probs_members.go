@@ -59,37 +59,29 @@ func (g *gen) halves(gamma, otherwise string) reg.GPVirtual {
 	return k
 }
 
-// timesHalfPower is w·u^(k/2).
+// timesHalfPower is w·u^(k/2); u is lost.
 func (g *gen) timesHalfPower(w, u vec, k reg.GPVirtual) {
-	left, bit := g.GP64(), g.GP64()
+	left := g.GP64()
 	g.inner++
 	whole, again, square, done := g.numbered("whole"), g.numbered("again"), g.numbered("square"), g.numbered("power")
 	g.Comment("Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.")
 	g.MOVQ(k, left)
 	g.SHRQ(operand.U8(1), left)
 	g.JCC(operand.LabelRef(whole))
-	root := g.sqrt(u)
-	g.into(w, g.mul(w, root))
+	g.multiply(w, g.sqrt(u))
 	g.Label(whole)
-	g.Label(again)
 	g.TESTQ(left, left)
 	g.JZ(operand.LabelRef(done))
-	g.MOVQ(left, bit)
-	g.ANDQ(operand.U8(1), bit)
-	g.JZ(operand.LabelRef(square))
-	g.into(w, g.mul(w, u))
-	g.Label(square)
-	g.into(u, g.mul(u, u))
+	g.Label(again)
 	g.SHRQ(operand.U8(1), left)
+	g.JCC(operand.LabelRef(square))
+	g.multiply(w, u)
+	g.Label(square)
+	g.TESTQ(left, left)
+	g.JZ(operand.LabelRef(done))
+	g.multiply(u, u)
 	g.JMP(operand.LabelRef(again))
 	g.Label(done)
-}
-
-// into puts v where dst is.
-func (g *gen) into(dst, v vec) {
-	for i := range dst {
-		g.VMOVAPD(v[i], dst[i])
-	}
 }
 
 // memberPower is u^γ for 0 < u ≤ 1.

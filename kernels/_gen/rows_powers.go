@@ -96,8 +96,8 @@ func (b *rowKernel) timesHalves(y, v vec) {
 }
 
 // multiply is y = y·v.
-func (b *rowKernel) multiply(y, v vec) {
+func (g *gen) multiply(y, v vec) {
 	for i := range y {
-		fp(b.gen, b.VMULPD, b.VMULPS)(v[i], y[i], y[i])
+		fp(g, g.VMULPD, g.VMULPS)(v[i], y[i], y[i])
 	}
 }
