@@ -5680,6 +5680,318 @@ func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstri
 //go:noescape
 func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
 
+// softmaxPowerSumsYLanes2F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxPowerSumsYLanes2F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxPowerSumsYLanes3F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxPowerSumsYLanes3F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxPowerSumsYLanes4F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxPowerSumsYLanes4F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxPowerSumsYLanes8F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxPowerSumsYLanes8F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+// logit is a NaN or beyond ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		for k := range p {
+//			if int(c) == k {
+//				acc[16*k] += p[k][i]
+//				acc[16*k+2] += q[k][i]
+//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+//				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+//			} else {
+//				acc[16*k+1] += p[k][i]
+//				acc[16*k+3] += q[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxOnlyPowerSumsYLanes2F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxOnlyPowerSumsYLanes2F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxOnlyPowerSumsYLanes3F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxOnlyPowerSumsYLanes3F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxOnlyPowerSumsYLanes4F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxOnlyPowerSumsYLanes4F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
+// softmaxOnlyPowerSumsYLanes8F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+
+// softmaxOnlyPowerSumsYLanes8F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+// ±40, or ±150 in float64.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		p, q := p[c][i], q[c][i]
+//		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+
 // softmaxGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
 // a NaN or beyond ±40, or ±150 in float64. out may lie on x.
@@ -5911,3 +6223,443 @@ func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint
 //
 //go:noescape
 func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+
+// softmaxPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+// ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	h := func(k, i int) T {
+//		by, p, q := coef[8*k:], p[k][i], q[k][i]
+//		if int(y[i]) == k {
+//			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+//			return p*by[0] + by[2] + by[3]*m
+//		}
+//		return p * by[1]
+//	}
+//	for i := range y {
+//		for k := range p {
+//			others := 0.0
+//			for o := range p {
+//				if o != k {
+//					others += h(o, i)
+//				}
+//			}
+//			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+
+// softmaxOnlyPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels of what members alone
+// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+// or beyond ±40, or ±150 in float64. out may lie on x.
+//
+//	p, q := softmax(x)
+//	for i, c := range y {
+//		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+//		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+//		h := by[2] + by[3]*m
+//		for k := range p {
+//			if int(c) == k {
+//				out[k*outStride+i] = h * others
+//			} else {
+//				out[k*outStride+i] = -h * p[k][i]
+//			}
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func softmaxOnlyPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool

@@ -68916,7 +68916,7 @@ many:
 	VPADDD      Y3, Y5, Y2
 	VADDPS      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)
 	VMOVUPS    Y2, (SI)(BX*1)
 	PREFETCHT0 8192(CX)(AX*2)
@@ -68965,7 +68965,7 @@ many:
 	VPADDD      Y4, Y6, Y2
 	VADDPS      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(BX*2)
 	VMOVUPS    Y2, (SI)(DI*1)
 	PREFETCHT0 8192(CX)(AX*4)
@@ -69015,7 +69015,7 @@ many:
 	VPADDD      Y5, Y7, Y2
 	VADDPS      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(BX*4)
 	LEAQ       (SI)(BX*4), R11
 	VMOVUPS    Y2, (R11)(BX*1)
@@ -69067,7 +69067,7 @@ many:
 	VPADDD      Y6, Y8, Y2
 	VADDPS      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	LEAQ    (SI)(BX*4), CX
 	VMOVUPS Y1, (CX)(BX*2)
 	LEAQ    (SI)(BX*4), CX
@@ -69206,7 +69206,7 @@ few:
 	VPADDD      Y4, Y6, Y3
 	VADDPS      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPS Y2, Y1, (SI)
 	VMASKMOVPS Y3, Y1, (SI)(BX*1)
 	VMASKMOVPS (CX)(AX*2), Y1, Y2
@@ -69253,7 +69253,7 @@ few:
 	VPADDD      Y5, Y7, Y3
 	VADDPS      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPS Y2, Y1, (SI)(BX*2)
 	VMASKMOVPS Y3, Y1, (SI)(DI*1)
 	VMASKMOVPS (CX)(AX*4), Y1, Y2
@@ -69301,7 +69301,7 @@ few:
 	VPADDD      Y6, Y8, Y3
 	VADDPS      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPS Y2, Y1, (SI)(BX*4)
 	LEAQ       (SI)(BX*4), R11
 	VMASKMOVPS Y3, Y1, (R11)(BX*1)
@@ -69351,7 +69351,7 @@ few:
 	VPADDD      Y7, Y9, Y3
 	VADDPS      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	LEAQ       (SI)(BX*4), CX
 	VMASKMOVPS Y2, Y1, (CX)(BX*2)
 	LEAQ       (SI)(BX*4), CX
@@ -69525,7 +69525,7 @@ many:
 	VPADDQ      Y3, Y5, Y2
 	VADDPD      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPD    Y1, (SI)
 	VMOVUPD    Y2, (SI)(BX*1)
 	PREFETCHT0 8192(CX)(AX*2)
@@ -69589,7 +69589,7 @@ many:
 	VPADDQ      Y4, Y6, Y2
 	VADDPD      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPD    Y1, (SI)(BX*2)
 	VMOVUPD    Y2, (SI)(DI*1)
 	PREFETCHT0 8192(CX)(AX*4)
@@ -69654,7 +69654,7 @@ many:
 	VPADDQ      Y5, Y7, Y2
 	VADDPD      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPD    Y1, (SI)(BX*4)
 	LEAQ       (SI)(BX*4), R11
 	VMOVUPD    Y2, (R11)(BX*1)
@@ -69721,7 +69721,7 @@ many:
 	VPADDQ      Y6, Y8, Y2
 	VADDPD      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	LEAQ    (SI)(BX*4), CX
 	VMOVUPD Y1, (CX)(BX*2)
 	LEAQ    (SI)(BX*4), CX
@@ -69875,7 +69875,7 @@ few:
 	VPADDQ      Y4, Y6, Y3
 	VADDPD      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPD Y2, Y1, (SI)
 	VMASKMOVPD Y3, Y1, (SI)(BX*1)
 	VMASKMOVPD (CX)(AX*2), Y1, Y2
@@ -69937,7 +69937,7 @@ few:
 	VPADDQ      Y5, Y7, Y3
 	VADDPD      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPD Y2, Y1, (SI)(BX*2)
 	VMASKMOVPD Y3, Y1, (SI)(DI*1)
 	VMASKMOVPD (CX)(AX*4), Y1, Y2
@@ -70000,7 +70000,7 @@ few:
 	VPADDQ      Y6, Y8, Y3
 	VADDPD      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMASKMOVPD Y2, Y1, (SI)(BX*4)
 	LEAQ       (SI)(BX*4), R11
 	VMASKMOVPD Y3, Y1, (R11)(BX*1)
@@ -70065,7 +70065,7 @@ few:
 	VPADDQ      Y7, Y9, Y3
 	VADDPD      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	LEAQ       (SI)(BX*4), CX
 	VMASKMOVPD Y2, Y1, (CX)(BX*2)
 	LEAQ       (SI)(BX*4), CX
@@ -84625,7 +84625,7 @@ many:
 	VPADDD      Y3, Y5, Y2
 	VADDPS      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(R9*4)
 	VMOVUPS    Y2, 1024(SI)(R9*4)
 	PREFETCHT0 8192(DX)(CX*2)
@@ -84674,7 +84674,7 @@ many:
 	VPADDD      Y4, Y6, Y2
 	VADDPS      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(SI)(R9*4)
 	VMOVUPS    Y2, 3072(SI)(R9*4)
 	PREFETCHT0 8192(DX)(CX*4)
@@ -84724,7 +84724,7 @@ many:
 	VPADDD      Y5, Y7, Y2
 	VADDPS      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(SI)(R9*4)
 	VMOVUPS    Y2, 5120(SI)(R9*4)
 	LEAQ       (DX)(CX*4), R10
@@ -84775,7 +84775,7 @@ many:
 	VPADDD      Y6, Y8, Y2
 	VADDPS      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(SI)(R9*4)
 	VMOVUPS Y2, 7168(SI)(R9*4)
 	VADDPS  Y4, Y3, Y1
@@ -84899,7 +84899,7 @@ few:
 	VPADDD      Y4, Y6, Y3
 	VADDPS      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (SI)(R9*4)
 	VMOVUPS    Y3, 1024(SI)(R9*4)
 	VMASKMOVPS (DX)(CX*2), Y1, Y2
@@ -84946,7 +84946,7 @@ few:
 	VPADDD      Y5, Y7, Y3
 	VADDPS      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(SI)(R9*4)
 	VMOVUPS    Y3, 3072(SI)(R9*4)
 	VMASKMOVPS (DX)(CX*4), Y1, Y2
@@ -84994,7 +84994,7 @@ few:
 	VPADDD      Y6, Y8, Y3
 	VADDPS      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(SI)(R9*4)
 	VMOVUPS    Y3, 5120(SI)(R9*4)
 	LEAQ       (DX)(CX*4), R10
@@ -85043,7 +85043,7 @@ few:
 	VPADDD      Y7, Y9, Y3
 	VADDPS      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(SI)(R9*4)
 	VMOVUPS Y3, 7168(SI)(R9*4)
 	VADDPS  Y5, Y4, Y2
@@ -85960,7 +85960,7 @@ many:
 	VPADDQ      Y3, Y5, Y2
 	VADDPD      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(R9*8)
 	VMOVUPS    Y2, 1024(SI)(R9*8)
 	PREFETCHT0 8192(DX)(CX*2)
@@ -86024,7 +86024,7 @@ many:
 	VPADDQ      Y4, Y6, Y2
 	VADDPD      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(SI)(R9*8)
 	VMOVUPS    Y2, 3072(SI)(R9*8)
 	PREFETCHT0 8192(DX)(CX*4)
@@ -86089,7 +86089,7 @@ many:
 	VPADDQ      Y5, Y7, Y2
 	VADDPD      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(SI)(R9*8)
 	VMOVUPS    Y2, 5120(SI)(R9*8)
 	LEAQ       (DX)(CX*4), R10
@@ -86155,7 +86155,7 @@ many:
 	VPADDQ      Y6, Y8, Y2
 	VADDPD      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(SI)(R9*8)
 	VMOVUPS Y2, 7168(SI)(R9*8)
 	VADDPD  Y4, Y3, Y1
@@ -86294,7 +86294,7 @@ few:
 	VPADDQ      Y4, Y6, Y3
 	VADDPD      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (SI)(R9*8)
 	VMOVUPS    Y3, 1024(SI)(R9*8)
 	VMASKMOVPD (DX)(CX*2), Y1, Y2
@@ -86356,7 +86356,7 @@ few:
 	VPADDQ      Y5, Y7, Y3
 	VADDPD      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(SI)(R9*8)
 	VMOVUPS    Y3, 3072(SI)(R9*8)
 	VMASKMOVPD (DX)(CX*4), Y1, Y2
@@ -86419,7 +86419,7 @@ few:
 	VPADDQ      Y6, Y8, Y3
 	VADDPD      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(SI)(R9*8)
 	VMOVUPS    Y3, 5120(SI)(R9*8)
 	LEAQ       (DX)(CX*4), R10
@@ -86483,7 +86483,7 @@ few:
 	VPADDQ      Y7, Y9, Y3
 	VADDPD      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(SI)(R9*8)
 	VMOVUPS Y3, 7168(SI)(R9*8)
 	VADDPD  Y5, Y4, Y2
@@ -91696,7 +91696,7 @@ many:
 	VPADDD      Y3, Y5, Y2
 	VADDPS      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(R9*4)
 	VMOVUPS    Y2, 1024(SI)(R9*4)
 	PREFETCHT0 8192(DX)(CX*2)
@@ -91745,7 +91745,7 @@ many:
 	VPADDD      Y4, Y6, Y2
 	VADDPS      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(SI)(R9*4)
 	VMOVUPS    Y2, 3072(SI)(R9*4)
 	PREFETCHT0 8192(DX)(CX*4)
@@ -91795,7 +91795,7 @@ many:
 	VPADDD      Y5, Y7, Y2
 	VADDPS      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(SI)(R9*4)
 	VMOVUPS    Y2, 5120(SI)(R9*4)
 	LEAQ       (DX)(CX*4), R10
@@ -91846,7 +91846,7 @@ many:
 	VPADDD      Y6, Y8, Y2
 	VADDPS      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(SI)(R9*4)
 	VMOVUPS Y2, 7168(SI)(R9*4)
 	VADDPS  Y4, Y3, Y1
@@ -91970,7 +91970,7 @@ few:
 	VPADDD      Y4, Y6, Y3
 	VADDPS      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (SI)(R9*4)
 	VMOVUPS    Y3, 1024(SI)(R9*4)
 	VMASKMOVPS (DX)(CX*2), Y1, Y2
@@ -92017,7 +92017,7 @@ few:
 	VPADDD      Y5, Y7, Y3
 	VADDPS      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(SI)(R9*4)
 	VMOVUPS    Y3, 3072(SI)(R9*4)
 	VMASKMOVPS (DX)(CX*4), Y1, Y2
@@ -92065,7 +92065,7 @@ few:
 	VPADDD      Y6, Y8, Y3
 	VADDPS      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(SI)(R9*4)
 	VMOVUPS    Y3, 5120(SI)(R9*4)
 	LEAQ       (DX)(CX*4), R10
@@ -92114,7 +92114,7 @@ few:
 	VPADDD      Y7, Y9, Y3
 	VADDPS      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(SI)(R9*4)
 	VMOVUPS Y3, 7168(SI)(R9*4)
 	VADDPS  Y5, Y4, Y2
@@ -93423,7 +93423,7 @@ many:
 	VPADDQ      Y3, Y5, Y2
 	VADDPD      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (SI)(R9*8)
 	VMOVUPS    Y2, 1024(SI)(R9*8)
 	PREFETCHT0 8192(DX)(CX*2)
@@ -93487,7 +93487,7 @@ many:
 	VPADDQ      Y4, Y6, Y2
 	VADDPD      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(SI)(R9*8)
 	VMOVUPS    Y2, 3072(SI)(R9*8)
 	PREFETCHT0 8192(DX)(CX*4)
@@ -93552,7 +93552,7 @@ many:
 	VPADDQ      Y5, Y7, Y2
 	VADDPD      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(SI)(R9*8)
 	VMOVUPS    Y2, 5120(SI)(R9*8)
 	LEAQ       (DX)(CX*4), R10
@@ -93618,7 +93618,7 @@ many:
 	VPADDQ      Y6, Y8, Y2
 	VADDPD      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(SI)(R9*8)
 	VMOVUPS Y2, 7168(SI)(R9*8)
 	VADDPD  Y4, Y3, Y1
@@ -93757,7 +93757,7 @@ few:
 	VPADDQ      Y4, Y6, Y3
 	VADDPD      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (SI)(R9*8)
 	VMOVUPS    Y3, 1024(SI)(R9*8)
 	VMASKMOVPD (DX)(CX*2), Y1, Y2
@@ -93819,7 +93819,7 @@ few:
 	VPADDQ      Y5, Y7, Y3
 	VADDPD      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(SI)(R9*8)
 	VMOVUPS    Y3, 3072(SI)(R9*8)
 	VMASKMOVPD (DX)(CX*4), Y1, Y2
@@ -93882,7 +93882,7 @@ few:
 	VPADDQ      Y6, Y8, Y3
 	VADDPD      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(SI)(R9*8)
 	VMOVUPS    Y3, 5120(SI)(R9*8)
 	LEAQ       (DX)(CX*4), R10
@@ -93946,7 +93946,7 @@ few:
 	VPADDQ      Y7, Y9, Y3
 	VADDPD      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(SI)(R9*8)
 	VMOVUPS Y3, 7168(SI)(R9*8)
 	VADDPD  Y5, Y4, Y2
@@ -95063,6 +95063,14632 @@ done6:
 	TESTL     AX, AX
 	SETEQ     AL
 	MOVB      AL, ret+48(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes2F32AVX2(SB), $12448-57
+	LEAQ 12352(SP), R9
+	ADDQ $0x1f, R9
+	ANDQ $-32, R9
+
+	// softmaxPowerSumsYLanes2F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VMOVUPS    32(DX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y3
+	VMOVUPS    32(DX)(CX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y5, Y1, Y7
+	VMULPS  Y6, Y2, Y8
+	VMOVUPS Y7, (BX)(R8*4)
+	VMOVUPS Y8, 32(BX)(R8*4)
+	VMULPS  Y5, Y3, Y7
+	VMULPS  Y6, Y4, Y8
+	VMOVUPS Y7, 4096(BX)(R8*4)
+	VMOVUPS Y8, 4128(BX)(R8*4)
+	VMULPS  Y5, Y3, Y3
+	VMULPS  Y6, Y4, Y4
+	VMOVUPS Y3, 2048(BX)(R8*4)
+	VMOVUPS Y4, 2080(BX)(R8*4)
+	VMULPS  Y5, Y1, Y1
+	VMULPS  Y6, Y2, Y2
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	VMOVUPS Y2, 6176(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Y1, Y2, Y4
+	VMOVUPS Y4, (BX)(R8*4)
+	VMULPS  Y1, Y3, Y4
+	VMOVUPS Y4, 4096(BX)(R8*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(BX)(R8*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 6144(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   4096(BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   4096(BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   6144(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   6144(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 8192(BX)(DI*4)
+	VMOVUPS   Y11, 10240(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes1
+	VMOVQ     R11, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   4096(BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   4096(BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   6144(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   6144(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 8192(BX)(DI*4)
+	VMOVUPS   Y11, 10240(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVSS       gamma+48(FP), X5
+	VADDSS       X5, X5, X5
+	VCVTTSS2SIQ  X5, DX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few3
+
+many3:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R8*1), Y5
+	VMOVUPS   Y5, (R9)
+	VPMOVZXBD 8(R10)(R8*1), Y5
+	VMOVUPS   Y5, 32(R9)
+	VMOVUPS   8192(BX)(R8*4), Y5
+	VMOVUPS   8224(BX)(R8*4), Y6
+	VMOVUPS   10240(BX)(R8*4), Y7
+	VMOVUPS   10272(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Y7, Y9
+	VSQRTPS Y8, Y10
+	VMULPS  Y9, Y5, Y5
+	VMULPS  Y10, Y6, Y6
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Y7, Y5, Y5
+	VMULPS Y8, Y6, Y6
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VMOVUPS  (R9), Y7
+	VPCMPEQD label0Single<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQD label0Single<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPS   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPS   Y7, Y2, Y2
+	VMOVUPS  (R9), Y7
+	VPCMPEQD label1Single<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQD label1Single<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y3, Y3
+	VANDPD   Y5, Y7, Y5
+	VADDPS   Y5, Y4, Y4
+	VANDPD   Y14, Y8, Y5
+	VADDPS   Y5, Y3, Y3
+	VANDPD   Y6, Y8, Y5
+	VADDPS   Y5, Y4, Y4
+	ADDQ     $0x00000010, R8
+	SUBQ     $0x00000010, DI
+	CMPQ     DI, $0x00000010
+	JGE      many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y5
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), R11
+	ORQ       R11, R12
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R12, X6
+	VPMOVZXBD X6, Y6
+	VMOVUPS   8192(BX)(R8*4), Y7
+	VMOVUPS   10240(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y8, Y7, Y9
+	VPSUBD       Y7, Y9, Y10
+	VANDPS       signAndExponentSingle<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y7, Y11
+	VSUBPS       Y7, Y11, Y7
+	VSUBPS       Y8, Y7, Y7
+	VADDPS       Y11, Y9, Y9
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y7, Y7, Y9
+	VADDPS       Y7, Y7, Y11
+	VPSRLD       $0x17, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y11
+	VMULPS       Y9, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFMADD231PS  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+	VMOVAPD      Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y7, Y7
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPS Y8, Y7, Y7
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPS Y8, Y8, Y8
+	JMP    again4
+
+power4:
+	VPCMPEQD label0Single<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y7, Y8, Y8
+	VADDPS   Y8, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VADDPS   Y5, Y3, Y3
+	VANDPD   Y7, Y6, Y5
+	VADDPS   Y5, Y4, Y4
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	JMP      few3
+
+done3:
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes2F64AVX2(SB), $24736-57
+	LEAQ 24640(SP), R9
+	ADDQ $0x1f, R9
+	ANDQ $-32, R9
+
+	// softmaxPowerSumsYLanes2F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VMOVUPD    32(DX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y3
+	VMOVUPD    32(DX)(CX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y5, Y1, Y7
+	VMULPD  Y6, Y2, Y8
+	VMOVUPS Y7, (BX)(R8*8)
+	VMOVUPS Y8, 32(BX)(R8*8)
+	VMULPD  Y5, Y3, Y7
+	VMULPD  Y6, Y4, Y8
+	VMOVUPS Y7, 8192(BX)(R8*8)
+	VMOVUPS Y8, 8224(BX)(R8*8)
+	VMULPD  Y5, Y3, Y3
+	VMULPD  Y6, Y4, Y4
+	VMOVUPS Y3, 4096(BX)(R8*8)
+	VMOVUPS Y4, 4128(BX)(R8*8)
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y2, Y2
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	VMOVUPS Y2, 12320(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Y1, Y2, Y4
+	VMOVUPS Y4, (BX)(R8*8)
+	VMULPD  Y1, Y3, Y4
+	VMOVUPS Y4, 8192(BX)(R8*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 4096(BX)(R8*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 12288(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   12288(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   4096(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   12288(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(BX)(DI*8)
+	VMOVUPS   Y11, 20480(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes1
+	VMOVQ     R11, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   4096(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   12288(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   4096(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   12288(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(BX)(DI*8)
+	VMOVUPS   Y11, 20480(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VMOVSD       gamma+48(FP), X5
+	VADDSD       X5, X5, X5
+	VCVTTSD2SIQ  X5, DX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R8*1), Y5
+	VMOVUPS   Y5, (R9)
+	VPMOVZXBQ 4(R10)(R8*1), Y5
+	VMOVUPS   Y5, 32(R9)
+	VMOVUPS   16384(BX)(R8*8), Y5
+	VMOVUPS   16416(BX)(R8*8), Y6
+	VMOVUPS   20480(BX)(R8*8), Y7
+	VMOVUPS   20512(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Y7, Y9
+	VSQRTPD Y8, Y10
+	VMULPD  Y9, Y5, Y5
+	VMULPD  Y10, Y6, Y6
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Y7, Y5, Y5
+	VMULPD Y8, Y6, Y6
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VMOVUPS  (R9), Y7
+	VPCMPEQQ label0<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQQ label0<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y2, Y2
+	VMOVUPS  (R9), Y7
+	VPCMPEQQ label1<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQQ label1<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y3, Y3
+	VANDPD   Y5, Y7, Y5
+	VADDPD   Y5, Y4, Y4
+	VANDPD   Y14, Y8, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y6, Y8, Y5
+	VADDPD   Y5, Y4, Y4
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	CMPQ     DI, $0x00000008
+	JGE      many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y5
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), R11
+	ORQ       R11, R12
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R12, X6
+	VPMOVZXBQ X6, Y6
+	VMOVUPS   16384(BX)(R8*8), Y7
+	VMOVUPS   20480(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y7, Y9
+	VPSUBQ       Y7, Y9, Y10
+	VANDPD       signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ       Y10, Y7, Y11
+	VSUBPD       Y7, Y11, Y7
+	VSUBPD       Y8, Y7, Y7
+	VADDPD       Y11, Y9, Y9
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBits<>+0(SB), Y10, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y11
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
+	VFMADD231PD  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+	VMOVAPD      Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y7, Y7
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPD Y8, Y7, Y7
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPD Y8, Y8, Y8
+	JMP    again4
+
+power4:
+	VPCMPEQQ label0<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y7, Y8, Y8
+	VADDPD   Y8, Y2, Y2
+	VPCMPEQQ label1<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y7, Y6, Y5
+	VADDPD   Y5, Y4, Y4
+	ADDQ     $0x00000004, R8
+	SUBQ     $0x00000004, DI
+	JMP      few3
+
+done3:
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       208(AX), X3, X3
+	VMOVSD       X3, 208(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       224(AX), X4, X4
+	VMOVSD       X4, 224(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes3F32AVX2(SB), $16608-57
+	LEAQ 16448(SP), R9
+	ADDQ $0x1f, R9
+	ANDQ $-32, R9
+
+	// softmaxPowerSumsYLanes3F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y3, Y6
+	VMULPS  Y5, Y1, Y7
+	VMOVUPS Y7, (BX)(R8*4)
+	VMULPS  Y5, Y6, Y6
+	VMOVUPS Y6, 6144(BX)(R8*4)
+	VADDPS  Y1, Y3, Y1
+	VMULPS  Y5, Y2, Y2
+	VMOVUPS Y2, 2048(BX)(R8*4)
+	VMULPS  Y5, Y1, Y1
+	VMOVUPS Y1, 8192(BX)(R8*4)
+	VMULPS  Y5, Y3, Y1
+	VMOVUPS Y1, 4096(BX)(R8*4)
+	VMULPS  Y5, Y4, Y1
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y4, Y6
+	VMULPS  Y1, Y2, Y7
+	VMOVUPS Y7, (BX)(R8*4)
+	VMULPS  Y1, Y6, Y6
+	VMOVUPS Y6, 6144(BX)(R8*4)
+	VADDPS  Y2, Y4, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(BX)(R8*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 8192(BX)(R8*4)
+	VMULPS  Y1, Y4, Y2
+	VMOVUPS Y2, 4096(BX)(R8*4)
+	VMULPS  Y1, Y5, Y1
+	VMOVUPS Y1, 10240(BX)(R8*4)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   6144(BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   6144(BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   8192(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   8192(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 12288(BX)(DI*4)
+	VMOVUPS   Y11, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes1
+	VMOVQ     R11, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   6144(BX)(DI*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   6144(BX)(DI*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   8192(BX)(DI*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   8192(BX)(DI*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 12288(BX)(DI*4)
+	VMOVUPS   Y11, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBD (R8)(DI*1), Y5
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   14336(BX)(DI*4), Y7
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(BX)(DI*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   10240(BX)(DI*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   4096(BX)(DI*4), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   10240(BX)(DI*4), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VMOVUPS   Y6, 12288(BX)(DI*4)
+	VMOVUPS   Y7, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y5
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes2:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes2
+	VMOVQ     R11, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   12288(BX)(DI*4), Y6
+	VMOVUPS   14336(BX)(DI*4), Y7
+	VPCMPEQD  label2Single<>+0(SB), Y5, Y5
+	VMOVUPS   4096(BX)(DI*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   10240(BX)(DI*4), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPS    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   4096(BX)(DI*4), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPS    Y8, Y2, Y2
+	VMOVUPS   10240(BX)(DI*4), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPS    Y5, Y4, Y4
+	VMOVUPS   Y6, 12288(BX)(DI*4)
+	VMOVUPS   Y7, 14336(BX)(DI*4)
+	ADDQ      $0x00000008, DI
+	SUBQ      $0x00000008, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(R9)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(R9)
+	VMOVSS       gamma+48(FP), X5
+	VADDSS       X5, X5, X5
+	VCVTTSS2SIQ  X5, DX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few4
+
+many4:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R8*1), Y5
+	VMOVUPS   Y5, (R9)
+	VPMOVZXBD 8(R10)(R8*1), Y5
+	VMOVUPS   Y5, 32(R9)
+	VMOVUPS   12288(BX)(R8*4), Y5
+	VMOVUPS   12320(BX)(R8*4), Y6
+	VMOVUPS   14336(BX)(R8*4), Y7
+	VMOVUPS   14368(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole3
+	VSQRTPS Y7, Y9
+	VSQRTPS Y8, Y10
+	VMULPS  Y9, Y5, Y5
+	VMULPS  Y10, Y6, Y6
+
+whole3:
+	TESTQ R10, R10
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R10
+	JCC    square3
+	VMULPS Y7, Y5, Y5
+	VMULPS Y8, Y6, Y6
+
+square3:
+	TESTQ  R10, R10
+	JZ     power3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again3
+
+power3:
+	VMOVUPS  (R9), Y7
+	VPCMPEQD label0Single<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQD label0Single<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPS   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPS   Y7, Y2, Y2
+	VMOVUPS  (R9), Y7
+	VPCMPEQD label1Single<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQD label1Single<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y3, Y3
+	VANDPD   Y5, Y7, Y7
+	VADDPS   Y7, Y4, Y4
+	VANDPD   Y14, Y8, Y7
+	VADDPS   Y7, Y3, Y3
+	VANDPD   Y6, Y8, Y7
+	VADDPS   Y7, Y4, Y4
+	VMOVUPS  (R9), Y7
+	VPCMPEQD label2Single<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQD label2Single<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R9), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R9)
+	VANDPD   Y5, Y7, Y5
+	VMOVUPS  64(R9), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R9)
+	VANDPD   Y14, Y8, Y5
+	VMOVUPS  96(R9), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R9)
+	VANDPD   Y6, Y8, Y5
+	VMOVUPS  64(R9), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R9)
+	ADDQ     $0x00000010, R8
+	SUBQ     $0x00000010, DI
+	CMPQ     DI, $0x00000010
+	JGE      many4
+
+few4:
+	TESTQ DI, DI
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y5
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes4:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), R11
+	ORQ       R11, R12
+	DECQ      R10
+	JNZ       bytes4
+	VMOVQ     R12, X6
+	VPMOVZXBD X6, Y6
+	VMOVUPS   12288(BX)(R8*4), Y7
+	VMOVUPS   14336(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y8, Y7, Y9
+	VPSUBD       Y7, Y9, Y10
+	VANDPS       signAndExponentSingle<>+0(SB), Y10, Y10
+	VPADDD       Y10, Y7, Y11
+	VSUBPS       Y7, Y11, Y7
+	VSUBPS       Y8, Y7, Y7
+	VADDPS       Y11, Y9, Y9
+	VDIVPS       Y9, Y7, Y7
+	VMULPS       Y7, Y7, Y9
+	VADDPS       Y7, Y7, Y11
+	VPSRLD       $0x17, Y10, Y10
+	VCVTDQ2PS    Y10, Y10
+	VFNMADD231PS ln2Single<>+0(SB), Y10, Y11
+	VMULPS       Y9, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y10
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
+	VFMADD231PS  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+	VMOVAPD      Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole5
+	VSQRTPS Y8, Y9
+	VMULPS  Y9, Y7, Y7
+
+whole5:
+	TESTQ R10, R10
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R10
+	JCC    square5
+	VMULPS Y8, Y7, Y7
+
+square5:
+	TESTQ  R10, R10
+	JZ     power5
+	VMULPS Y8, Y8, Y8
+	JMP    again5
+
+power5:
+	VPCMPEQD label0Single<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y7, Y8, Y8
+	VADDPS   Y8, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPS   Y9, Y3, Y3
+	VANDPD   Y7, Y8, Y8
+	VADDPS   Y8, Y4, Y4
+	VPCMPEQD label2Single<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VMOVUPS  96(R9), Y8
+	VADDPS   Y5, Y8, Y8
+	VMOVUPS  Y8, 96(R9)
+	VANDPD   Y7, Y6, Y5
+	VMOVUPS  64(R9), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R9)
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	JMP      few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X5
+	VCVTPS2PD    X5, Y5
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y5, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       208(AX), X2, X2
+	VMOVSD       X2, 208(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      96(R9), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      96(R9), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       336(AX), X1, X1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      64(R9), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      64(R9), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       352(AX), X1, X1
+	VMOVSD       X1, 352(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes3F64AVX2(SB), $20704-57
+	LEAQ 20544(SP), R9
+	ADDQ $0x1f, R9
+	ANDQ $-32, R9
+
+	// softmaxPowerSumsYLanes3F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y3, Y6
+	VMULPD  Y5, Y1, Y7
+	VMOVUPS Y7, (BX)(R8*8)
+	VMULPD  Y5, Y6, Y6
+	VMOVUPS Y6, 7680(BX)(R8*8)
+	VADDPD  Y1, Y3, Y1
+	VMULPD  Y5, Y2, Y2
+	VMOVUPS Y2, 2560(BX)(R8*8)
+	VMULPD  Y5, Y1, Y1
+	VMOVUPS Y1, 10240(BX)(R8*8)
+	VMULPD  Y5, Y3, Y1
+	VMOVUPS Y1, 5120(BX)(R8*8)
+	VMULPD  Y5, Y4, Y1
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	CMPQ    DI, $0x00000004
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       DI, DX
+	CMOVQLT    DI, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y4, Y6
+	VMULPD  Y1, Y2, Y7
+	VMOVUPS Y7, (BX)(R8*8)
+	VMULPD  Y1, Y6, Y6
+	VMOVUPS Y6, 7680(BX)(R8*8)
+	VADDPD  Y2, Y4, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2560(BX)(R8*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(BX)(R8*8)
+	VMULPD  Y1, Y4, Y2
+	VMOVUPS Y2, 5120(BX)(R8*8)
+	VMULPD  Y1, Y5, Y1
+	VMOVUPS Y1, 12800(BX)(R8*8)
+	ADDQ    $0x00000004, R8
+	SUBQ    $0x00000004, DI
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   7680(BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   7680(BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2560(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 15360(BX)(DI*8)
+	VMOVUPS   Y11, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes1
+	VMOVQ     R11, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   7680(BX)(DI*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   7680(BX)(DI*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2560(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(BX)(DI*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2560(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(BX)(DI*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 15360(BX)(DI*8)
+	VMOVUPS   Y11, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	MOVQ         SI, DX
+	XORQ         DI, DI
+	CMPQ         DX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R8
+	VPMOVZXBQ (R8)(DI*1), Y5
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   17920(BX)(DI*8), Y7
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(BX)(DI*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   12800(BX)(DI*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   5120(BX)(DI*8), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVUPS   12800(BX)(DI*8), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPS   Y6, 15360(BX)(DI*8)
+	VMOVUPS   Y7, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R8
+	CMPQ    DX, R8
+	CMOVQLT DX, R8
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R8, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y5
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(DI*1), R12
+
+bytes2:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R8*1), R10
+	ORQ       R10, R11
+	DECQ      R8
+	JNZ       bytes2
+	VMOVQ     R11, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   15360(BX)(DI*8), Y6
+	VMOVUPS   17920(BX)(DI*8), Y7
+	VPCMPEQQ  label2<>+0(SB), Y5, Y5
+	VMOVUPS   5120(BX)(DI*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y1, Y1
+	VORPS     Y8, Y6, Y6
+	VMOVUPS   12800(BX)(DI*8), Y8
+	VANDPD    Y8, Y5, Y8
+	VADDPD    Y8, Y3, Y3
+	VORPS     Y8, Y7, Y7
+	VMOVUPS   5120(BX)(DI*8), Y8
+	VANDNPD   Y8, Y5, Y8
+	VADDPD    Y8, Y2, Y2
+	VMOVUPS   12800(BX)(DI*8), Y8
+	VANDNPD   Y8, Y5, Y5
+	VADDPD    Y5, Y4, Y4
+	VMOVUPS   Y6, 15360(BX)(DI*8)
+	VMOVUPS   Y7, 17920(BX)(DI*8)
+	ADDQ      $0x00000004, DI
+	SUBQ      $0x00000004, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(R9)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(R9)
+	VMOVSD       gamma+48(FP), X5
+	VADDSD       X5, X5, X5
+	VCVTTSD2SIQ  X5, DX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R8*1), Y5
+	VMOVUPS   Y5, (R9)
+	VPMOVZXBQ 4(R10)(R8*1), Y5
+	VMOVUPS   Y5, 32(R9)
+	VMOVUPS   15360(BX)(R8*8), Y5
+	VMOVUPS   15392(BX)(R8*8), Y6
+	VMOVUPS   17920(BX)(R8*8), Y7
+	VMOVUPS   17952(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole3
+	VSQRTPD Y7, Y9
+	VSQRTPD Y8, Y10
+	VMULPD  Y9, Y5, Y5
+	VMULPD  Y10, Y6, Y6
+
+whole3:
+	TESTQ R10, R10
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R10
+	JCC    square3
+	VMULPD Y7, Y5, Y5
+	VMULPD Y8, Y6, Y6
+
+square3:
+	TESTQ  R10, R10
+	JZ     power3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again3
+
+power3:
+	VMOVUPS  (R9), Y7
+	VPCMPEQQ label0<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQQ label0<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y2, Y2
+	VMOVUPS  (R9), Y7
+	VPCMPEQQ label1<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQQ label1<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y3, Y3
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y4, Y4
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y3, Y3
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y4, Y4
+	VMOVUPS  (R9), Y7
+	VPCMPEQQ label2<>+0(SB), Y7, Y7
+	VMOVUPS  32(R9), Y8
+	VPCMPEQQ label2<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R9), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R9)
+	VANDPD   Y5, Y7, Y5
+	VMOVUPS  64(R9), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R9)
+	VANDPD   Y14, Y8, Y5
+	VMOVUPS  96(R9), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R9)
+	VANDPD   Y6, Y8, Y5
+	VMOVUPS  64(R9), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R9)
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	CMPQ     DI, $0x00000008
+	JGE      many4
+
+few4:
+	TESTQ DI, DI
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y5
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes4:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), R11
+	ORQ       R11, R12
+	DECQ      R10
+	JNZ       bytes4
+	VMOVQ     R12, X6
+	VPMOVZXBQ X6, Y6
+	VMOVUPS   15360(BX)(R8*8), Y7
+	VMOVUPS   17920(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y7, Y9
+	VPSUBQ       Y7, Y9, Y10
+	VANDPD       signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ       Y10, Y7, Y11
+	VSUBPD       Y7, Y11, Y7
+	VSUBPD       Y8, Y7, Y7
+	VADDPD       Y11, Y9, Y9
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBits<>+0(SB), Y10, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y11
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
+	VFMADD231PD  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+	VMOVAPD      Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole5
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y7, Y7
+
+whole5:
+	TESTQ R10, R10
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R10
+	JCC    square5
+	VMULPD Y8, Y7, Y7
+
+square5:
+	TESTQ  R10, R10
+	JZ     power5
+	VMULPD Y8, Y8, Y8
+	JMP    again5
+
+power5:
+	VPCMPEQQ label0<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y7, Y8, Y8
+	VADDPD   Y8, Y2, Y2
+	VPCMPEQQ label1<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPD   Y9, Y3, Y3
+	VANDPD   Y7, Y8, Y8
+	VADDPD   Y8, Y4, Y4
+	VPCMPEQQ label2<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VMOVUPS  96(R9), Y8
+	VADDPD   Y5, Y8, Y8
+	VMOVUPS  Y8, 96(R9)
+	VANDPD   Y7, Y6, Y5
+	VMOVUPS  64(R9), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R9)
+	ADDQ     $0x00000004, R8
+	SUBQ     $0x00000004, DI
+	JMP      few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       208(AX), X3, X3
+	VMOVSD       X3, 208(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       224(AX), X4, X4
+	VMOVSD       X4, 224(AX)
+	VMOVUPS      96(R9), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      96(R9), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 96(R9)
+	VMOVUPS      96(R9), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      96(R9), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 96(R9)
+	VMOVUPS      96(R9), Y1
+	VADDSD       336(AX), X1, X1
+	VMOVUPS      Y1, 96(R9)
+	VMOVUPS      96(R9), Y1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      64(R9), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      64(R9), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      64(R9), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      64(R9), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 64(R9)
+	VMOVUPS      64(R9), Y1
+	VADDSD       352(AX), X1, X1
+	VMOVUPS      Y1, 64(R9)
+	VMOVUPS      64(R9), Y1
+	VMOVSD       X1, 352(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes4F32AVX2(SB), $20768-57
+	LEAQ 20544(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
+	// softmaxPowerSumsYLanes4F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y2, Y6, Y8
+	VMULPS  Y7, Y1, Y9
+	VMOVUPS Y9, (SI)(R9*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(SI)(R9*4)
+	VADDPS  Y1, Y6, Y1
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(SI)(R9*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(SI)(R9*4)
+	VADDPS  Y4, Y5, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(SI)(R9*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(SI)(R9*4)
+	VADDPS  Y3, Y5, Y1
+	VMULPS  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(SI)(R9*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       DX
+	VMOVDQU    32(R11)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (DX)(BX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y3, Y7, Y8
+	VMULPS  Y1, Y2, Y9
+	VMOVUPS Y9, (SI)(R9*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(SI)(R9*4)
+	VADDPS  Y2, Y7, Y2
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(SI)(R9*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(SI)(R9*4)
+	VADDPS  Y5, Y6, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(SI)(R9*4)
+	VMULPS  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(SI)(R9*4)
+	VADDPS  Y4, Y6, Y2
+	VMULPS  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(SI)(R9*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   10240(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y9
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   2048(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   10240(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   18432(SI)(R8*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   14336(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y9
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes2
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   18432(SI)(R8*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   6144(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   14336(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 18432(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(R10)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(R10)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(R10)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(R10)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(R10)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, (R10)
+	VMOVSS       gamma+48(FP), X3
+	VADDSS       X3, X3, X3
+	VCVTTSS2SIQ  X3, DX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few4
+
+many4:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R11
+	VPMOVZXBD (R11)(R9*1), Y3
+	VPMOVZXBD 8(R11)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   16416(SI)(R9*4), Y6
+	VMOVUPS   18432(SI)(R9*4), Y7
+	VMOVUPS   18464(SI)(R9*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPS Y7, Y9
+	VSQRTPS Y8, Y10
+	VMULPS  Y9, Y5, Y5
+	VMULPS  Y10, Y6, Y6
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPS Y7, Y5, Y5
+	VMULPS Y8, Y6, Y6
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again3
+
+power3:
+	VPCMPEQD label0Single<>+0(SB), Y3, Y7
+	VPCMPEQD label0Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPS   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPS   Y7, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y3, Y7
+	VPCMPEQD label1Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  160(R10), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 160(R10)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  128(R10), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 128(R10)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  160(R10), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 160(R10)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  128(R10), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 128(R10)
+	VPCMPEQD label2Single<>+0(SB), Y3, Y7
+	VPCMPEQD label2Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R10), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R10)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  64(R10), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 64(R10)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  96(R10), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 96(R10)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  64(R10), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 64(R10)
+	VPCMPEQD label3Single<>+0(SB), Y3, Y3
+	VPCMPEQD label3Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y7
+	VMOVUPS  32(R10), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 32(R10)
+	VANDPD   Y5, Y3, Y3
+	VMOVUPS  (R10), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, (R10)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  32(R10), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, 32(R10)
+	VANDPD   Y6, Y4, Y3
+	VMOVUPS  (R10), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R10)
+	ADDQ     $0x00000010, R9
+	SUBQ     $0x00000010, R8
+	CMPQ     R8, $0x00000010
+	JGE      many4
+
+few4:
+	TESTQ R8, R8
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R8, R11
+	CMOVQLT R8, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R11*1), R12
+	ORQ       R12, R13
+	DECQ      R11
+	JNZ       bytes4
+	VMOVQ     R13, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   18432(SI)(R9*4), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+	VMOVAPD      Y3, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole5
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y5, Y5
+
+whole5:
+	TESTQ R11, R11
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R11
+	JCC    square5
+	VMULPS Y6, Y5, Y5
+
+square5:
+	TESTQ  R11, R11
+	JZ     power5
+	VMULPS Y6, Y6, Y6
+	JMP    again5
+
+power5:
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y5, Y6, Y6
+	VADDPS   Y6, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  160(R10), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 160(R10)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  128(R10), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 128(R10)
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  96(R10), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 96(R10)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  64(R10), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 64(R10)
+	VPCMPEQD label3Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  32(R10), Y6
+	VADDPS   Y3, Y6, Y6
+	VMOVUPS  Y6, 32(R10)
+	VANDPD   Y5, Y4, Y3
+	VMOVUPS  (R10), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R10)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	JMP      few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VMOVUPS      160(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      160(R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       208(AX), X1, X1
+	VMOVSD       X1, 208(AX)
+	VMOVUPS      128(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      128(R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       224(AX), X1, X1
+	VMOVSD       X1, 224(AX)
+	VMOVUPS      96(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      96(R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       336(AX), X1, X1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      64(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      64(R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       352(AX), X1, X1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      32(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      32(R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       464(AX), X1, X1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      (R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R10), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       480(AX), X1, X1
+	VMOVSD       X1, 480(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes4F64AVX2(SB), $20768-57
+	LEAQ 20544(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
+	// softmaxPowerSumsYLanes4F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y2, Y6, Y8
+	VMULPD  Y7, Y1, Y9
+	VMOVUPS Y9, (SI)(R9*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 8192(SI)(R9*8)
+	VADDPD  Y1, Y6, Y1
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 2048(SI)(R9*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 10240(SI)(R9*8)
+	VADDPD  Y4, Y5, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 4096(SI)(R9*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 12288(SI)(R9*8)
+	VADDPD  Y3, Y5, Y1
+	VMULPD  Y7, Y4, Y2
+	VMOVUPS Y2, 6144(SI)(R9*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R11
+	NEGQ       DX
+	VMOVDQU    32(R11)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (DX)(BX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y3, Y7, Y8
+	VMULPD  Y1, Y2, Y9
+	VMOVUPS Y9, (SI)(R9*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 8192(SI)(R9*8)
+	VADDPD  Y2, Y7, Y2
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 2048(SI)(R9*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 10240(SI)(R9*8)
+	VADDPD  Y5, Y6, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 4096(SI)(R9*8)
+	VMULPD  Y1, Y2, Y2
+	VMOVUPS Y2, 12288(SI)(R9*8)
+	VADDPD  Y4, Y6, Y2
+	VMULPD  Y1, Y5, Y3
+	VMOVUPS Y3, 6144(SI)(R9*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 14336(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y9
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   2048(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   10240(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   2048(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   10240(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   18432(SI)(R8*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   14336(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y9
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes2
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   18432(SI)(R8*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   6144(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   14336(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   6144(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   14336(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 18432(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 160(R10)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 128(R10)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 96(R10)
+	VXORPD       Y5, Y5, Y5
+	VMOVUPS      Y5, 64(R10)
+	VMOVSD       gamma+48(FP), X5
+	VADDSD       X5, X5, X5
+	VCVTTSD2SIQ  X5, DX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R11
+	VPMOVZXBQ (R11)(R9*1), Y5
+	VMOVUPS   Y5, (R10)
+	VPMOVZXBQ 4(R11)(R9*1), Y5
+	VMOVUPS   Y5, 32(R10)
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   16416(SI)(R9*8), Y6
+	VMOVUPS   18432(SI)(R9*8), Y7
+	VMOVUPS   18464(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPD Y7, Y9
+	VSQRTPD Y8, Y10
+	VMULPD  Y9, Y5, Y5
+	VMULPD  Y10, Y6, Y6
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPD Y7, Y5, Y5
+	VMULPD Y8, Y6, Y6
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again3
+
+power3:
+	VMOVUPS  (R10), Y7
+	VPCMPEQQ label0<>+0(SB), Y7, Y7
+	VMOVUPS  32(R10), Y8
+	VPCMPEQQ label0<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y2, Y2
+	VMOVUPS  (R10), Y7
+	VPCMPEQQ label1<>+0(SB), Y7, Y7
+	VMOVUPS  32(R10), Y8
+	VPCMPEQQ label1<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y3, Y3
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y4, Y4
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y3, Y3
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y4, Y4
+	VMOVUPS  (R10), Y7
+	VPCMPEQQ label2<>+0(SB), Y7, Y7
+	VMOVUPS  32(R10), Y8
+	VPCMPEQQ label2<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  160(R10), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 160(R10)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  128(R10), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 128(R10)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  160(R10), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 160(R10)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  128(R10), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 128(R10)
+	VMOVUPS  (R10), Y7
+	VPCMPEQQ label3<>+0(SB), Y7, Y7
+	VMOVUPS  32(R10), Y8
+	VPCMPEQQ label3<>+0(SB), Y8, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R10), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R10)
+	VANDPD   Y5, Y7, Y5
+	VMOVUPS  64(R10), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R10)
+	VANDPD   Y14, Y8, Y5
+	VMOVUPS  96(R10), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R10)
+	VANDPD   Y6, Y8, Y5
+	VMOVUPS  64(R10), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R10)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	CMPQ     R8, $0x00000008
+	JGE      many4
+
+few4:
+	TESTQ R8, R8
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R8, R11
+	CMOVQLT R8, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y5
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes4:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R11*1), R12
+	ORQ       R12, R13
+	DECQ      R11
+	JNZ       bytes4
+	VMOVQ     R13, X6
+	VPMOVZXBQ X6, Y6
+	VMOVUPS   16384(SI)(R9*8), Y7
+	VMOVUPS   18432(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y7, Y9
+	VPSUBQ       Y7, Y9, Y10
+	VANDPD       signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ       Y10, Y7, Y11
+	VSUBPD       Y7, Y11, Y7
+	VSUBPD       Y8, Y7, Y7
+	VADDPD       Y11, Y9, Y9
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBits<>+0(SB), Y10, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y11
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
+	VFMADD231PD  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+	VMOVAPD      Y5, Y7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole5
+	VSQRTPD Y8, Y9
+	VMULPD  Y9, Y7, Y7
+
+whole5:
+	TESTQ R11, R11
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R11
+	JCC    square5
+	VMULPD Y8, Y7, Y7
+
+square5:
+	TESTQ  R11, R11
+	JZ     power5
+	VMULPD Y8, Y8, Y8
+	JMP    again5
+
+power5:
+	VPCMPEQQ label0<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y7, Y8, Y8
+	VADDPD   Y8, Y2, Y2
+	VPCMPEQQ label1<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VADDPD   Y9, Y3, Y3
+	VANDPD   Y7, Y8, Y8
+	VADDPD   Y8, Y4, Y4
+	VPCMPEQQ label2<>+0(SB), Y6, Y8
+	VANDPD   Y5, Y8, Y9
+	VMOVUPS  160(R10), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 160(R10)
+	VANDPD   Y7, Y8, Y8
+	VMOVUPS  128(R10), Y9
+	VADDPD   Y8, Y9, Y9
+	VMOVUPS  Y9, 128(R10)
+	VPCMPEQQ label3<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VMOVUPS  96(R10), Y8
+	VADDPD   Y5, Y8, Y8
+	VMOVUPS  Y8, 96(R10)
+	VANDPD   Y7, Y6, Y5
+	VMOVUPS  64(R10), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R10)
+	ADDQ     $0x00000004, R9
+	SUBQ     $0x00000004, R8
+	JMP      few4
+
+done4:
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       208(AX), X3, X3
+	VMOVSD       X3, 208(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       224(AX), X4, X4
+	VMOVSD       X4, 224(AX)
+	VMOVUPS      160(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      160(R10), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 160(R10)
+	VMOVUPS      160(R10), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      160(R10), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 160(R10)
+	VMOVUPS      160(R10), Y1
+	VADDSD       336(AX), X1, X1
+	VMOVUPS      Y1, 160(R10)
+	VMOVUPS      160(R10), Y1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      128(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      128(R10), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 128(R10)
+	VMOVUPS      128(R10), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      128(R10), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 128(R10)
+	VMOVUPS      128(R10), Y1
+	VADDSD       352(AX), X1, X1
+	VMOVUPS      Y1, 128(R10)
+	VMOVUPS      128(R10), Y1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      96(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      96(R10), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 96(R10)
+	VMOVUPS      96(R10), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      96(R10), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 96(R10)
+	VMOVUPS      96(R10), Y1
+	VADDSD       464(AX), X1, X1
+	VMOVUPS      Y1, 96(R10)
+	VMOVUPS      96(R10), Y1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      64(R10), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      64(R10), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 64(R10)
+	VMOVUPS      64(R10), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      64(R10), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 64(R10)
+	VMOVUPS      64(R10), Y1
+	VADDSD       480(AX), X1, X1
+	VMOVUPS      Y1, 64(R10)
+	VMOVUPS      64(R10), Y1
+	VMOVSD       X1, 480(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes8F32AVX2(SB), $18976-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxPowerSumsYLanes8F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (SI)(R9*4)
+	VMOVUPS    Y2, 1024(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(SI)(R9*4)
+	VMOVUPS    Y2, 3072(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPS    (DX)(CX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPS    (R10)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(SI)(R9*4)
+	VMOVUPS    Y2, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPS    (R10)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y1, 6144(SI)(R9*4)
+	VMOVUPS Y2, 7168(SI)(R9*4)
+	VADDPS  Y4, Y3, Y1
+	VADDPS  Y6, Y5, Y2
+	VADDPS  Y2, Y1, Y7
+	VMOVUPS oneSingle<>+0(SB), Y8
+	VDIVPS  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y4, Y2, Y4
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
+	VADDPS  Y9, Y4, Y10
+	VMULPS  Y7, Y8, Y11
+	VMOVUPS Y11, (SI)(R9*4)
+	VMULPS  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(SI)(R9*4)
+	VADDPS  Y8, Y4, Y4
+	VMULPS  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(SI)(R9*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(SI)(R9*4)
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 2048(SI)(R9*4), Y3
+	VMOVUPS 3072(SI)(R9*4), Y4
+	VADDPS  Y4, Y2, Y8
+	VMULPS  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(SI)(R9*4)
+	VMULPS  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(SI)(R9*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(SI)(R9*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(SI)(R9*4)
+	VADDPS  Y6, Y1, Y2
+	VMOVUPS 4096(SI)(R9*4), Y3
+	VMOVUPS 5120(SI)(R9*4), Y4
+	VADDPS  Y4, Y2, Y6
+	VMULPS  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(SI)(R9*4)
+	VMULPS  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(SI)(R9*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(SI)(R9*4)
+	VMULPS  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(SI)(R9*4)
+	VADDPS  Y5, Y1, Y1
+	VMOVUPS 6144(SI)(R9*4), Y2
+	VMOVUPS 7168(SI)(R9*4), Y3
+	VADDPS  Y3, Y1, Y4
+	VMULPS  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(SI)(R9*4)
+	VMULPS  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(SI)(R9*4)
+	VADDPS  Y2, Y1, Y1
+	VMULPS  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(SI)(R9*4)
+	VMULPS  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (SI)(R9*4)
+	VMOVUPS    Y3, 1024(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(SI)(R9*4)
+	VMOVUPS    Y3, 3072(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(SI)(R9*4)
+	VMOVUPS    Y3, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPS (R10)(CX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(SI)(R9*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Y5, Y3, Y5
+	VMOVUPS (SI)(R9*4), Y8
+	VMOVUPS 1024(SI)(R9*4), Y9
+	VADDPS  Y9, Y5, Y10
+	VMULPS  Y1, Y8, Y11
+	VMOVUPS Y11, (SI)(R9*4)
+	VMULPS  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(SI)(R9*4)
+	VADDPS  Y8, Y5, Y5
+	VMULPS  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(SI)(R9*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(SI)(R9*4)
+	VADDPS  Y4, Y3, Y3
+	VMOVUPS 2048(SI)(R9*4), Y4
+	VMOVUPS 3072(SI)(R9*4), Y5
+	VADDPS  Y5, Y3, Y8
+	VMULPS  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(SI)(R9*4)
+	VMULPS  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(SI)(R9*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(SI)(R9*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(SI)(R9*4)
+	VADDPS  Y7, Y2, Y3
+	VMOVUPS 4096(SI)(R9*4), Y4
+	VMOVUPS 5120(SI)(R9*4), Y5
+	VADDPS  Y5, Y3, Y7
+	VMULPS  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(SI)(R9*4)
+	VMULPS  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(SI)(R9*4)
+	VADDPS  Y4, Y3, Y3
+	VMULPS  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(SI)(R9*4)
+	VMULPS  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(SI)(R9*4)
+	VADDPS  Y6, Y2, Y2
+	VMOVUPS 6144(SI)(R9*4), Y3
+	VMOVUPS 7168(SI)(R9*4), Y4
+	VADDPS  Y4, Y2, Y5
+	VMULPS  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(SI)(R9*4)
+	VMULPS  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(SI)(R9*4)
+	VADDPS  Y3, Y2, Y2
+	VMULPS  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(SI)(R9*4)
+	VMULPS  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(SI)(R9*4)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   9216(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y9, Y9
+	VMOVUPS   1024(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   9216(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       16(AX), X2, X2
+	VMOVSD       X2, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       24(AX), X2, X2
+	VMOVSD       X2, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       128(AX), X2, X2
+	VMOVSD       X2, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       136(AX), X2, X2
+	VMOVSD       X2, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       144(AX), X2, X2
+	VMOVSD       X2, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       152(AX), X2, X2
+	VMOVSD       X2, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   2048(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   10240(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   11264(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes2
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label2Single<>+0(SB), Y9, Y12
+	VMOVUPS   2048(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   10240(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y9, Y9
+	VMOVUPS   3072(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   11264(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       272(AX), X2, X2
+	VMOVSD       X2, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       280(AX), X2, X2
+	VMOVSD       X2, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       384(AX), X2, X2
+	VMOVSD       X2, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       392(AX), X2, X2
+	VMOVSD       X2, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       400(AX), X2, X2
+	VMOVSD       X2, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       408(AX), X2, X2
+	VMOVSD       X2, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   13312(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many4
+
+few4:
+	TESTQ DX, DX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label4Single<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y9, Y9
+	VMOVUPS   5120(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   13312(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       528(AX), X2, X2
+	VMOVSD       X2, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       536(AX), X2, X2
+	VMOVSD       X2, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       640(AX), X2, X2
+	VMOVSD       X2, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       648(AX), X2, X2
+	VMOVSD       X2, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       656(AX), X2, X2
+	VMOVSD       X2, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       664(AX), X2, X2
+	VMOVSD       X2, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000008
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
+	VMOVUPS   6144(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   14336(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   15360(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	CMPQ      DX, $0x00000008
+	JGE       many5
+
+few5:
+	TESTQ DX, DX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*4), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes4:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes4
+	VMOVQ     R12, X9
+	VPMOVZXBD X9, Y9
+	VMOVUPS   16384(SI)(R8*4), Y10
+	VMOVUPS   17408(SI)(R8*4), Y11
+	VPCMPEQD  label6Single<>+0(SB), Y9, Y12
+	VMOVUPS   6144(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(SI)(R8*4), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPS    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPS    Y13, Y2, Y2
+	VMOVUPS   14336(SI)(R8*4), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPS    Y12, Y4, Y4
+	VPCMPEQD  label7Single<>+0(SB), Y9, Y9
+	VMOVUPS   7168(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(SI)(R8*4), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPS    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPS    Y12, Y6, Y6
+	VMOVUPS   15360(SI)(R8*4), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPS    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*4)
+	VMOVUPS   Y11, 17408(SI)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VCVTPS2PD    X9, Y9
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y9, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       784(AX), X2, X2
+	VMOVSD       X2, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X4, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       792(AX), X2, X2
+	VMOVSD       X2, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X5, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       896(AX), X2, X2
+	VMOVSD       X2, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X6, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       904(AX), X2, X2
+	VMOVSD       X2, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X7, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       912(AX), X2, X2
+	VMOVSD       X2, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X8, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       920(AX), X2, X2
+	VMOVSD       X2, 920(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 416(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 384(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 352(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 320(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 288(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 256(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 224(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 192(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	VMOVSS       gamma+48(FP), X3
+	VADDSS       X3, X3, X3
+	VCVTTSS2SIQ  X3, DX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few6
+
+many6:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Y3
+	VPMOVZXBD 8(R10)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   16416(SI)(R9*4), Y6
+	VMOVUPS   17408(SI)(R9*4), Y7
+	VMOVUPS   17440(SI)(R9*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole5
+	VSQRTPS Y7, Y9
+	VSQRTPS Y8, Y10
+	VMULPS  Y9, Y5, Y5
+	VMULPS  Y10, Y6, Y6
+
+whole5:
+	TESTQ R10, R10
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R10
+	JCC    square5
+	VMULPS Y7, Y5, Y5
+	VMULPS Y8, Y6, Y6
+
+square5:
+	TESTQ  R10, R10
+	JZ     power5
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again5
+
+power5:
+	VPCMPEQD label0Single<>+0(SB), Y3, Y7
+	VPCMPEQD label0Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPS   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPS   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPS   Y7, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y3, Y7
+	VPCMPEQD label1Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  416(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 416(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  384(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 384(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  416(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 416(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  384(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 384(R11)
+	VPCMPEQD label2Single<>+0(SB), Y3, Y7
+	VPCMPEQD label2Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  352(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 352(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  320(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 320(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  352(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 352(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  320(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 320(R11)
+	VPCMPEQD label3Single<>+0(SB), Y3, Y7
+	VPCMPEQD label3Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  288(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 288(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  256(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 256(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  288(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 288(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  256(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 256(R11)
+	VPCMPEQD label4Single<>+0(SB), Y3, Y7
+	VPCMPEQD label4Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  224(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 224(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  192(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 192(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  224(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 224(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  192(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 192(R11)
+	VPCMPEQD label5Single<>+0(SB), Y3, Y7
+	VPCMPEQD label5Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  160(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 160(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  128(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 128(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  160(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 160(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  128(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 128(R11)
+	VPCMPEQD label6Single<>+0(SB), Y3, Y7
+	VPCMPEQD label6Single<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R11), Y10
+	VADDPS   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  64(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 64(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  96(R11), Y9
+	VADDPS   Y7, Y9, Y9
+	VMOVUPS  Y9, 96(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  64(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 64(R11)
+	VPCMPEQD label7Single<>+0(SB), Y3, Y3
+	VPCMPEQD label7Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y7
+	VMOVUPS  32(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 32(R11)
+	VANDPD   Y5, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, (R11)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  32(R11), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, 32(R11)
+	VANDPD   Y6, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000010, R9
+	SUBQ     $0x00000010, R8
+	CMPQ     R8, $0x00000010
+	JGE      many6
+
+few6:
+	TESTQ R8, R8
+	JLE   done6
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes6:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes6
+	VMOVQ     R13, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   17408(SI)(R9*4), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+	VMOVAPD      Y3, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole7
+	VSQRTPS Y6, Y7
+	VMULPS  Y7, Y5, Y5
+
+whole7:
+	TESTQ R10, R10
+	JZ    power7
+
+again7:
+	SHRQ   $0x01, R10
+	JCC    square7
+	VMULPS Y6, Y5, Y5
+
+square7:
+	TESTQ  R10, R10
+	JZ     power7
+	VMULPS Y6, Y6, Y6
+	JMP    again7
+
+power7:
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VADDPS   Y7, Y1, Y1
+	VANDPD   Y5, Y6, Y6
+	VADDPS   Y6, Y2, Y2
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  416(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 416(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  384(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 384(R11)
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  352(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 352(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  320(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 320(R11)
+	VPCMPEQD label3Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  288(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 288(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  256(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 256(R11)
+	VPCMPEQD label4Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  224(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 224(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  192(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 192(R11)
+	VPCMPEQD label5Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  160(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 160(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  128(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VPCMPEQD label6Single<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  96(R11), Y8
+	VADDPS   Y7, Y8, Y8
+	VMOVUPS  Y8, 96(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  64(R11), Y7
+	VADDPS   Y6, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VPCMPEQD label7Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y3, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VANDPD   Y5, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	JMP      few6
+
+done6:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VMOVUPS      416(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      416(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       208(AX), X1, X1
+	VMOVSD       X1, 208(AX)
+	VMOVUPS      384(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      384(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       224(AX), X1, X1
+	VMOVSD       X1, 224(AX)
+	VMOVUPS      352(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      352(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       336(AX), X1, X1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      320(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      320(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       352(AX), X1, X1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      288(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      288(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       464(AX), X1, X1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      256(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      256(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       480(AX), X1, X1
+	VMOVSD       X1, 480(AX)
+	VMOVUPS      224(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      224(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       592(AX), X1, X1
+	VMOVSD       X1, 592(AX)
+	VMOVUPS      192(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      192(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       608(AX), X1, X1
+	VMOVSD       X1, 608(AX)
+	VMOVUPS      160(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      160(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       720(AX), X1, X1
+	VMOVSD       X1, 720(AX)
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      128(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       736(AX), X1, X1
+	VMOVSD       X1, 736(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      96(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       848(AX), X1, X1
+	VMOVSD       X1, 848(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      64(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       864(AX), X1, X1
+	VMOVSD       X1, 864(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      32(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       976(AX), X1, X1
+	VMOVSD       X1, 976(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       992(AX), X1, X1
+	VMOVSD       X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerSumsYLanes8F64AVX2(SB), $18976-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxPowerSumsYLanes8F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (SI)(R9*8)
+	VMOVUPS    Y2, 1024(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(SI)(R9*8)
+	VMOVUPS    Y2, 3072(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPD    (DX)(CX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPD    (R10)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(SI)(R9*8)
+	VMOVUPS    Y2, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPD    (R10)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y1, 6144(SI)(R9*8)
+	VMOVUPS Y2, 7168(SI)(R9*8)
+	VADDPD  Y4, Y3, Y1
+	VADDPD  Y6, Y5, Y2
+	VADDPD  Y2, Y1, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VDIVPD  Y7, Y8, Y7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y4, Y2, Y4
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
+	VADDPD  Y9, Y4, Y10
+	VMULPD  Y7, Y8, Y11
+	VMOVUPS Y11, (SI)(R9*8)
+	VMULPD  Y7, Y10, Y10
+	VMOVUPS Y10, 8192(SI)(R9*8)
+	VADDPD  Y8, Y4, Y4
+	VMULPD  Y7, Y9, Y8
+	VMOVUPS Y8, 1024(SI)(R9*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 9216(SI)(R9*8)
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 2048(SI)(R9*8), Y3
+	VMOVUPS 3072(SI)(R9*8), Y4
+	VADDPD  Y4, Y2, Y8
+	VMULPD  Y7, Y3, Y9
+	VMOVUPS Y9, 2048(SI)(R9*8)
+	VMULPD  Y7, Y8, Y8
+	VMOVUPS Y8, 10240(SI)(R9*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 3072(SI)(R9*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 11264(SI)(R9*8)
+	VADDPD  Y6, Y1, Y2
+	VMOVUPS 4096(SI)(R9*8), Y3
+	VMOVUPS 5120(SI)(R9*8), Y4
+	VADDPD  Y4, Y2, Y6
+	VMULPD  Y7, Y3, Y8
+	VMOVUPS Y8, 4096(SI)(R9*8)
+	VMULPD  Y7, Y6, Y6
+	VMOVUPS Y6, 12288(SI)(R9*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y7, Y4, Y3
+	VMOVUPS Y3, 5120(SI)(R9*8)
+	VMULPD  Y7, Y2, Y2
+	VMOVUPS Y2, 13312(SI)(R9*8)
+	VADDPD  Y5, Y1, Y1
+	VMOVUPS 6144(SI)(R9*8), Y2
+	VMOVUPS 7168(SI)(R9*8), Y3
+	VADDPD  Y3, Y1, Y4
+	VMULPD  Y7, Y2, Y5
+	VMOVUPS Y5, 6144(SI)(R9*8)
+	VMULPD  Y7, Y4, Y4
+	VMOVUPS Y4, 14336(SI)(R9*8)
+	VADDPD  Y2, Y1, Y1
+	VMULPD  Y7, Y3, Y2
+	VMOVUPS Y2, 7168(SI)(R9*8)
+	VMULPD  Y7, Y1, Y1
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	CMPQ    R8, $0x00000004
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, DX
+	CMPQ       R8, DX
+	CMOVQLT    R8, DX
+	LEAQ       tailMasks<>+0(SB), R10
+	NEGQ       DX
+	VMOVDQU    32(R10)(DX*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (SI)(R9*8)
+	VMOVUPS    Y3, 1024(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(SI)(R9*8)
+	VMOVUPS    Y3, 3072(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(SI)(R9*8)
+	VMOVUPS    Y3, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	VMASKMOVPD (R10)(CX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(SI)(R9*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Y5, Y3, Y5
+	VMOVUPS (SI)(R9*8), Y8
+	VMOVUPS 1024(SI)(R9*8), Y9
+	VADDPD  Y9, Y5, Y10
+	VMULPD  Y1, Y8, Y11
+	VMOVUPS Y11, (SI)(R9*8)
+	VMULPD  Y1, Y10, Y10
+	VMOVUPS Y10, 8192(SI)(R9*8)
+	VADDPD  Y8, Y5, Y5
+	VMULPD  Y1, Y9, Y8
+	VMOVUPS Y8, 1024(SI)(R9*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 9216(SI)(R9*8)
+	VADDPD  Y4, Y3, Y3
+	VMOVUPS 2048(SI)(R9*8), Y4
+	VMOVUPS 3072(SI)(R9*8), Y5
+	VADDPD  Y5, Y3, Y8
+	VMULPD  Y1, Y4, Y9
+	VMOVUPS Y9, 2048(SI)(R9*8)
+	VMULPD  Y1, Y8, Y8
+	VMOVUPS Y8, 10240(SI)(R9*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 3072(SI)(R9*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 11264(SI)(R9*8)
+	VADDPD  Y7, Y2, Y3
+	VMOVUPS 4096(SI)(R9*8), Y4
+	VMOVUPS 5120(SI)(R9*8), Y5
+	VADDPD  Y5, Y3, Y7
+	VMULPD  Y1, Y4, Y8
+	VMOVUPS Y8, 4096(SI)(R9*8)
+	VMULPD  Y1, Y7, Y7
+	VMOVUPS Y7, 12288(SI)(R9*8)
+	VADDPD  Y4, Y3, Y3
+	VMULPD  Y1, Y5, Y4
+	VMOVUPS Y4, 5120(SI)(R9*8)
+	VMULPD  Y1, Y3, Y3
+	VMOVUPS Y3, 13312(SI)(R9*8)
+	VADDPD  Y6, Y2, Y2
+	VMOVUPS 6144(SI)(R9*8), Y3
+	VMOVUPS 7168(SI)(R9*8), Y4
+	VADDPD  Y4, Y2, Y5
+	VMULPD  Y1, Y3, Y6
+	VMOVUPS Y6, 6144(SI)(R9*8)
+	VMULPD  Y1, Y5, Y5
+	VMOVUPS Y5, 14336(SI)(R9*8)
+	VADDPD  Y3, Y2, Y2
+	VMULPD  Y1, Y4, Y3
+	VMOVUPS Y3, 7168(SI)(R9*8)
+	VMULPD  Y1, Y2, Y1
+	VMOVUPS Y1, 15360(SI)(R9*8)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R8
+	JMP     few
+
+done:
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000004
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   9216(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VXORPD    Y10, Y10, Y10
+	VXORPD    Y11, Y11, Y11
+	VPCMPEQQ  label0<>+0(SB), Y9, Y12
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   (SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   8192(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y9, Y9
+	VMOVUPS   1024(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   9216(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   1024(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   9216(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       (AX), X1, X1
+	VMOVSD       X1, (AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       8(AX), X2, X2
+	VMOVSD       X2, 8(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       16(AX), X3, X3
+	VMOVSD       X3, 16(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       24(AX), X4, X4
+	VMOVSD       X4, 24(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       128(AX), X5, X5
+	VMOVSD       X5, 128(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       136(AX), X6, X6
+	VMOVSD       X6, 136(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       144(AX), X7, X7
+	VMOVSD       X7, 144(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       152(AX), X8, X8
+	VMOVSD       X8, 152(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
+	JL           few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   2048(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   10240(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   11264(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes2:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes2
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label2<>+0(SB), Y9, Y12
+	VMOVUPS   2048(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   10240(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   2048(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   10240(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label3<>+0(SB), Y9, Y9
+	VMOVUPS   3072(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   11264(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   3072(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   11264(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       256(AX), X1, X1
+	VMOVSD       X1, 256(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       264(AX), X2, X2
+	VMOVSD       X2, 264(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       272(AX), X3, X3
+	VMOVSD       X3, 272(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       280(AX), X4, X4
+	VMOVSD       X4, 280(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       384(AX), X5, X5
+	VMOVSD       X5, 384(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       392(AX), X6, X6
+	VMOVSD       X6, 392(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       400(AX), X7, X7
+	VMOVSD       X7, 400(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       408(AX), X8, X8
+	VMOVSD       X8, 408(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
+	JL           few4
+
+many4:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label4<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   13312(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many4
+
+few4:
+	TESTQ DX, DX
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label4<>+0(SB), Y9, Y12
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   4096(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   12288(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label5<>+0(SB), Y9, Y9
+	VMOVUPS   5120(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   13312(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   5120(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   13312(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few4
+
+done4:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       512(AX), X1, X1
+	VMOVSD       X1, 512(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       520(AX), X2, X2
+	VMOVSD       X2, 520(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       528(AX), X3, X3
+	VMOVSD       X3, 528(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       536(AX), X4, X4
+	VMOVSD       X4, 536(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       640(AX), X5, X5
+	VMOVSD       X5, 640(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       648(AX), X6, X6
+	VMOVSD       X6, 648(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       656(AX), X7, X7
+	VMOVSD       X7, 656(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       664(AX), X8, X8
+	VMOVSD       X8, 664(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VXORPD       Y4, Y4, Y4
+	VXORPD       Y5, Y5, Y5
+	VXORPD       Y6, Y6, Y6
+	VXORPD       Y7, Y7, Y7
+	VXORPD       Y8, Y8, Y8
+	MOVQ         DI, DX
+	XORQ         R8, R8
+	CMPQ         DX, $0x00000004
+	JL           few5
+
+many5:
+	// Vectors at a time: 1.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label6<>+0(SB), Y9, Y12
+	VMOVUPS   6144(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   14336(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   15360(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	CMPQ      DX, $0x00000004
+	JGE       many5
+
+few5:
+	TESTQ DX, DX
+	JLE   done5
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DX, R9
+	CMOVQLT DX, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R10)(R12*8), Y9
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R10)(R8*1), R13
+
+bytes4:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R10
+	ORQ       R10, R12
+	DECQ      R9
+	JNZ       bytes4
+	VMOVQ     R12, X9
+	VPMOVZXBQ X9, Y9
+	VMOVUPS   16384(SI)(R8*8), Y10
+	VMOVUPS   17408(SI)(R8*8), Y11
+	VPCMPEQQ  label6<>+0(SB), Y9, Y12
+	VMOVUPS   6144(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y1, Y1
+	VORPS     Y13, Y10, Y10
+	VMOVUPS   14336(SI)(R8*8), Y13
+	VANDPD    Y13, Y12, Y13
+	VADDPD    Y13, Y3, Y3
+	VORPS     Y13, Y11, Y11
+	VMOVUPS   6144(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y13
+	VADDPD    Y13, Y2, Y2
+	VMOVUPS   14336(SI)(R8*8), Y13
+	VANDNPD   Y13, Y12, Y12
+	VADDPD    Y12, Y4, Y4
+	VPCMPEQQ  label7<>+0(SB), Y9, Y9
+	VMOVUPS   7168(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y5, Y5
+	VORPS     Y12, Y10, Y10
+	VMOVUPS   15360(SI)(R8*8), Y12
+	VANDPD    Y12, Y9, Y12
+	VADDPD    Y12, Y7, Y7
+	VORPS     Y12, Y11, Y11
+	VMOVUPS   7168(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y12
+	VADDPD    Y12, Y6, Y6
+	VMOVUPS   15360(SI)(R8*8), Y12
+	VANDNPD   Y12, Y9, Y9
+	VADDPD    Y9, Y8, Y8
+	VMOVUPS   Y10, 16384(SI)(R8*8)
+	VMOVUPS   Y11, 17408(SI)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DX
+	JMP       few5
+
+done5:
+	// The lanes are added up in float64.
+	VEXTRACTF128 $0x01, Y1, X9
+	VADDPD       X9, X1, X1
+	VUNPCKHPD    X1, X1, X9
+	VADDSD       X9, X1, X1
+	VADDSD       768(AX), X1, X1
+	VMOVSD       X1, 768(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       776(AX), X2, X2
+	VMOVSD       X2, 776(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       784(AX), X3, X3
+	VMOVSD       X3, 784(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       792(AX), X4, X4
+	VMOVSD       X4, 792(AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       896(AX), X5, X5
+	VMOVSD       X5, 896(AX)
+	VEXTRACTF128 $0x01, Y6, X1
+	VADDPD       X1, X6, X6
+	VUNPCKHPD    X6, X6, X1
+	VADDSD       X1, X6, X6
+	VADDSD       904(AX), X6, X6
+	VMOVSD       X6, 904(AX)
+	VEXTRACTF128 $0x01, Y7, X1
+	VADDPD       X1, X7, X7
+	VUNPCKHPD    X7, X7, X1
+	VADDSD       X1, X7, X7
+	VADDSD       912(AX), X7, X7
+	VMOVSD       X7, 912(AX)
+	VEXTRACTF128 $0x01, Y8, X1
+	VADDPD       X1, X8, X8
+	VUNPCKHPD    X8, X8, X1
+	VADDSD       X1, X8, X8
+	VADDSD       920(AX), X8, X8
+	VMOVSD       X8, 920(AX)
+	VXORPD       Y1, Y1, Y1
+	VXORPD       Y2, Y2, Y2
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 416(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 384(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 352(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 320(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 288(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 256(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 224(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 192(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 160(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 128(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 96(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 64(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, 32(R11)
+	VXORPD       Y3, Y3, Y3
+	VMOVUPS      Y3, (R11)
+	VMOVSD       gamma+48(FP), X3
+	VADDSD       X3, X3, X3
+	VCVTTSD2SIQ  X3, DX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few6
+
+many6:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Y3
+	VPMOVZXBQ 4(R10)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   16416(SI)(R9*8), Y6
+	VMOVUPS   17408(SI)(R9*8), Y7
+	VMOVUPS   17440(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+	VMOVAPD      Y13, Y5
+	VMOVAPD      Y14, Y6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole5
+	VSQRTPD Y7, Y9
+	VSQRTPD Y8, Y10
+	VMULPD  Y9, Y5, Y5
+	VMULPD  Y10, Y6, Y6
+
+whole5:
+	TESTQ R10, R10
+	JZ    power5
+
+again5:
+	SHRQ   $0x01, R10
+	JCC    square5
+	VMULPD Y7, Y5, Y5
+	VMULPD Y8, Y6, Y6
+
+square5:
+	TESTQ  R10, R10
+	JZ     power5
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again5
+
+power5:
+	VPCMPEQQ label0<>+0(SB), Y3, Y7
+	VPCMPEQQ label0<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VADDPD   Y9, Y1, Y1
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VANDPD   Y14, Y8, Y7
+	VADDPD   Y7, Y1, Y1
+	VANDPD   Y6, Y8, Y7
+	VADDPD   Y7, Y2, Y2
+	VPCMPEQQ label1<>+0(SB), Y3, Y7
+	VPCMPEQQ label1<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  416(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 416(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  384(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 384(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  416(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 416(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  384(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 384(R11)
+	VPCMPEQQ label2<>+0(SB), Y3, Y7
+	VPCMPEQQ label2<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  352(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 352(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  320(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 320(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  352(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 352(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  320(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 320(R11)
+	VPCMPEQQ label3<>+0(SB), Y3, Y7
+	VPCMPEQQ label3<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  288(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 288(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  256(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 256(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  288(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 288(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  256(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 256(R11)
+	VPCMPEQQ label4<>+0(SB), Y3, Y7
+	VPCMPEQQ label4<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  224(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 224(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  192(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 192(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  224(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 224(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  192(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 192(R11)
+	VPCMPEQQ label5<>+0(SB), Y3, Y7
+	VPCMPEQQ label5<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  160(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 160(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  128(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 128(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  160(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 160(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  128(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 128(R11)
+	VPCMPEQQ label6<>+0(SB), Y3, Y7
+	VPCMPEQQ label6<>+0(SB), Y4, Y8
+	VANDPD   Y13, Y7, Y9
+	VMOVUPS  96(R11), Y10
+	VADDPD   Y9, Y10, Y10
+	VMOVUPS  Y10, 96(R11)
+	VANDPD   Y5, Y7, Y7
+	VMOVUPS  64(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 64(R11)
+	VANDPD   Y14, Y8, Y7
+	VMOVUPS  96(R11), Y9
+	VADDPD   Y7, Y9, Y9
+	VMOVUPS  Y9, 96(R11)
+	VANDPD   Y6, Y8, Y7
+	VMOVUPS  64(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 64(R11)
+	VPCMPEQQ label7<>+0(SB), Y3, Y3
+	VPCMPEQQ label7<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y7
+	VMOVUPS  32(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 32(R11)
+	VANDPD   Y5, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VADDPD   Y3, Y5, Y5
+	VMOVUPS  Y5, (R11)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  32(R11), Y5
+	VADDPD   Y3, Y5, Y5
+	VMOVUPS  Y5, 32(R11)
+	VANDPD   Y6, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPD   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	CMPQ     R8, $0x00000008
+	JGE      many6
+
+few6:
+	TESTQ R8, R8
+	JLE   done6
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes6:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes6
+	VMOVQ     R13, X4
+	VPMOVZXBQ X4, Y4
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   17408(SI)(R9*8), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y6, Y5, Y7
+	VPSUBQ       Y5, Y7, Y8
+	VANDPD       signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ       Y8, Y5, Y9
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y5, Y5
+	VADDPD       Y9, Y7, Y7
+	VDIVPD       Y7, Y5, Y5
+	VMULPD       Y5, Y5, Y7
+	VADDPD       Y5, Y5, Y9
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBits<>+0(SB), Y8, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y9
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
+	VFMADD231PD  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+	VMOVAPD      Y3, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole7
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y5, Y5
+
+whole7:
+	TESTQ R10, R10
+	JZ    power7
+
+again7:
+	SHRQ   $0x01, R10
+	JCC    square7
+	VMULPD Y6, Y5, Y5
+
+square7:
+	TESTQ  R10, R10
+	JZ     power7
+	VMULPD Y6, Y6, Y6
+	JMP    again7
+
+power7:
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VADDPD   Y7, Y1, Y1
+	VANDPD   Y5, Y6, Y6
+	VADDPD   Y6, Y2, Y2
+	VPCMPEQQ label1<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  416(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 416(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  384(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 384(R11)
+	VPCMPEQQ label2<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  352(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 352(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  320(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 320(R11)
+	VPCMPEQQ label3<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  288(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 288(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  256(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 256(R11)
+	VPCMPEQQ label4<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  224(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 224(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  192(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 192(R11)
+	VPCMPEQQ label5<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  160(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 160(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  128(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VPCMPEQQ label6<>+0(SB), Y4, Y6
+	VANDPD   Y3, Y6, Y7
+	VMOVUPS  96(R11), Y8
+	VADDPD   Y7, Y8, Y8
+	VMOVUPS  Y8, 96(R11)
+	VANDPD   Y5, Y6, Y6
+	VMOVUPS  64(R11), Y7
+	VADDPD   Y6, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VPCMPEQQ label7<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  32(R11), Y6
+	VADDPD   Y3, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VANDPD   Y5, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPD   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000004, R9
+	SUBQ     $0x00000004, R8
+	JMP      few6
+
+done6:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       80(AX), X1, X1
+	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VMOVUPS      416(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      416(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 416(R11)
+	VMOVUPS      416(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      416(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 416(R11)
+	VMOVUPS      416(R11), Y1
+	VADDSD       208(AX), X1, X1
+	VMOVUPS      Y1, 416(R11)
+	VMOVUPS      416(R11), Y1
+	VMOVSD       X1, 208(AX)
+	VMOVUPS      384(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      384(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 384(R11)
+	VMOVUPS      384(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      384(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 384(R11)
+	VMOVUPS      384(R11), Y1
+	VADDSD       224(AX), X1, X1
+	VMOVUPS      Y1, 384(R11)
+	VMOVUPS      384(R11), Y1
+	VMOVSD       X1, 224(AX)
+	VMOVUPS      352(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      352(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 352(R11)
+	VMOVUPS      352(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      352(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 352(R11)
+	VMOVUPS      352(R11), Y1
+	VADDSD       336(AX), X1, X1
+	VMOVUPS      Y1, 352(R11)
+	VMOVUPS      352(R11), Y1
+	VMOVSD       X1, 336(AX)
+	VMOVUPS      320(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      320(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 320(R11)
+	VMOVUPS      320(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      320(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 320(R11)
+	VMOVUPS      320(R11), Y1
+	VADDSD       352(AX), X1, X1
+	VMOVUPS      Y1, 320(R11)
+	VMOVUPS      320(R11), Y1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      288(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      288(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 288(R11)
+	VMOVUPS      288(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      288(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 288(R11)
+	VMOVUPS      288(R11), Y1
+	VADDSD       464(AX), X1, X1
+	VMOVUPS      Y1, 288(R11)
+	VMOVUPS      288(R11), Y1
+	VMOVSD       X1, 464(AX)
+	VMOVUPS      256(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      256(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 256(R11)
+	VMOVUPS      256(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      256(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 256(R11)
+	VMOVUPS      256(R11), Y1
+	VADDSD       480(AX), X1, X1
+	VMOVUPS      Y1, 256(R11)
+	VMOVUPS      256(R11), Y1
+	VMOVSD       X1, 480(AX)
+	VMOVUPS      224(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      224(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 224(R11)
+	VMOVUPS      224(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      224(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 224(R11)
+	VMOVUPS      224(R11), Y1
+	VADDSD       592(AX), X1, X1
+	VMOVUPS      Y1, 224(R11)
+	VMOVUPS      224(R11), Y1
+	VMOVSD       X1, 592(AX)
+	VMOVUPS      192(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      192(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 192(R11)
+	VMOVUPS      192(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      192(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 192(R11)
+	VMOVUPS      192(R11), Y1
+	VADDSD       608(AX), X1, X1
+	VMOVUPS      Y1, 192(R11)
+	VMOVUPS      192(R11), Y1
+	VMOVSD       X1, 608(AX)
+	VMOVUPS      160(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      160(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      160(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VADDSD       720(AX), X1, X1
+	VMOVUPS      Y1, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VMOVSD       X1, 720(AX)
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      128(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      128(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VADDSD       736(AX), X1, X1
+	VMOVUPS      Y1, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VMOVSD       X1, 736(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      96(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      96(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VADDSD       848(AX), X1, X1
+	VMOVUPS      Y1, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VMOVSD       X1, 848(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      64(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      64(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VADDSD       864(AX), X1, X1
+	VMOVUPS      Y1, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VMOVSD       X1, 864(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      32(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      32(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VADDSD       976(AX), X1, X1
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VMOVSD       X1, 976(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      (R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      (R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VADDSD       992(AX), X1, X1
+	VMOVUPS      Y1, (R11)
+	VMOVUPS      (R11), Y1
+	VMOVSD       X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes2F32AVX2(SB), $12352-57
+	// softmaxOnlyPowerSumsYLanes2F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VMOVUPS    32(DX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y3
+	VMOVUPS    32(DX)(CX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBD   (DX)(R8*1), Y7
+	VPMOVZXBD   8(DX)(R8*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y7, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y13, Y1, Y9, Y9
+	VBLENDVPS Y14, Y2, Y10, Y10
+	VBLENDVPS Y13, Y3, Y11, Y11
+	VBLENDVPS Y14, Y4, Y12, Y12
+	VPCMPEQD  label1Single<>+0(SB), Y7, Y7
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y8
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y8, Y4, Y10, Y10
+	VBLENDVPS Y7, Y1, Y11, Y11
+	VBLENDVPS Y8, Y2, Y12, Y12
+	VMULPS    Y5, Y9, Y1
+	VMULPS    Y6, Y10, Y2
+	VMOVUPS   Y1, 8192(BX)(R8*4)
+	VMOVUPS   Y2, 8224(BX)(R8*4)
+	VMULPS    Y5, Y11, Y1
+	VMULPS    Y6, Y12, Y2
+	VMOVUPS   Y1, 10240(BX)(R8*4)
+	VMOVUPS   Y2, 10272(BX)(R8*4)
+	ADDQ      $0x00000010, R8
+	SUBQ      $0x00000010, DI
+	CMPQ      DI, $0x00000010
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R9, R10
+	NEGQ       R10
+	VMOVDQU    32(DX)(R10*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R11
+
+bytes1:
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R9*1), DX
+	ORQ       DX, R10
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R10, X4
+	VPMOVZXBD X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y4, Y7
+	VBLENDVPS Y7, Y2, Y5, Y5
+	VBLENDVPS Y7, Y3, Y6, Y6
+	VPCMPEQD  label1Single<>+0(SB), Y4, Y4
+	VBLENDVPS Y4, Y3, Y5, Y5
+	VBLENDVPS Y4, Y2, Y6, Y6
+	VMULPS    Y1, Y5, Y2
+	VMOVUPS   Y2, 8192(BX)(R8*4)
+	VMULPS    Y1, Y6, Y1
+	VMOVUPS   Y1, 10240(BX)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DI
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VMOVSS      gamma+48(FP), X3
+	VADDSS      X3, X3, X3
+	VCVTTSS2SIQ X3, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000010
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y3
+	VPMOVZXBD 8(R9)(R8*1), Y4
+	VMOVUPS   8192(BX)(R8*4), Y5
+	VMOVUPS   8224(BX)(R8*4), Y6
+	VMOVUPS   10240(BX)(R8*4), Y7
+	VMOVUPS   10272(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y3
+	VPCMPEQD label1Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VADDPS   Y3, Y2, Y2
+	VANDPD   Y14, Y4, Y3
+	VADDPS   Y3, Y2, Y2
+	ADDQ     $0x00000010, R8
+	SUBQ     $0x00000010, DI
+	CMPQ     DI, $0x00000010
+	JGE      many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y3
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes3:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R11, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   8192(BX)(R8*4), Y5
+	VMOVUPS   10240(BX)(R8*4), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole4
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
+
+whole4:
+	TESTQ R9, R9
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R9
+	JCC    square4
+	VMULPS Y6, Y3, Y3
+
+square4:
+	TESTQ  R9, R9
+	JZ     power4
+	VMULPS Y6, Y6, Y6
+	JMP    again4
+
+power4:
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VADDPS   Y3, Y2, Y2
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes2F64AVX2(SB), $24640-57
+	// softmaxOnlyPowerSumsYLanes2F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VMOVUPD    32(DX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y3
+	VMOVUPD    32(DX)(CX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBQ   (DX)(R8*1), Y7
+	VPMOVZXBQ   4(DX)(R8*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y7, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y13, Y1, Y9, Y9
+	VBLENDVPD Y14, Y2, Y10, Y10
+	VBLENDVPD Y13, Y3, Y11, Y11
+	VBLENDVPD Y14, Y4, Y12, Y12
+	VPCMPEQQ  label1<>+0(SB), Y7, Y7
+	VPCMPEQQ  label1<>+0(SB), Y8, Y8
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y8, Y4, Y10, Y10
+	VBLENDVPD Y7, Y1, Y11, Y11
+	VBLENDVPD Y8, Y2, Y12, Y12
+	VMULPD    Y5, Y9, Y1
+	VMULPD    Y6, Y10, Y2
+	VMOVUPS   Y1, 16384(BX)(R8*8)
+	VMOVUPS   Y2, 16416(BX)(R8*8)
+	VMULPD    Y5, Y11, Y1
+	VMULPD    Y6, Y12, Y2
+	VMOVUPS   Y1, 20480(BX)(R8*8)
+	VMOVUPS   Y2, 20512(BX)(R8*8)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DI
+	CMPQ      DI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R9, R10
+	NEGQ       R10
+	VMOVDQU    32(DX)(R10*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R10, R10
+	LEAQ (DX)(R8*1), R11
+
+bytes1:
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R9*1), DX
+	ORQ       DX, R10
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R10, X4
+	VPMOVZXBQ X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y4, Y7
+	VBLENDVPD Y7, Y2, Y5, Y5
+	VBLENDVPD Y7, Y3, Y6, Y6
+	VPCMPEQQ  label1<>+0(SB), Y4, Y4
+	VBLENDVPD Y4, Y3, Y5, Y5
+	VBLENDVPD Y4, Y2, Y6, Y6
+	VMULPD    Y1, Y5, Y2
+	VMOVUPS   Y2, 16384(BX)(R8*8)
+	VMULPD    Y1, Y6, Y1
+	VMOVUPS   Y1, 20480(BX)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DI
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VMOVSD      gamma+48(FP), X3
+	VADDSD      X3, X3, X3
+	VCVTTSD2SIQ X3, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000008
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y3
+	VPMOVZXBQ 4(R9)(R8*1), Y4
+	VMOVUPS   16384(BX)(R8*8), Y5
+	VMOVUPS   16416(BX)(R8*8), Y6
+	VMOVUPS   20480(BX)(R8*8), Y7
+	VMOVUPS   20512(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VPCMPEQQ label0<>+0(SB), Y3, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y3, Y3
+	VPCMPEQQ label1<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VADDPD   Y3, Y2, Y2
+	VANDPD   Y14, Y4, Y3
+	VADDPD   Y3, Y2, Y2
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	CMPQ     DI, $0x00000008
+	JGE      many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y3
+	MOVQ    y_base+16(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
+
+bytes3:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R11, X4
+	VPMOVZXBQ X4, Y4
+	VMOVUPS   16384(BX)(R8*8), Y5
+	VMOVUPS   20480(BX)(R8*8), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y6, Y5, Y7
+	VPSUBQ       Y5, Y7, Y8
+	VANDPD       signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ       Y8, Y5, Y9
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y5, Y5
+	VADDPD       Y9, Y7, Y7
+	VDIVPD       Y7, Y5, Y5
+	VMULPD       Y5, Y5, Y7
+	VADDPD       Y5, Y5, Y9
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBits<>+0(SB), Y8, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y9
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
+	VFMADD231PD  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole4
+	VSQRTPD Y6, Y5
+	VMULPD  Y5, Y3, Y3
+
+whole4:
+	TESTQ R9, R9
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R9
+	JCC    square4
+	VMULPD Y6, Y3, Y3
+
+square4:
+	TESTQ  R9, R9
+	JZ     power4
+	VMULPD Y6, Y6, Y6
+	JMP    again4
+
+power4:
+	VPCMPEQQ label0<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VADDPD   Y3, Y2, Y2
+	ADDQ     $0x00000004, R8
+	SUBQ     $0x00000004, DI
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes3F32AVX2(SB), $16512-57
+	LEAQ 16448(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
+	// softmaxOnlyPowerSumsYLanes3F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBD   (DX)(R8*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y3, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y1, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VADDPS    Y1, Y3, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y2, Y7, Y7
+	VBLENDVPS Y9, Y1, Y8, Y8
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y1
+	VBLENDVPS Y1, Y3, Y7, Y7
+	VBLENDVPS Y1, Y4, Y8, Y8
+	VMULPS    Y5, Y7, Y1
+	VMOVUPS   Y1, 12288(BX)(R8*4)
+	VMULPS    Y5, Y8, Y1
+	VMOVUPS   Y1, 14336(BX)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DI
+	CMPQ      DI, $0x00000008
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R9, R11
+	NEGQ       R11
+	VMOVDQU    32(DX)(R11*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), DX
+	ORQ       DX, R11
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R11, X6
+	VPMOVZXBD X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y4, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y2, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VADDPS    Y2, Y4, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y3, Y7, Y7
+	VBLENDVPS Y9, Y2, Y8, Y8
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y2
+	VBLENDVPS Y2, Y4, Y7, Y7
+	VBLENDVPS Y2, Y5, Y8, Y8
+	VMULPS    Y1, Y7, Y2
+	VMOVUPS   Y2, 12288(BX)(R8*4)
+	VMULPS    Y1, Y8, Y1
+	VMOVUPS   Y1, 14336(BX)(R8*4)
+	ADDQ      $0x00000008, R8
+	SUBQ      $0x00000008, DI
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VMOVSS      gamma+48(FP), X4
+	VADDSS      X4, X4, X4
+	VCVTTSS2SIQ X4, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000010
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y4
+	VMOVUPS   Y4, (R10)
+	VPMOVZXBD 8(R9)(R8*1), Y4
+	VMOVUPS   12288(BX)(R8*4), Y5
+	VMOVUPS   12320(BX)(R8*4), Y6
+	VMOVUPS   14336(BX)(R8*4), Y7
+	VMOVUPS   14368(BX)(R8*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VMOVUPS  (R10), Y5
+	VPCMPEQD label0Single<>+0(SB), Y5, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VMOVUPS  (R10), Y5
+	VPCMPEQD label1Single<>+0(SB), Y5, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VMOVUPS  (R10), Y5
+	VPCMPEQD label2Single<>+0(SB), Y5, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VANDPD   Y14, Y4, Y4
+	VADDPS   Y4, Y3, Y3
+	ADDQ     $0x00000010, R8
+	SUBQ     $0x00000010, DI
+	CMPQ     DI, $0x00000010
+	JGE      many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y4
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   12288(BX)(R8*4), Y6
+	VMOVUPS   14336(BX)(R8*4), Y7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y6, Y8
+	VPSUBD       Y6, Y8, Y9
+	VANDPS       signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y6, Y10
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y10, Y8, Y8
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
+	VADDPS       Y6, Y6, Y10
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y10
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
+	VFMADD231PS  Y9, Y6, Y10
+	VANDPD       Y10, Y4, Y4
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole4
+	VSQRTPS Y7, Y6
+	VMULPS  Y6, Y4, Y4
+
+whole4:
+	TESTQ R9, R9
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R9
+	JCC    square4
+	VMULPS Y7, Y4, Y4
+
+square4:
+	TESTQ  R9, R9
+	JZ     power4
+	VMULPS Y7, Y7, Y7
+	JMP    again4
+
+power4:
+	VPCMPEQD label0Single<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPS   Y6, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPS   Y6, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y5, Y5
+	VANDPD   Y4, Y5, Y4
+	VADDPS   Y4, Y3, Y3
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X4, Y4
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X3, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       352(AX), X2, X2
+	VMOVSD       X2, 352(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x02, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes3F64AVX2(SB), $20608-57
+	LEAQ 20544(SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
+
+	// softmaxOnlyPowerSumsYLanes3F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBQ   (DX)(R8*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y3, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y1, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VADDPD    Y1, Y3, Y1
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y2, Y7, Y7
+	VBLENDVPD Y9, Y1, Y8, Y8
+	VPCMPEQQ  label2<>+0(SB), Y6, Y1
+	VBLENDVPD Y1, Y3, Y7, Y7
+	VBLENDVPD Y1, Y4, Y8, Y8
+	VMULPD    Y5, Y7, Y1
+	VMOVUPS   Y1, 15360(BX)(R8*8)
+	VMULPD    Y5, Y8, Y1
+	VMOVUPS   Y1, 17920(BX)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DI
+	CMPQ      DI, $0x00000004
+	JGE       many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R9, R11
+	NEGQ       R11
+	VMOVDQU    32(DX)(R11*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R8*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), DX
+	ORQ       DX, R11
+	DECQ      R9
+	JNZ       bytes1
+	VMOVQ     R11, X6
+	VPMOVZXBQ X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y4, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y2, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VADDPD    Y2, Y4, Y2
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VBLENDVPD Y9, Y2, Y8, Y8
+	VPCMPEQQ  label2<>+0(SB), Y6, Y2
+	VBLENDVPD Y2, Y4, Y7, Y7
+	VBLENDVPD Y2, Y5, Y8, Y8
+	VMULPD    Y1, Y7, Y2
+	VMOVUPS   Y2, 15360(BX)(R8*8)
+	VMULPD    Y1, Y8, Y1
+	VMOVUPS   Y1, 17920(BX)(R8*8)
+	ADDQ      $0x00000004, R8
+	SUBQ      $0x00000004, DI
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VMOVSD      gamma+48(FP), X4
+	VADDSD      X4, X4, X4
+	VCVTTSD2SIQ X4, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000008
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y4
+	VMOVUPS   Y4, (R10)
+	VPMOVZXBQ 4(R9)(R8*1), Y4
+	VMOVUPS   15360(BX)(R8*8), Y5
+	VMOVUPS   15392(BX)(R8*8), Y6
+	VMOVUPS   17920(BX)(R8*8), Y7
+	VMOVUPS   17952(BX)(R8*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label0<>+0(SB), Y5, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label1<>+0(SB), Y5, Y5
+	VPCMPEQQ label1<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VPCMPEQQ label2<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y14, Y4, Y4
+	VADDPD   Y4, Y3, Y3
+	ADDQ     $0x00000008, R8
+	SUBQ     $0x00000008, DI
+	CMPQ     DI, $0x00000008
+	JGE      many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R9, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y4
+	MOVQ    y_base+16(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R8*1), R13
+
+bytes3:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R9*1), R11
+	ORQ       R11, R12
+	DECQ      R9
+	JNZ       bytes3
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   15360(BX)(R8*8), Y6
+	VMOVUPS   17920(BX)(R8*8), Y7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y6, Y8
+	VPSUBQ       Y6, Y8, Y9
+	VANDPD       signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ       Y9, Y6, Y10
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y7, Y6, Y6
+	VADDPD       Y10, Y8, Y8
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y6, Y6, Y8
+	VADDPD       Y6, Y6, Y10
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBits<>+0(SB), Y9, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y10
+	VMULPD       Y8, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y9
+	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
+	VFMADD231PD  Y9, Y6, Y10
+	VANDPD       Y10, Y4, Y4
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole4
+	VSQRTPD Y7, Y6
+	VMULPD  Y6, Y4, Y4
+
+whole4:
+	TESTQ R9, R9
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R9
+	JCC    square4
+	VMULPD Y7, Y4, Y4
+
+square4:
+	TESTQ  R9, R9
+	JZ     power4
+	VMULPD Y7, Y7, Y7
+	JMP    again4
+
+power4:
+	VPCMPEQQ label0<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPD   Y6, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPD   Y6, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VANDPD   Y4, Y5, Y4
+	VADDPD   Y4, Y3, Y3
+	ADDQ     $0x00000004, R8
+	SUBQ     $0x00000004, DI
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       352(AX), X3, X3
+	VMOVSD       X3, 352(AX)
+
+	// The parameters move on.
+	ADDQ      SI, y_base+16(FP)
+	SUBQ      SI, y_len+24(FP)
+	SHLQ      $0x03, SI
+	ADDQ      SI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes4F32AVX2(SB), $20640-57
+	LEAQ 20544(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxOnlyPowerSumsYLanes4F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBD   (DX)(R9*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y6, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y1, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VADDPS    Y1, Y6, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y2, Y9, Y9
+	VBLENDVPS Y6, Y1, Y10, Y10
+	VADDPS    Y4, Y5, Y1
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VADDPS    Y3, Y5, Y1
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y4, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, 16384(SI)(R9*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 18432(SI)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R10, R12
+	NEGQ       R12
+	VMOVDQU    32(DX)(R12*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (DX)(CX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (DX)(BX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), DX
+	ORQ       DX, R12
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R12, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y7, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y2, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VADDPS    Y2, Y7, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y7
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y7, Y2, Y10, Y10
+	VADDPS    Y5, Y6, Y2
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VADDPS    Y4, Y6, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y5, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, 16384(SI)(R9*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 18432(SI)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 32(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, (R11)
+	VMOVSS      gamma+48(FP), X3
+	VADDSS      X3, X3, X3
+	VCVTTSS2SIQ X3, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000010
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Y3
+	VPMOVZXBD 8(R10)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   16416(SI)(R9*4), Y6
+	VMOVUPS   18432(SI)(R9*4), Y7
+	VMOVUPS   18464(SI)(R9*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y3, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQD label3Single<>+0(SB), Y3, Y3
+	VPCMPEQD label3Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, (R11)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000010, R9
+	SUBQ     $0x00000010, R8
+	CMPQ     R8, $0x00000010
+	JGE      many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R13, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   18432(SI)(R9*4), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPS Y6, Y3, Y3
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPS Y6, Y6, Y6
+	JMP    again4
+
+power4:
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQD label3Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      32(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       352(AX), X1, X1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       480(AX), X1, X1
+	VMOVSD       X1, 480(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes4F64AVX2(SB), $20640-57
+	LEAQ 20544(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxOnlyPowerSumsYLanes4F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+	MOVQ        y_base+16(FP), DX
+	VPMOVZXBQ   (DX)(R9*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y6, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y1, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VADDPD    Y1, Y6, Y1
+	VPCMPEQQ  label1<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y2, Y9, Y9
+	VBLENDVPD Y6, Y1, Y10, Y10
+	VADDPD    Y4, Y5, Y1
+	VPCMPEQQ  label2<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VADDPD    Y3, Y5, Y1
+	VPCMPEQQ  label3<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y4, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, 16384(SI)(R9*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 18432(SI)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R10, R12
+	NEGQ       R12
+	VMOVDQU    32(DX)(R12*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (DX)(CX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (DX)(BX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), DX
+	ORQ       DX, R12
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R12, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y7, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y2, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VADDPD    Y2, Y7, Y2
+	VPCMPEQQ  label1<>+0(SB), Y8, Y7
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y7, Y2, Y10, Y10
+	VADDPD    Y5, Y6, Y2
+	VPCMPEQQ  label2<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VADDPD    Y4, Y6, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y5, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, 16384(SI)(R9*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 18432(SI)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y4, Y4, Y4
+	VMOVSD      gamma+48(FP), X5
+	VADDSD      X5, X5, X5
+	VCVTTSD2SIQ X5, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000008
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Y5
+	VMOVUPS   Y5, (R11)
+	VPMOVZXBQ 4(R10)(R9*1), Y5
+	VMOVUPS   Y5, 32(R11)
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   16416(SI)(R9*8), Y6
+	VMOVUPS   18432(SI)(R9*8), Y7
+	VMOVUPS   18464(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VMOVUPS  (R11), Y5
+	VPCMPEQQ label0<>+0(SB), Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VPCMPEQQ label0<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VMOVUPS  (R11), Y5
+	VPCMPEQQ label1<>+0(SB), Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VPCMPEQQ label1<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VMOVUPS  (R11), Y5
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VPCMPEQQ label2<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VPCMPEQQ label3<>+0(SB), Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VPCMPEQQ label3<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y4, Y4
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y4, Y4
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	CMPQ     R8, $0x00000008
+	JGE      many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y5
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R13, X6
+	VPMOVZXBQ X6, Y6
+	VMOVUPS   16384(SI)(R9*8), Y7
+	VMOVUPS   18432(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y8, Y7, Y9
+	VPSUBQ       Y7, Y9, Y10
+	VANDPD       signAndExponent<>+0(SB), Y10, Y10
+	VPADDQ       Y10, Y7, Y11
+	VSUBPD       Y7, Y11, Y7
+	VSUBPD       Y8, Y7, Y7
+	VADDPD       Y11, Y9, Y9
+	VDIVPD       Y9, Y7, Y7
+	VMULPD       Y7, Y7, Y9
+	VADDPD       Y7, Y7, Y11
+	VPSRLQ       $0x34, Y10, Y10
+	VORPD        integerBits<>+0(SB), Y10, Y10
+	VSUBPD       integerBits<>+0(SB), Y10, Y10
+	VFNMADD231PD ln2<>+0(SB), Y10, Y11
+	VMULPD       Y9, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y10
+	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
+	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
+	VFMADD231PD  Y10, Y7, Y11
+	VANDPD       Y11, Y5, Y5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPD Y8, Y7
+	VMULPD  Y7, Y5, Y5
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPD Y8, Y5, Y5
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPD Y8, Y8, Y8
+	JMP    again4
+
+power4:
+	VPCMPEQQ label0<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y3, Y3
+	VPCMPEQQ label3<>+0(SB), Y6, Y6
+	VANDPD   Y5, Y6, Y5
+	VADDPD   Y5, Y4, Y4
+	ADDQ     $0x00000004, R9
+	SUBQ     $0x00000004, R8
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X5
+	VADDPD       X5, X1, X1
+	VUNPCKHPD    X1, X1, X5
+	VADDSD       X5, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VEXTRACTF128 $0x01, Y3, X1
+	VADDPD       X1, X3, X3
+	VUNPCKHPD    X3, X3, X1
+	VADDSD       X1, X3, X3
+	VADDSD       352(AX), X3, X3
+	VMOVSD       X3, 352(AX)
+	VEXTRACTF128 $0x01, Y4, X1
+	VADDPD       X1, X4, X4
+	VUNPCKHPD    X4, X4, X1
+	VADDSD       X1, X4, X4
+	VADDSD       480(AX), X4, X4
+	VMOVSD       X4, 480(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes8F32AVX2(SB), $18720-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxOnlyPowerSumsYLanes8F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPS    (DX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPS    (DX)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (SI)(R9*4)
+	VMOVUPS    Y2, 1024(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPS    (DX)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(SI)(R9*4)
+	VMOVUPS    Y2, 3072(SI)(R9*4)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPS    (DX)(CX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPS    (R10)(CX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(SI)(R9*4)
+	VMOVUPS    Y2, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPS    (R10)(CX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPS    (DX)(BX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(SI)(R9*4)
+	VMOVUPS   Y2, 7168(SI)(R9*4)
+	VADDPS    Y4, Y3, Y1
+	VADDPS    Y6, Y5, Y2
+	VADDPS    Y2, Y1, Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VDIVPS    Y7, Y8, Y7
+	MOVQ      y_base+16(FP), DX
+	VPMOVZXBD (DX)(R9*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y4, Y2, Y4
+	VMOVUPS   (SI)(R9*4), Y11
+	VMOVUPS   1024(SI)(R9*4), Y12
+	VADDPS    Y12, Y4, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VADDPS    Y11, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y4, Y10, Y10
+	VADDPS    Y3, Y2, Y2
+	VMOVUPS   2048(SI)(R9*4), Y3
+	VMOVUPS   3072(SI)(R9*4), Y4
+	VADDPS    Y4, Y2, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y3, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VADDPS    Y6, Y1, Y2
+	VMOVUPS   4096(SI)(R9*4), Y3
+	VMOVUPS   5120(SI)(R9*4), Y4
+	VADDPS    Y4, Y2, Y6
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y3, Y9, Y9
+	VBLENDVPS Y11, Y6, Y10, Y10
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VADDPS    Y5, Y1, Y1
+	VMOVUPS   6144(SI)(R9*4), Y2
+	VMOVUPS   7168(SI)(R9*4), Y3
+	VADDPS    Y3, Y1, Y4
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y5
+	VBLENDVPS Y5, Y2, Y9, Y9
+	VBLENDVPS Y5, Y4, Y10, Y10
+	VADDPS    Y2, Y1, Y1
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, 16384(SI)(R9*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 17408(SI)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R10, R12
+	NEGQ       R12
+	VMOVDQU    32(DX)(R12*4), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*4), DX
+	VMASKMOVPS (DX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (SI)(R9*4)
+	VMOVUPS    Y3, 1024(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(SI)(R9*4)
+	VMOVUPS    Y3, 3072(SI)(R9*4)
+	VMASKMOVPS (DX)(CX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), R12
+	VMASKMOVPS (R12)(CX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(SI)(R9*4)
+	VMOVUPS    Y3, 5120(SI)(R9*4)
+	LEAQ       (DX)(CX*4), R12
+	VMASKMOVPS (R12)(CX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPS (DX)(BX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(SI)(R9*4)
+	VMOVUPS Y3, 7168(SI)(R9*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), DX
+	ORQ       DX, R12
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R12, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y5, Y3, Y5
+	VMOVUPS   (SI)(R9*4), Y11
+	VMOVUPS   1024(SI)(R9*4), Y12
+	VADDPS    Y12, Y5, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VADDPS    Y11, Y5, Y5
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y5, Y10, Y10
+	VADDPS    Y4, Y3, Y3
+	VMOVUPS   2048(SI)(R9*4), Y4
+	VMOVUPS   3072(SI)(R9*4), Y5
+	VADDPS    Y5, Y3, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y4, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VADDPS    Y7, Y2, Y3
+	VMOVUPS   4096(SI)(R9*4), Y4
+	VMOVUPS   5120(SI)(R9*4), Y5
+	VADDPS    Y5, Y3, Y7
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y4, Y9, Y9
+	VBLENDVPS Y11, Y7, Y10, Y10
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   6144(SI)(R9*4), Y3
+	VMOVUPS   7168(SI)(R9*4), Y4
+	VADDPS    Y4, Y2, Y5
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y3, Y9, Y9
+	VBLENDVPS Y6, Y5, Y10, Y10
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, 16384(SI)(R9*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 17408(SI)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 160(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 128(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 96(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 64(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 32(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, (R11)
+	VMOVSS      gamma+48(FP), X3
+	VADDSS      X3, X3, X3
+	VCVTTSS2SIQ X3, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000010
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Y3
+	VPMOVZXBD 8(R10)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   16416(SI)(R9*4), Y6
+	VMOVUPS   17408(SI)(R9*4), Y7
+	VMOVUPS   17440(SI)(R9*4), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y7, Y5, Y9
+	VADDPS       Y8, Y6, Y10
+	VPSUBD       Y5, Y9, Y11
+	VPSUBD       Y6, Y10, Y12
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y13
+	VANDPS       Y13, Y11, Y11
+	VANDPS       Y13, Y12, Y12
+	VPADDD       Y11, Y5, Y13
+	VPADDD       Y12, Y6, Y14
+	VSUBPS       Y5, Y13, Y5
+	VSUBPS       Y6, Y14, Y6
+	VSUBPS       Y7, Y5, Y5
+	VSUBPS       Y8, Y6, Y6
+	VADDPS       Y13, Y9, Y9
+	VADDPS       Y14, Y10, Y10
+	VDIVPS       Y9, Y5, Y5
+	VDIVPS       Y10, Y6, Y6
+	VMULPS       Y5, Y5, Y9
+	VMULPS       Y6, Y6, Y10
+	VADDPS       Y5, Y5, Y13
+	VADDPS       Y6, Y6, Y14
+	VPSRLD       $0x17, Y11, Y11
+	VPSRLD       $0x17, Y12, Y12
+	VCVTDQ2PS    Y11, Y11
+	VCVTDQ2PS    Y12, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y15
+	VFNMADD231PS Y15, Y11, Y13
+	VFNMADD231PS Y15, Y12, Y14
+	VMULPS       Y9, Y5, Y5
+	VMULPS       Y10, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPS      unitLanecSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLanebSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y15
+	VFMADD213PS  Y15, Y9, Y12
+	VFMADD213PS  Y15, Y10, Y11
+	VFMADD231PS  Y12, Y5, Y13
+	VFMADD231PS  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Y7, Y7, Y7
+	VMULPS Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y3, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  160(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 160(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQD label3Single<>+0(SB), Y3, Y5
+	VPCMPEQD label3Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  128(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQD label4Single<>+0(SB), Y3, Y5
+	VPCMPEQD label4Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  96(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQD label5Single<>+0(SB), Y3, Y5
+	VPCMPEQD label5Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  64(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQD label6Single<>+0(SB), Y3, Y5
+	VPCMPEQD label6Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQD label7Single<>+0(SB), Y3, Y3
+	VPCMPEQD label7Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VADDPS   Y3, Y5, Y5
+	VMOVUPS  Y5, (R11)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000010, R9
+	SUBQ     $0x00000010, R8
+	CMPQ     R8, $0x00000010
+	JGE      many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R13, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   16384(SI)(R9*4), Y5
+	VMOVUPS   17408(SI)(R9*4), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPS Y6, Y3, Y3
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPS Y6, Y6, Y6
+	JMP    again4
+
+power4:
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQD label3Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQD label4Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQD label5Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQD label6Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQD label7Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPS   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VCVTPS2PD    X1, Y1
+	VCVTPS2PD    X2, Y2
+	VADDPD       Y1, Y2, Y2
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      160(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      160(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       352(AX), X1, X1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      128(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       480(AX), X1, X1
+	VMOVSD       X1, 480(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      96(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       608(AX), X1, X1
+	VMOVSD       X1, 608(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      64(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       736(AX), X1, X1
+	VMOVSD       X1, 736(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      32(R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       864(AX), X1, X1
+	VMOVSD       X1, 864(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VCVTPS2PD    X1, Y2
+	VMOVUPS      (R11), Y1
+	VCVTPS2PD    X1, Y1
+	VADDPD       Y2, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       992(AX), X1, X1
+	VMOVSD       X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes8F64AVX2(SB), $18720-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x1f, R11
+	ANDQ $-32, R11
+
+	// softmaxOnlyPowerSumsYLanes8F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VXORPD Y0, Y0, Y0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	PREFETCHT0 8192(DX)
+	VMOVUPD    (DX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(CX*1)
+	VMOVUPD    (DX)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (SI)(R9*8)
+	VMOVUPS    Y2, 1024(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*2)
+	VMOVUPD    (DX)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(SI)(R9*8)
+	VMOVUPS    Y2, 3072(SI)(R9*8)
+	PREFETCHT0 8192(DX)(CX*4)
+	VMOVUPD    (DX)(CX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*1)
+	VMOVUPD    (R10)(CX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(SI)(R9*8)
+	VMOVUPS    Y2, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R10
+	PREFETCHT0 8192(R10)(CX*2)
+	VMOVUPD    (R10)(CX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	PREFETCHT0 8192(DX)(BX*1)
+	VMOVUPD    (DX)(BX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(SI)(R9*8)
+	VMOVUPS   Y2, 7168(SI)(R9*8)
+	VADDPD    Y4, Y3, Y1
+	VADDPD    Y6, Y5, Y2
+	VADDPD    Y2, Y1, Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VDIVPD    Y7, Y8, Y7
+	MOVQ      y_base+16(FP), DX
+	VPMOVZXBQ (DX)(R9*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y4, Y2, Y4
+	VMOVUPS   (SI)(R9*8), Y11
+	VMOVUPS   1024(SI)(R9*8), Y12
+	VADDPD    Y12, Y4, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VADDPD    Y11, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y4, Y10, Y10
+	VADDPD    Y3, Y2, Y2
+	VMOVUPS   2048(SI)(R9*8), Y3
+	VMOVUPS   3072(SI)(R9*8), Y4
+	VADDPD    Y4, Y2, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y3, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VADDPD    Y6, Y1, Y2
+	VMOVUPS   4096(SI)(R9*8), Y3
+	VMOVUPS   5120(SI)(R9*8), Y4
+	VADDPD    Y4, Y2, Y6
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y3, Y9, Y9
+	VBLENDVPD Y11, Y6, Y10, Y10
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label5<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VADDPD    Y5, Y1, Y1
+	VMOVUPS   6144(SI)(R9*8), Y2
+	VMOVUPS   7168(SI)(R9*8), Y3
+	VADDPD    Y3, Y1, Y4
+	VPCMPEQQ  label6<>+0(SB), Y8, Y5
+	VBLENDVPD Y5, Y2, Y9, Y9
+	VBLENDVPD Y5, Y4, Y10, Y10
+	VADDPD    Y2, Y1, Y1
+	VPCMPEQQ  label7<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, 16384(SI)(R9*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 17408(SI)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), DX
+	MOVQ       R10, R12
+	NEGQ       R12
+	VMOVDQU    32(DX)(R12*8), Y1
+	MOVQ       x+8(FP), DX
+	LEAQ       (DX)(R9*8), DX
+	VMASKMOVPD (DX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (SI)(R9*8)
+	VMOVUPS    Y3, 1024(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(SI)(R9*8)
+	VMOVUPS    Y3, 3072(SI)(R9*8)
+	VMASKMOVPD (DX)(CX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), R12
+	VMASKMOVPD (R12)(CX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(SI)(R9*8)
+	VMOVUPS    Y3, 5120(SI)(R9*8)
+	LEAQ       (DX)(CX*4), R12
+	VMASKMOVPD (R12)(CX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (DX)(CX*4), DX
+	VMASKMOVPD (DX)(BX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(SI)(R9*8)
+	VMOVUPS Y3, 7168(SI)(R9*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+16(FP), DX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R10*1), DX
+	ORQ       DX, R12
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R12, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y5, Y3, Y5
+	VMOVUPS   (SI)(R9*8), Y11
+	VMOVUPS   1024(SI)(R9*8), Y12
+	VADDPD    Y12, Y5, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VADDPD    Y11, Y5, Y5
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y5, Y10, Y10
+	VADDPD    Y4, Y3, Y3
+	VMOVUPS   2048(SI)(R9*8), Y4
+	VMOVUPS   3072(SI)(R9*8), Y5
+	VADDPD    Y5, Y3, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y4, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label3<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VADDPD    Y7, Y2, Y3
+	VMOVUPS   4096(SI)(R9*8), Y4
+	VMOVUPS   5120(SI)(R9*8), Y5
+	VADDPD    Y5, Y3, Y7
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y4, Y9, Y9
+	VBLENDVPD Y11, Y7, Y10, Y10
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label5<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VADDPD    Y6, Y2, Y2
+	VMOVUPS   6144(SI)(R9*8), Y3
+	VMOVUPS   7168(SI)(R9*8), Y4
+	VADDPD    Y4, Y2, Y5
+	VPCMPEQQ  label6<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y3, Y9, Y9
+	VBLENDVPD Y6, Y5, Y10, Y10
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label7<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, 16384(SI)(R9*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 17408(SI)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	JMP       few
+
+done:
+	VXORPD      Y1, Y1, Y1
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 160(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 128(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 96(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 64(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, 32(R11)
+	VXORPD      Y3, Y3, Y3
+	VMOVUPS     Y3, (R11)
+	VMOVSD      gamma+48(FP), X3
+	VADDSD      X3, X3, X3
+	VCVTTSD2SIQ X3, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000008
+	JL          few2
+
+many2:
+	// Vectors at a time: 2.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Y3
+	VPMOVZXBQ 4(R10)(R9*1), Y4
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   16416(SI)(R9*8), Y6
+	VMOVUPS   17408(SI)(R9*8), Y7
+	VMOVUPS   17440(SI)(R9*8), Y8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y7, Y5, Y9
+	VADDPD       Y8, Y6, Y10
+	VPSUBQ       Y5, Y9, Y11
+	VPSUBQ       Y6, Y10, Y12
+	VMOVUPD      signAndExponent<>+0(SB), Y13
+	VANDPD       Y13, Y11, Y11
+	VANDPD       Y13, Y12, Y12
+	VPADDQ       Y11, Y5, Y13
+	VPADDQ       Y12, Y6, Y14
+	VSUBPD       Y5, Y13, Y5
+	VSUBPD       Y6, Y14, Y6
+	VSUBPD       Y7, Y5, Y5
+	VSUBPD       Y8, Y6, Y6
+	VADDPD       Y13, Y9, Y9
+	VADDPD       Y14, Y10, Y10
+	VDIVPD       Y9, Y5, Y5
+	VDIVPD       Y10, Y6, Y6
+	VMULPD       Y5, Y5, Y9
+	VMULPD       Y6, Y6, Y10
+	VADDPD       Y5, Y5, Y13
+	VADDPD       Y6, Y6, Y14
+	VPSRLQ       $0x34, Y11, Y11
+	VPSRLQ       $0x34, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VORPD        Y15, Y11, Y11
+	VORPD        Y15, Y12, Y12
+	VMOVUPD      integerBits<>+0(SB), Y15
+	VSUBPD       Y15, Y11, Y11
+	VSUBPD       Y15, Y12, Y12
+	VMOVUPD      ln2<>+0(SB), Y15
+	VFNMADD231PD Y15, Y11, Y13
+	VFNMADD231PD Y15, Y12, Y14
+	VMULPD       Y9, Y5, Y5
+	VMULPD       Y10, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VMOVUPD      unit64i<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64h<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64g<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64f<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64e<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64d<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64c<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64b<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VMOVUPD      unit64a<>+0(SB), Y15
+	VFMADD213PD  Y15, Y9, Y12
+	VFMADD213PD  Y15, Y10, Y11
+	VFMADD231PD  Y12, Y5, Y13
+	VFMADD231PD  Y11, Y6, Y14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Y7, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	JMP    again2
+
+power2:
+	VPCMPEQQ label0<>+0(SB), Y3, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y3, Y5
+	VPCMPEQQ label1<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y3, Y5
+	VPCMPEQQ label2<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  160(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 160(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQQ label3<>+0(SB), Y3, Y5
+	VPCMPEQQ label3<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  128(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQQ label4<>+0(SB), Y3, Y5
+	VPCMPEQQ label4<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  96(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQQ label5<>+0(SB), Y3, Y5
+	VPCMPEQQ label5<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  64(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQQ label6<>+0(SB), Y3, Y5
+	VPCMPEQQ label6<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQQ label7<>+0(SB), Y3, Y3
+	VPCMPEQQ label7<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VMOVUPS  (R11), Y5
+	VADDPD   Y3, Y5, Y5
+	VMOVUPS  Y5, (R11)
+	VANDPD   Y14, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPD   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000008, R9
+	SUBQ     $0x00000008, R8
+	CMPQ     R8, $0x00000008
+	JGE      many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R10, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y3
+	MOVQ    y_base+16(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R9*1), R14
+
+bytes3:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R10*1), R12
+	ORQ       R12, R13
+	DECQ      R10
+	JNZ       bytes3
+	VMOVQ     R13, X4
+	VPMOVZXBQ X4, Y4
+	VMOVUPS   16384(SI)(R9*8), Y5
+	VMOVUPS   17408(SI)(R9*8), Y6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y6, Y5, Y7
+	VPSUBQ       Y5, Y7, Y8
+	VANDPD       signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ       Y8, Y5, Y9
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y5, Y5
+	VADDPD       Y9, Y7, Y7
+	VDIVPD       Y7, Y5, Y5
+	VMULPD       Y5, Y5, Y7
+	VADDPD       Y5, Y5, Y9
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBits<>+0(SB), Y8, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y9
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
+	VFMADD231PD  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole4
+	VSQRTPD Y6, Y5
+	VMULPD  Y5, Y3, Y3
+
+whole4:
+	TESTQ R10, R10
+	JZ    power4
+
+again4:
+	SHRQ   $0x01, R10
+	JCC    square4
+	VMULPD Y6, Y3, Y3
+
+square4:
+	TESTQ  R10, R10
+	JZ     power4
+	VMULPD Y6, Y6, Y6
+	JMP    again4
+
+power4:
+	VPCMPEQQ label0<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQQ label3<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQQ label4<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQQ label5<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQQ label6<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
+	VPCMPEQQ label7<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VMOVUPS  (R11), Y4
+	VADDPD   Y3, Y4, Y4
+	VMOVUPS  Y4, (R11)
+	ADDQ     $0x00000004, R9
+	SUBQ     $0x00000004, R8
+	JMP      few2
+
+done2:
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      160(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      160(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      160(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VADDSD       352(AX), X1, X1
+	VMOVUPS      Y1, 160(R11)
+	VMOVUPS      160(R11), Y1
+	VMOVSD       X1, 352(AX)
+	VMOVUPS      128(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      128(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      128(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VADDSD       480(AX), X1, X1
+	VMOVUPS      Y1, 128(R11)
+	VMOVUPS      128(R11), Y1
+	VMOVSD       X1, 480(AX)
+	VMOVUPS      96(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      96(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      96(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VADDSD       608(AX), X1, X1
+	VMOVUPS      Y1, 96(R11)
+	VMOVUPS      96(R11), Y1
+	VMOVSD       X1, 608(AX)
+	VMOVUPS      64(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      64(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      64(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VADDSD       736(AX), X1, X1
+	VMOVUPS      Y1, 64(R11)
+	VMOVUPS      64(R11), Y1
+	VMOVSD       X1, 736(AX)
+	VMOVUPS      32(R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      32(R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      32(R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VADDSD       864(AX), X1, X1
+	VMOVUPS      Y1, 32(R11)
+	VMOVUPS      32(R11), Y1
+	VMOVSD       X1, 864(AX)
+	VMOVUPS      (R11), Y1
+	VEXTRACTF128 $0x01, Y1, X1
+	VMOVUPS      (R11), Y2
+	VADDPD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VUNPCKHPD    X1, X1, X1
+	VMOVUPS      (R11), Y2
+	VADDSD       X1, X2, X2
+	VMOVUPS      Y2, (R11)
+	VMOVUPS      (R11), Y1
+	VADDSD       992(AX), X1, X1
+	VMOVUPS      Y1, (R11)
+	VMOVUPS      (R11), Y1
+	VMOVSD       X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ      DI, y_base+16(FP)
+	SUBQ      DI, y_len+24(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	CMPQ      y_len+24(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+56(FP)
 	VZEROUPPER
 	RET
 
@@ -97773,7 +112399,7 @@ many:
 	VPADDD      Y3, Y5, Y2
 	VADDPS      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (DI)(R11*4)
 	VMOVUPS    Y2, 1024(DI)(R11*4)
 	PREFETCHT0 8192(CX)(AX*2)
@@ -97822,7 +112448,7 @@ many:
 	VPADDD      Y4, Y6, Y2
 	VADDPS      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(DI)(R11*4)
 	VMOVUPS    Y2, 3072(DI)(R11*4)
 	PREFETCHT0 8192(CX)(AX*4)
@@ -97872,7 +112498,7 @@ many:
 	VPADDD      Y5, Y7, Y2
 	VADDPS      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(DI)(R11*4)
 	VMOVUPS    Y2, 5120(DI)(R11*4)
 	LEAQ       (CX)(AX*4), R12
@@ -97923,7 +112549,7 @@ many:
 	VPADDD      Y6, Y8, Y2
 	VADDPS      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(DI)(R11*4)
 	VMOVUPS Y2, 7168(DI)(R11*4)
 	VADDPS  Y4, Y3, Y1
@@ -98047,7 +112673,7 @@ few:
 	VPADDD      Y4, Y6, Y3
 	VADDPS      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (DI)(R11*4)
 	VMOVUPS    Y3, 1024(DI)(R11*4)
 	VMASKMOVPS (CX)(AX*2), Y1, Y2
@@ -98094,7 +112720,7 @@ few:
 	VPADDD      Y5, Y7, Y3
 	VADDPS      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(DI)(R11*4)
 	VMOVUPS    Y3, 3072(DI)(R11*4)
 	VMASKMOVPS (CX)(AX*4), Y1, Y2
@@ -98142,7 +112768,7 @@ few:
 	VPADDD      Y6, Y8, Y3
 	VADDPS      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(DI)(R11*4)
 	VMOVUPS    Y3, 5120(DI)(R11*4)
 	LEAQ       (CX)(AX*4), R12
@@ -98191,7 +112817,7 @@ few:
 	VPADDD      Y7, Y9, Y3
 	VADDPS      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(DI)(R11*4)
 	VMOVUPS Y3, 7168(DI)(R11*4)
 	VADDPS  Y5, Y4, Y2
@@ -98848,7 +113474,7 @@ many:
 	VPADDQ      Y3, Y5, Y2
 	VADDPD      Y2, Y1, Y3
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, (DI)(R11*8)
 	VMOVUPS    Y2, 1024(DI)(R11*8)
 	PREFETCHT0 8192(CX)(AX*2)
@@ -98912,7 +113538,7 @@ many:
 	VPADDQ      Y4, Y6, Y2
 	VADDPD      Y2, Y1, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 2048(DI)(R11*8)
 	VMOVUPS    Y2, 3072(DI)(R11*8)
 	PREFETCHT0 8192(CX)(AX*4)
@@ -98977,7 +113603,7 @@ many:
 	VPADDQ      Y5, Y7, Y2
 	VADDPD      Y2, Y1, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y1, 4096(DI)(R11*8)
 	VMOVUPS    Y2, 5120(DI)(R11*8)
 	LEAQ       (CX)(AX*4), R12
@@ -99043,7 +113669,7 @@ many:
 	VPADDQ      Y6, Y8, Y2
 	VADDPD      Y2, Y1, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y1, 6144(DI)(R11*8)
 	VMOVUPS Y2, 7168(DI)(R11*8)
 	VADDPD  Y4, Y3, Y1
@@ -99182,7 +113808,7 @@ few:
 	VPADDQ      Y4, Y6, Y3
 	VADDPD      Y3, Y2, Y4
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, (DI)(R11*8)
 	VMOVUPS    Y3, 1024(DI)(R11*8)
 	VMASKMOVPD (CX)(AX*2), Y1, Y2
@@ -99244,7 +113870,7 @@ few:
 	VPADDQ      Y5, Y7, Y3
 	VADDPD      Y3, Y2, Y5
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 2048(DI)(R11*8)
 	VMOVUPS    Y3, 3072(DI)(R11*8)
 	VMASKMOVPD (CX)(AX*4), Y1, Y2
@@ -99307,7 +113933,7 @@ few:
 	VPADDQ      Y6, Y8, Y3
 	VADDPD      Y3, Y2, Y6
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS    Y2, 4096(DI)(R11*8)
 	VMOVUPS    Y3, 5120(DI)(R11*8)
 	LEAQ       (CX)(AX*4), R12
@@ -99371,7 +113997,7 @@ few:
 	VPADDQ      Y7, Y9, Y3
 	VADDPD      Y3, Y2, Y7
 
-	// There are too few registers: they come back from p.
+	// There are too few registers: they come back from memory.
 	VMOVUPS Y2, 6144(DI)(R11*8)
 	VMOVUPS Y3, 7168(DI)(R11*8)
 	VADDPD  Y5, Y4, Y2
@@ -99883,5 +114509,13675 @@ done2:
 	TESTL     AX, AX
 	SETEQ     AL
 	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes2F32AVX2(SB), $12704-73
+	// softmaxPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         8319(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	LEAQ         12447(SP), DI
+	ANDQ         $-32, DI
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (DI)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(DI)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(DI)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 128(DI)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 160(DI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 192(DI)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 224(DI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y3
+	VMOVUPS    32(CX)(AX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R10*1), Y7
+	VPMOVZXBD   8(CX)(R10*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y7, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y13, Y1, Y9, Y9
+	VBLENDVPS Y14, Y2, Y10, Y10
+	VBLENDVPS Y13, Y3, Y11, Y11
+	VBLENDVPS Y14, Y4, Y12, Y12
+	VMULPS    Y5, Y1, Y13
+	VMULPS    Y6, Y2, Y14
+	VMOVUPS   Y13, (BX)(R10*4)
+	VMOVUPS   Y14, 32(BX)(R10*4)
+	VMULPS    Y5, Y3, Y13
+	VMULPS    Y6, Y4, Y14
+	VMOVUPS   Y13, 4096(BX)(R10*4)
+	VMOVUPS   Y14, 4128(BX)(R10*4)
+	VPCMPEQD  label1Single<>+0(SB), Y7, Y7
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y8
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y8, Y4, Y10, Y10
+	VBLENDVPS Y7, Y1, Y11, Y11
+	VBLENDVPS Y8, Y2, Y12, Y12
+	VMULPS    Y5, Y3, Y3
+	VMULPS    Y6, Y4, Y4
+	VMOVUPS   Y3, 2048(BX)(R10*4)
+	VMOVUPS   Y4, 2080(BX)(R10*4)
+	VMULPS    Y5, Y1, Y1
+	VMULPS    Y6, Y2, Y2
+	VMOVUPS   Y1, 6144(BX)(R10*4)
+	VMOVUPS   Y2, 6176(BX)(R10*4)
+	VMULPS    Y5, Y9, Y1
+	VMULPS    Y6, Y10, Y2
+	VMOVUPS   Y1, (SI)(R10*4)
+	VMOVUPS   Y2, 32(SI)(R10*4)
+	VMULPS    Y5, Y11, Y1
+	VMULPS    Y6, Y12, Y2
+	VMOVUPS   Y1, 2048(SI)(R10*4)
+	VMOVUPS   Y2, 2080(SI)(R10*4)
+	ADDQ      $0x00000010, R10
+	SUBQ      $0x00000010, R9
+	CMPQ      R9, $0x00000010
+	JGE       many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R9, R11
+	CMOVQLT    R9, R11
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R11, R12
+	NEGQ       R12
+	VMOVDQU    32(CX)(R12*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (CX)(R10*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R11*1), CX
+	ORQ       CX, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X4
+	VPMOVZXBD X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y4, Y7
+	VBLENDVPS Y7, Y2, Y5, Y5
+	VBLENDVPS Y7, Y3, Y6, Y6
+	VMULPS    Y1, Y2, Y7
+	VMOVUPS   Y7, (BX)(R10*4)
+	VMULPS    Y1, Y3, Y7
+	VMOVUPS   Y7, 4096(BX)(R10*4)
+	VPCMPEQD  label1Single<>+0(SB), Y4, Y4
+	VBLENDVPS Y4, Y3, Y5, Y5
+	VBLENDVPS Y4, Y2, Y6, Y6
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 2048(BX)(R10*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 6144(BX)(R10*4)
+	VMULPS    Y1, Y5, Y2
+	VMOVUPS   Y2, (SI)(R10*4)
+	VMULPS    Y1, Y6, Y1
+	VMOVUPS   Y1, 2048(SI)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R9
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R10*4), Y2
+	VMOVUPS 32(SI)(R10*4), Y3
+	VMOVUPS 2048(SI)(R10*4), Y4
+	VMOVUPS 2080(SI)(R10*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y3, Y5
+	VMULPS  Y4, Y6, Y6
+	VMULPS  Y5, Y7, Y7
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (SI)(R10*4)
+	VMOVUPS Y7, 32(SI)(R10*4)
+	ADDQ    $0x00000010, R10
+	SUBQ    $0x00000010, R9
+	CMPQ    R9, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R9, R11
+	CMOVQLT R9, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*4), Y2
+	VMOVUPS (SI)(R10*4), Y2
+	VMOVUPS 2048(SI)(R10*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (SI)(R10*4)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	JMP     few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R10*1), Y1
+	VMOVUPS     (BX)(R10*4), Y2
+	VMOVUPS     64(DI), Y3
+	VFMADD231PS (DI), Y2, Y3
+	VMOVUPS     (SI)(R10*4), Y4
+	VFMADD231PS 96(DI), Y4, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(DI), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(BX)(R10*4), Y3
+	VMOVUPS     192(DI), Y4
+	VFMADD231PS 128(DI), Y3, Y4
+	VMOVUPS     (SI)(R10*4), Y5
+	VFMADD231PS 224(DI), Y5, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y1
+	VMULPS      160(DI), Y3, Y3
+	VBLENDVPS   Y1, Y4, Y3, Y1
+	VADDPS      Y1, Y2, Y3
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VMULPS      (BX)(R10*4), Y1, Y3
+	VMOVAPD     Y2, Y4
+	VMOVUPS     4096(BX)(R10*4), Y5
+	VFMSUB213PS Y3, Y5, Y4
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y4, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y4, (CX)
+
+stored4:
+	VMULPS      2048(BX)(R10*4), Y2, Y2
+	VMOVUPS     6144(BX)(R10*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Y1, (CX)(DX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Y1, (CX)(DX*1)
+
+stored5:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    CX, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y1
+	MOVQ    y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R10*1), R13
+
+bytes6:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(CX*1), R11
+	ORQ         R11, R12
+	DECQ        CX
+	JNZ         bytes6
+	VMOVQ       R12, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (BX)(R10*4), Y3
+	VMOVUPS     64(DI), Y4
+	VFMADD231PS (DI), Y3, Y4
+	VMOVUPS     (SI)(R10*4), Y5
+	VFMADD231PS 96(DI), Y5, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(DI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(BX)(R10*4), Y4
+	VMOVUPS     192(DI), Y5
+	VFMADD231PS 128(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*4), Y6
+	VFMADD231PS 224(DI), Y6, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y2
+	VMULPS      160(DI), Y4, Y4
+	VBLENDVPS   Y2, Y5, Y4, Y2
+	VADDPS      Y2, Y3, Y4
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VMULPS      (BX)(R10*4), Y2, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     4096(BX)(R10*4), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	VMASKMOVPS  Y5, Y1, (CX)
+	VMULPS      2048(BX)(R10*4), Y3, Y3
+	VMOVUPS     6144(BX)(R10*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(DX*1)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R9
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R8, y_base+24(FP)
+	SUBQ      R8, y_len+32(FP)
+	SHLQ      $0x02, R8
+	ADDQ      R8, x+8(FP)
+	ADDQ      R8, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes2F64AVX2(SB), $24992-81
+	// softmaxPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         16511(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	LEAQ         24735(SP), DI
+	ANDQ         $-32, DI
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (DI)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(DI)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(DI)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 128(DI)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 160(DI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 192(DI)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 224(DI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VMOVUPD    32(CX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y3
+	VMOVUPD    32(CX)(AX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R10*1), Y7
+	VPMOVZXBQ   4(CX)(R10*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y7, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y13, Y1, Y9, Y9
+	VBLENDVPD Y14, Y2, Y10, Y10
+	VBLENDVPD Y13, Y3, Y11, Y11
+	VBLENDVPD Y14, Y4, Y12, Y12
+	VMULPD    Y5, Y1, Y13
+	VMULPD    Y6, Y2, Y14
+	VMOVUPS   Y13, (BX)(R10*8)
+	VMOVUPS   Y14, 32(BX)(R10*8)
+	VMULPD    Y5, Y3, Y13
+	VMULPD    Y6, Y4, Y14
+	VMOVUPS   Y13, 8192(BX)(R10*8)
+	VMOVUPS   Y14, 8224(BX)(R10*8)
+	VPCMPEQQ  label1<>+0(SB), Y7, Y7
+	VPCMPEQQ  label1<>+0(SB), Y8, Y8
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y8, Y4, Y10, Y10
+	VBLENDVPD Y7, Y1, Y11, Y11
+	VBLENDVPD Y8, Y2, Y12, Y12
+	VMULPD    Y5, Y3, Y3
+	VMULPD    Y6, Y4, Y4
+	VMOVUPS   Y3, 4096(BX)(R10*8)
+	VMOVUPS   Y4, 4128(BX)(R10*8)
+	VMULPD    Y5, Y1, Y1
+	VMULPD    Y6, Y2, Y2
+	VMOVUPS   Y1, 12288(BX)(R10*8)
+	VMOVUPS   Y2, 12320(BX)(R10*8)
+	VMULPD    Y5, Y9, Y1
+	VMULPD    Y6, Y10, Y2
+	VMOVUPS   Y1, (SI)(R10*8)
+	VMOVUPS   Y2, 32(SI)(R10*8)
+	VMULPD    Y5, Y11, Y1
+	VMULPD    Y6, Y12, Y2
+	VMOVUPS   Y1, 4096(SI)(R10*8)
+	VMOVUPS   Y2, 4128(SI)(R10*8)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R9
+	CMPQ      R9, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R9, R11
+	CMOVQLT    R9, R11
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R11, R12
+	NEGQ       R12
+	VMOVDQU    32(CX)(R12*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (CX)(R10*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R11*1), CX
+	ORQ       CX, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X4
+	VPMOVZXBQ X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y4, Y7
+	VBLENDVPD Y7, Y2, Y5, Y5
+	VBLENDVPD Y7, Y3, Y6, Y6
+	VMULPD    Y1, Y2, Y7
+	VMOVUPS   Y7, (BX)(R10*8)
+	VMULPD    Y1, Y3, Y7
+	VMOVUPS   Y7, 8192(BX)(R10*8)
+	VPCMPEQQ  label1<>+0(SB), Y4, Y4
+	VBLENDVPD Y4, Y3, Y5, Y5
+	VBLENDVPD Y4, Y2, Y6, Y6
+	VMULPD    Y1, Y3, Y3
+	VMOVUPS   Y3, 4096(BX)(R10*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 12288(BX)(R10*8)
+	VMULPD    Y1, Y5, Y2
+	VMOVUPS   Y2, (SI)(R10*8)
+	VMULPD    Y1, Y6, Y1
+	VMOVUPS   Y1, 4096(SI)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, R9
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R10*8), Y2
+	VMOVUPS 32(SI)(R10*8), Y3
+	VMOVUPS 4096(SI)(R10*8), Y4
+	VMOVUPS 4128(SI)(R10*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPD Y2, Y4
+	VSQRTPD Y3, Y5
+	VMULPD  Y4, Y6, Y6
+	VMULPD  Y5, Y7, Y7
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (SI)(R10*8)
+	VMOVUPS Y7, 32(SI)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R9, R11
+	CMOVQLT R9, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*8), Y2
+	VMOVUPS (SI)(R10*8), Y2
+	VMOVUPS 4096(SI)(R10*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (SI)(R10*8)
+	ADDQ    $0x00000004, R10
+	SUBQ    $0x00000004, R9
+	JMP     few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R10*1), Y1
+	VMOVUPS     (BX)(R10*8), Y2
+	VMOVUPS     64(DI), Y3
+	VFMADD231PD (DI), Y2, Y3
+	VMOVUPS     (SI)(R10*8), Y4
+	VFMADD231PD 96(DI), Y4, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(DI), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     4096(BX)(R10*8), Y3
+	VMOVUPS     192(DI), Y4
+	VFMADD231PD 128(DI), Y3, Y4
+	VMOVUPS     (SI)(R10*8), Y5
+	VFMADD231PD 224(DI), Y5, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y1
+	VMULPD      160(DI), Y3, Y3
+	VBLENDVPD   Y1, Y4, Y3, Y1
+	VADDPD      Y1, Y2, Y3
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VMULPD      (BX)(R10*8), Y1, Y3
+	VMOVAPD     Y2, Y4
+	VMOVUPS     8192(BX)(R10*8), Y5
+	VFMSUB213PD Y3, Y5, Y4
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y4, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y4, (CX)
+
+stored4:
+	VMULPD      4096(BX)(R10*8), Y2, Y2
+	VMOVUPS     12288(BX)(R10*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Y1, (CX)(DX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Y1, (CX)(DX*1)
+
+stored5:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    CX, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y1
+	MOVQ    y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R10*1), R13
+
+bytes6:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(CX*1), R11
+	ORQ         R11, R12
+	DECQ        CX
+	JNZ         bytes6
+	VMOVQ       R12, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (BX)(R10*8), Y3
+	VMOVUPS     64(DI), Y4
+	VFMADD231PD (DI), Y3, Y4
+	VMOVUPS     (SI)(R10*8), Y5
+	VFMADD231PD 96(DI), Y5, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(DI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(BX)(R10*8), Y4
+	VMOVUPS     192(DI), Y5
+	VFMADD231PD 128(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*8), Y6
+	VFMADD231PD 224(DI), Y6, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y2
+	VMULPD      160(DI), Y4, Y4
+	VBLENDVPD   Y2, Y5, Y4, Y2
+	VADDPD      Y2, Y3, Y4
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VMULPD      (BX)(R10*8), Y2, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     8192(BX)(R10*8), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	VMASKMOVPD  Y5, Y1, (CX)
+	VMULPD      4096(BX)(R10*8), Y3, Y3
+	VMOVUPS     12288(BX)(R10*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(DX*1)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R9
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R8, y_base+24(FP)
+	SUBQ      R8, y_len+32(FP)
+	SHLQ      $0x03, R8
+	ADDQ      R8, x+8(FP)
+	ADDQ      R8, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes3F32AVX2(SB), $16928-73
+	// softmaxPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         12415(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	LEAQ         16543(SP), DI
+	ANDQ         $-32, DI
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (DI)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(DI)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(DI)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 128(DI)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 160(DI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 192(DI)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 224(DI)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 256(DI)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 288(DI)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 320(DI)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 352(DI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R10*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y3, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y1, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VMULPS    Y5, Y1, Y10
+	VMOVUPS   Y10, (BX)(R10*4)
+	VMULPS    Y5, Y9, Y9
+	VMOVUPS   Y9, 6144(BX)(R10*4)
+	VADDPS    Y1, Y3, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y2, Y7, Y7
+	VBLENDVPS Y9, Y1, Y8, Y8
+	VMULPS    Y5, Y2, Y2
+	VMOVUPS   Y2, 2048(BX)(R10*4)
+	VMULPS    Y5, Y1, Y1
+	VMOVUPS   Y1, 8192(BX)(R10*4)
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y1
+	VBLENDVPS Y1, Y3, Y7, Y7
+	VBLENDVPS Y1, Y4, Y8, Y8
+	VMULPS    Y5, Y3, Y1
+	VMOVUPS   Y1, 4096(BX)(R10*4)
+	VMULPS    Y5, Y4, Y1
+	VMOVUPS   Y1, 10240(BX)(R10*4)
+	VMULPS    Y5, Y7, Y1
+	VMOVUPS   Y1, (SI)(R10*4)
+	VMULPS    Y5, Y8, Y1
+	VMOVUPS   Y1, 2048(SI)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R9
+	CMPQ      R9, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R9, R11
+	CMOVQLT    R9, R11
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R11, R12
+	NEGQ       R12
+	VMOVDQU    32(CX)(R12*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (CX)(R10*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R11*1), CX
+	ORQ       CX, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X6
+	VPMOVZXBD X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y4, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y2, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VMULPS    Y1, Y2, Y10
+	VMOVUPS   Y10, (BX)(R10*4)
+	VMULPS    Y1, Y9, Y9
+	VMOVUPS   Y9, 6144(BX)(R10*4)
+	VADDPS    Y2, Y4, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y3, Y7, Y7
+	VBLENDVPS Y9, Y2, Y8, Y8
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 2048(BX)(R10*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 8192(BX)(R10*4)
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y2
+	VBLENDVPS Y2, Y4, Y7, Y7
+	VBLENDVPS Y2, Y5, Y8, Y8
+	VMULPS    Y1, Y4, Y2
+	VMOVUPS   Y2, 4096(BX)(R10*4)
+	VMULPS    Y1, Y5, Y2
+	VMOVUPS   Y2, 10240(BX)(R10*4)
+	VMULPS    Y1, Y7, Y2
+	VMOVUPS   Y2, (SI)(R10*4)
+	VMULPS    Y1, Y8, Y1
+	VMOVUPS   Y1, 2048(SI)(R10*4)
+	ADDQ      $0x00000008, R10
+	SUBQ      $0x00000008, R9
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R10*4), Y2
+	VMOVUPS 32(SI)(R10*4), Y3
+	VMOVUPS 2048(SI)(R10*4), Y4
+	VMOVUPS 2080(SI)(R10*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y3, Y5
+	VMULPS  Y4, Y6, Y6
+	VMULPS  Y5, Y7, Y7
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (SI)(R10*4)
+	VMOVUPS Y7, 32(SI)(R10*4)
+	ADDQ    $0x00000010, R10
+	SUBQ    $0x00000010, R9
+	CMPQ    R9, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R9, R11
+	CMOVQLT R9, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*4), Y2
+	VMOVUPS (SI)(R10*4), Y2
+	VMOVUPS 2048(SI)(R10*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (SI)(R10*4)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	JMP     few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R10*1), Y1
+	VMOVUPS     (BX)(R10*4), Y2
+	VMOVUPS     64(DI), Y3
+	VFMADD231PS (DI), Y2, Y3
+	VMOVUPS     (SI)(R10*4), Y4
+	VFMADD231PS 96(DI), Y4, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(DI), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(BX)(R10*4), Y3
+	VMOVUPS     192(DI), Y4
+	VFMADD231PS 128(DI), Y3, Y4
+	VMOVUPS     (SI)(R10*4), Y5
+	VFMADD231PS 224(DI), Y5, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      160(DI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(BX)(R10*4), Y4
+	VMOVUPS     320(DI), Y5
+	VFMADD231PS 256(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*4), Y6
+	VFMADD231PS 352(DI), Y6, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y1
+	VMULPS      288(DI), Y4, Y4
+	VBLENDVPS   Y1, Y5, Y4, Y1
+	VADDPS      Y3, Y2, Y4
+	VADDPS      Y1, Y4, Y5
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y1, Y5
+	VMULPS      (BX)(R10*4), Y5, Y5
+	VMOVAPD     Y2, Y6
+	VMOVUPS     6144(BX)(R10*4), Y7
+	VFMSUB213PS Y5, Y7, Y6
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y6, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y6, (CX)
+
+stored4:
+	VADDPS      Y2, Y1, Y2
+	VMULPS      2048(BX)(R10*4), Y2, Y2
+	VMOVUPS     8192(BX)(R10*4), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Y3, (CX)(DX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Y3, (CX)(DX*1)
+
+stored5:
+	VMULPS      4096(BX)(R10*4), Y4, Y2
+	VMOVUPS     10240(BX)(R10*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y1, (CX)(DX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y1, (CX)(DX*2)
+
+stored6:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    CX, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y1
+	MOVQ    y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R10*1), R13
+
+bytes7:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(CX*1), R11
+	ORQ         R11, R12
+	DECQ        CX
+	JNZ         bytes7
+	VMOVQ       R12, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (BX)(R10*4), Y3
+	VMOVUPS     64(DI), Y4
+	VFMADD231PS (DI), Y3, Y4
+	VMOVUPS     (SI)(R10*4), Y5
+	VFMADD231PS 96(DI), Y5, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(DI), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(BX)(R10*4), Y4
+	VMOVUPS     192(DI), Y5
+	VFMADD231PS 128(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*4), Y6
+	VFMADD231PS 224(DI), Y6, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      160(DI), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(BX)(R10*4), Y5
+	VMOVUPS     320(DI), Y6
+	VFMADD231PS 256(DI), Y5, Y6
+	VMOVUPS     (SI)(R10*4), Y7
+	VFMADD231PS 352(DI), Y7, Y6
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y2
+	VMULPS      288(DI), Y5, Y5
+	VBLENDVPS   Y2, Y6, Y5, Y2
+	VADDPS      Y4, Y3, Y5
+	VADDPS      Y2, Y5, Y6
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y2, Y6
+	VMULPS      (BX)(R10*4), Y6, Y6
+	VMOVAPD     Y3, Y7
+	VMOVUPS     6144(BX)(R10*4), Y8
+	VFMSUB213PS Y6, Y8, Y7
+	VMASKMOVPS  Y7, Y1, (CX)
+	VADDPS      Y3, Y2, Y3
+	VMULPS      2048(BX)(R10*4), Y3, Y3
+	VMOVUPS     8192(BX)(R10*4), Y6
+	VFMSUB213PS Y3, Y6, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(DX*1)
+	VMULPS      4096(BX)(R10*4), Y5, Y3
+	VMOVUPS     10240(BX)(R10*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(DX*2)
+	ADDQ        $0x00000008, R10
+	SUBQ        $0x00000008, R9
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R8, y_base+24(FP)
+	SUBQ      R8, y_len+32(FP)
+	SHLQ      $0x02, R8
+	ADDQ      R8, x+8(FP)
+	ADDQ      R8, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes3F64AVX2(SB), $21024-81
+	// softmaxPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         15487(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	LEAQ         20639(SP), DI
+	ANDQ         $-32, DI
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (DI)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(DI)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(DI)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 96(DI)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 128(DI)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 160(DI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 192(DI)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 224(DI)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 256(DI)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 288(DI)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 320(DI)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 352(DI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R10*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y3, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y1, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VMULPD    Y5, Y1, Y10
+	VMOVUPS   Y10, (BX)(R10*8)
+	VMULPD    Y5, Y9, Y9
+	VMOVUPS   Y9, 7680(BX)(R10*8)
+	VADDPD    Y1, Y3, Y1
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y2, Y7, Y7
+	VBLENDVPD Y9, Y1, Y8, Y8
+	VMULPD    Y5, Y2, Y2
+	VMOVUPS   Y2, 2560(BX)(R10*8)
+	VMULPD    Y5, Y1, Y1
+	VMOVUPS   Y1, 10240(BX)(R10*8)
+	VPCMPEQQ  label2<>+0(SB), Y6, Y1
+	VBLENDVPD Y1, Y3, Y7, Y7
+	VBLENDVPD Y1, Y4, Y8, Y8
+	VMULPD    Y5, Y3, Y1
+	VMOVUPS   Y1, 5120(BX)(R10*8)
+	VMULPD    Y5, Y4, Y1
+	VMOVUPS   Y1, 12800(BX)(R10*8)
+	VMULPD    Y5, Y7, Y1
+	VMOVUPS   Y1, (SI)(R10*8)
+	VMULPD    Y5, Y8, Y1
+	VMOVUPS   Y1, 2560(SI)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, R9
+	CMPQ      R9, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R11
+	CMPQ       R9, R11
+	CMOVQLT    R9, R11
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R11, R12
+	NEGQ       R12
+	VMOVDQU    32(CX)(R12*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R10*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (CX)(R10*1), R13
+
+bytes1:
+	SHLQ      $0x08, R12
+	MOVBQZX   -1(R13)(R11*1), CX
+	ORQ       CX, R12
+	DECQ      R11
+	JNZ       bytes1
+	VMOVQ     R12, X6
+	VPMOVZXBQ X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y4, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y2, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VMULPD    Y1, Y2, Y10
+	VMOVUPS   Y10, (BX)(R10*8)
+	VMULPD    Y1, Y9, Y9
+	VMOVUPS   Y9, 7680(BX)(R10*8)
+	VADDPD    Y2, Y4, Y2
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VBLENDVPD Y9, Y2, Y8, Y8
+	VMULPD    Y1, Y3, Y3
+	VMOVUPS   Y3, 2560(BX)(R10*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 10240(BX)(R10*8)
+	VPCMPEQQ  label2<>+0(SB), Y6, Y2
+	VBLENDVPD Y2, Y4, Y7, Y7
+	VBLENDVPD Y2, Y5, Y8, Y8
+	VMULPD    Y1, Y4, Y2
+	VMOVUPS   Y2, 5120(BX)(R10*8)
+	VMULPD    Y1, Y5, Y2
+	VMOVUPS   Y2, 12800(BX)(R10*8)
+	VMULPD    Y1, Y7, Y2
+	VMOVUPS   Y2, (SI)(R10*8)
+	VMULPD    Y1, Y8, Y1
+	VMOVUPS   Y1, 2560(SI)(R10*8)
+	ADDQ      $0x00000004, R10
+	SUBQ      $0x00000004, R9
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R10*8), Y2
+	VMOVUPS 32(SI)(R10*8), Y3
+	VMOVUPS 2560(SI)(R10*8), Y4
+	VMOVUPS 2592(SI)(R10*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPD Y2, Y4
+	VSQRTPD Y3, Y5
+	VMULPD  Y4, Y6, Y6
+	VMULPD  Y5, Y7, Y7
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (SI)(R10*8)
+	VMOVUPS Y7, 32(SI)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R11
+	CMPQ    R9, R11
+	CMOVQLT R9, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	NEGQ    R11
+	VMOVDQU 32(R12)(R11*8), Y2
+	VMOVUPS (SI)(R10*8), Y2
+	VMOVUPS 2560(SI)(R10*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (SI)(R10*8)
+	ADDQ    $0x00000004, R10
+	SUBQ    $0x00000004, R9
+	JMP     few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R10*1), Y1
+	VMOVUPS     (BX)(R10*8), Y2
+	VMOVUPS     64(DI), Y3
+	VFMADD231PD (DI), Y2, Y3
+	VMOVUPS     (SI)(R10*8), Y4
+	VFMADD231PD 96(DI), Y4, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(DI), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     2560(BX)(R10*8), Y3
+	VMOVUPS     192(DI), Y4
+	VFMADD231PD 128(DI), Y3, Y4
+	VMOVUPS     (SI)(R10*8), Y5
+	VFMADD231PD 224(DI), Y5, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      160(DI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     5120(BX)(R10*8), Y4
+	VMOVUPS     320(DI), Y5
+	VFMADD231PD 256(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*8), Y6
+	VFMADD231PD 352(DI), Y6, Y5
+	VPCMPEQQ    label2<>+0(SB), Y1, Y1
+	VMULPD      288(DI), Y4, Y4
+	VBLENDVPD   Y1, Y5, Y4, Y1
+	VADDPD      Y3, Y2, Y4
+	VADDPD      Y1, Y4, Y5
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y1, Y5
+	VMULPD      (BX)(R10*8), Y5, Y5
+	VMOVAPD     Y2, Y6
+	VMOVUPS     7680(BX)(R10*8), Y7
+	VFMSUB213PD Y5, Y7, Y6
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y6, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y6, (CX)
+
+stored4:
+	VADDPD      Y2, Y1, Y2
+	VMULPD      2560(BX)(R10*8), Y2, Y2
+	VMOVUPS     10240(BX)(R10*8), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Y3, (CX)(DX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Y3, (CX)(DX*1)
+
+stored5:
+	VMULPD      5120(BX)(R10*8), Y4, Y2
+	VMOVUPS     12800(BX)(R10*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y1, (CX)(DX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y1, (CX)(DX*2)
+
+stored6:
+	ADDQ $0x00000004, R10
+	SUBQ $0x00000004, R9
+	CMPQ R9, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R9, CX
+	CMOVQLT R9, CX
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    CX, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y1
+	MOVQ    y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R10*1), R13
+
+bytes7:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(CX*1), R11
+	ORQ         R11, R12
+	DECQ        CX
+	JNZ         bytes7
+	VMOVQ       R12, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (BX)(R10*8), Y3
+	VMOVUPS     64(DI), Y4
+	VFMADD231PD (DI), Y3, Y4
+	VMOVUPS     (SI)(R10*8), Y5
+	VFMADD231PD 96(DI), Y5, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(DI), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     2560(BX)(R10*8), Y4
+	VMOVUPS     192(DI), Y5
+	VFMADD231PD 128(DI), Y4, Y5
+	VMOVUPS     (SI)(R10*8), Y6
+	VFMADD231PD 224(DI), Y6, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      160(DI), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(BX)(R10*8), Y5
+	VMOVUPS     320(DI), Y6
+	VFMADD231PD 256(DI), Y5, Y6
+	VMOVUPS     (SI)(R10*8), Y7
+	VFMADD231PD 352(DI), Y7, Y6
+	VPCMPEQQ    label2<>+0(SB), Y2, Y2
+	VMULPD      288(DI), Y5, Y5
+	VBLENDVPD   Y2, Y6, Y5, Y2
+	VADDPD      Y4, Y3, Y5
+	VADDPD      Y2, Y5, Y6
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R10*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y2, Y6
+	VMULPD      (BX)(R10*8), Y6, Y6
+	VMOVAPD     Y3, Y7
+	VMOVUPS     7680(BX)(R10*8), Y8
+	VFMSUB213PD Y6, Y8, Y7
+	VMASKMOVPD  Y7, Y1, (CX)
+	VADDPD      Y3, Y2, Y3
+	VMULPD      2560(BX)(R10*8), Y3, Y3
+	VMOVUPS     10240(BX)(R10*8), Y6
+	VFMSUB213PD Y3, Y6, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(DX*1)
+	VMULPD      5120(BX)(R10*8), Y5, Y3
+	VMOVUPS     12800(BX)(R10*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(DX*2)
+	ADDQ        $0x00000004, R10
+	SUBQ        $0x00000004, R9
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R8, y_base+24(FP)
+	SUBQ      R8, y_len+32(FP)
+	SHLQ      $0x03, R8
+	ADDQ      R8, x+8(FP)
+	ADDQ      R8, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes4F32AVX2(SB), $21152-73
+	// softmaxPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         20639(SP), R9
+	ANDQ         $-32, R9
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (R9)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(R9)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(R9)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 96(R9)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 128(R9)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 160(R9)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 192(R9)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 224(R9)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 256(R9)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 288(R9)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 320(R9)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 352(R9)
+	VBROADCASTSS 96(CX), Y0
+	VMOVUPS      Y0, 384(R9)
+	VBROADCASTSS 100(CX), Y0
+	VMOVUPS      Y0, 416(R9)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 448(R9)
+	VBROADCASTSS 108(CX), Y0
+	VMOVUPS      Y0, 480(R9)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R12*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y6, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y1, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y7, Y1, Y12
+	VMOVUPS   Y12, (DI)(R12*4)
+	VMULPS    Y7, Y11, Y11
+	VMOVUPS   Y11, 8192(DI)(R12*4)
+	VADDPS    Y1, Y6, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y2, Y9, Y9
+	VBLENDVPS Y6, Y1, Y10, Y10
+	VMULPS    Y7, Y2, Y2
+	VMOVUPS   Y2, 2048(DI)(R12*4)
+	VMULPS    Y7, Y1, Y1
+	VMOVUPS   Y1, 10240(DI)(R12*4)
+	VADDPS    Y4, Y5, Y1
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y3, Y2
+	VMOVUPS   Y2, 4096(DI)(R12*4)
+	VMULPS    Y7, Y1, Y1
+	VMOVUPS   Y1, 12288(DI)(R12*4)
+	VADDPS    Y3, Y5, Y1
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y4, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y4, Y2
+	VMOVUPS   Y2, 6144(DI)(R12*4)
+	VMULPS    Y7, Y1, Y1
+	VMOVUPS   Y1, 14336(DI)(R12*4)
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, (R8)(R12*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 2048(R8)(R12*4)
+	ADDQ      $0x00000008, R12
+	SUBQ      $0x00000008, R11
+	CMPQ      R11, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R11, R13
+	CMOVQLT    R11, R13
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R13, R14
+	NEGQ       R14
+	VMOVDQU    32(CX)(R14*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (CX)(R12*1), R15
+
+bytes1:
+	SHLQ      $0x08, R14
+	MOVBQZX   -1(R15)(R13*1), CX
+	ORQ       CX, R14
+	DECQ      R13
+	JNZ       bytes1
+	VMOVQ     R14, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y7, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y2, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y1, Y2, Y12
+	VMOVUPS   Y12, (DI)(R12*4)
+	VMULPS    Y1, Y11, Y11
+	VMOVUPS   Y11, 8192(DI)(R12*4)
+	VADDPS    Y2, Y7, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y7
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y7, Y2, Y10, Y10
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 2048(DI)(R12*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 10240(DI)(R12*4)
+	VADDPS    Y5, Y6, Y2
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y4, Y3
+	VMOVUPS   Y3, 4096(DI)(R12*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 12288(DI)(R12*4)
+	VADDPS    Y4, Y6, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y5, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y5, Y3
+	VMOVUPS   Y3, 6144(DI)(R12*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 14336(DI)(R12*4)
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, (R8)(R12*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 2048(R8)(R12*4)
+	ADDQ      $0x00000008, R12
+	SUBQ      $0x00000008, R11
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*4), Y2
+	VMOVUPS 32(R8)(R12*4), Y3
+	VMOVUPS 2048(R8)(R12*4), Y4
+	VMOVUPS 2080(R8)(R12*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y3, Y5
+	VMULPS  Y4, Y6, Y6
+	VMULPS  Y5, Y7, Y7
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (R8)(R12*4)
+	VMOVUPS Y7, 32(R8)(R12*4)
+	ADDQ    $0x00000010, R12
+	SUBQ    $0x00000010, R11
+	CMPQ    R11, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	NEGQ    R13
+	VMOVDQU 32(R14)(R13*4), Y2
+	VMOVUPS (R8)(R12*4), Y2
+	VMOVUPS 2048(R8)(R12*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (R8)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R12*1), Y1
+	VMOVUPS     (DI)(R12*4), Y2
+	VMOVUPS     64(R9), Y3
+	VFMADD231PS (R9), Y2, Y3
+	VMOVUPS     (R8)(R12*4), Y4
+	VFMADD231PS 96(R9), Y4, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(R9), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R12*4), Y3
+	VMOVUPS     192(R9), Y4
+	VFMADD231PS 128(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 224(R9), Y5, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      160(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R12*4), Y4
+	VMOVUPS     320(R9), Y5
+	VFMADD231PS 256(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 352(R9), Y6, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y6
+	VMULPS      288(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R12*4), Y5
+	VMOVUPS     448(R9), Y6
+	VFMADD231PS 384(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 480(R9), Y7, Y6
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y1
+	VMULPS      416(R9), Y5, Y5
+	VBLENDVPS   Y1, Y6, Y5, Y1
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y1, Y4, Y6
+	VADDPS      Y6, Y5, Y7
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y6, Y7
+	VMULPS      (DI)(R12*4), Y7, Y7
+	VMOVAPD     Y2, Y8
+	VMOVUPS     8192(DI)(R12*4), Y9
+	VFMSUB213PS Y7, Y9, Y8
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y8, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y8, (CX)
+
+stored4:
+	VADDPS      Y2, Y6, Y2
+	VMULPS      2048(DI)(R12*4), Y2, Y2
+	VMOVUPS     10240(DI)(R12*4), Y6
+	VFMSUB213PS Y2, Y6, Y3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Y3, (CX)(BX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Y3, (CX)(BX*1)
+
+stored5:
+	VADDPS      Y1, Y5, Y2
+	VMULPS      4096(DI)(R12*4), Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     12288(DI)(R12*4), Y6
+	VFMSUB213PS Y2, Y6, Y3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y3, (CX)(BX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y3, (CX)(BX*2)
+
+stored6:
+	VADDPS      Y4, Y5, Y2
+	VMULPS      6144(DI)(R12*4), Y2, Y2
+	VMOVUPS     14336(DI)(R12*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual7
+	VMOVNTPS    Y1, (CX)(SI*1)
+	JMP         stored7
+
+usual7:
+	VMOVUPS Y1, (CX)(SI*1)
+
+stored7:
+	ADDQ $0x00000008, R12
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R11, CX
+	CMOVQLT R11, CX
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    CX, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y1
+	MOVQ    y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R12*1), R15
+
+bytes8:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(CX*1), R13
+	ORQ         R13, R14
+	DECQ        CX
+	JNZ         bytes8
+	VMOVQ       R14, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (DI)(R12*4), Y3
+	VMOVUPS     64(R9), Y4
+	VFMADD231PS (R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 96(R9), Y5, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R12*4), Y4
+	VMOVUPS     192(R9), Y5
+	VFMADD231PS 128(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 224(R9), Y6, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      160(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R12*4), Y5
+	VMOVUPS     320(R9), Y6
+	VFMADD231PS 256(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 352(R9), Y7, Y6
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y7
+	VMULPS      288(R9), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R12*4), Y6
+	VMOVUPS     448(R9), Y7
+	VFMADD231PS 384(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 480(R9), Y8, Y7
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y2
+	VMULPS      416(R9), Y6, Y6
+	VBLENDVPS   Y2, Y7, Y6, Y2
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y2, Y5, Y7
+	VADDPS      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y7, Y8
+	VMULPS      (DI)(R12*4), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     8192(DI)(R12*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)
+	VADDPS      Y3, Y7, Y3
+	VMULPS      2048(DI)(R12*4), Y3, Y3
+	VMOVUPS     10240(DI)(R12*4), Y7
+	VFMSUB213PS Y3, Y7, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(BX*1)
+	VADDPS      Y2, Y6, Y3
+	VMULPS      4096(DI)(R12*4), Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMOVUPS     12288(DI)(R12*4), Y7
+	VFMSUB213PS Y3, Y7, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(BX*2)
+	VADDPS      Y5, Y6, Y3
+	VMULPS      6144(DI)(R12*4), Y3, Y3
+	VMOVUPS     14336(DI)(R12*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	VMASKMOVPS  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000008, R12
+	SUBQ        $0x00000008, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R10, y_base+24(FP)
+	SUBQ      R10, y_len+32(FP)
+	SHLQ      $0x02, R10
+	ADDQ      R10, x+8(FP)
+	ADDQ      R10, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes4F64AVX2(SB), $21152-81
+	// softmaxPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         20639(SP), R9
+	ANDQ         $-32, R9
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (R9)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(R9)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(R9)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 96(R9)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 128(R9)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 160(R9)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 192(R9)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 224(R9)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 256(R9)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 288(R9)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 320(R9)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 352(R9)
+	VBROADCASTSD 192(CX), Y0
+	VMOVUPS      Y0, 384(R9)
+	VBROADCASTSD 200(CX), Y0
+	VMOVUPS      Y0, 416(R9)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 448(R9)
+	VBROADCASTSD 216(CX), Y0
+	VMOVUPS      Y0, 480(R9)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R12*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y6, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y1, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y7, Y1, Y12
+	VMOVUPS   Y12, (DI)(R12*8)
+	VMULPD    Y7, Y11, Y11
+	VMOVUPS   Y11, 8192(DI)(R12*8)
+	VADDPD    Y1, Y6, Y1
+	VPCMPEQQ  label1<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y2, Y9, Y9
+	VBLENDVPD Y6, Y1, Y10, Y10
+	VMULPD    Y7, Y2, Y2
+	VMOVUPS   Y2, 2048(DI)(R12*8)
+	VMULPD    Y7, Y1, Y1
+	VMOVUPS   Y1, 10240(DI)(R12*8)
+	VADDPD    Y4, Y5, Y1
+	VPCMPEQQ  label2<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y3, Y2
+	VMOVUPS   Y2, 4096(DI)(R12*8)
+	VMULPD    Y7, Y1, Y1
+	VMOVUPS   Y1, 12288(DI)(R12*8)
+	VADDPD    Y3, Y5, Y1
+	VPCMPEQQ  label3<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y4, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y4, Y2
+	VMOVUPS   Y2, 6144(DI)(R12*8)
+	VMULPD    Y7, Y1, Y1
+	VMOVUPS   Y1, 14336(DI)(R12*8)
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, (R8)(R12*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 2048(R8)(R12*8)
+	ADDQ      $0x00000004, R12
+	SUBQ      $0x00000004, R11
+	CMPQ      R11, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R11, R13
+	CMOVQLT    R11, R13
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R13, R14
+	NEGQ       R14
+	VMOVDQU    32(CX)(R14*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (CX)(R12*1), R15
+
+bytes1:
+	SHLQ      $0x08, R14
+	MOVBQZX   -1(R15)(R13*1), CX
+	ORQ       CX, R14
+	DECQ      R13
+	JNZ       bytes1
+	VMOVQ     R14, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y7, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y2, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y1, Y2, Y12
+	VMOVUPS   Y12, (DI)(R12*8)
+	VMULPD    Y1, Y11, Y11
+	VMOVUPS   Y11, 8192(DI)(R12*8)
+	VADDPD    Y2, Y7, Y2
+	VPCMPEQQ  label1<>+0(SB), Y8, Y7
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y7, Y2, Y10, Y10
+	VMULPD    Y1, Y3, Y3
+	VMOVUPS   Y3, 2048(DI)(R12*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 10240(DI)(R12*8)
+	VADDPD    Y5, Y6, Y2
+	VPCMPEQQ  label2<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y4, Y3
+	VMOVUPS   Y3, 4096(DI)(R12*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 12288(DI)(R12*8)
+	VADDPD    Y4, Y6, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y5, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y5, Y3
+	VMOVUPS   Y3, 6144(DI)(R12*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 14336(DI)(R12*8)
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, (R8)(R12*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 2048(R8)(R12*8)
+	ADDQ      $0x00000004, R12
+	SUBQ      $0x00000004, R11
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*8), Y2
+	VMOVUPS 32(R8)(R12*8), Y3
+	VMOVUPS 2048(R8)(R12*8), Y4
+	VMOVUPS 2080(R8)(R12*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPD Y2, Y4
+	VSQRTPD Y3, Y5
+	VMULPD  Y4, Y6, Y6
+	VMULPD  Y5, Y7, Y7
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (R8)(R12*8)
+	VMOVUPS Y7, 32(R8)(R12*8)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	NEGQ    R13
+	VMOVDQU 32(R14)(R13*8), Y2
+	VMOVUPS (R8)(R12*8), Y2
+	VMOVUPS 2048(R8)(R12*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (R8)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R12*1), Y1
+	VMOVUPS     (DI)(R12*8), Y2
+	VMOVUPS     64(R9), Y3
+	VFMADD231PD (R9), Y2, Y3
+	VMOVUPS     (R8)(R12*8), Y4
+	VFMADD231PD 96(R9), Y4, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(R9), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R12*8), Y3
+	VMOVUPS     192(R9), Y4
+	VFMADD231PD 128(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 224(R9), Y5, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      160(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R12*8), Y4
+	VMOVUPS     320(R9), Y5
+	VFMADD231PD 256(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 352(R9), Y6, Y5
+	VPCMPEQQ    label2<>+0(SB), Y1, Y6
+	VMULPD      288(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R12*8), Y5
+	VMOVUPS     448(R9), Y6
+	VFMADD231PD 384(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 480(R9), Y7, Y6
+	VPCMPEQQ    label3<>+0(SB), Y1, Y1
+	VMULPD      416(R9), Y5, Y5
+	VBLENDVPD   Y1, Y6, Y5, Y1
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y1, Y4, Y6
+	VADDPD      Y6, Y5, Y7
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y6, Y7
+	VMULPD      (DI)(R12*8), Y7, Y7
+	VMOVAPD     Y2, Y8
+	VMOVUPS     8192(DI)(R12*8), Y9
+	VFMSUB213PD Y7, Y9, Y8
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y8, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y8, (CX)
+
+stored4:
+	VADDPD      Y2, Y6, Y2
+	VMULPD      2048(DI)(R12*8), Y2, Y2
+	VMOVUPS     10240(DI)(R12*8), Y6
+	VFMSUB213PD Y2, Y6, Y3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Y3, (CX)(BX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Y3, (CX)(BX*1)
+
+stored5:
+	VADDPD      Y1, Y5, Y2
+	VMULPD      4096(DI)(R12*8), Y2, Y2
+	VMOVAPD     Y4, Y3
+	VMOVUPS     12288(DI)(R12*8), Y6
+	VFMSUB213PD Y2, Y6, Y3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y3, (CX)(BX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y3, (CX)(BX*2)
+
+stored6:
+	VADDPD      Y4, Y5, Y2
+	VMULPD      6144(DI)(R12*8), Y2, Y2
+	VMOVUPS     14336(DI)(R12*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual7
+	VMOVNTPD    Y1, (CX)(SI*1)
+	JMP         stored7
+
+usual7:
+	VMOVUPD Y1, (CX)(SI*1)
+
+stored7:
+	ADDQ $0x00000004, R12
+	SUBQ $0x00000004, R11
+	CMPQ R11, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R11, CX
+	CMOVQLT R11, CX
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    CX, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y1
+	MOVQ    y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R12*1), R15
+
+bytes8:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(CX*1), R13
+	ORQ         R13, R14
+	DECQ        CX
+	JNZ         bytes8
+	VMOVQ       R14, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (DI)(R12*8), Y3
+	VMOVUPS     64(R9), Y4
+	VFMADD231PD (R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 96(R9), Y5, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R12*8), Y4
+	VMOVUPS     192(R9), Y5
+	VFMADD231PD 128(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 224(R9), Y6, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      160(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R12*8), Y5
+	VMOVUPS     320(R9), Y6
+	VFMADD231PD 256(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 352(R9), Y7, Y6
+	VPCMPEQQ    label2<>+0(SB), Y2, Y7
+	VMULPD      288(R9), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R12*8), Y6
+	VMOVUPS     448(R9), Y7
+	VFMADD231PD 384(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 480(R9), Y8, Y7
+	VPCMPEQQ    label3<>+0(SB), Y2, Y2
+	VMULPD      416(R9), Y6, Y6
+	VBLENDVPD   Y2, Y7, Y6, Y2
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y2, Y5, Y7
+	VADDPD      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y7, Y8
+	VMULPD      (DI)(R12*8), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     8192(DI)(R12*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)
+	VADDPD      Y3, Y7, Y3
+	VMULPD      2048(DI)(R12*8), Y3, Y3
+	VMOVUPS     10240(DI)(R12*8), Y7
+	VFMSUB213PD Y3, Y7, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(BX*1)
+	VADDPD      Y2, Y6, Y3
+	VMULPD      4096(DI)(R12*8), Y3, Y3
+	VMOVAPD     Y5, Y4
+	VMOVUPS     12288(DI)(R12*8), Y7
+	VFMSUB213PD Y3, Y7, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(BX*2)
+	VADDPD      Y5, Y6, Y3
+	VMULPD      6144(DI)(R12*8), Y3, Y3
+	VMOVUPS     14336(DI)(R12*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	VMASKMOVPD  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000004, R12
+	SUBQ        $0x00000004, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R10, y_base+24(FP)
+	SUBQ      R10, y_len+32(FP)
+	SHLQ      $0x03, R10
+	ADDQ      R10, x+8(FP)
+	ADDQ      R10, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes8F32AVX2(SB), $19616-73
+	// softmaxPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         18591(SP), R9
+	ANDQ         $-32, R9
+	VBROADCASTSS (CX), Y0
+	VMOVUPS      Y0, (R9)
+	VBROADCASTSS 4(CX), Y0
+	VMOVUPS      Y0, 32(R9)
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, 64(R9)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 96(R9)
+	VBROADCASTSS 32(CX), Y0
+	VMOVUPS      Y0, 128(R9)
+	VBROADCASTSS 36(CX), Y0
+	VMOVUPS      Y0, 160(R9)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 192(R9)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 224(R9)
+	VBROADCASTSS 64(CX), Y0
+	VMOVUPS      Y0, 256(R9)
+	VBROADCASTSS 68(CX), Y0
+	VMOVUPS      Y0, 288(R9)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 320(R9)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 352(R9)
+	VBROADCASTSS 96(CX), Y0
+	VMOVUPS      Y0, 384(R9)
+	VBROADCASTSS 100(CX), Y0
+	VMOVUPS      Y0, 416(R9)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 448(R9)
+	VBROADCASTSS 108(CX), Y0
+	VMOVUPS      Y0, 480(R9)
+	VBROADCASTSS 128(CX), Y0
+	VMOVUPS      Y0, 512(R9)
+	VBROADCASTSS 132(CX), Y0
+	VMOVUPS      Y0, 544(R9)
+	VBROADCASTSS 136(CX), Y0
+	VMOVUPS      Y0, 576(R9)
+	VBROADCASTSS 140(CX), Y0
+	VMOVUPS      Y0, 608(R9)
+	VBROADCASTSS 160(CX), Y0
+	VMOVUPS      Y0, 640(R9)
+	VBROADCASTSS 164(CX), Y0
+	VMOVUPS      Y0, 672(R9)
+	VBROADCASTSS 168(CX), Y0
+	VMOVUPS      Y0, 704(R9)
+	VBROADCASTSS 172(CX), Y0
+	VMOVUPS      Y0, 736(R9)
+	VBROADCASTSS 192(CX), Y0
+	VMOVUPS      Y0, 768(R9)
+	VBROADCASTSS 196(CX), Y0
+	VMOVUPS      Y0, 800(R9)
+	VBROADCASTSS 200(CX), Y0
+	VMOVUPS      Y0, 832(R9)
+	VBROADCASTSS 204(CX), Y0
+	VMOVUPS      Y0, 864(R9)
+	VBROADCASTSS 224(CX), Y0
+	VMOVUPS      Y0, 896(R9)
+	VBROADCASTSS 228(CX), Y0
+	VMOVUPS      Y0, 928(R9)
+	VBROADCASTSS 232(CX), Y0
+	VMOVUPS      Y0, 960(R9)
+	VBROADCASTSS 236(CX), Y0
+	VMOVUPS      Y0, 992(R9)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (DI)(R12*4)
+	VMOVUPS    Y2, 1024(DI)(R12*4)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(DI)(R12*4)
+	VMOVUPS    Y2, 3072(DI)(R12*4)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPS    (CX)(AX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R13
+	PREFETCHT0 8192(R13)(AX*1)
+	VMOVUPS    (R13)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(DI)(R12*4)
+	VMOVUPS    Y2, 5120(DI)(R12*4)
+	LEAQ       (CX)(AX*4), R13
+	PREFETCHT0 8192(R13)(AX*2)
+	VMOVUPS    (R13)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(DI)(R12*4)
+	VMOVUPS   Y2, 7168(DI)(R12*4)
+	VADDPS    Y4, Y3, Y1
+	VADDPS    Y6, Y5, Y2
+	VADDPS    Y2, Y1, Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VDIVPS    Y7, Y8, Y7
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R12*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y4, Y2, Y4
+	VMOVUPS   (DI)(R12*4), Y11
+	VMOVUPS   1024(DI)(R12*4), Y12
+	VADDPS    Y12, Y4, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VMULPS    Y7, Y11, Y14
+	VMOVUPS   Y14, (DI)(R12*4)
+	VMULPS    Y7, Y13, Y13
+	VMOVUPS   Y13, 8192(DI)(R12*4)
+	VADDPS    Y11, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y4, Y10, Y10
+	VMULPS    Y7, Y12, Y11
+	VMOVUPS   Y11, 1024(DI)(R12*4)
+	VMULPS    Y7, Y4, Y4
+	VMOVUPS   Y4, 9216(DI)(R12*4)
+	VADDPS    Y3, Y2, Y2
+	VMOVUPS   2048(DI)(R12*4), Y3
+	VMOVUPS   3072(DI)(R12*4), Y4
+	VADDPS    Y4, Y2, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y3, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y7, Y3, Y12
+	VMOVUPS   Y12, 2048(DI)(R12*4)
+	VMULPS    Y7, Y11, Y11
+	VMOVUPS   Y11, 10240(DI)(R12*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y7, Y4, Y3
+	VMOVUPS   Y3, 3072(DI)(R12*4)
+	VMULPS    Y7, Y2, Y2
+	VMOVUPS   Y2, 11264(DI)(R12*4)
+	VADDPS    Y6, Y1, Y2
+	VMOVUPS   4096(DI)(R12*4), Y3
+	VMOVUPS   5120(DI)(R12*4), Y4
+	VADDPS    Y4, Y2, Y6
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y3, Y9, Y9
+	VBLENDVPS Y11, Y6, Y10, Y10
+	VMULPS    Y7, Y3, Y11
+	VMOVUPS   Y11, 4096(DI)(R12*4)
+	VMULPS    Y7, Y6, Y6
+	VMOVUPS   Y6, 12288(DI)(R12*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y7, Y4, Y3
+	VMOVUPS   Y3, 5120(DI)(R12*4)
+	VMULPS    Y7, Y2, Y2
+	VMOVUPS   Y2, 13312(DI)(R12*4)
+	VADDPS    Y5, Y1, Y1
+	VMOVUPS   6144(DI)(R12*4), Y2
+	VMOVUPS   7168(DI)(R12*4), Y3
+	VADDPS    Y3, Y1, Y4
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y5
+	VBLENDVPS Y5, Y2, Y9, Y9
+	VBLENDVPS Y5, Y4, Y10, Y10
+	VMULPS    Y7, Y2, Y5
+	VMOVUPS   Y5, 6144(DI)(R12*4)
+	VMULPS    Y7, Y4, Y4
+	VMOVUPS   Y4, 14336(DI)(R12*4)
+	VADDPS    Y2, Y1, Y1
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y3, Y2
+	VMOVUPS   Y2, 7168(DI)(R12*4)
+	VMULPS    Y7, Y1, Y1
+	VMOVUPS   Y1, 15360(DI)(R12*4)
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, (R8)(R12*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 1024(R8)(R12*4)
+	ADDQ      $0x00000008, R12
+	SUBQ      $0x00000008, R11
+	CMPQ      R11, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R13
+	CMPQ       R11, R13
+	CMOVQLT    R11, R13
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R13, R14
+	NEGQ       R14
+	VMOVDQU    32(CX)(R14*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (DI)(R12*4)
+	VMOVUPS    Y3, 1024(DI)(R12*4)
+	VMASKMOVPS (CX)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(DI)(R12*4)
+	VMOVUPS    Y3, 3072(DI)(R12*4)
+	VMASKMOVPS (CX)(AX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R14
+	VMASKMOVPS (R14)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(DI)(R12*4)
+	VMOVUPS    Y3, 5120(DI)(R12*4)
+	LEAQ       (CX)(AX*4), R14
+	VMASKMOVPS (R14)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(DI)(R12*4)
+	VMOVUPS Y3, 7168(DI)(R12*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (CX)(R12*1), R15
+
+bytes1:
+	SHLQ      $0x08, R14
+	MOVBQZX   -1(R15)(R13*1), CX
+	ORQ       CX, R14
+	DECQ      R13
+	JNZ       bytes1
+	VMOVQ     R14, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y5, Y3, Y5
+	VMOVUPS   (DI)(R12*4), Y11
+	VMOVUPS   1024(DI)(R12*4), Y12
+	VADDPS    Y12, Y5, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VMULPS    Y1, Y11, Y14
+	VMOVUPS   Y14, (DI)(R12*4)
+	VMULPS    Y1, Y13, Y13
+	VMOVUPS   Y13, 8192(DI)(R12*4)
+	VADDPS    Y11, Y5, Y5
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y5, Y10, Y10
+	VMULPS    Y1, Y12, Y11
+	VMOVUPS   Y11, 1024(DI)(R12*4)
+	VMULPS    Y1, Y5, Y5
+	VMOVUPS   Y5, 9216(DI)(R12*4)
+	VADDPS    Y4, Y3, Y3
+	VMOVUPS   2048(DI)(R12*4), Y4
+	VMOVUPS   3072(DI)(R12*4), Y5
+	VADDPS    Y5, Y3, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y4, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y1, Y4, Y12
+	VMOVUPS   Y12, 2048(DI)(R12*4)
+	VMULPS    Y1, Y11, Y11
+	VMOVUPS   Y11, 10240(DI)(R12*4)
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VMULPS    Y1, Y5, Y4
+	VMOVUPS   Y4, 3072(DI)(R12*4)
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 11264(DI)(R12*4)
+	VADDPS    Y7, Y2, Y3
+	VMOVUPS   4096(DI)(R12*4), Y4
+	VMOVUPS   5120(DI)(R12*4), Y5
+	VADDPS    Y5, Y3, Y7
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y4, Y9, Y9
+	VBLENDVPS Y11, Y7, Y10, Y10
+	VMULPS    Y1, Y4, Y11
+	VMOVUPS   Y11, 4096(DI)(R12*4)
+	VMULPS    Y1, Y7, Y7
+	VMOVUPS   Y7, 12288(DI)(R12*4)
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VMULPS    Y1, Y5, Y4
+	VMOVUPS   Y4, 5120(DI)(R12*4)
+	VMULPS    Y1, Y3, Y3
+	VMOVUPS   Y3, 13312(DI)(R12*4)
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   6144(DI)(R12*4), Y3
+	VMOVUPS   7168(DI)(R12*4), Y4
+	VADDPS    Y4, Y2, Y5
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y3, Y9, Y9
+	VBLENDVPS Y6, Y5, Y10, Y10
+	VMULPS    Y1, Y3, Y6
+	VMOVUPS   Y6, 6144(DI)(R12*4)
+	VMULPS    Y1, Y5, Y5
+	VMOVUPS   Y5, 14336(DI)(R12*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y4, Y3
+	VMOVUPS   Y3, 7168(DI)(R12*4)
+	VMULPS    Y1, Y2, Y2
+	VMOVUPS   Y2, 15360(DI)(R12*4)
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, (R8)(R12*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 1024(R8)(R12*4)
+	ADDQ      $0x00000008, R12
+	SUBQ      $0x00000008, R11
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*4), Y2
+	VMOVUPS 32(R8)(R12*4), Y3
+	VMOVUPS 1024(R8)(R12*4), Y4
+	VMOVUPS 1056(R8)(R12*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPS Y2, Y4
+	VSQRTPS Y3, Y5
+	VMULPS  Y4, Y6, Y6
+	VMULPS  Y5, Y7, Y7
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (R8)(R12*4)
+	VMOVUPS Y7, 32(R8)(R12*4)
+	ADDQ    $0x00000010, R12
+	SUBQ    $0x00000010, R11
+	CMPQ    R11, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	NEGQ    R13
+	VMOVDQU 32(R14)(R13*4), Y2
+	VMOVUPS (R8)(R12*4), Y2
+	VMOVUPS 1024(R8)(R12*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPS Y2, Y3
+	VMULPS  Y3, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (R8)(R12*4)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R12*1), Y1
+	VMOVUPS     (DI)(R12*4), Y2
+	VMOVUPS     64(R9), Y3
+	VFMADD231PS (R9), Y2, Y3
+	VMOVUPS     (R8)(R12*4), Y4
+	VFMADD231PS 96(R9), Y4, Y3
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y4
+	VMULPS      32(R9), Y2, Y2
+	VBLENDVPS   Y4, Y3, Y2, Y2
+	VMOVUPS     1024(DI)(R12*4), Y3
+	VMOVUPS     192(R9), Y4
+	VFMADD231PS 128(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 224(R9), Y5, Y4
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y5
+	VMULPS      160(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VADDPS      Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R12*4), Y3
+	VMOVUPS     320(R9), Y4
+	VFMADD231PS 256(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 352(R9), Y5, Y4
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y5
+	VMULPS      288(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     3072(DI)(R12*4), Y4
+	VMOVUPS     448(R9), Y5
+	VFMADD231PS 384(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 480(R9), Y6, Y5
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y6
+	VMULPS      416(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R12*4), Y4
+	VMOVUPS     576(R9), Y5
+	VFMADD231PS 512(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 608(R9), Y6, Y5
+	VPCMPEQD    label4Single<>+0(SB), Y1, Y6
+	VMULPS      544(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(DI)(R12*4), Y5
+	VMOVUPS     704(R9), Y6
+	VFMADD231PS 640(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 736(R9), Y7, Y6
+	VPCMPEQD    label5Single<>+0(SB), Y1, Y7
+	VMULPS      672(R9), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R12*4), Y5
+	VMOVUPS     832(R9), Y6
+	VFMADD231PS 768(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 864(R9), Y7, Y6
+	VPCMPEQD    label6Single<>+0(SB), Y1, Y7
+	VMULPS      800(R9), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     7168(DI)(R12*4), Y6
+	VMOVUPS     960(R9), Y7
+	VFMADD231PS 896(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 992(R9), Y8, Y7
+	VPCMPEQD    label7Single<>+0(SB), Y1, Y8
+	VMULPS      928(R9), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y3, Y7, Y3
+	VMOVUPS     (DI)(R12*4), Y8
+	VMOVUPS     64(R9), Y9
+	VFMADD231PS (R9), Y8, Y9
+	VMOVUPS     (R8)(R12*4), Y10
+	VFMADD231PS 96(R9), Y10, Y9
+	VPCMPEQD    label0Single<>+0(SB), Y1, Y10
+	VMULPS      32(R9), Y8, Y8
+	VBLENDVPS   Y10, Y9, Y8, Y8
+	VMOVUPS     1024(DI)(R12*4), Y9
+	VMOVUPS     192(R9), Y10
+	VFMADD231PS 128(R9), Y9, Y10
+	VMOVUPS     (R8)(R12*4), Y11
+	VFMADD231PS 224(R9), Y11, Y10
+	VPCMPEQD    label1Single<>+0(SB), Y1, Y11
+	VMULPS      160(R9), Y9, Y9
+	VBLENDVPS   Y11, Y10, Y9, Y9
+	VADDPS      Y9, Y3, Y10
+	VMULPS      (DI)(R12*4), Y10, Y10
+	VMOVAPD     Y8, Y11
+	VMOVUPS     8192(DI)(R12*4), Y12
+	VFMSUB213PS Y10, Y12, Y11
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Y11, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Y11, (CX)
+
+stored4:
+	VADDPS      Y8, Y3, Y3
+	VMULPS      1024(DI)(R12*4), Y3, Y3
+	VMOVAPD     Y9, Y8
+	VMOVUPS     9216(DI)(R12*4), Y9
+	VFMSUB213PS Y3, Y9, Y8
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Y8, (CX)(BX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Y8, (CX)(BX*1)
+
+stored5:
+	VADDPS      Y2, Y7, Y2
+	VMOVUPS     2048(DI)(R12*4), Y3
+	VMOVUPS     320(R9), Y7
+	VFMADD231PS 256(R9), Y3, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 352(R9), Y8, Y7
+	VPCMPEQD    label2Single<>+0(SB), Y1, Y8
+	VMULPS      288(R9), Y3, Y3
+	VBLENDVPS   Y8, Y7, Y3, Y3
+	VMOVUPS     3072(DI)(R12*4), Y7
+	VMOVUPS     448(R9), Y8
+	VFMADD231PS 384(R9), Y7, Y8
+	VMOVUPS     (R8)(R12*4), Y9
+	VFMADD231PS 480(R9), Y9, Y8
+	VPCMPEQD    label3Single<>+0(SB), Y1, Y9
+	VMULPS      416(R9), Y7, Y7
+	VBLENDVPS   Y9, Y8, Y7, Y7
+	VADDPS      Y7, Y2, Y8
+	VMULPS      2048(DI)(R12*4), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     10240(DI)(R12*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Y9, (CX)(BX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Y9, (CX)(BX*2)
+
+stored6:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      3072(DI)(R12*4), Y2, Y2
+	VMOVAPD     Y7, Y3
+	VMOVUPS     11264(DI)(R12*4), Y7
+	VFMSUB213PS Y2, Y7, Y3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual7
+	VMOVNTPS    Y3, (CX)(SI*1)
+	JMP         stored7
+
+usual7:
+	VMOVUPS Y3, (CX)(SI*1)
+
+stored7:
+	VADDPS      Y5, Y6, Y2
+	VMOVUPS     4096(DI)(R12*4), Y3
+	VMOVUPS     576(R9), Y5
+	VFMADD231PS 512(R9), Y3, Y5
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 608(R9), Y7, Y5
+	VPCMPEQD    label4Single<>+0(SB), Y1, Y7
+	VMULPS      544(R9), Y3, Y3
+	VBLENDVPS   Y7, Y5, Y3, Y3
+	VMOVUPS     5120(DI)(R12*4), Y5
+	VMOVUPS     704(R9), Y7
+	VFMADD231PS 640(R9), Y5, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 736(R9), Y8, Y7
+	VPCMPEQD    label5Single<>+0(SB), Y1, Y8
+	VMULPS      672(R9), Y5, Y5
+	VBLENDVPS   Y8, Y7, Y5, Y5
+	VADDPS      Y5, Y2, Y7
+	VMULPS      4096(DI)(R12*4), Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMOVUPS     12288(DI)(R12*4), Y9
+	VFMSUB213PS Y7, Y9, Y8
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual8
+	VMOVNTPS    Y8, (CX)(BX*4)
+	JMP         stored8
+
+usual8:
+	VMOVUPS Y8, (CX)(BX*4)
+
+stored8:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      5120(DI)(R12*4), Y2, Y2
+	VMOVAPD     Y5, Y3
+	VMOVUPS     13312(DI)(R12*4), Y5
+	VFMSUB213PS Y2, Y5, Y3
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual9
+	VMOVNTPS    Y3, (R13)(BX*1)
+	JMP         stored9
+
+usual9:
+	VMOVUPS Y3, (R13)(BX*1)
+
+stored9:
+	VADDPS      Y4, Y6, Y2
+	VMOVUPS     6144(DI)(R12*4), Y3
+	VMOVUPS     832(R9), Y4
+	VFMADD231PS 768(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 864(R9), Y5, Y4
+	VPCMPEQD    label6Single<>+0(SB), Y1, Y5
+	VMULPS      800(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     7168(DI)(R12*4), Y4
+	VMOVUPS     960(R9), Y5
+	VFMADD231PS 896(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 992(R9), Y6, Y5
+	VPCMPEQD    label7Single<>+0(SB), Y1, Y1
+	VMULPS      928(R9), Y4, Y4
+	VBLENDVPS   Y1, Y5, Y4, Y1
+	VADDPS      Y1, Y2, Y4
+	VMULPS      6144(DI)(R12*4), Y4, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     14336(DI)(R12*4), Y6
+	VFMSUB213PS Y4, Y6, Y5
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual10
+	VMOVNTPS    Y5, (R13)(BX*2)
+	JMP         stored10
+
+usual10:
+	VMOVUPS Y5, (R13)(BX*2)
+
+stored10:
+	VADDPS      Y3, Y2, Y2
+	VMULPS      7168(DI)(R12*4), Y2, Y2
+	VMOVUPS     15360(DI)(R12*4), Y3
+	VFMSUB213PS Y2, Y3, Y1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual11
+	VMOVNTPS    Y1, (CX)(SI*1)
+	JMP         stored11
+
+usual11:
+	VMOVUPS Y1, (CX)(SI*1)
+
+stored11:
+	ADDQ $0x00000008, R12
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R11, CX
+	CMOVQLT R11, CX
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    CX, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y1
+	MOVQ    y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R12*1), R15
+
+bytes12:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(CX*1), R13
+	ORQ         R13, R14
+	DECQ        CX
+	JNZ         bytes12
+	VMOVQ       R14, X2
+	VPMOVZXBD   X2, Y2
+	VMOVUPS     (DI)(R12*4), Y3
+	VMOVUPS     64(R9), Y4
+	VFMADD231PS (R9), Y3, Y4
+	VMOVUPS     (R8)(R12*4), Y5
+	VFMADD231PS 96(R9), Y5, Y4
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y5
+	VMULPS      32(R9), Y3, Y3
+	VBLENDVPS   Y5, Y4, Y3, Y3
+	VMOVUPS     1024(DI)(R12*4), Y4
+	VMOVUPS     192(R9), Y5
+	VFMADD231PS 128(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 224(R9), Y6, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y6
+	VMULPS      160(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VADDPS      Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R12*4), Y4
+	VMOVUPS     320(R9), Y5
+	VFMADD231PS 256(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 352(R9), Y6, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y6
+	VMULPS      288(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     3072(DI)(R12*4), Y5
+	VMOVUPS     448(R9), Y6
+	VFMADD231PS 384(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 480(R9), Y7, Y6
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y7
+	VMULPS      416(R9), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VADDPS      Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R12*4), Y5
+	VMOVUPS     576(R9), Y6
+	VFMADD231PS 512(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 608(R9), Y7, Y6
+	VPCMPEQD    label4Single<>+0(SB), Y2, Y7
+	VMULPS      544(R9), Y5, Y5
+	VBLENDVPS   Y7, Y6, Y5, Y5
+	VMOVUPS     5120(DI)(R12*4), Y6
+	VMOVUPS     704(R9), Y7
+	VFMADD231PS 640(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 736(R9), Y8, Y7
+	VPCMPEQD    label5Single<>+0(SB), Y2, Y8
+	VMULPS      672(R9), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VADDPS      Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R12*4), Y6
+	VMOVUPS     832(R9), Y7
+	VFMADD231PS 768(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 864(R9), Y8, Y7
+	VPCMPEQD    label6Single<>+0(SB), Y2, Y8
+	VMULPS      800(R9), Y6, Y6
+	VBLENDVPS   Y8, Y7, Y6, Y6
+	VMOVUPS     7168(DI)(R12*4), Y7
+	VMOVUPS     960(R9), Y8
+	VFMADD231PS 896(R9), Y7, Y8
+	VMOVUPS     (R8)(R12*4), Y9
+	VFMADD231PS 992(R9), Y9, Y8
+	VPCMPEQD    label7Single<>+0(SB), Y2, Y9
+	VMULPS      928(R9), Y7, Y7
+	VBLENDVPS   Y9, Y8, Y7, Y7
+	VADDPS      Y7, Y6, Y6
+	VADDPS      Y4, Y3, Y7
+	VADDPS      Y6, Y5, Y8
+	VADDPS      Y8, Y7, Y9
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Y4, Y8, Y4
+	VMOVUPS     (DI)(R12*4), Y9
+	VMOVUPS     64(R9), Y10
+	VFMADD231PS (R9), Y9, Y10
+	VMOVUPS     (R8)(R12*4), Y11
+	VFMADD231PS 96(R9), Y11, Y10
+	VPCMPEQD    label0Single<>+0(SB), Y2, Y11
+	VMULPS      32(R9), Y9, Y9
+	VBLENDVPS   Y11, Y10, Y9, Y9
+	VMOVUPS     1024(DI)(R12*4), Y10
+	VMOVUPS     192(R9), Y11
+	VFMADD231PS 128(R9), Y10, Y11
+	VMOVUPS     (R8)(R12*4), Y12
+	VFMADD231PS 224(R9), Y12, Y11
+	VPCMPEQD    label1Single<>+0(SB), Y2, Y12
+	VMULPS      160(R9), Y10, Y10
+	VBLENDVPS   Y12, Y11, Y10, Y10
+	VADDPS      Y10, Y4, Y11
+	VMULPS      (DI)(R12*4), Y11, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     8192(DI)(R12*4), Y13
+	VFMSUB213PS Y11, Y13, Y12
+	VMASKMOVPS  Y12, Y1, (CX)
+	VADDPS      Y9, Y4, Y4
+	VMULPS      1024(DI)(R12*4), Y4, Y4
+	VMOVAPD     Y10, Y9
+	VMOVUPS     9216(DI)(R12*4), Y10
+	VFMSUB213PS Y4, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)(BX*1)
+	VADDPS      Y3, Y8, Y3
+	VMOVUPS     2048(DI)(R12*4), Y4
+	VMOVUPS     320(R9), Y8
+	VFMADD231PS 256(R9), Y4, Y8
+	VMOVUPS     (R8)(R12*4), Y9
+	VFMADD231PS 352(R9), Y9, Y8
+	VPCMPEQD    label2Single<>+0(SB), Y2, Y9
+	VMULPS      288(R9), Y4, Y4
+	VBLENDVPS   Y9, Y8, Y4, Y4
+	VMOVUPS     3072(DI)(R12*4), Y8
+	VMOVUPS     448(R9), Y9
+	VFMADD231PS 384(R9), Y8, Y9
+	VMOVUPS     (R8)(R12*4), Y10
+	VFMADD231PS 480(R9), Y10, Y9
+	VPCMPEQD    label3Single<>+0(SB), Y2, Y10
+	VMULPS      416(R9), Y8, Y8
+	VBLENDVPS   Y10, Y9, Y8, Y8
+	VADDPS      Y8, Y3, Y9
+	VMULPS      2048(DI)(R12*4), Y9, Y9
+	VMOVAPD     Y4, Y10
+	VMOVUPS     10240(DI)(R12*4), Y11
+	VFMSUB213PS Y9, Y11, Y10
+	VMASKMOVPS  Y10, Y1, (CX)(BX*2)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      3072(DI)(R12*4), Y3, Y3
+	VMOVAPD     Y8, Y4
+	VMOVUPS     11264(DI)(R12*4), Y8
+	VFMSUB213PS Y3, Y8, Y4
+	VMASKMOVPS  Y4, Y1, (CX)(SI*1)
+	VADDPS      Y6, Y7, Y3
+	VMOVUPS     4096(DI)(R12*4), Y4
+	VMOVUPS     576(R9), Y6
+	VFMADD231PS 512(R9), Y4, Y6
+	VMOVUPS     (R8)(R12*4), Y8
+	VFMADD231PS 608(R9), Y8, Y6
+	VPCMPEQD    label4Single<>+0(SB), Y2, Y8
+	VMULPS      544(R9), Y4, Y4
+	VBLENDVPS   Y8, Y6, Y4, Y4
+	VMOVUPS     5120(DI)(R12*4), Y6
+	VMOVUPS     704(R9), Y8
+	VFMADD231PS 640(R9), Y6, Y8
+	VMOVUPS     (R8)(R12*4), Y9
+	VFMADD231PS 736(R9), Y9, Y8
+	VPCMPEQD    label5Single<>+0(SB), Y2, Y9
+	VMULPS      672(R9), Y6, Y6
+	VBLENDVPS   Y9, Y8, Y6, Y6
+	VADDPS      Y6, Y3, Y8
+	VMULPS      4096(DI)(R12*4), Y8, Y8
+	VMOVAPD     Y4, Y9
+	VMOVUPS     12288(DI)(R12*4), Y10
+	VFMSUB213PS Y8, Y10, Y9
+	VMASKMOVPS  Y9, Y1, (CX)(BX*4)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      5120(DI)(R12*4), Y3, Y3
+	VMOVAPD     Y6, Y4
+	VMOVUPS     13312(DI)(R12*4), Y6
+	VFMSUB213PS Y3, Y6, Y4
+	LEAQ        (CX)(BX*4), R13
+	VMASKMOVPS  Y4, Y1, (R13)(BX*1)
+	VADDPS      Y5, Y7, Y3
+	VMOVUPS     6144(DI)(R12*4), Y4
+	VMOVUPS     832(R9), Y5
+	VFMADD231PS 768(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*4), Y6
+	VFMADD231PS 864(R9), Y6, Y5
+	VPCMPEQD    label6Single<>+0(SB), Y2, Y6
+	VMULPS      800(R9), Y4, Y4
+	VBLENDVPS   Y6, Y5, Y4, Y4
+	VMOVUPS     7168(DI)(R12*4), Y5
+	VMOVUPS     960(R9), Y6
+	VFMADD231PS 896(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*4), Y7
+	VFMADD231PS 992(R9), Y7, Y6
+	VPCMPEQD    label7Single<>+0(SB), Y2, Y2
+	VMULPS      928(R9), Y5, Y5
+	VBLENDVPS   Y2, Y6, Y5, Y2
+	VADDPS      Y2, Y3, Y5
+	VMULPS      6144(DI)(R12*4), Y5, Y5
+	VMOVAPD     Y4, Y6
+	VMOVUPS     14336(DI)(R12*4), Y7
+	VFMSUB213PS Y5, Y7, Y6
+	LEAQ        (CX)(BX*4), R13
+	VMASKMOVPS  Y6, Y1, (R13)(BX*2)
+	VADDPS      Y4, Y3, Y3
+	VMULPS      7168(DI)(R12*4), Y3, Y3
+	VMOVUPS     15360(DI)(R12*4), Y4
+	VFMSUB213PS Y3, Y4, Y2
+	LEAQ        (CX)(BX*4), CX
+	VMASKMOVPS  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000008, R12
+	SUBQ        $0x00000008, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R10, y_base+24(FP)
+	SUBQ      R10, y_len+32(FP)
+	SHLQ      $0x02, R10
+	ADDQ      R10, x+8(FP)
+	ADDQ      R10, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxPowerGradYLanes8F64AVX2(SB), $19616-81
+	// softmaxPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         18591(SP), R9
+	ANDQ         $-32, R9
+	VBROADCASTSD (CX), Y0
+	VMOVUPS      Y0, (R9)
+	VBROADCASTSD 8(CX), Y0
+	VMOVUPS      Y0, 32(R9)
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, 64(R9)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 96(R9)
+	VBROADCASTSD 64(CX), Y0
+	VMOVUPS      Y0, 128(R9)
+	VBROADCASTSD 72(CX), Y0
+	VMOVUPS      Y0, 160(R9)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 192(R9)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 224(R9)
+	VBROADCASTSD 128(CX), Y0
+	VMOVUPS      Y0, 256(R9)
+	VBROADCASTSD 136(CX), Y0
+	VMOVUPS      Y0, 288(R9)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 320(R9)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 352(R9)
+	VBROADCASTSD 192(CX), Y0
+	VMOVUPS      Y0, 384(R9)
+	VBROADCASTSD 200(CX), Y0
+	VMOVUPS      Y0, 416(R9)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 448(R9)
+	VBROADCASTSD 216(CX), Y0
+	VMOVUPS      Y0, 480(R9)
+	VBROADCASTSD 256(CX), Y0
+	VMOVUPS      Y0, 512(R9)
+	VBROADCASTSD 264(CX), Y0
+	VMOVUPS      Y0, 544(R9)
+	VBROADCASTSD 272(CX), Y0
+	VMOVUPS      Y0, 576(R9)
+	VBROADCASTSD 280(CX), Y0
+	VMOVUPS      Y0, 608(R9)
+	VBROADCASTSD 320(CX), Y0
+	VMOVUPS      Y0, 640(R9)
+	VBROADCASTSD 328(CX), Y0
+	VMOVUPS      Y0, 672(R9)
+	VBROADCASTSD 336(CX), Y0
+	VMOVUPS      Y0, 704(R9)
+	VBROADCASTSD 344(CX), Y0
+	VMOVUPS      Y0, 736(R9)
+	VBROADCASTSD 384(CX), Y0
+	VMOVUPS      Y0, 768(R9)
+	VBROADCASTSD 392(CX), Y0
+	VMOVUPS      Y0, 800(R9)
+	VBROADCASTSD 400(CX), Y0
+	VMOVUPS      Y0, 832(R9)
+	VBROADCASTSD 408(CX), Y0
+	VMOVUPS      Y0, 864(R9)
+	VBROADCASTSD 448(CX), Y0
+	VMOVUPS      Y0, 896(R9)
+	VBROADCASTSD 456(CX), Y0
+	VMOVUPS      Y0, 928(R9)
+	VBROADCASTSD 464(CX), Y0
+	VMOVUPS      Y0, 960(R9)
+	VBROADCASTSD 472(CX), Y0
+	VMOVUPS      Y0, 992(R9)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (DI)(R12*8)
+	VMOVUPS    Y2, 1024(DI)(R12*8)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(DI)(R12*8)
+	VMOVUPS    Y2, 3072(DI)(R12*8)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPD    (CX)(AX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R13
+	PREFETCHT0 8192(R13)(AX*1)
+	VMOVUPD    (R13)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(DI)(R12*8)
+	VMOVUPS    Y2, 5120(DI)(R12*8)
+	LEAQ       (CX)(AX*4), R13
+	PREFETCHT0 8192(R13)(AX*2)
+	VMOVUPD    (R13)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(DI)(R12*8)
+	VMOVUPS   Y2, 7168(DI)(R12*8)
+	VADDPD    Y4, Y3, Y1
+	VADDPD    Y6, Y5, Y2
+	VADDPD    Y2, Y1, Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VDIVPD    Y7, Y8, Y7
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R12*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y4, Y2, Y4
+	VMOVUPS   (DI)(R12*8), Y11
+	VMOVUPS   1024(DI)(R12*8), Y12
+	VADDPD    Y12, Y4, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VMULPD    Y7, Y11, Y14
+	VMOVUPS   Y14, (DI)(R12*8)
+	VMULPD    Y7, Y13, Y13
+	VMOVUPS   Y13, 8192(DI)(R12*8)
+	VADDPD    Y11, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y4, Y10, Y10
+	VMULPD    Y7, Y12, Y11
+	VMOVUPS   Y11, 1024(DI)(R12*8)
+	VMULPD    Y7, Y4, Y4
+	VMOVUPS   Y4, 9216(DI)(R12*8)
+	VADDPD    Y3, Y2, Y2
+	VMOVUPS   2048(DI)(R12*8), Y3
+	VMOVUPS   3072(DI)(R12*8), Y4
+	VADDPD    Y4, Y2, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y3, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y7, Y3, Y12
+	VMOVUPS   Y12, 2048(DI)(R12*8)
+	VMULPD    Y7, Y11, Y11
+	VMOVUPS   Y11, 10240(DI)(R12*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y7, Y4, Y3
+	VMOVUPS   Y3, 3072(DI)(R12*8)
+	VMULPD    Y7, Y2, Y2
+	VMOVUPS   Y2, 11264(DI)(R12*8)
+	VADDPD    Y6, Y1, Y2
+	VMOVUPS   4096(DI)(R12*8), Y3
+	VMOVUPS   5120(DI)(R12*8), Y4
+	VADDPD    Y4, Y2, Y6
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y3, Y9, Y9
+	VBLENDVPD Y11, Y6, Y10, Y10
+	VMULPD    Y7, Y3, Y11
+	VMOVUPS   Y11, 4096(DI)(R12*8)
+	VMULPD    Y7, Y6, Y6
+	VMOVUPS   Y6, 12288(DI)(R12*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label5<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y7, Y4, Y3
+	VMOVUPS   Y3, 5120(DI)(R12*8)
+	VMULPD    Y7, Y2, Y2
+	VMOVUPS   Y2, 13312(DI)(R12*8)
+	VADDPD    Y5, Y1, Y1
+	VMOVUPS   6144(DI)(R12*8), Y2
+	VMOVUPS   7168(DI)(R12*8), Y3
+	VADDPD    Y3, Y1, Y4
+	VPCMPEQQ  label6<>+0(SB), Y8, Y5
+	VBLENDVPD Y5, Y2, Y9, Y9
+	VBLENDVPD Y5, Y4, Y10, Y10
+	VMULPD    Y7, Y2, Y5
+	VMOVUPS   Y5, 6144(DI)(R12*8)
+	VMULPD    Y7, Y4, Y4
+	VMOVUPS   Y4, 14336(DI)(R12*8)
+	VADDPD    Y2, Y1, Y1
+	VPCMPEQQ  label7<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y3, Y2
+	VMOVUPS   Y2, 7168(DI)(R12*8)
+	VMULPD    Y7, Y1, Y1
+	VMOVUPS   Y1, 15360(DI)(R12*8)
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, (R8)(R12*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 1024(R8)(R12*8)
+	ADDQ      $0x00000004, R12
+	SUBQ      $0x00000004, R11
+	CMPQ      R11, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R13
+	CMPQ       R11, R13
+	CMOVQLT    R11, R13
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R13, R14
+	NEGQ       R14
+	VMOVDQU    32(CX)(R14*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R12*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (DI)(R12*8)
+	VMOVUPS    Y3, 1024(DI)(R12*8)
+	VMASKMOVPD (CX)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(DI)(R12*8)
+	VMOVUPS    Y3, 3072(DI)(R12*8)
+	VMASKMOVPD (CX)(AX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R14
+	VMASKMOVPD (R14)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(DI)(R12*8)
+	VMOVUPS    Y3, 5120(DI)(R12*8)
+	LEAQ       (CX)(AX*4), R14
+	VMASKMOVPD (R14)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(DI)(R12*8)
+	VMOVUPS Y3, 7168(DI)(R12*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (CX)(R12*1), R15
+
+bytes1:
+	SHLQ      $0x08, R14
+	MOVBQZX   -1(R15)(R13*1), CX
+	ORQ       CX, R14
+	DECQ      R13
+	JNZ       bytes1
+	VMOVQ     R14, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y5, Y3, Y5
+	VMOVUPS   (DI)(R12*8), Y11
+	VMOVUPS   1024(DI)(R12*8), Y12
+	VADDPD    Y12, Y5, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VMULPD    Y1, Y11, Y14
+	VMOVUPS   Y14, (DI)(R12*8)
+	VMULPD    Y1, Y13, Y13
+	VMOVUPS   Y13, 8192(DI)(R12*8)
+	VADDPD    Y11, Y5, Y5
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y5, Y10, Y10
+	VMULPD    Y1, Y12, Y11
+	VMOVUPS   Y11, 1024(DI)(R12*8)
+	VMULPD    Y1, Y5, Y5
+	VMOVUPS   Y5, 9216(DI)(R12*8)
+	VADDPD    Y4, Y3, Y3
+	VMOVUPS   2048(DI)(R12*8), Y4
+	VMOVUPS   3072(DI)(R12*8), Y5
+	VADDPD    Y5, Y3, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y4, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y1, Y4, Y12
+	VMOVUPS   Y12, 2048(DI)(R12*8)
+	VMULPD    Y1, Y11, Y11
+	VMOVUPS   Y11, 10240(DI)(R12*8)
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label3<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VMULPD    Y1, Y5, Y4
+	VMOVUPS   Y4, 3072(DI)(R12*8)
+	VMULPD    Y1, Y3, Y3
+	VMOVUPS   Y3, 11264(DI)(R12*8)
+	VADDPD    Y7, Y2, Y3
+	VMOVUPS   4096(DI)(R12*8), Y4
+	VMOVUPS   5120(DI)(R12*8), Y5
+	VADDPD    Y5, Y3, Y7
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y4, Y9, Y9
+	VBLENDVPD Y11, Y7, Y10, Y10
+	VMULPD    Y1, Y4, Y11
+	VMOVUPS   Y11, 4096(DI)(R12*8)
+	VMULPD    Y1, Y7, Y7
+	VMOVUPS   Y7, 12288(DI)(R12*8)
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label5<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VMULPD    Y1, Y5, Y4
+	VMOVUPS   Y4, 5120(DI)(R12*8)
+	VMULPD    Y1, Y3, Y3
+	VMOVUPS   Y3, 13312(DI)(R12*8)
+	VADDPD    Y6, Y2, Y2
+	VMOVUPS   6144(DI)(R12*8), Y3
+	VMOVUPS   7168(DI)(R12*8), Y4
+	VADDPD    Y4, Y2, Y5
+	VPCMPEQQ  label6<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y3, Y9, Y9
+	VBLENDVPD Y6, Y5, Y10, Y10
+	VMULPD    Y1, Y3, Y6
+	VMOVUPS   Y6, 6144(DI)(R12*8)
+	VMULPD    Y1, Y5, Y5
+	VMOVUPS   Y5, 14336(DI)(R12*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label7<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y4, Y3
+	VMOVUPS   Y3, 7168(DI)(R12*8)
+	VMULPD    Y1, Y2, Y2
+	VMOVUPS   Y2, 15360(DI)(R12*8)
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, (R8)(R12*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 1024(R8)(R12*8)
+	ADDQ      $0x00000004, R12
+	SUBQ      $0x00000004, R11
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*8), Y2
+	VMOVUPS 32(R8)(R12*8), Y3
+	VMOVUPS 1024(R8)(R12*8), Y4
+	VMOVUPS 1056(R8)(R12*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPD Y2, Y4
+	VSQRTPD Y3, Y5
+	VMULPD  Y4, Y6, Y6
+	VMULPD  Y5, Y7, Y7
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VMOVUPS Y6, (R8)(R12*8)
+	VMOVUPS Y7, 32(R8)(R12*8)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	NEGQ    R13
+	VMOVDQU 32(R14)(R13*8), Y2
+	VMOVUPS (R8)(R12*8), Y2
+	VMOVUPS 1024(R8)(R12*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPD Y2, Y3
+	VMULPD  Y3, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VMOVUPS Y4, (R8)(R12*8)
+	ADDQ    $0x00000004, R12
+	SUBQ    $0x00000004, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R12*1), Y1
+	VMOVUPS     (DI)(R12*8), Y2
+	VMOVUPS     64(R9), Y3
+	VFMADD231PD (R9), Y2, Y3
+	VMOVUPS     (R8)(R12*8), Y4
+	VFMADD231PD 96(R9), Y4, Y3
+	VPCMPEQQ    label0<>+0(SB), Y1, Y4
+	VMULPD      32(R9), Y2, Y2
+	VBLENDVPD   Y4, Y3, Y2, Y2
+	VMOVUPS     1024(DI)(R12*8), Y3
+	VMOVUPS     192(R9), Y4
+	VFMADD231PD 128(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 224(R9), Y5, Y4
+	VPCMPEQQ    label1<>+0(SB), Y1, Y5
+	VMULPD      160(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VADDPD      Y3, Y2, Y2
+	VMOVUPS     2048(DI)(R12*8), Y3
+	VMOVUPS     320(R9), Y4
+	VFMADD231PD 256(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 352(R9), Y5, Y4
+	VPCMPEQQ    label2<>+0(SB), Y1, Y5
+	VMULPD      288(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     3072(DI)(R12*8), Y4
+	VMOVUPS     448(R9), Y5
+	VFMADD231PD 384(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 480(R9), Y6, Y5
+	VPCMPEQQ    label3<>+0(SB), Y1, Y6
+	VMULPD      416(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VADDPD      Y4, Y3, Y3
+	VMOVUPS     4096(DI)(R12*8), Y4
+	VMOVUPS     576(R9), Y5
+	VFMADD231PD 512(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 608(R9), Y6, Y5
+	VPCMPEQQ    label4<>+0(SB), Y1, Y6
+	VMULPD      544(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     5120(DI)(R12*8), Y5
+	VMOVUPS     704(R9), Y6
+	VFMADD231PD 640(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 736(R9), Y7, Y6
+	VPCMPEQQ    label5<>+0(SB), Y1, Y7
+	VMULPD      672(R9), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     6144(DI)(R12*8), Y5
+	VMOVUPS     832(R9), Y6
+	VFMADD231PD 768(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 864(R9), Y7, Y6
+	VPCMPEQQ    label6<>+0(SB), Y1, Y7
+	VMULPD      800(R9), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     7168(DI)(R12*8), Y6
+	VMOVUPS     960(R9), Y7
+	VFMADD231PD 896(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 992(R9), Y8, Y7
+	VPCMPEQQ    label7<>+0(SB), Y1, Y8
+	VMULPD      928(R9), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VADDPD      Y6, Y5, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y3, Y7, Y3
+	VMOVUPS     (DI)(R12*8), Y8
+	VMOVUPS     64(R9), Y9
+	VFMADD231PD (R9), Y8, Y9
+	VMOVUPS     (R8)(R12*8), Y10
+	VFMADD231PD 96(R9), Y10, Y9
+	VPCMPEQQ    label0<>+0(SB), Y1, Y10
+	VMULPD      32(R9), Y8, Y8
+	VBLENDVPD   Y10, Y9, Y8, Y8
+	VMOVUPS     1024(DI)(R12*8), Y9
+	VMOVUPS     192(R9), Y10
+	VFMADD231PD 128(R9), Y9, Y10
+	VMOVUPS     (R8)(R12*8), Y11
+	VFMADD231PD 224(R9), Y11, Y10
+	VPCMPEQQ    label1<>+0(SB), Y1, Y11
+	VMULPD      160(R9), Y9, Y9
+	VBLENDVPD   Y11, Y10, Y9, Y9
+	VADDPD      Y9, Y3, Y10
+	VMULPD      (DI)(R12*8), Y10, Y10
+	VMOVAPD     Y8, Y11
+	VMOVUPS     8192(DI)(R12*8), Y12
+	VFMSUB213PD Y10, Y12, Y11
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Y11, (CX)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Y11, (CX)
+
+stored4:
+	VADDPD      Y8, Y3, Y3
+	VMULPD      1024(DI)(R12*8), Y3, Y3
+	VMOVAPD     Y9, Y8
+	VMOVUPS     9216(DI)(R12*8), Y9
+	VFMSUB213PD Y3, Y9, Y8
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Y8, (CX)(BX*1)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Y8, (CX)(BX*1)
+
+stored5:
+	VADDPD      Y2, Y7, Y2
+	VMOVUPS     2048(DI)(R12*8), Y3
+	VMOVUPS     320(R9), Y7
+	VFMADD231PD 256(R9), Y3, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 352(R9), Y8, Y7
+	VPCMPEQQ    label2<>+0(SB), Y1, Y8
+	VMULPD      288(R9), Y3, Y3
+	VBLENDVPD   Y8, Y7, Y3, Y3
+	VMOVUPS     3072(DI)(R12*8), Y7
+	VMOVUPS     448(R9), Y8
+	VFMADD231PD 384(R9), Y7, Y8
+	VMOVUPS     (R8)(R12*8), Y9
+	VFMADD231PD 480(R9), Y9, Y8
+	VPCMPEQQ    label3<>+0(SB), Y1, Y9
+	VMULPD      416(R9), Y7, Y7
+	VBLENDVPD   Y9, Y8, Y7, Y7
+	VADDPD      Y7, Y2, Y8
+	VMULPD      2048(DI)(R12*8), Y8, Y8
+	VMOVAPD     Y3, Y9
+	VMOVUPS     10240(DI)(R12*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Y9, (CX)(BX*2)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Y9, (CX)(BX*2)
+
+stored6:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      3072(DI)(R12*8), Y2, Y2
+	VMOVAPD     Y7, Y3
+	VMOVUPS     11264(DI)(R12*8), Y7
+	VFMSUB213PD Y2, Y7, Y3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual7
+	VMOVNTPD    Y3, (CX)(SI*1)
+	JMP         stored7
+
+usual7:
+	VMOVUPD Y3, (CX)(SI*1)
+
+stored7:
+	VADDPD      Y5, Y6, Y2
+	VMOVUPS     4096(DI)(R12*8), Y3
+	VMOVUPS     576(R9), Y5
+	VFMADD231PD 512(R9), Y3, Y5
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 608(R9), Y7, Y5
+	VPCMPEQQ    label4<>+0(SB), Y1, Y7
+	VMULPD      544(R9), Y3, Y3
+	VBLENDVPD   Y7, Y5, Y3, Y3
+	VMOVUPS     5120(DI)(R12*8), Y5
+	VMOVUPS     704(R9), Y7
+	VFMADD231PD 640(R9), Y5, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 736(R9), Y8, Y7
+	VPCMPEQQ    label5<>+0(SB), Y1, Y8
+	VMULPD      672(R9), Y5, Y5
+	VBLENDVPD   Y8, Y7, Y5, Y5
+	VADDPD      Y5, Y2, Y7
+	VMULPD      4096(DI)(R12*8), Y7, Y7
+	VMOVAPD     Y3, Y8
+	VMOVUPS     12288(DI)(R12*8), Y9
+	VFMSUB213PD Y7, Y9, Y8
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual8
+	VMOVNTPD    Y8, (CX)(BX*4)
+	JMP         stored8
+
+usual8:
+	VMOVUPD Y8, (CX)(BX*4)
+
+stored8:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      5120(DI)(R12*8), Y2, Y2
+	VMOVAPD     Y5, Y3
+	VMOVUPS     13312(DI)(R12*8), Y5
+	VFMSUB213PD Y2, Y5, Y3
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual9
+	VMOVNTPD    Y3, (R13)(BX*1)
+	JMP         stored9
+
+usual9:
+	VMOVUPD Y3, (R13)(BX*1)
+
+stored9:
+	VADDPD      Y4, Y6, Y2
+	VMOVUPS     6144(DI)(R12*8), Y3
+	VMOVUPS     832(R9), Y4
+	VFMADD231PD 768(R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 864(R9), Y5, Y4
+	VPCMPEQQ    label6<>+0(SB), Y1, Y5
+	VMULPD      800(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     7168(DI)(R12*8), Y4
+	VMOVUPS     960(R9), Y5
+	VFMADD231PD 896(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 992(R9), Y6, Y5
+	VPCMPEQQ    label7<>+0(SB), Y1, Y1
+	VMULPD      928(R9), Y4, Y4
+	VBLENDVPD   Y1, Y5, Y4, Y1
+	VADDPD      Y1, Y2, Y4
+	VMULPD      6144(DI)(R12*8), Y4, Y4
+	VMOVAPD     Y3, Y5
+	VMOVUPS     14336(DI)(R12*8), Y6
+	VFMSUB213PD Y4, Y6, Y5
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual10
+	VMOVNTPD    Y5, (R13)(BX*2)
+	JMP         stored10
+
+usual10:
+	VMOVUPD Y5, (R13)(BX*2)
+
+stored10:
+	VADDPD      Y3, Y2, Y2
+	VMULPD      7168(DI)(R12*8), Y2, Y2
+	VMOVUPS     15360(DI)(R12*8), Y3
+	VFMSUB213PD Y2, Y3, Y1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual11
+	VMOVNTPD    Y1, (CX)(SI*1)
+	JMP         stored11
+
+usual11:
+	VMOVUPD Y1, (CX)(SI*1)
+
+stored11:
+	ADDQ $0x00000004, R12
+	SUBQ $0x00000004, R11
+	CMPQ R11, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R11, CX
+	CMOVQLT R11, CX
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    CX, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y1
+	MOVQ    y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R12*1), R15
+
+bytes12:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(CX*1), R13
+	ORQ         R13, R14
+	DECQ        CX
+	JNZ         bytes12
+	VMOVQ       R14, X2
+	VPMOVZXBQ   X2, Y2
+	VMOVUPS     (DI)(R12*8), Y3
+	VMOVUPS     64(R9), Y4
+	VFMADD231PD (R9), Y3, Y4
+	VMOVUPS     (R8)(R12*8), Y5
+	VFMADD231PD 96(R9), Y5, Y4
+	VPCMPEQQ    label0<>+0(SB), Y2, Y5
+	VMULPD      32(R9), Y3, Y3
+	VBLENDVPD   Y5, Y4, Y3, Y3
+	VMOVUPS     1024(DI)(R12*8), Y4
+	VMOVUPS     192(R9), Y5
+	VFMADD231PD 128(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 224(R9), Y6, Y5
+	VPCMPEQQ    label1<>+0(SB), Y2, Y6
+	VMULPD      160(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VADDPD      Y4, Y3, Y3
+	VMOVUPS     2048(DI)(R12*8), Y4
+	VMOVUPS     320(R9), Y5
+	VFMADD231PD 256(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 352(R9), Y6, Y5
+	VPCMPEQQ    label2<>+0(SB), Y2, Y6
+	VMULPD      288(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     3072(DI)(R12*8), Y5
+	VMOVUPS     448(R9), Y6
+	VFMADD231PD 384(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 480(R9), Y7, Y6
+	VPCMPEQQ    label3<>+0(SB), Y2, Y7
+	VMULPD      416(R9), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VADDPD      Y5, Y4, Y4
+	VMOVUPS     4096(DI)(R12*8), Y5
+	VMOVUPS     576(R9), Y6
+	VFMADD231PD 512(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 608(R9), Y7, Y6
+	VPCMPEQQ    label4<>+0(SB), Y2, Y7
+	VMULPD      544(R9), Y5, Y5
+	VBLENDVPD   Y7, Y6, Y5, Y5
+	VMOVUPS     5120(DI)(R12*8), Y6
+	VMOVUPS     704(R9), Y7
+	VFMADD231PD 640(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 736(R9), Y8, Y7
+	VPCMPEQQ    label5<>+0(SB), Y2, Y8
+	VMULPD      672(R9), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VADDPD      Y6, Y5, Y5
+	VMOVUPS     6144(DI)(R12*8), Y6
+	VMOVUPS     832(R9), Y7
+	VFMADD231PD 768(R9), Y6, Y7
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 864(R9), Y8, Y7
+	VPCMPEQQ    label6<>+0(SB), Y2, Y8
+	VMULPD      800(R9), Y6, Y6
+	VBLENDVPD   Y8, Y7, Y6, Y6
+	VMOVUPS     7168(DI)(R12*8), Y7
+	VMOVUPS     960(R9), Y8
+	VFMADD231PD 896(R9), Y7, Y8
+	VMOVUPS     (R8)(R12*8), Y9
+	VFMADD231PD 992(R9), Y9, Y8
+	VPCMPEQQ    label7<>+0(SB), Y2, Y9
+	VMULPD      928(R9), Y7, Y7
+	VBLENDVPD   Y9, Y8, Y7, Y7
+	VADDPD      Y7, Y6, Y6
+	VADDPD      Y4, Y3, Y7
+	VADDPD      Y6, Y5, Y8
+	VADDPD      Y8, Y7, Y9
+	MOVQ        out+0(FP), CX
+	LEAQ        (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Y4, Y8, Y4
+	VMOVUPS     (DI)(R12*8), Y9
+	VMOVUPS     64(R9), Y10
+	VFMADD231PD (R9), Y9, Y10
+	VMOVUPS     (R8)(R12*8), Y11
+	VFMADD231PD 96(R9), Y11, Y10
+	VPCMPEQQ    label0<>+0(SB), Y2, Y11
+	VMULPD      32(R9), Y9, Y9
+	VBLENDVPD   Y11, Y10, Y9, Y9
+	VMOVUPS     1024(DI)(R12*8), Y10
+	VMOVUPS     192(R9), Y11
+	VFMADD231PD 128(R9), Y10, Y11
+	VMOVUPS     (R8)(R12*8), Y12
+	VFMADD231PD 224(R9), Y12, Y11
+	VPCMPEQQ    label1<>+0(SB), Y2, Y12
+	VMULPD      160(R9), Y10, Y10
+	VBLENDVPD   Y12, Y11, Y10, Y10
+	VADDPD      Y10, Y4, Y11
+	VMULPD      (DI)(R12*8), Y11, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     8192(DI)(R12*8), Y13
+	VFMSUB213PD Y11, Y13, Y12
+	VMASKMOVPD  Y12, Y1, (CX)
+	VADDPD      Y9, Y4, Y4
+	VMULPD      1024(DI)(R12*8), Y4, Y4
+	VMOVAPD     Y10, Y9
+	VMOVUPS     9216(DI)(R12*8), Y10
+	VFMSUB213PD Y4, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)(BX*1)
+	VADDPD      Y3, Y8, Y3
+	VMOVUPS     2048(DI)(R12*8), Y4
+	VMOVUPS     320(R9), Y8
+	VFMADD231PD 256(R9), Y4, Y8
+	VMOVUPS     (R8)(R12*8), Y9
+	VFMADD231PD 352(R9), Y9, Y8
+	VPCMPEQQ    label2<>+0(SB), Y2, Y9
+	VMULPD      288(R9), Y4, Y4
+	VBLENDVPD   Y9, Y8, Y4, Y4
+	VMOVUPS     3072(DI)(R12*8), Y8
+	VMOVUPS     448(R9), Y9
+	VFMADD231PD 384(R9), Y8, Y9
+	VMOVUPS     (R8)(R12*8), Y10
+	VFMADD231PD 480(R9), Y10, Y9
+	VPCMPEQQ    label3<>+0(SB), Y2, Y10
+	VMULPD      416(R9), Y8, Y8
+	VBLENDVPD   Y10, Y9, Y8, Y8
+	VADDPD      Y8, Y3, Y9
+	VMULPD      2048(DI)(R12*8), Y9, Y9
+	VMOVAPD     Y4, Y10
+	VMOVUPS     10240(DI)(R12*8), Y11
+	VFMSUB213PD Y9, Y11, Y10
+	VMASKMOVPD  Y10, Y1, (CX)(BX*2)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      3072(DI)(R12*8), Y3, Y3
+	VMOVAPD     Y8, Y4
+	VMOVUPS     11264(DI)(R12*8), Y8
+	VFMSUB213PD Y3, Y8, Y4
+	VMASKMOVPD  Y4, Y1, (CX)(SI*1)
+	VADDPD      Y6, Y7, Y3
+	VMOVUPS     4096(DI)(R12*8), Y4
+	VMOVUPS     576(R9), Y6
+	VFMADD231PD 512(R9), Y4, Y6
+	VMOVUPS     (R8)(R12*8), Y8
+	VFMADD231PD 608(R9), Y8, Y6
+	VPCMPEQQ    label4<>+0(SB), Y2, Y8
+	VMULPD      544(R9), Y4, Y4
+	VBLENDVPD   Y8, Y6, Y4, Y4
+	VMOVUPS     5120(DI)(R12*8), Y6
+	VMOVUPS     704(R9), Y8
+	VFMADD231PD 640(R9), Y6, Y8
+	VMOVUPS     (R8)(R12*8), Y9
+	VFMADD231PD 736(R9), Y9, Y8
+	VPCMPEQQ    label5<>+0(SB), Y2, Y9
+	VMULPD      672(R9), Y6, Y6
+	VBLENDVPD   Y9, Y8, Y6, Y6
+	VADDPD      Y6, Y3, Y8
+	VMULPD      4096(DI)(R12*8), Y8, Y8
+	VMOVAPD     Y4, Y9
+	VMOVUPS     12288(DI)(R12*8), Y10
+	VFMSUB213PD Y8, Y10, Y9
+	VMASKMOVPD  Y9, Y1, (CX)(BX*4)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      5120(DI)(R12*8), Y3, Y3
+	VMOVAPD     Y6, Y4
+	VMOVUPS     13312(DI)(R12*8), Y6
+	VFMSUB213PD Y3, Y6, Y4
+	LEAQ        (CX)(BX*4), R13
+	VMASKMOVPD  Y4, Y1, (R13)(BX*1)
+	VADDPD      Y5, Y7, Y3
+	VMOVUPS     6144(DI)(R12*8), Y4
+	VMOVUPS     832(R9), Y5
+	VFMADD231PD 768(R9), Y4, Y5
+	VMOVUPS     (R8)(R12*8), Y6
+	VFMADD231PD 864(R9), Y6, Y5
+	VPCMPEQQ    label6<>+0(SB), Y2, Y6
+	VMULPD      800(R9), Y4, Y4
+	VBLENDVPD   Y6, Y5, Y4, Y4
+	VMOVUPS     7168(DI)(R12*8), Y5
+	VMOVUPS     960(R9), Y6
+	VFMADD231PD 896(R9), Y5, Y6
+	VMOVUPS     (R8)(R12*8), Y7
+	VFMADD231PD 992(R9), Y7, Y6
+	VPCMPEQQ    label7<>+0(SB), Y2, Y2
+	VMULPD      928(R9), Y5, Y5
+	VBLENDVPD   Y2, Y6, Y5, Y2
+	VADDPD      Y2, Y3, Y5
+	VMULPD      6144(DI)(R12*8), Y5, Y5
+	VMOVAPD     Y4, Y6
+	VMOVUPS     14336(DI)(R12*8), Y7
+	VFMSUB213PD Y5, Y7, Y6
+	LEAQ        (CX)(BX*4), R13
+	VMASKMOVPD  Y6, Y1, (R13)(BX*2)
+	VADDPD      Y4, Y3, Y3
+	VMULPD      7168(DI)(R12*8), Y3, Y3
+	VMOVUPS     15360(DI)(R12*8), Y4
+	VFMSUB213PD Y3, Y4, Y2
+	LEAQ        (CX)(BX*4), CX
+	VMASKMOVPD  Y2, Y1, (CX)(SI*1)
+	ADDQ        $0x00000004, R12
+	SUBQ        $0x00000004, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R10, y_base+24(FP)
+	SUBQ      R10, y_len+32(FP)
+	SHLQ      $0x03, R10
+	ADDQ      R10, x+8(FP)
+	ADDQ      R10, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes2F32AVX2(SB), $8416-73
+	// softmaxOnlyPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         8287(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VMOVUPS    32(CX), Y2
+	VMOVUPS    absBitsSingle<>+0(SB), Y4
+	VANDPS     Y4, Y1, Y3
+	VANDPS     Y4, Y2, Y4
+	VPMAXUD    Y3, Y0, Y0
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y3
+	VMOVUPS    32(CX)(AX*1), Y4
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y3, Y1, Y5
+	VADDPS      Y4, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y5, Y7, Y5
+	VDIVPS      Y6, Y7, Y6
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R9*1), Y7
+	VPMOVZXBD   8(CX)(R9*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y7, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y13, Y1, Y9, Y9
+	VBLENDVPS Y14, Y2, Y10, Y10
+	VBLENDVPS Y13, Y3, Y11, Y11
+	VBLENDVPS Y14, Y4, Y12, Y12
+	VMULPS    Y5, Y1, Y13
+	VMULPS    Y6, Y2, Y14
+	VMOVUPS   Y13, (BX)(R9*4)
+	VMOVUPS   Y14, 32(BX)(R9*4)
+	VPCMPEQD  label1Single<>+0(SB), Y7, Y7
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y8
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y8, Y4, Y10, Y10
+	VBLENDVPS Y7, Y1, Y11, Y11
+	VBLENDVPS Y8, Y2, Y12, Y12
+	VMULPS    Y5, Y3, Y1
+	VMULPS    Y6, Y4, Y2
+	VMOVUPS   Y1, 2048(BX)(R9*4)
+	VMOVUPS   Y2, 2080(BX)(R9*4)
+	VMULPS    Y5, Y9, Y1
+	VMULPS    Y6, Y10, Y2
+	VMOVUPS   Y1, 4096(BX)(R9*4)
+	VMOVUPS   Y2, 4128(BX)(R9*4)
+	VMULPS    Y5, Y11, Y1
+	VMULPS    Y6, Y12, Y2
+	VMOVUPS   Y1, 6144(BX)(R9*4)
+	VMOVUPS   Y2, 6176(BX)(R9*4)
+	ADDQ      $0x00000010, R9
+	SUBQ      $0x00000010, R8
+	CMPQ      R8, $0x00000010
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R10, R11
+	NEGQ       R11
+	VMOVDQU    32(CX)(R11*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VDIVPS      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (CX)(R9*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R10*1), CX
+	ORQ       CX, R11
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R11, X4
+	VPMOVZXBD X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD  label0Single<>+0(SB), Y4, Y7
+	VBLENDVPS Y7, Y2, Y5, Y5
+	VBLENDVPS Y7, Y3, Y6, Y6
+	VMULPS    Y1, Y2, Y7
+	VMOVUPS   Y7, (BX)(R9*4)
+	VPCMPEQD  label1Single<>+0(SB), Y4, Y4
+	VBLENDVPS Y4, Y3, Y5, Y5
+	VBLENDVPS Y4, Y2, Y6, Y6
+	VMULPS    Y1, Y3, Y2
+	VMOVUPS   Y2, 2048(BX)(R9*4)
+	VMULPS    Y1, Y5, Y2
+	VMOVUPS   Y2, 4096(BX)(R9*4)
+	VMULPS    Y1, Y6, Y1
+	VMOVUPS   Y1, 6144(BX)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 4096(BX)(R9*4), Y2
+	VMOVUPS 4128(BX)(R9*4), Y3
+	VMOVUPS 6144(BX)(R9*4), Y4
+	VMOVUPS 6176(BX)(R9*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Y2, Y8
+	VSQRTPS Y3, Y9
+	VMULPS  Y8, Y6, Y6
+	VMULPS  Y9, Y7, Y7
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R10
+	VPMOVZXBD   (R10)(R9*1), Y10
+	VPMOVZXBD   8(R10)(R9*1), Y11
+	VPCMPEQD    label0Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label0Single<>+0(SB), Y11, Y13
+	VMOVUPS     (SI), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     32(SI), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label1Single<>+0(SB), Y10, Y10
+	VPCMPEQD    label1Single<>+0(SB), Y11, Y11
+	VMOVUPS     64(SI), Y12
+	VBLENDVPS   Y10, Y12, Y2, Y2
+	VBLENDVPS   Y11, Y12, Y3, Y3
+	VMOVUPS     96(SI), Y12
+	VBLENDVPS   Y10, Y12, Y8, Y8
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y9, Y7, Y3
+	VMULPS      Y4, Y2, Y4
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     Y4, 4096(BX)(R9*4)
+	VMOVUPS     Y5, 4128(BX)(R9*4)
+	VMOVUPS     signBitSingle<>+0(SB), Y4
+	VXORPS      Y4, Y2, Y2
+	VXORPS      Y4, Y3, Y3
+	VMOVUPS     Y2, 6144(BX)(R9*4)
+	VMOVUPS     Y3, 6176(BX)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y2
+	VMOVUPS 4096(BX)(R9*4), Y2
+	VMOVUPS 6144(BX)(R9*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPS Y2, Y5
+	VMULPS  Y5, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R9*1), R13
+
+bytes4:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(R10*1), R11
+	ORQ         R11, R12
+	DECQ        R10
+	JNZ         bytes4
+	VMOVQ       R12, X6
+	VPMOVZXBD   X6, Y6
+	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
+	VMOVUPS     (SI), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     32(SI), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y6, Y6
+	VMOVUPS     64(SI), Y7
+	VBLENDVPS   Y6, Y7, Y2, Y2
+	VMOVUPS     96(SI), Y7
+	VBLENDVPS   Y6, Y7, Y5, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMULPS      Y3, Y2, Y3
+	VMOVUPS     Y3, 4096(BX)(R9*4)
+	VXORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 6144(BX)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R9*1), Y1
+	VMOVUPS   4096(BX)(R9*4), Y2
+	VMOVUPS   6144(BX)(R9*4), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R9*4), CX
+	VMULPS    (BX)(R9*4), Y3, Y4
+	VPCMPEQD  label0Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual5
+	VMOVNTPS  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPS Y4, (CX)
+
+stored5:
+	VMULPS    2048(BX)(R9*4), Y3, Y3
+	VPCMPEQD  label1Single<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y3
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual6
+	VMOVNTPS  Y3, (CX)(DX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPS Y3, (CX)(DX*1)
+
+stored6:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes7:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes7
+	VMOVQ      R11, X2
+	VPMOVZXBD  X2, Y2
+	VMOVUPS    4096(BX)(R9*4), Y3
+	VMOVUPS    6144(BX)(R9*4), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMULPS     (BX)(R9*4), Y4, Y5
+	VPCMPEQD   label0Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)
+	VMULPS     2048(BX)(R9*4), Y4, Y4
+	VPCMPEQD   label1Single<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	VMASKMOVPS Y4, Y1, (CX)(DX*1)
+	ADDQ       $0x00000008, R9
+	SUBQ       $0x00000008, R8
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes2F64AVX2(SB), $16608-81
+	// softmaxOnlyPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         16479(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VMOVUPD    32(CX), Y2
+	VMOVUPD    absBits<>+0(SB), Y4
+	VANDPD     Y4, Y1, Y3
+	VANDPD     Y4, Y2, Y4
+	VPMAXSD    Y3, Y0, Y0
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y3
+	VMOVUPD    32(CX)(AX*1), Y4
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y3, Y1, Y5
+	VADDPD      Y4, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y5, Y7, Y5
+	VDIVPD      Y6, Y7, Y6
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R9*1), Y7
+	VPMOVZXBQ   4(CX)(R9*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+	VXORPD      Y11, Y11, Y11
+	VXORPD      Y12, Y12, Y12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y7, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y13, Y1, Y9, Y9
+	VBLENDVPD Y14, Y2, Y10, Y10
+	VBLENDVPD Y13, Y3, Y11, Y11
+	VBLENDVPD Y14, Y4, Y12, Y12
+	VMULPD    Y5, Y1, Y13
+	VMULPD    Y6, Y2, Y14
+	VMOVUPS   Y13, (BX)(R9*8)
+	VMOVUPS   Y14, 32(BX)(R9*8)
+	VPCMPEQQ  label1<>+0(SB), Y7, Y7
+	VPCMPEQQ  label1<>+0(SB), Y8, Y8
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y8, Y4, Y10, Y10
+	VBLENDVPD Y7, Y1, Y11, Y11
+	VBLENDVPD Y8, Y2, Y12, Y12
+	VMULPD    Y5, Y3, Y1
+	VMULPD    Y6, Y4, Y2
+	VMOVUPS   Y1, 4096(BX)(R9*8)
+	VMOVUPS   Y2, 4128(BX)(R9*8)
+	VMULPD    Y5, Y9, Y1
+	VMULPD    Y6, Y10, Y2
+	VMOVUPS   Y1, 8192(BX)(R9*8)
+	VMOVUPS   Y2, 8224(BX)(R9*8)
+	VMULPD    Y5, Y11, Y1
+	VMULPD    Y6, Y12, Y2
+	VMOVUPS   Y1, 12288(BX)(R9*8)
+	VMOVUPS   Y2, 12320(BX)(R9*8)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R10, R11
+	NEGQ       R11
+	VMOVDQU    32(CX)(R11*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VDIVPD      Y4, Y5, Y4
+	VANDPD      Y4, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (CX)(R9*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R10*1), CX
+	ORQ       CX, R11
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R11, X4
+	VPMOVZXBQ X4, Y4
+	VXORPD    Y5, Y5, Y5
+	VXORPD    Y6, Y6, Y6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ  label0<>+0(SB), Y4, Y7
+	VBLENDVPD Y7, Y2, Y5, Y5
+	VBLENDVPD Y7, Y3, Y6, Y6
+	VMULPD    Y1, Y2, Y7
+	VMOVUPS   Y7, (BX)(R9*8)
+	VPCMPEQQ  label1<>+0(SB), Y4, Y4
+	VBLENDVPD Y4, Y3, Y5, Y5
+	VBLENDVPD Y4, Y2, Y6, Y6
+	VMULPD    Y1, Y3, Y2
+	VMOVUPS   Y2, 4096(BX)(R9*8)
+	VMULPD    Y1, Y5, Y2
+	VMOVUPS   Y2, 8192(BX)(R9*8)
+	VMULPD    Y1, Y6, Y1
+	VMOVUPS   Y1, 12288(BX)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(BX)(R9*8), Y2
+	VMOVUPS 8224(BX)(R9*8), Y3
+	VMOVUPS 12288(BX)(R9*8), Y4
+	VMOVUPS 12320(BX)(R9*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Y2, Y8
+	VSQRTPD Y3, Y9
+	VMULPD  Y8, Y6, Y6
+	VMULPD  Y9, Y7, Y7
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R10
+	VPMOVZXBQ   (R10)(R9*1), Y10
+	VPMOVZXBQ   4(R10)(R9*1), Y11
+	VPCMPEQQ    label0<>+0(SB), Y10, Y12
+	VPCMPEQQ    label0<>+0(SB), Y11, Y13
+	VMOVUPS     (SI), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     32(SI), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label1<>+0(SB), Y10, Y10
+	VPCMPEQQ    label1<>+0(SB), Y11, Y11
+	VMOVUPS     64(SI), Y12
+	VBLENDVPD   Y10, Y12, Y2, Y2
+	VBLENDVPD   Y11, Y12, Y3, Y3
+	VMOVUPS     96(SI), Y12
+	VBLENDVPD   Y10, Y12, Y8, Y8
+	VBLENDVPD   Y11, Y12, Y9, Y9
+	VFMADD231PD Y8, Y6, Y2
+	VFMADD231PD Y9, Y7, Y3
+	VMULPD      Y4, Y2, Y4
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     Y4, 8192(BX)(R9*8)
+	VMOVUPS     Y5, 8224(BX)(R9*8)
+	VMOVUPD     signBit<>+0(SB), Y4
+	VXORPD      Y4, Y2, Y2
+	VXORPD      Y4, Y3, Y3
+	VMOVUPS     Y2, 12288(BX)(R9*8)
+	VMOVUPS     Y3, 12320(BX)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y2
+	VMOVUPS 8192(BX)(R9*8), Y2
+	VMOVUPS 12288(BX)(R9*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPD Y2, Y5
+	VMULPD  Y5, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R9*1), R13
+
+bytes4:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(R10*1), R11
+	ORQ         R11, R12
+	DECQ        R10
+	JNZ         bytes4
+	VMOVQ       R12, X6
+	VPMOVZXBQ   X6, Y6
+	VPCMPEQQ    label0<>+0(SB), Y6, Y7
+	VMOVUPS     (SI), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     32(SI), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label1<>+0(SB), Y6, Y6
+	VMOVUPS     64(SI), Y7
+	VBLENDVPD   Y6, Y7, Y2, Y2
+	VMOVUPS     96(SI), Y7
+	VBLENDVPD   Y6, Y7, Y5, Y5
+	VFMADD231PD Y5, Y4, Y2
+	VMULPD      Y3, Y2, Y3
+	VMOVUPS     Y3, 8192(BX)(R9*8)
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 12288(BX)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R8
+	JMP         few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R9*1), Y1
+	VMOVUPS   8192(BX)(R9*8), Y2
+	VMOVUPS   12288(BX)(R9*8), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R9*8), CX
+	VMULPD    (BX)(R9*8), Y3, Y4
+	VPCMPEQQ  label0<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual5
+	VMOVNTPD  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPD Y4, (CX)
+
+stored5:
+	VMULPD    4096(BX)(R9*8), Y3, Y3
+	VPCMPEQQ  label1<>+0(SB), Y1, Y1
+	VBLENDVPD Y1, Y2, Y3, Y3
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual6
+	VMOVNTPD  Y3, (CX)(DX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPD Y3, (CX)(DX*1)
+
+stored6:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, R8
+	CMPQ R8, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes7:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes7
+	VMOVQ      R11, X2
+	VPMOVZXBQ  X2, Y2
+	VMOVUPS    8192(BX)(R9*8), Y3
+	VMOVUPS    12288(BX)(R9*8), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMULPD     (BX)(R9*8), Y4, Y5
+	VPCMPEQQ   label0<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)
+	VMULPD     4096(BX)(R9*8), Y4, Y4
+	VPCMPEQQ   label1<>+0(SB), Y2, Y2
+	VBLENDVPD  Y2, Y3, Y4, Y4
+	VMASKMOVPD Y4, Y1, (CX)(DX*1)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R8
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes3F32AVX2(SB), $10528-73
+	// softmaxOnlyPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         10335(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y5
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y5, Y7
+	VSUBPS       Y9, Y6, Y8
+	VSUBPS       Y9, Y4, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y7, Y1
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y8
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y7
+	VPADDD      Y5, Y8, Y1
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y4, Y7, Y3
+	VADDPS      Y2, Y1, Y4
+	VADDPS      Y3, Y4, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y6
+	VDIVPS      Y5, Y6, Y5
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R9*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y3, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y1, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VMULPS    Y5, Y1, Y9
+	VMOVUPS   Y9, (BX)(R9*4)
+	VADDPS    Y1, Y3, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y2, Y7, Y7
+	VBLENDVPS Y9, Y1, Y8, Y8
+	VMULPS    Y5, Y2, Y1
+	VMOVUPS   Y1, 2048(BX)(R9*4)
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y1
+	VBLENDVPS Y1, Y3, Y7, Y7
+	VBLENDVPS Y1, Y4, Y8, Y8
+	VMULPS    Y5, Y3, Y1
+	VMOVUPS   Y1, 4096(BX)(R9*4)
+	VMULPS    Y5, Y7, Y1
+	VMOVUPS   Y1, 6144(BX)(R9*4)
+	VMULPS    Y5, Y8, Y1
+	VMOVUPS   Y1, 8192(BX)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	CMPQ      R8, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R10, R11
+	NEGQ       R11
+	VMOVDQU    32(CX)(R11*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y6
+	VFMADD231PS  Y8, Y3, Y7
+	VFMADD231PS  Y8, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y6, Y8
+	VSUBPS       Y10, Y7, Y9
+	VSUBPS       Y10, Y5, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y8, Y2
+	VFNMADD231PS Y11, Y9, Y3
+	VFNMADD231PS Y11, Y10, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y9
+	VFMADD213PS Y11, Y3, Y10
+	VFMADD213PS Y11, Y4, Y8
+	VPADDD      Y6, Y9, Y2
+	VPADDD      Y7, Y10, Y3
+	VPADDD      Y5, Y8, Y4
+	VADDPS      Y3, Y2, Y5
+	VADDPS      Y4, Y5, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VDIVPS      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (CX)(R9*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R10*1), CX
+	ORQ       CX, R11
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R11, X6
+	VPMOVZXBD X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y4, Y9
+	VPCMPEQD  label0Single<>+0(SB), Y6, Y10
+	VBLENDVPS Y10, Y2, Y7, Y7
+	VBLENDVPS Y10, Y9, Y8, Y8
+	VMULPS    Y1, Y2, Y9
+	VMOVUPS   Y9, (BX)(R9*4)
+	VADDPS    Y2, Y4, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y6, Y9
+	VBLENDVPS Y9, Y3, Y7, Y7
+	VBLENDVPS Y9, Y2, Y8, Y8
+	VMULPS    Y1, Y3, Y2
+	VMOVUPS   Y2, 2048(BX)(R9*4)
+	VPCMPEQD  label2Single<>+0(SB), Y6, Y2
+	VBLENDVPS Y2, Y4, Y7, Y7
+	VBLENDVPS Y2, Y5, Y8, Y8
+	VMULPS    Y1, Y4, Y2
+	VMOVUPS   Y2, 4096(BX)(R9*4)
+	VMULPS    Y1, Y7, Y2
+	VMOVUPS   Y2, 6144(BX)(R9*4)
+	VMULPS    Y1, Y8, Y1
+	VMOVUPS   Y1, 8192(BX)(R9*4)
+	ADDQ      $0x00000008, R9
+	SUBQ      $0x00000008, R8
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 6144(BX)(R9*4), Y2
+	VMOVUPS 6176(BX)(R9*4), Y3
+	VMOVUPS 8192(BX)(R9*4), Y4
+	VMOVUPS 8224(BX)(R9*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Y2, Y8
+	VSQRTPS Y3, Y9
+	VMULPS  Y8, Y6, Y6
+	VMULPS  Y9, Y7, Y7
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R10
+	VPMOVZXBD   (R10)(R9*1), Y10
+	VPMOVZXBD   8(R10)(R9*1), Y11
+	VPCMPEQD    label0Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label0Single<>+0(SB), Y11, Y13
+	VMOVUPS     (SI), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     32(SI), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label1Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label1Single<>+0(SB), Y11, Y13
+	VMOVUPS     64(SI), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     96(SI), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label2Single<>+0(SB), Y10, Y10
+	VPCMPEQD    label2Single<>+0(SB), Y11, Y11
+	VMOVUPS     128(SI), Y12
+	VBLENDVPS   Y10, Y12, Y2, Y2
+	VBLENDVPS   Y11, Y12, Y3, Y3
+	VMOVUPS     160(SI), Y12
+	VBLENDVPS   Y10, Y12, Y8, Y8
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y9, Y7, Y3
+	VMULPS      Y4, Y2, Y4
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     Y4, 6144(BX)(R9*4)
+	VMOVUPS     Y5, 6176(BX)(R9*4)
+	VMOVUPS     signBitSingle<>+0(SB), Y4
+	VXORPS      Y4, Y2, Y2
+	VXORPS      Y4, Y3, Y3
+	VMOVUPS     Y2, 8192(BX)(R9*4)
+	VMOVUPS     Y3, 8224(BX)(R9*4)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R8
+	CMPQ        R8, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y2
+	VMOVUPS 6144(BX)(R9*4), Y2
+	VMOVUPS 8192(BX)(R9*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPS Y2, Y5
+	VMULPS  Y5, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R9*1), R13
+
+bytes4:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(R10*1), R11
+	ORQ         R11, R12
+	DECQ        R10
+	JNZ         bytes4
+	VMOVQ       R12, X6
+	VPMOVZXBD   X6, Y6
+	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
+	VMOVUPS     (SI), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     32(SI), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y6, Y7
+	VMOVUPS     64(SI), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     96(SI), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y6, Y6
+	VMOVUPS     128(SI), Y7
+	VBLENDVPS   Y6, Y7, Y2, Y2
+	VMOVUPS     160(SI), Y7
+	VBLENDVPS   Y6, Y7, Y5, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMULPS      Y3, Y2, Y3
+	VMOVUPS     Y3, 6144(BX)(R9*4)
+	VXORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 8192(BX)(R9*4)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R9*1), Y1
+	VMOVUPS   6144(BX)(R9*4), Y2
+	VMOVUPS   8192(BX)(R9*4), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R9*4), CX
+	VMULPS    (BX)(R9*4), Y3, Y4
+	VPCMPEQD  label0Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual5
+	VMOVNTPS  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPS Y4, (CX)
+
+stored5:
+	VMULPS    2048(BX)(R9*4), Y3, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual6
+	VMOVNTPS  Y4, (CX)(DX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPS Y4, (CX)(DX*1)
+
+stored6:
+	VMULPS    4096(BX)(R9*4), Y3, Y3
+	VPCMPEQD  label2Single<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y3
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual7
+	VMOVNTPS  Y3, (CX)(DX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPS Y3, (CX)(DX*2)
+
+stored7:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes8:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes8
+	VMOVQ      R11, X2
+	VPMOVZXBD  X2, Y2
+	VMOVUPS    6144(BX)(R9*4), Y3
+	VMOVUPS    8192(BX)(R9*4), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R9*4), CX
+	VMULPS     (BX)(R9*4), Y4, Y5
+	VPCMPEQD   label0Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)
+	VMULPS     2048(BX)(R9*4), Y4, Y5
+	VPCMPEQD   label1Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(DX*1)
+	VMULPS     4096(BX)(R9*4), Y4, Y4
+	VPCMPEQD   label2Single<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	VMASKMOVPS Y4, Y1, (CX)(DX*2)
+	ADDQ       $0x00000008, R9
+	SUBQ       $0x00000008, R8
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x02, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes3F64AVX2(SB), $13088-81
+	// softmaxOnlyPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	LEAQ         12895(SP), SI
+	ANDQ         $-32, SI
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, (SI)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 32(SI)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 64(SI)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 96(SI)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 128(SI)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 160(SI)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVAPD      Y4, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y5
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y5, Y7
+	VSUBPD       Y9, Y6, Y8
+	VSUBPD       Y9, Y4, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y7, Y1
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVAPD     Y7, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y8
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y7
+	VPADDQ      Y5, Y8, Y1
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y4, Y7, Y3
+	VADDPD      Y2, Y1, Y4
+	VADDPD      Y3, Y4, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VDIVPD      Y5, Y6, Y5
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R9*1), Y6
+	VXORPD      Y7, Y7, Y7
+	VXORPD      Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y3, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y1, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VMULPD    Y5, Y1, Y9
+	VMOVUPS   Y9, (BX)(R9*8)
+	VADDPD    Y1, Y3, Y1
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y2, Y7, Y7
+	VBLENDVPD Y9, Y1, Y8, Y8
+	VMULPD    Y5, Y2, Y1
+	VMOVUPS   Y1, 2560(BX)(R9*8)
+	VPCMPEQQ  label2<>+0(SB), Y6, Y1
+	VBLENDVPD Y1, Y3, Y7, Y7
+	VBLENDVPD Y1, Y4, Y8, Y8
+	VMULPD    Y5, Y3, Y1
+	VMOVUPS   Y1, 5120(BX)(R9*8)
+	VMULPD    Y5, Y7, Y1
+	VMOVUPS   Y1, 7680(BX)(R9*8)
+	VMULPD    Y5, Y8, Y1
+	VMOVUPS   Y1, 10240(BX)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	CMPQ      R8, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R10, R11
+	NEGQ       R11
+	VMOVDQU    32(CX)(R11*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y6
+	VFMADD231PD  Y8, Y3, Y7
+	VFMADD231PD  Y8, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y6, Y8
+	VSUBPD       Y10, Y7, Y9
+	VSUBPD       Y10, Y5, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y8, Y2
+	VFNMADD231PD Y11, Y9, Y3
+	VFNMADD231PD Y11, Y10, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVAPD     Y8, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y9
+	VFMADD213PD Y11, Y3, Y10
+	VFMADD213PD Y11, Y4, Y8
+	VPADDQ      Y6, Y9, Y2
+	VPADDQ      Y7, Y10, Y3
+	VPADDQ      Y5, Y8, Y4
+	VADDPD      Y3, Y2, Y5
+	VADDPD      Y4, Y5, Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VDIVPD      Y6, Y7, Y6
+	VANDPD      Y6, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (CX)(R9*1), R12
+
+bytes1:
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R10*1), CX
+	ORQ       CX, R11
+	DECQ      R10
+	JNZ       bytes1
+	VMOVQ     R11, X6
+	VPMOVZXBQ X6, Y6
+	VXORPD    Y7, Y7, Y7
+	VXORPD    Y8, Y8, Y8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y4, Y9
+	VPCMPEQQ  label0<>+0(SB), Y6, Y10
+	VBLENDVPD Y10, Y2, Y7, Y7
+	VBLENDVPD Y10, Y9, Y8, Y8
+	VMULPD    Y1, Y2, Y9
+	VMOVUPS   Y9, (BX)(R9*8)
+	VADDPD    Y2, Y4, Y2
+	VPCMPEQQ  label1<>+0(SB), Y6, Y9
+	VBLENDVPD Y9, Y3, Y7, Y7
+	VBLENDVPD Y9, Y2, Y8, Y8
+	VMULPD    Y1, Y3, Y2
+	VMOVUPS   Y2, 2560(BX)(R9*8)
+	VPCMPEQQ  label2<>+0(SB), Y6, Y2
+	VBLENDVPD Y2, Y4, Y7, Y7
+	VBLENDVPD Y2, Y5, Y8, Y8
+	VMULPD    Y1, Y4, Y2
+	VMOVUPS   Y2, 5120(BX)(R9*8)
+	VMULPD    Y1, Y7, Y2
+	VMOVUPS   Y2, 7680(BX)(R9*8)
+	VMULPD    Y1, Y8, Y1
+	VMOVUPS   Y1, 10240(BX)(R9*8)
+	ADDQ      $0x00000004, R9
+	SUBQ      $0x00000004, R8
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 7680(BX)(R9*8), Y2
+	VMOVUPS 7712(BX)(R9*8), Y3
+	VMOVUPS 10240(BX)(R9*8), Y4
+	VMOVUPS 10272(BX)(R9*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Y2, Y8
+	VSQRTPD Y3, Y9
+	VMULPD  Y8, Y6, Y6
+	VMULPD  Y9, Y7, Y7
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R10
+	VPMOVZXBQ   (R10)(R9*1), Y10
+	VPMOVZXBQ   4(R10)(R9*1), Y11
+	VPCMPEQQ    label0<>+0(SB), Y10, Y12
+	VPCMPEQQ    label0<>+0(SB), Y11, Y13
+	VMOVUPS     (SI), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     32(SI), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label1<>+0(SB), Y10, Y12
+	VPCMPEQQ    label1<>+0(SB), Y11, Y13
+	VMOVUPS     64(SI), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     96(SI), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label2<>+0(SB), Y10, Y10
+	VPCMPEQQ    label2<>+0(SB), Y11, Y11
+	VMOVUPS     128(SI), Y12
+	VBLENDVPD   Y10, Y12, Y2, Y2
+	VBLENDVPD   Y11, Y12, Y3, Y3
+	VMOVUPS     160(SI), Y12
+	VBLENDVPD   Y10, Y12, Y8, Y8
+	VBLENDVPD   Y11, Y12, Y9, Y9
+	VFMADD231PD Y8, Y6, Y2
+	VFMADD231PD Y9, Y7, Y3
+	VMULPD      Y4, Y2, Y4
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     Y4, 7680(BX)(R9*8)
+	VMOVUPS     Y5, 7712(BX)(R9*8)
+	VMOVUPD     signBit<>+0(SB), Y4
+	VXORPD      Y4, Y2, Y2
+	VXORPD      Y4, Y3, Y3
+	VMOVUPS     Y2, 10240(BX)(R9*8)
+	VMOVUPS     Y3, 10272(BX)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y2
+	VMOVUPS 7680(BX)(R9*8), Y2
+	VMOVUPS 10240(BX)(R9*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole3
+	VSQRTPD Y2, Y5
+	VMULPD  Y5, Y4, Y4
+
+whole3:
+	TESTQ R11, R11
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R11
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R11, R11
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R11
+
+	// The labels that exist, one by one.
+	XORQ R12, R12
+	LEAQ (R11)(R9*1), R13
+
+bytes4:
+	SHLQ        $0x08, R12
+	MOVBQZX     -1(R13)(R10*1), R11
+	ORQ         R11, R12
+	DECQ        R10
+	JNZ         bytes4
+	VMOVQ       R12, X6
+	VPMOVZXBQ   X6, Y6
+	VPCMPEQQ    label0<>+0(SB), Y6, Y7
+	VMOVUPS     (SI), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     32(SI), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label1<>+0(SB), Y6, Y7
+	VMOVUPS     64(SI), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     96(SI), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label2<>+0(SB), Y6, Y6
+	VMOVUPS     128(SI), Y7
+	VBLENDVPD   Y6, Y7, Y2, Y2
+	VMOVUPS     160(SI), Y7
+	VBLENDVPD   Y6, Y7, Y5, Y5
+	VFMADD231PD Y5, Y4, Y2
+	VMULPD      Y3, Y2, Y3
+	VMOVUPS     Y3, 7680(BX)(R9*8)
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 10240(BX)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R8
+	JMP         few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R9*1), Y1
+	VMOVUPS   7680(BX)(R9*8), Y2
+	VMOVUPS   10240(BX)(R9*8), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R9*8), CX
+	VMULPD    (BX)(R9*8), Y3, Y4
+	VPCMPEQQ  label0<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual5
+	VMOVNTPD  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPD Y4, (CX)
+
+stored5:
+	VMULPD    2560(BX)(R9*8), Y3, Y4
+	VPCMPEQQ  label1<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual6
+	VMOVNTPD  Y4, (CX)(DX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPD Y4, (CX)(DX*1)
+
+stored6:
+	VMULPD    5120(BX)(R9*8), Y3, Y3
+	VPCMPEQQ  label2<>+0(SB), Y1, Y1
+	VBLENDVPD Y1, Y2, Y3, Y3
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual7
+	VMOVNTPD  Y3, (CX)(DX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPD Y3, (CX)(DX*2)
+
+stored7:
+	ADDQ $0x00000004, R9
+	SUBQ $0x00000004, R8
+	CMPQ R8, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R8, CX
+	CMOVQLT R8, CX
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    CX, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y1
+	MOVQ    y_base+24(FP), R10
+
+	// The labels that exist, one by one.
+	XORQ R11, R11
+	LEAQ (R10)(R9*1), R12
+
+bytes8:
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R12)(CX*1), R10
+	ORQ        R10, R11
+	DECQ       CX
+	JNZ        bytes8
+	VMOVQ      R11, X2
+	VPMOVZXBQ  X2, Y2
+	VMOVUPS    7680(BX)(R9*8), Y3
+	VMOVUPS    10240(BX)(R9*8), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R9*8), CX
+	VMULPD     (BX)(R9*8), Y4, Y5
+	VPCMPEQQ   label0<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)
+	VMULPD     2560(BX)(R9*8), Y4, Y5
+	VPCMPEQQ   label1<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(DX*1)
+	VMULPD     5120(BX)(R9*8), Y4, Y4
+	VPCMPEQQ   label2<>+0(SB), Y2, Y2
+	VBLENDVPD  Y2, Y3, Y4, Y4
+	VMASKMOVPD Y4, Y1, (CX)(DX*2)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R8
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      DI, y_base+24(FP)
+	SUBQ      DI, y_len+32(FP)
+	SHLQ      $0x03, DI
+	ADDQ      DI, x+8(FP)
+	ADDQ      DI, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes4F32AVX2(SB), $12640-73
+	// softmaxOnlyPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         12383(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 108(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y1, Y6
+	VFMADD231PS  Y9, Y2, Y7
+	VFMADD231PS  Y9, Y3, Y8
+	VFMADD231PS  Y9, Y4, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y12
+	VSUBPS       Y12, Y6, Y9
+	VSUBPS       Y12, Y7, Y10
+	VSUBPS       Y12, Y8, Y11
+	VSUBPS       Y12, Y5, Y12
+	VMOVUPS      ln2Single<>+0(SB), Y13
+	VFNMADD231PS Y13, Y9, Y1
+	VFNMADD231PS Y13, Y10, Y2
+	VFNMADD231PS Y13, Y11, Y3
+	VFNMADD231PS Y13, Y12, Y4
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y13
+	VFMADD213PS Y13, Y1, Y10
+	VFMADD213PS Y13, Y2, Y11
+	VFMADD213PS Y13, Y3, Y12
+	VFMADD213PS Y13, Y4, Y9
+	VPADDD      Y6, Y10, Y1
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y5, Y9, Y4
+	VADDPS      Y2, Y1, Y5
+	VADDPS      Y4, Y3, Y6
+	VADDPS      Y6, Y5, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VDIVPS      Y7, Y8, Y7
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBD   (CX)(R11*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y2, Y6, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y1, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y7, Y1, Y11
+	VMOVUPS   Y11, (DI)(R11*4)
+	VADDPS    Y1, Y6, Y1
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y2, Y9, Y9
+	VBLENDVPS Y6, Y1, Y10, Y10
+	VMULPS    Y7, Y2, Y1
+	VMOVUPS   Y1, 2048(DI)(R11*4)
+	VADDPS    Y4, Y5, Y1
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y3, Y1
+	VMOVUPS   Y1, 4096(DI)(R11*4)
+	VADDPS    Y3, Y5, Y1
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y4, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y4, Y1
+	VMOVUPS   Y1, 6144(DI)(R11*4)
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, 8192(DI)(R11*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 10240(DI)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, R10
+	CMPQ      R10, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R10, R12
+	CMOVQLT    R10, R12
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R12, R13
+	NEGQ       R13
+	VMOVDQU    32(CX)(R13*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+	VMASKMOVPS (CX)(AX*2), Y1, Y4
+	VANDPS     absBitsSingle<>+0(SB), Y4, Y5
+	VPMAXUD    Y5, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y5
+	VANDPS     absBitsSingle<>+0(SB), Y5, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPS      log2eSingle<>+0(SB), Y10
+	VFMADD231PS  Y10, Y2, Y7
+	VFMADD231PS  Y10, Y3, Y8
+	VFMADD231PS  Y10, Y4, Y9
+	VFMADD231PS  Y10, Y5, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y13
+	VSUBPS       Y13, Y7, Y10
+	VSUBPS       Y13, Y8, Y11
+	VSUBPS       Y13, Y9, Y12
+	VSUBPS       Y13, Y6, Y13
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y10, Y2
+	VFNMADD231PS Y14, Y11, Y3
+	VFNMADD231PS Y14, Y12, Y4
+	VFNMADD231PS Y14, Y13, Y5
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y9, Y9
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VMOVUPS     oneSingle<>+0(SB), Y14
+	VFMADD213PS Y14, Y2, Y11
+	VFMADD213PS Y14, Y3, Y12
+	VFMADD213PS Y14, Y4, Y13
+	VFMADD213PS Y14, Y5, Y10
+	VPADDD      Y7, Y11, Y2
+	VPADDD      Y8, Y12, Y3
+	VPADDD      Y9, Y13, Y4
+	VPADDD      Y6, Y10, Y5
+	VADDPS      Y3, Y2, Y6
+	VADDPS      Y5, Y4, Y7
+	VADDPS      Y7, Y6, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VDIVPS      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (CX)(R11*1), R14
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R12*1), CX
+	ORQ       CX, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y3, Y7, Y11
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y2, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y1, Y2, Y11
+	VMOVUPS   Y11, (DI)(R11*4)
+	VADDPS    Y2, Y7, Y2
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y7
+	VBLENDVPS Y7, Y3, Y9, Y9
+	VBLENDVPS Y7, Y2, Y10, Y10
+	VMULPS    Y1, Y3, Y2
+	VMOVUPS   Y2, 2048(DI)(R11*4)
+	VADDPS    Y5, Y6, Y2
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y4, Y2
+	VMOVUPS   Y2, 4096(DI)(R11*4)
+	VADDPS    Y4, Y6, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y5, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y5, Y2
+	VMOVUPS   Y2, 6144(DI)(R11*4)
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, 8192(DI)(R11*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 10240(DI)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, R10
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*4), Y2
+	VMOVUPS 8224(DI)(R11*4), Y3
+	VMOVUPS 10240(DI)(R11*4), Y4
+	VMOVUPS 10272(DI)(R11*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPS Y2, Y8
+	VSQRTPS Y3, Y9
+	VMULPS  Y8, Y6, Y6
+	VMULPS  Y9, Y7, Y7
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R12
+	VPMOVZXBD   (R12)(R11*1), Y10
+	VPMOVZXBD   8(R12)(R11*1), Y11
+	VPCMPEQD    label0Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label0Single<>+0(SB), Y11, Y13
+	VMOVUPS     (R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     32(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label1Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label1Single<>+0(SB), Y11, Y13
+	VMOVUPS     64(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     96(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label2Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label2Single<>+0(SB), Y11, Y13
+	VMOVUPS     128(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     160(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label3Single<>+0(SB), Y10, Y10
+	VPCMPEQD    label3Single<>+0(SB), Y11, Y11
+	VMOVUPS     192(R8), Y12
+	VBLENDVPS   Y10, Y12, Y2, Y2
+	VBLENDVPS   Y11, Y12, Y3, Y3
+	VMOVUPS     224(R8), Y12
+	VBLENDVPS   Y10, Y12, Y8, Y8
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y9, Y7, Y3
+	VMULPS      Y4, Y2, Y4
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     Y4, 8192(DI)(R11*4)
+	VMOVUPS     Y5, 8224(DI)(R11*4)
+	VMOVUPS     signBitSingle<>+0(SB), Y4
+	VXORPS      Y4, Y2, Y2
+	VXORPS      Y4, Y3, Y3
+	VMOVUPS     Y2, 10240(DI)(R11*4)
+	VMOVUPS     Y3, 10272(DI)(R11*4)
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y2
+	VMOVUPS 8192(DI)(R11*4), Y2
+	VMOVUPS 10240(DI)(R11*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPS Y2, Y5
+	VMULPS  Y5, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R11*1), R15
+
+bytes4:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(R12*1), R13
+	ORQ         R13, R14
+	DECQ        R12
+	JNZ         bytes4
+	VMOVQ       R14, X6
+	VPMOVZXBD   X6, Y6
+	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
+	VMOVUPS     (R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     32(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y6, Y7
+	VMOVUPS     64(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     96(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y6, Y7
+	VMOVUPS     128(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     160(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label3Single<>+0(SB), Y6, Y6
+	VMOVUPS     192(R8), Y7
+	VBLENDVPS   Y6, Y7, Y2, Y2
+	VMOVUPS     224(R8), Y7
+	VBLENDVPS   Y6, Y7, Y5, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMULPS      Y3, Y2, Y3
+	VMOVUPS     Y3, 8192(DI)(R11*4)
+	VXORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 10240(DI)(R11*4)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	JMP         few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R11*1), Y1
+	VMOVUPS   8192(DI)(R11*4), Y2
+	VMOVUPS   10240(DI)(R11*4), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R11*4), CX
+	VMULPS    (DI)(R11*4), Y3, Y4
+	VPCMPEQD  label0Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual5
+	VMOVNTPS  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPS Y4, (CX)
+
+stored5:
+	VMULPS    2048(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual6
+	VMOVNTPS  Y4, (CX)(BX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPS Y4, (CX)(BX*1)
+
+stored6:
+	VMULPS    4096(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label2Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual7
+	VMOVNTPS  Y4, (CX)(BX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPS Y4, (CX)(BX*2)
+
+stored7:
+	VMULPS    6144(DI)(R11*4), Y3, Y3
+	VPCMPEQD  label3Single<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y3
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual8
+	VMOVNTPS  Y3, (CX)(SI*1)
+	JMP       stored8
+
+usual8:
+	VMOVUPS Y3, (CX)(SI*1)
+
+stored8:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes9:
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R14)(CX*1), R12
+	ORQ        R12, R13
+	DECQ       CX
+	JNZ        bytes9
+	VMOVQ      R13, X2
+	VPMOVZXBD  X2, Y2
+	VMOVUPS    8192(DI)(R11*4), Y3
+	VMOVUPS    10240(DI)(R11*4), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	VMULPS     (DI)(R11*4), Y4, Y5
+	VPCMPEQD   label0Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)
+	VMULPS     2048(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label1Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(BX*1)
+	VMULPS     4096(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label2Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(BX*2)
+	VMULPS     6144(DI)(R11*4), Y4, Y4
+	VPCMPEQD   label3Single<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	VMASKMOVPS Y4, Y1, (CX)(SI*1)
+	ADDQ       $0x00000008, R11
+	SUBQ       $0x00000008, R10
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x02, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes4F64AVX2(SB), $12640-81
+	// softmaxOnlyPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         12383(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 216(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVAPD      Y5, Y7
+	VMOVAPD      Y5, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y1, Y6
+	VFMADD231PD  Y9, Y2, Y7
+	VFMADD231PD  Y9, Y3, Y8
+	VFMADD231PD  Y9, Y4, Y5
+	VMOVUPD      roundBits<>+0(SB), Y12
+	VSUBPD       Y12, Y6, Y9
+	VSUBPD       Y12, Y7, Y10
+	VSUBPD       Y12, Y8, Y11
+	VSUBPD       Y12, Y5, Y12
+	VMOVUPD      ln2<>+0(SB), Y13
+	VFNMADD231PD Y13, Y9, Y1
+	VFNMADD231PD Y13, Y10, Y2
+	VFNMADD231PD Y13, Y11, Y3
+	VFNMADD231PD Y13, Y12, Y4
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVAPD     Y9, Y11
+	VMOVAPD     Y9, Y12
+	VMOVUPD     expLogit64j<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VMOVUPD     one<>+0(SB), Y13
+	VFMADD213PD Y13, Y1, Y10
+	VFMADD213PD Y13, Y2, Y11
+	VFMADD213PD Y13, Y3, Y12
+	VFMADD213PD Y13, Y4, Y9
+	VPADDQ      Y6, Y10, Y1
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y5, Y9, Y4
+	VADDPD      Y2, Y1, Y5
+	VADDPD      Y4, Y3, Y6
+	VADDPD      Y6, Y5, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VDIVPD      Y7, Y8, Y7
+	MOVQ        y_base+24(FP), CX
+	VPMOVZXBQ   (CX)(R11*1), Y8
+	VXORPD      Y9, Y9, Y9
+	VXORPD      Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y2, Y6, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y1, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y7, Y1, Y11
+	VMOVUPS   Y11, (DI)(R11*8)
+	VADDPD    Y1, Y6, Y1
+	VPCMPEQQ  label1<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y2, Y9, Y9
+	VBLENDVPD Y6, Y1, Y10, Y10
+	VMULPD    Y7, Y2, Y1
+	VMOVUPS   Y1, 2048(DI)(R11*8)
+	VADDPD    Y4, Y5, Y1
+	VPCMPEQQ  label2<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y3, Y1
+	VMOVUPS   Y1, 4096(DI)(R11*8)
+	VADDPD    Y3, Y5, Y1
+	VPCMPEQQ  label3<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y4, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y4, Y1
+	VMOVUPS   Y1, 6144(DI)(R11*8)
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, 8192(DI)(R11*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 10240(DI)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, R10
+	CMPQ      R10, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R10, R12
+	CMOVQLT    R10, R12
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R12, R13
+	NEGQ       R13
+	VMOVDQU    32(CX)(R13*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+	VMASKMOVPD (CX)(AX*2), Y1, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VPMAXSD    Y5, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y5
+	VANDPD     absBits<>+0(SB), Y5, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVAPD      Y6, Y8
+	VMOVAPD      Y6, Y9
+	VMOVUPD      log2e<>+0(SB), Y10
+	VFMADD231PD  Y10, Y2, Y7
+	VFMADD231PD  Y10, Y3, Y8
+	VFMADD231PD  Y10, Y4, Y9
+	VFMADD231PD  Y10, Y5, Y6
+	VMOVUPD      roundBits<>+0(SB), Y13
+	VSUBPD       Y13, Y7, Y10
+	VSUBPD       Y13, Y8, Y11
+	VSUBPD       Y13, Y9, Y12
+	VSUBPD       Y13, Y6, Y13
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y10, Y2
+	VFNMADD231PD Y14, Y11, Y3
+	VFNMADD231PD Y14, Y12, Y4
+	VFNMADD231PD Y14, Y13, Y5
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y9, Y9
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y10
+	VMOVAPD     Y10, Y11
+	VMOVAPD     Y10, Y12
+	VMOVAPD     Y10, Y13
+	VMOVUPD     expLogit64j<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64i<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64h<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64g<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64f<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64e<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64d<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     expLogit64c<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VMOVUPD     one<>+0(SB), Y14
+	VFMADD213PD Y14, Y2, Y11
+	VFMADD213PD Y14, Y3, Y12
+	VFMADD213PD Y14, Y4, Y13
+	VFMADD213PD Y14, Y5, Y10
+	VPADDQ      Y7, Y11, Y2
+	VPADDQ      Y8, Y12, Y3
+	VPADDQ      Y9, Y13, Y4
+	VPADDQ      Y6, Y10, Y5
+	VADDPD      Y3, Y2, Y6
+	VADDPD      Y5, Y4, Y7
+	VADDPD      Y7, Y6, Y8
+	VMOVUPD     one<>+0(SB), Y9
+	VDIVPD      Y8, Y9, Y8
+	VANDPD      Y8, Y1, Y1
+	MOVQ        y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (CX)(R11*1), R14
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R12*1), CX
+	ORQ       CX, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y3, Y7, Y11
+	VPCMPEQQ  label0<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y2, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y1, Y2, Y11
+	VMOVUPS   Y11, (DI)(R11*8)
+	VADDPD    Y2, Y7, Y2
+	VPCMPEQQ  label1<>+0(SB), Y8, Y7
+	VBLENDVPD Y7, Y3, Y9, Y9
+	VBLENDVPD Y7, Y2, Y10, Y10
+	VMULPD    Y1, Y3, Y2
+	VMOVUPS   Y2, 2048(DI)(R11*8)
+	VADDPD    Y5, Y6, Y2
+	VPCMPEQQ  label2<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y4, Y2
+	VMOVUPS   Y2, 4096(DI)(R11*8)
+	VADDPD    Y4, Y6, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y5, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y5, Y2
+	VMOVUPS   Y2, 6144(DI)(R11*8)
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, 8192(DI)(R11*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 10240(DI)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, R10
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*8), Y2
+	VMOVUPS 8224(DI)(R11*8), Y3
+	VMOVUPS 10240(DI)(R11*8), Y4
+	VMOVUPS 10272(DI)(R11*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPD Y2, Y8
+	VSQRTPD Y3, Y9
+	VMULPD  Y8, Y6, Y6
+	VMULPD  Y9, Y7, Y7
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R12
+	VPMOVZXBQ   (R12)(R11*1), Y10
+	VPMOVZXBQ   4(R12)(R11*1), Y11
+	VPCMPEQQ    label0<>+0(SB), Y10, Y12
+	VPCMPEQQ    label0<>+0(SB), Y11, Y13
+	VMOVUPS     (R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     32(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label1<>+0(SB), Y10, Y12
+	VPCMPEQQ    label1<>+0(SB), Y11, Y13
+	VMOVUPS     64(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     96(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label2<>+0(SB), Y10, Y12
+	VPCMPEQQ    label2<>+0(SB), Y11, Y13
+	VMOVUPS     128(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     160(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label3<>+0(SB), Y10, Y10
+	VPCMPEQQ    label3<>+0(SB), Y11, Y11
+	VMOVUPS     192(R8), Y12
+	VBLENDVPD   Y10, Y12, Y2, Y2
+	VBLENDVPD   Y11, Y12, Y3, Y3
+	VMOVUPS     224(R8), Y12
+	VBLENDVPD   Y10, Y12, Y8, Y8
+	VBLENDVPD   Y11, Y12, Y9, Y9
+	VFMADD231PD Y8, Y6, Y2
+	VFMADD231PD Y9, Y7, Y3
+	VMULPD      Y4, Y2, Y4
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     Y4, 8192(DI)(R11*8)
+	VMOVUPS     Y5, 8224(DI)(R11*8)
+	VMOVUPD     signBit<>+0(SB), Y4
+	VXORPD      Y4, Y2, Y2
+	VXORPD      Y4, Y3, Y3
+	VMOVUPS     Y2, 10240(DI)(R11*8)
+	VMOVUPS     Y3, 10272(DI)(R11*8)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y2
+	VMOVUPS 8192(DI)(R11*8), Y2
+	VMOVUPS 10240(DI)(R11*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPD Y2, Y5
+	VMULPD  Y5, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R11*1), R15
+
+bytes4:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(R12*1), R13
+	ORQ         R13, R14
+	DECQ        R12
+	JNZ         bytes4
+	VMOVQ       R14, X6
+	VPMOVZXBQ   X6, Y6
+	VPCMPEQQ    label0<>+0(SB), Y6, Y7
+	VMOVUPS     (R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     32(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label1<>+0(SB), Y6, Y7
+	VMOVUPS     64(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     96(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label2<>+0(SB), Y6, Y7
+	VMOVUPS     128(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     160(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label3<>+0(SB), Y6, Y6
+	VMOVUPS     192(R8), Y7
+	VBLENDVPD   Y6, Y7, Y2, Y2
+	VMOVUPS     224(R8), Y7
+	VBLENDVPD   Y6, Y7, Y5, Y5
+	VFMADD231PD Y5, Y4, Y2
+	VMULPD      Y3, Y2, Y3
+	VMOVUPS     Y3, 8192(DI)(R11*8)
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 10240(DI)(R11*8)
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, R10
+	JMP         few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R11*1), Y1
+	VMOVUPS   8192(DI)(R11*8), Y2
+	VMOVUPS   10240(DI)(R11*8), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R11*8), CX
+	VMULPD    (DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label0<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual5
+	VMOVNTPD  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPD Y4, (CX)
+
+stored5:
+	VMULPD    2048(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label1<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual6
+	VMOVNTPD  Y4, (CX)(BX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPD Y4, (CX)(BX*1)
+
+stored6:
+	VMULPD    4096(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label2<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual7
+	VMOVNTPD  Y4, (CX)(BX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPD Y4, (CX)(BX*2)
+
+stored7:
+	VMULPD    6144(DI)(R11*8), Y3, Y3
+	VPCMPEQQ  label3<>+0(SB), Y1, Y1
+	VBLENDVPD Y1, Y2, Y3, Y3
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual8
+	VMOVNTPD  Y3, (CX)(SI*1)
+	JMP       stored8
+
+usual8:
+	VMOVUPD Y3, (CX)(SI*1)
+
+stored8:
+	ADDQ $0x00000004, R11
+	SUBQ $0x00000004, R10
+	CMPQ R10, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes9:
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R14)(CX*1), R12
+	ORQ        R12, R13
+	DECQ       CX
+	JNZ        bytes9
+	VMOVQ      R13, X2
+	VPMOVZXBQ  X2, Y2
+	VMOVUPS    8192(DI)(R11*8), Y3
+	VMOVUPS    10240(DI)(R11*8), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMULPD     (DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label0<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)
+	VMULPD     2048(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label1<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(BX*1)
+	VMULPD     4096(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label2<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(BX*2)
+	VMULPD     6144(DI)(R11*8), Y4, Y4
+	VPCMPEQQ   label3<>+0(SB), Y2, Y2
+	VBLENDVPD  Y2, Y3, Y4, Y4
+	VMASKMOVPD Y4, Y1, (CX)(SI*1)
+	ADDQ       $0x00000004, R11
+	SUBQ       $0x00000004, R10
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x03, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes8F32AVX2(SB), $10848-73
+	// softmaxOnlyPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         10335(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSS 8(CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSS 12(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSS 40(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSS 44(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSS 72(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSS 76(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSS 104(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSS 108(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSS 136(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSS 140(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSS 168(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSS 172(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VBROADCASTSS 200(CX), Y0
+	VMOVUPS      Y0, 384(R8)
+	VBROADCASTSS 204(CX), Y0
+	VMOVUPS      Y0, 416(R8)
+	VBROADCASTSS 232(CX), Y0
+	VMOVUPS      Y0, 448(R8)
+	VBROADCASTSS 236(CX), Y0
+	VMOVUPS      Y0, 480(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPS    (CX), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPS    (CX)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPS      log2eSingle<>+0(SB), Y5
+	VFMADD231PS  Y5, Y1, Y4
+	VFMADD231PS  Y5, Y2, Y3
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VSUBPS       Y6, Y4, Y5
+	VSUBPS       Y6, Y3, Y6
+	VMOVUPS      ln2Single<>+0(SB), Y7
+	VFNMADD231PS Y7, Y5, Y1
+	VFNMADD231PS Y7, Y6, Y2
+	VPSLLD       $0x17, Y4, Y4
+	VPSLLD       $0x17, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VMOVUPS     oneSingle<>+0(SB), Y7
+	VFMADD213PS Y7, Y1, Y6
+	VFMADD213PS Y7, Y2, Y5
+	VPADDD      Y4, Y6, Y1
+	VPADDD      Y3, Y5, Y2
+	VADDPS      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (DI)(R11*4)
+	VMOVUPS    Y2, 1024(DI)(R11*4)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPS    (CX)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y1, Y5
+	VFMADD231PS  Y6, Y2, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y1
+	VFNMADD231PS Y8, Y7, Y2
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y1, Y7
+	VFMADD213PS Y8, Y2, Y6
+	VPADDD      Y5, Y7, Y1
+	VPADDD      Y4, Y6, Y2
+	VADDPS      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(DI)(R11*4)
+	VMOVUPS    Y2, 3072(DI)(R11*4)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPS    (CX)(AX*4), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*1)
+	VMOVUPS    (R12)(AX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y1, Y6
+	VFMADD231PS  Y7, Y2, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y1
+	VFNMADD231PS Y9, Y8, Y2
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y1, Y8
+	VFMADD213PS Y9, Y2, Y7
+	VPADDD      Y6, Y8, Y1
+	VPADDD      Y5, Y7, Y2
+	VADDPS      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(DI)(R11*4)
+	VMOVUPS    Y2, 5120(DI)(R11*4)
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*2)
+	VMOVUPS    (R12)(AX*2), Y1
+	VANDPS     absBitsSingle<>+0(SB), Y1, Y2
+	VPMAXUD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPS    (CX)(DX*1), Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y1, Y7
+	VFMADD231PS  Y8, Y2, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y1
+	VFNMADD231PS Y10, Y9, Y2
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y1, Y9
+	VFMADD213PS Y10, Y2, Y8
+	VPADDD      Y7, Y9, Y1
+	VPADDD      Y6, Y8, Y2
+	VADDPS      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(DI)(R11*4)
+	VMOVUPS   Y2, 7168(DI)(R11*4)
+	VADDPS    Y4, Y3, Y1
+	VADDPS    Y6, Y5, Y2
+	VADDPS    Y2, Y1, Y7
+	VMOVUPS   oneSingle<>+0(SB), Y8
+	VDIVPS    Y7, Y8, Y7
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R11*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y4, Y2, Y4
+	VMOVUPS   (DI)(R11*4), Y11
+	VMOVUPS   1024(DI)(R11*4), Y12
+	VADDPS    Y12, Y4, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VMULPS    Y7, Y11, Y13
+	VMOVUPS   Y13, (DI)(R11*4)
+	VADDPS    Y11, Y4, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y4, Y10, Y10
+	VMULPS    Y7, Y12, Y4
+	VMOVUPS   Y4, 1024(DI)(R11*4)
+	VADDPS    Y3, Y2, Y2
+	VMOVUPS   2048(DI)(R11*4), Y3
+	VMOVUPS   3072(DI)(R11*4), Y4
+	VADDPS    Y4, Y2, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y3, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y7, Y3, Y11
+	VMOVUPS   Y11, 2048(DI)(R11*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y7, Y4, Y2
+	VMOVUPS   Y2, 3072(DI)(R11*4)
+	VADDPS    Y6, Y1, Y2
+	VMOVUPS   4096(DI)(R11*4), Y3
+	VMOVUPS   5120(DI)(R11*4), Y4
+	VADDPS    Y4, Y2, Y6
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y3, Y9, Y9
+	VBLENDVPS Y11, Y6, Y10, Y10
+	VMULPS    Y7, Y3, Y6
+	VMOVUPS   Y6, 4096(DI)(R11*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y7, Y4, Y2
+	VMOVUPS   Y2, 5120(DI)(R11*4)
+	VADDPS    Y5, Y1, Y1
+	VMOVUPS   6144(DI)(R11*4), Y2
+	VMOVUPS   7168(DI)(R11*4), Y3
+	VADDPS    Y3, Y1, Y4
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y5
+	VBLENDVPS Y5, Y2, Y9, Y9
+	VBLENDVPS Y5, Y4, Y10, Y10
+	VMULPS    Y7, Y2, Y4
+	VMOVUPS   Y4, 6144(DI)(R11*4)
+	VADDPS    Y2, Y1, Y1
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y2
+	VBLENDVPS Y2, Y3, Y9, Y9
+	VBLENDVPS Y2, Y1, Y10, Y10
+	VMULPS    Y7, Y3, Y1
+	VMOVUPS   Y1, 7168(DI)(R11*4)
+	VMULPS    Y7, Y9, Y1
+	VMOVUPS   Y1, 8192(DI)(R11*4)
+	VMULPS    Y7, Y10, Y1
+	VMOVUPS   Y1, 9216(DI)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, R10
+	CMPQ      R10, $0x00000008
+	JGE       many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R12
+	CMPQ       R10, R12
+	CMOVQLT    R10, R12
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R12, R13
+	NEGQ       R13
+	VMOVDQU    32(CX)(R13*4), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	VMASKMOVPS (CX), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y4
+	VPMAXUD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPS      log2eSingle<>+0(SB), Y6
+	VFMADD231PS  Y6, Y2, Y5
+	VFMADD231PS  Y6, Y3, Y4
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VSUBPS       Y7, Y5, Y6
+	VSUBPS       Y7, Y4, Y7
+	VMOVUPS      ln2Single<>+0(SB), Y8
+	VFNMADD231PS Y8, Y6, Y2
+	VFNMADD231PS Y8, Y7, Y3
+	VPSLLD       $0x17, Y5, Y5
+	VPSLLD       $0x17, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VFMADD213PS Y8, Y2, Y7
+	VFMADD213PS Y8, Y3, Y6
+	VPADDD      Y5, Y7, Y2
+	VPADDD      Y4, Y6, Y3
+	VADDPS      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (DI)(R11*4)
+	VMOVUPS    Y3, 1024(DI)(R11*4)
+	VMASKMOVPS (CX)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y5
+	VPMAXUD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPS      log2eSingle<>+0(SB), Y7
+	VFMADD231PS  Y7, Y2, Y6
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      roundBitsSingle<>+0(SB), Y8
+	VSUBPS       Y8, Y6, Y7
+	VSUBPS       Y8, Y5, Y8
+	VMOVUPS      ln2Single<>+0(SB), Y9
+	VFNMADD231PS Y9, Y7, Y2
+	VFNMADD231PS Y9, Y8, Y3
+	VPSLLD       $0x17, Y6, Y6
+	VPSLLD       $0x17, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VMOVUPS     oneSingle<>+0(SB), Y9
+	VFMADD213PS Y9, Y2, Y8
+	VFMADD213PS Y9, Y3, Y7
+	VPADDD      Y6, Y8, Y2
+	VPADDD      Y5, Y7, Y3
+	VADDPS      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(DI)(R11*4)
+	VMOVUPS    Y3, 3072(DI)(R11*4)
+	VMASKMOVPS (CX)(AX*4), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R13
+	VMASKMOVPS (R13)(AX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y6
+	VPMAXUD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPS      log2eSingle<>+0(SB), Y8
+	VFMADD231PS  Y8, Y2, Y7
+	VFMADD231PS  Y8, Y3, Y6
+	VMOVUPS      roundBitsSingle<>+0(SB), Y9
+	VSUBPS       Y9, Y7, Y8
+	VSUBPS       Y9, Y6, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y10
+	VFNMADD231PS Y10, Y8, Y2
+	VFNMADD231PS Y10, Y9, Y3
+	VPSLLD       $0x17, Y7, Y7
+	VPSLLD       $0x17, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VMOVUPS     oneSingle<>+0(SB), Y10
+	VFMADD213PS Y10, Y2, Y9
+	VFMADD213PS Y10, Y3, Y8
+	VPADDD      Y7, Y9, Y2
+	VPADDD      Y6, Y8, Y3
+	VADDPS      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(DI)(R11*4)
+	VMOVUPS    Y3, 5120(DI)(R11*4)
+	LEAQ       (CX)(AX*4), R13
+	VMASKMOVPS (R13)(AX*2), Y1, Y2
+	VANDPS     absBitsSingle<>+0(SB), Y2, Y3
+	VPMAXUD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPS (CX)(DX*1), Y1, Y3
+	VANDPS     absBitsSingle<>+0(SB), Y3, Y7
+	VPMAXUD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPS      roundBitsSingle<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPS      log2eSingle<>+0(SB), Y9
+	VFMADD231PS  Y9, Y2, Y8
+	VFMADD231PS  Y9, Y3, Y7
+	VMOVUPS      roundBitsSingle<>+0(SB), Y10
+	VSUBPS       Y10, Y8, Y9
+	VSUBPS       Y10, Y7, Y10
+	VMOVUPS      ln2Single<>+0(SB), Y11
+	VFNMADD231PS Y11, Y9, Y2
+	VFNMADD231PS Y11, Y10, Y3
+	VPSLLD       $0x17, Y8, Y8
+	VPSLLD       $0x17, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPS     expLogit32fSingle<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPS     expLogit32eSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32dSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     expLogit32cSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VMOVUPS     oneSingle<>+0(SB), Y11
+	VFMADD213PS Y11, Y2, Y10
+	VFMADD213PS Y11, Y3, Y9
+	VPADDD      Y8, Y10, Y2
+	VPADDD      Y7, Y9, Y3
+	VADDPS      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(DI)(R11*4)
+	VMOVUPS Y3, 7168(DI)(R11*4)
+	VADDPS  Y5, Y4, Y2
+	VADDPS  Y7, Y6, Y3
+	VADDPS  Y3, Y2, Y8
+	VMOVUPS oneSingle<>+0(SB), Y9
+	VDIVPS  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (CX)(R11*1), R14
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R12*1), CX
+	ORQ       CX, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X8
+	VPMOVZXBD X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS    Y5, Y3, Y5
+	VMOVUPS   (DI)(R11*4), Y11
+	VMOVUPS   1024(DI)(R11*4), Y12
+	VADDPS    Y12, Y5, Y13
+	VPCMPEQD  label0Single<>+0(SB), Y8, Y14
+	VBLENDVPS Y14, Y11, Y9, Y9
+	VBLENDVPS Y14, Y13, Y10, Y10
+	VMULPS    Y1, Y11, Y13
+	VMOVUPS   Y13, (DI)(R11*4)
+	VADDPS    Y11, Y5, Y5
+	VPCMPEQD  label1Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y12, Y9, Y9
+	VBLENDVPS Y11, Y5, Y10, Y10
+	VMULPS    Y1, Y12, Y5
+	VMOVUPS   Y5, 1024(DI)(R11*4)
+	VADDPS    Y4, Y3, Y3
+	VMOVUPS   2048(DI)(R11*4), Y4
+	VMOVUPS   3072(DI)(R11*4), Y5
+	VADDPS    Y5, Y3, Y11
+	VPCMPEQD  label2Single<>+0(SB), Y8, Y12
+	VBLENDVPS Y12, Y4, Y9, Y9
+	VBLENDVPS Y12, Y11, Y10, Y10
+	VMULPS    Y1, Y4, Y11
+	VMOVUPS   Y11, 2048(DI)(R11*4)
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label3Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VMULPS    Y1, Y5, Y3
+	VMOVUPS   Y3, 3072(DI)(R11*4)
+	VADDPS    Y7, Y2, Y3
+	VMOVUPS   4096(DI)(R11*4), Y4
+	VMOVUPS   5120(DI)(R11*4), Y5
+	VADDPS    Y5, Y3, Y7
+	VPCMPEQD  label4Single<>+0(SB), Y8, Y11
+	VBLENDVPS Y11, Y4, Y9, Y9
+	VBLENDVPS Y11, Y7, Y10, Y10
+	VMULPS    Y1, Y4, Y7
+	VMOVUPS   Y7, 4096(DI)(R11*4)
+	VADDPS    Y4, Y3, Y3
+	VPCMPEQD  label5Single<>+0(SB), Y8, Y4
+	VBLENDVPS Y4, Y5, Y9, Y9
+	VBLENDVPS Y4, Y3, Y10, Y10
+	VMULPS    Y1, Y5, Y3
+	VMOVUPS   Y3, 5120(DI)(R11*4)
+	VADDPS    Y6, Y2, Y2
+	VMOVUPS   6144(DI)(R11*4), Y3
+	VMOVUPS   7168(DI)(R11*4), Y4
+	VADDPS    Y4, Y2, Y5
+	VPCMPEQD  label6Single<>+0(SB), Y8, Y6
+	VBLENDVPS Y6, Y3, Y9, Y9
+	VBLENDVPS Y6, Y5, Y10, Y10
+	VMULPS    Y1, Y3, Y5
+	VMOVUPS   Y5, 6144(DI)(R11*4)
+	VADDPS    Y3, Y2, Y2
+	VPCMPEQD  label7Single<>+0(SB), Y8, Y3
+	VBLENDVPS Y3, Y4, Y9, Y9
+	VBLENDVPS Y3, Y2, Y10, Y10
+	VMULPS    Y1, Y4, Y2
+	VMOVUPS   Y2, 7168(DI)(R11*4)
+	VMULPS    Y1, Y9, Y2
+	VMOVUPS   Y2, 8192(DI)(R11*4)
+	VMULPS    Y1, Y10, Y1
+	VMOVUPS   Y1, 9216(DI)(R11*4)
+	ADDQ      $0x00000008, R11
+	SUBQ      $0x00000008, R10
+	JMP       few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*4), Y2
+	VMOVUPS 8224(DI)(R11*4), Y3
+	VMOVUPS 9216(DI)(R11*4), Y4
+	VMOVUPS 9248(DI)(R11*4), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y4, Y2, Y6
+	VADDPS       Y5, Y3, Y7
+	VPSUBD       Y2, Y6, Y8
+	VPSUBD       Y3, Y7, Y9
+	VMOVUPS      signAndExponentSingle<>+0(SB), Y10
+	VANDPS       Y10, Y8, Y8
+	VANDPS       Y10, Y9, Y9
+	VPADDD       Y8, Y2, Y10
+	VPADDD       Y9, Y3, Y11
+	VSUBPS       Y2, Y10, Y12
+	VSUBPS       Y3, Y11, Y13
+	VSUBPS       Y4, Y12, Y12
+	VSUBPS       Y5, Y13, Y13
+	VADDPS       Y10, Y6, Y6
+	VADDPS       Y11, Y7, Y7
+	VDIVPS       Y6, Y12, Y6
+	VDIVPS       Y7, Y13, Y7
+	VMULPS       Y6, Y6, Y10
+	VMULPS       Y7, Y7, Y11
+	VADDPS       Y6, Y6, Y12
+	VADDPS       Y7, Y7, Y13
+	VPSRLD       $0x17, Y8, Y8
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y8, Y8
+	VCVTDQ2PS    Y9, Y9
+	VMOVUPS      ln2Single<>+0(SB), Y14
+	VFNMADD231PS Y14, Y8, Y12
+	VFNMADD231PS Y14, Y9, Y13
+	VMULPS       Y10, Y6, Y6
+	VMULPS       Y11, Y7, Y7
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPS      unitLanecSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLanebSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VMOVUPS      unitLaneaSingle<>+0(SB), Y14
+	VFMADD213PS  Y14, Y10, Y9
+	VFMADD213PS  Y14, Y11, Y8
+	VFMADD231PS  Y9, Y6, Y12
+	VFMADD231PS  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPS       Y1, Y2, Y2
+	VMULPS       Y1, Y3, Y3
+	VFNMADD231PS Y12, Y2, Y6
+	VFNMADD231PS Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPS Y2, Y8
+	VSQRTPS Y3, Y9
+	VMULPS  Y8, Y6, Y6
+	VMULPS  Y9, Y7, Y7
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPS Y2, Y6, Y6
+	VMULPS Y3, Y7, Y7
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPS Y2, Y2, Y2
+	VMULPS Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R12
+	VPMOVZXBD   (R12)(R11*1), Y10
+	VPMOVZXBD   8(R12)(R11*1), Y11
+	VPCMPEQD    label0Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label0Single<>+0(SB), Y11, Y13
+	VMOVUPS     (R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     32(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label1Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label1Single<>+0(SB), Y11, Y13
+	VMOVUPS     64(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     96(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label2Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label2Single<>+0(SB), Y11, Y13
+	VMOVUPS     128(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     160(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label3Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label3Single<>+0(SB), Y11, Y13
+	VMOVUPS     192(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     224(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label4Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label4Single<>+0(SB), Y11, Y13
+	VMOVUPS     256(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     288(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label5Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label5Single<>+0(SB), Y11, Y13
+	VMOVUPS     320(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     352(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label6Single<>+0(SB), Y10, Y12
+	VPCMPEQD    label6Single<>+0(SB), Y11, Y13
+	VMOVUPS     384(R8), Y14
+	VBLENDVPS   Y12, Y14, Y2, Y2
+	VBLENDVPS   Y13, Y14, Y3, Y3
+	VMOVUPS     416(R8), Y14
+	VBLENDVPS   Y12, Y14, Y8, Y8
+	VBLENDVPS   Y13, Y14, Y9, Y9
+	VPCMPEQD    label7Single<>+0(SB), Y10, Y10
+	VPCMPEQD    label7Single<>+0(SB), Y11, Y11
+	VMOVUPS     448(R8), Y12
+	VBLENDVPS   Y10, Y12, Y2, Y2
+	VBLENDVPS   Y11, Y12, Y3, Y3
+	VMOVUPS     480(R8), Y12
+	VBLENDVPS   Y10, Y12, Y8, Y8
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VFMADD231PS Y8, Y6, Y2
+	VFMADD231PS Y9, Y7, Y3
+	VMULPS      Y4, Y2, Y4
+	VMULPS      Y5, Y3, Y5
+	VMOVUPS     Y4, 8192(DI)(R11*4)
+	VMOVUPS     Y5, 8224(DI)(R11*4)
+	VMOVUPS     signBitSingle<>+0(SB), Y4
+	VXORPS      Y4, Y2, Y2
+	VXORPS      Y4, Y3, Y3
+	VMOVUPS     Y2, 9216(DI)(R11*4)
+	VMOVUPS     Y3, 9248(DI)(R11*4)
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R10
+	CMPQ        R10, $0x00000010
+	JGE         many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*4), Y2
+	VMOVUPS 8192(DI)(R11*4), Y2
+	VMOVUPS 9216(DI)(R11*4), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Y3, Y2, Y4
+	VPSUBD       Y2, Y4, Y5
+	VANDPS       signAndExponentSingle<>+0(SB), Y5, Y5
+	VPADDD       Y5, Y2, Y6
+	VSUBPS       Y2, Y6, Y7
+	VSUBPS       Y3, Y7, Y7
+	VADDPS       Y6, Y4, Y4
+	VDIVPS       Y4, Y7, Y4
+	VMULPS       Y4, Y4, Y6
+	VADDPS       Y4, Y4, Y7
+	VPSRLD       $0x17, Y5, Y5
+	VCVTDQ2PS    Y5, Y5
+	VFNMADD231PS ln2Single<>+0(SB), Y5, Y7
+	VMULPS       Y6, Y4, Y4
+	VMOVUPS      unitLanedSingle<>+0(SB), Y5
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y6, Y5
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y6, Y5
+	VFMADD231PS  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPS       Y1, Y2, Y2
+	VFNMADD231PS Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPS Y2, Y5
+	VMULPS  Y5, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPS Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPS Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R11*1), R15
+
+bytes4:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(R12*1), R13
+	ORQ         R13, R14
+	DECQ        R12
+	JNZ         bytes4
+	VMOVQ       R14, X6
+	VPMOVZXBD   X6, Y6
+	VPCMPEQD    label0Single<>+0(SB), Y6, Y7
+	VMOVUPS     (R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     32(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label1Single<>+0(SB), Y6, Y7
+	VMOVUPS     64(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     96(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label2Single<>+0(SB), Y6, Y7
+	VMOVUPS     128(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     160(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label3Single<>+0(SB), Y6, Y7
+	VMOVUPS     192(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     224(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label4Single<>+0(SB), Y6, Y7
+	VMOVUPS     256(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     288(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label5Single<>+0(SB), Y6, Y7
+	VMOVUPS     320(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     352(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label6Single<>+0(SB), Y6, Y7
+	VMOVUPS     384(R8), Y8
+	VBLENDVPS   Y7, Y8, Y2, Y2
+	VMOVUPS     416(R8), Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VPCMPEQD    label7Single<>+0(SB), Y6, Y6
+	VMOVUPS     448(R8), Y7
+	VBLENDVPS   Y6, Y7, Y2, Y2
+	VMOVUPS     480(R8), Y7
+	VBLENDVPS   Y6, Y7, Y5, Y5
+	VFMADD231PS Y5, Y4, Y2
+	VMULPS      Y3, Y2, Y3
+	VMOVUPS     Y3, 8192(DI)(R11*4)
+	VXORPS      signBitSingle<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 9216(DI)(R11*4)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	JMP         few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBD (CX)(R11*1), Y1
+	VMOVUPS   8192(DI)(R11*4), Y2
+	VMOVUPS   9216(DI)(R11*4), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R11*4), CX
+	VMULPS    (DI)(R11*4), Y3, Y4
+	VPCMPEQD  label0Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual5
+	VMOVNTPS  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPS Y4, (CX)
+
+stored5:
+	VMULPS    1024(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label1Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual6
+	VMOVNTPS  Y4, (CX)(BX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPS Y4, (CX)(BX*1)
+
+stored6:
+	VMULPS    2048(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label2Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual7
+	VMOVNTPS  Y4, (CX)(BX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPS Y4, (CX)(BX*2)
+
+stored7:
+	VMULPS    3072(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label3Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual8
+	VMOVNTPS  Y4, (CX)(SI*1)
+	JMP       stored8
+
+usual8:
+	VMOVUPS Y4, (CX)(SI*1)
+
+stored8:
+	VMULPS    4096(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label4Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual9
+	VMOVNTPS  Y4, (CX)(BX*4)
+	JMP       stored9
+
+usual9:
+	VMOVUPS Y4, (CX)(BX*4)
+
+stored9:
+	VMULPS    5120(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label5Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	LEAQ      (CX)(BX*4), R12
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual10
+	VMOVNTPS  Y4, (R12)(BX*1)
+	JMP       stored10
+
+usual10:
+	VMOVUPS Y4, (R12)(BX*1)
+
+stored10:
+	VMULPS    6144(DI)(R11*4), Y3, Y4
+	VPCMPEQD  label6Single<>+0(SB), Y1, Y5
+	VBLENDVPS Y5, Y2, Y4, Y4
+	LEAQ      (CX)(BX*4), R12
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual11
+	VMOVNTPS  Y4, (R12)(BX*2)
+	JMP       stored11
+
+usual11:
+	VMOVUPS Y4, (R12)(BX*2)
+
+stored11:
+	VMULPS    7168(DI)(R11*4), Y3, Y3
+	VPCMPEQD  label7Single<>+0(SB), Y1, Y1
+	VBLENDVPS Y1, Y2, Y3, Y3
+	LEAQ      (CX)(BX*4), CX
+	CMPB      stream+68(FP), $0x00
+	JEQ       usual12
+	VMOVNTPS  Y3, (CX)(SI*1)
+	JMP       stored12
+
+usual12:
+	VMOVUPS Y3, (CX)(SI*1)
+
+stored12:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes13:
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R14)(CX*1), R12
+	ORQ        R12, R13
+	DECQ       CX
+	JNZ        bytes13
+	VMOVQ      R13, X2
+	VPMOVZXBD  X2, Y2
+	VMOVUPS    8192(DI)(R11*4), Y3
+	VMOVUPS    9216(DI)(R11*4), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R11*4), CX
+	VMULPS     (DI)(R11*4), Y4, Y5
+	VPCMPEQD   label0Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)
+	VMULPS     1024(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label1Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(BX*1)
+	VMULPS     2048(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label2Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(BX*2)
+	VMULPS     3072(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label3Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(SI*1)
+	VMULPS     4096(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label4Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	VMASKMOVPS Y5, Y1, (CX)(BX*4)
+	VMULPS     5120(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label5Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	LEAQ       (CX)(BX*4), R12
+	VMASKMOVPS Y5, Y1, (R12)(BX*1)
+	VMULPS     6144(DI)(R11*4), Y4, Y5
+	VPCMPEQD   label6Single<>+0(SB), Y2, Y6
+	VBLENDVPS  Y6, Y3, Y5, Y5
+	LEAQ       (CX)(BX*4), R12
+	VMASKMOVPS Y5, Y1, (R12)(BX*2)
+	VMULPS     7168(DI)(R11*4), Y4, Y4
+	VPCMPEQD   label7Single<>+0(SB), Y2, Y2
+	VBLENDVPS  Y2, Y3, Y4, Y4
+	LEAQ       (CX)(BX*4), CX
+	VMASKMOVPS Y4, Y1, (CX)(SI*1)
+	ADDQ       $0x00000008, R11
+	SUBQ       $0x00000008, R10
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x02, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimitSingle<>+0(SB), Y0, Y0
+	VMOVMSKPS Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes8F64AVX2(SB), $10848-81
+	// softmaxOnlyPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         10335(SP), R8
+	ANDQ         $-32, R8
+	VBROADCASTSD 16(CX), Y0
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 24(CX), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 80(CX), Y0
+	VMOVUPS      Y0, 64(R8)
+	VBROADCASTSD 88(CX), Y0
+	VMOVUPS      Y0, 96(R8)
+	VBROADCASTSD 144(CX), Y0
+	VMOVUPS      Y0, 128(R8)
+	VBROADCASTSD 152(CX), Y0
+	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 208(CX), Y0
+	VMOVUPS      Y0, 192(R8)
+	VBROADCASTSD 216(CX), Y0
+	VMOVUPS      Y0, 224(R8)
+	VBROADCASTSD 272(CX), Y0
+	VMOVUPS      Y0, 256(R8)
+	VBROADCASTSD 280(CX), Y0
+	VMOVUPS      Y0, 288(R8)
+	VBROADCASTSD 336(CX), Y0
+	VMOVUPS      Y0, 320(R8)
+	VBROADCASTSD 344(CX), Y0
+	VMOVUPS      Y0, 352(R8)
+	VBROADCASTSD 400(CX), Y0
+	VMOVUPS      Y0, 384(R8)
+	VBROADCASTSD 408(CX), Y0
+	VMOVUPS      Y0, 416(R8)
+	VBROADCASTSD 464(CX), Y0
+	VMOVUPS      Y0, 448(R8)
+	VBROADCASTSD 472(CX), Y0
+	VMOVUPS      Y0, 480(R8)
+	VXORPD       Y0, Y0, Y0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000004
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	PREFETCHT0 8192(CX)
+	VMOVUPD    (CX), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(AX*1)
+	VMOVUPD    (CX)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VMOVUPD      log2e<>+0(SB), Y5
+	VFMADD231PD  Y5, Y1, Y4
+	VFMADD231PD  Y5, Y2, Y3
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VSUBPD       Y6, Y4, Y5
+	VSUBPD       Y6, Y3, Y6
+	VMOVUPD      ln2<>+0(SB), Y7
+	VFNMADD231PD Y7, Y5, Y1
+	VFNMADD231PD Y7, Y6, Y2
+	VPSLLQ       $0x34, Y4, Y4
+	VPSLLQ       $0x34, Y3, Y3
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y5
+	VMOVAPD     Y5, Y6
+	VMOVUPD     expLogit64j<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64i<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64h<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64g<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64f<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64e<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64d<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     expLogit64c<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VMOVUPD     one<>+0(SB), Y7
+	VFMADD213PD Y7, Y1, Y6
+	VFMADD213PD Y7, Y2, Y5
+	VPADDQ      Y4, Y6, Y1
+	VPADDQ      Y3, Y5, Y2
+	VADDPD      Y2, Y1, Y3
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, (DI)(R11*8)
+	VMOVUPS    Y2, 1024(DI)(R11*8)
+	PREFETCHT0 8192(CX)(AX*2)
+	VMOVUPD    (CX)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y1, Y5
+	VFMADD231PD  Y6, Y2, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y1
+	VFNMADD231PD Y8, Y7, Y2
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y1, Y7
+	VFMADD213PD Y8, Y2, Y6
+	VPADDQ      Y5, Y7, Y1
+	VPADDQ      Y4, Y6, Y2
+	VADDPD      Y2, Y1, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 2048(DI)(R11*8)
+	VMOVUPS    Y2, 3072(DI)(R11*8)
+	PREFETCHT0 8192(CX)(AX*4)
+	VMOVUPD    (CX)(AX*4), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*1)
+	VMOVUPD    (R12)(AX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y7, Y2, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y1
+	VFNMADD231PD Y9, Y8, Y2
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y1, Y8
+	VFMADD213PD Y9, Y2, Y7
+	VPADDQ      Y6, Y8, Y1
+	VPADDQ      Y5, Y7, Y2
+	VADDPD      Y2, Y1, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y1, 4096(DI)(R11*8)
+	VMOVUPS    Y2, 5120(DI)(R11*8)
+	LEAQ       (CX)(AX*4), R12
+	PREFETCHT0 8192(R12)(AX*2)
+	VMOVUPD    (R12)(AX*2), Y1
+	VANDPD     absBits<>+0(SB), Y1, Y2
+	VPMAXSD    Y2, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	PREFETCHT0 8192(CX)(DX*1)
+	VMOVUPD    (CX)(DX*1), Y2
+	VANDPD     absBits<>+0(SB), Y2, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y1, Y7
+	VFMADD231PD  Y8, Y2, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y1
+	VFNMADD231PD Y10, Y9, Y2
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y1, Y9
+	VFMADD213PD Y10, Y2, Y8
+	VPADDQ      Y7, Y9, Y1
+	VPADDQ      Y6, Y8, Y2
+	VADDPD      Y2, Y1, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS   Y1, 6144(DI)(R11*8)
+	VMOVUPS   Y2, 7168(DI)(R11*8)
+	VADDPD    Y4, Y3, Y1
+	VADDPD    Y6, Y5, Y2
+	VADDPD    Y2, Y1, Y7
+	VMOVUPD   one<>+0(SB), Y8
+	VDIVPD    Y7, Y8, Y7
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R11*1), Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y4, Y2, Y4
+	VMOVUPS   (DI)(R11*8), Y11
+	VMOVUPS   1024(DI)(R11*8), Y12
+	VADDPD    Y12, Y4, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VMULPD    Y7, Y11, Y13
+	VMOVUPS   Y13, (DI)(R11*8)
+	VADDPD    Y11, Y4, Y4
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y4, Y10, Y10
+	VMULPD    Y7, Y12, Y4
+	VMOVUPS   Y4, 1024(DI)(R11*8)
+	VADDPD    Y3, Y2, Y2
+	VMOVUPS   2048(DI)(R11*8), Y3
+	VMOVUPS   3072(DI)(R11*8), Y4
+	VADDPD    Y4, Y2, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y3, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y7, Y3, Y11
+	VMOVUPS   Y11, 2048(DI)(R11*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label3<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y7, Y4, Y2
+	VMOVUPS   Y2, 3072(DI)(R11*8)
+	VADDPD    Y6, Y1, Y2
+	VMOVUPS   4096(DI)(R11*8), Y3
+	VMOVUPS   5120(DI)(R11*8), Y4
+	VADDPD    Y4, Y2, Y6
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y3, Y9, Y9
+	VBLENDVPD Y11, Y6, Y10, Y10
+	VMULPD    Y7, Y3, Y6
+	VMOVUPS   Y6, 4096(DI)(R11*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label5<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y7, Y4, Y2
+	VMOVUPS   Y2, 5120(DI)(R11*8)
+	VADDPD    Y5, Y1, Y1
+	VMOVUPS   6144(DI)(R11*8), Y2
+	VMOVUPS   7168(DI)(R11*8), Y3
+	VADDPD    Y3, Y1, Y4
+	VPCMPEQQ  label6<>+0(SB), Y8, Y5
+	VBLENDVPD Y5, Y2, Y9, Y9
+	VBLENDVPD Y5, Y4, Y10, Y10
+	VMULPD    Y7, Y2, Y4
+	VMOVUPS   Y4, 6144(DI)(R11*8)
+	VADDPD    Y2, Y1, Y1
+	VPCMPEQQ  label7<>+0(SB), Y8, Y2
+	VBLENDVPD Y2, Y3, Y9, Y9
+	VBLENDVPD Y2, Y1, Y10, Y10
+	VMULPD    Y7, Y3, Y1
+	VMOVUPS   Y1, 7168(DI)(R11*8)
+	VMULPD    Y7, Y9, Y1
+	VMOVUPS   Y1, 8192(DI)(R11*8)
+	VMULPD    Y7, Y10, Y1
+	VMOVUPS   Y1, 9216(DI)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, R10
+	CMPQ      R10, $0x00000004
+	JGE       many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000004, R12
+	CMPQ       R10, R12
+	CMOVQLT    R10, R12
+	LEAQ       tailMasks<>+0(SB), CX
+	MOVQ       R12, R13
+	NEGQ       R13
+	VMOVDQU    32(CX)(R13*8), Y1
+	MOVQ       x+8(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMASKMOVPD (CX), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y4
+	VPMAXSD    Y4, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VMOVUPD      log2e<>+0(SB), Y6
+	VFMADD231PD  Y6, Y2, Y5
+	VFMADD231PD  Y6, Y3, Y4
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VSUBPD       Y7, Y5, Y6
+	VSUBPD       Y7, Y4, Y7
+	VMOVUPD      ln2<>+0(SB), Y8
+	VFNMADD231PD Y8, Y6, Y2
+	VFNMADD231PD Y8, Y7, Y3
+	VPSLLQ       $0x34, Y5, Y5
+	VPSLLQ       $0x34, Y4, Y4
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y6
+	VMOVAPD     Y6, Y7
+	VMOVUPD     expLogit64j<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64i<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64h<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64g<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64f<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64e<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64d<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     expLogit64c<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VMOVUPD     one<>+0(SB), Y8
+	VFMADD213PD Y8, Y2, Y7
+	VFMADD213PD Y8, Y3, Y6
+	VPADDQ      Y5, Y7, Y2
+	VPADDQ      Y4, Y6, Y3
+	VADDPD      Y3, Y2, Y4
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, (DI)(R11*8)
+	VMOVUPS    Y3, 1024(DI)(R11*8)
+	VMASKMOVPD (CX)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VPMAXSD    Y5, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VMOVUPD      log2e<>+0(SB), Y7
+	VFMADD231PD  Y7, Y2, Y6
+	VFMADD231PD  Y7, Y3, Y5
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VSUBPD       Y8, Y6, Y7
+	VSUBPD       Y8, Y5, Y8
+	VMOVUPD      ln2<>+0(SB), Y9
+	VFNMADD231PD Y9, Y7, Y2
+	VFNMADD231PD Y9, Y8, Y3
+	VPSLLQ       $0x34, Y6, Y6
+	VPSLLQ       $0x34, Y5, Y5
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y7
+	VMOVAPD     Y7, Y8
+	VMOVUPD     expLogit64j<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64i<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64h<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64g<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64f<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64e<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64d<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     expLogit64c<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VMOVUPD     one<>+0(SB), Y9
+	VFMADD213PD Y9, Y2, Y8
+	VFMADD213PD Y9, Y3, Y7
+	VPADDQ      Y6, Y8, Y2
+	VPADDQ      Y5, Y7, Y3
+	VADDPD      Y3, Y2, Y5
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 2048(DI)(R11*8)
+	VMOVUPS    Y3, 3072(DI)(R11*8)
+	VMASKMOVPD (CX)(AX*4), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), R13
+	VMASKMOVPD (R13)(AX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y6
+	VPMAXSD    Y6, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VMOVUPD      log2e<>+0(SB), Y8
+	VFMADD231PD  Y8, Y2, Y7
+	VFMADD231PD  Y8, Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y9
+	VSUBPD       Y9, Y7, Y8
+	VSUBPD       Y9, Y6, Y9
+	VMOVUPD      ln2<>+0(SB), Y10
+	VFNMADD231PD Y10, Y8, Y2
+	VFNMADD231PD Y10, Y9, Y3
+	VPSLLQ       $0x34, Y7, Y7
+	VPSLLQ       $0x34, Y6, Y6
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VMOVUPD     expLogit64j<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64i<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64h<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64g<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64f<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64e<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64d<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     expLogit64c<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VMOVUPD     one<>+0(SB), Y10
+	VFMADD213PD Y10, Y2, Y9
+	VFMADD213PD Y10, Y3, Y8
+	VPADDQ      Y7, Y9, Y2
+	VPADDQ      Y6, Y8, Y3
+	VADDPD      Y3, Y2, Y6
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS    Y2, 4096(DI)(R11*8)
+	VMOVUPS    Y3, 5120(DI)(R11*8)
+	LEAQ       (CX)(AX*4), R13
+	VMASKMOVPD (R13)(AX*2), Y1, Y2
+	VANDPD     absBits<>+0(SB), Y2, Y3
+	VPMAXSD    Y3, Y0, Y0
+	LEAQ       (CX)(AX*4), CX
+	VMASKMOVPD (CX)(DX*1), Y1, Y3
+	VANDPD     absBits<>+0(SB), Y3, Y7
+	VPMAXSD    Y7, Y0, Y0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VMOVUPD      log2e<>+0(SB), Y9
+	VFMADD231PD  Y9, Y2, Y8
+	VFMADD231PD  Y9, Y3, Y7
+	VMOVUPD      roundBits<>+0(SB), Y10
+	VSUBPD       Y10, Y8, Y9
+	VSUBPD       Y10, Y7, Y10
+	VMOVUPD      ln2<>+0(SB), Y11
+	VFNMADD231PD Y11, Y9, Y2
+	VFNMADD231PD Y11, Y10, Y3
+	VPSLLQ       $0x34, Y8, Y8
+	VPSLLQ       $0x34, Y7, Y7
+
+	// A polynomial of e^r.
+	VMOVUPD     expLogit64k<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VMOVUPD     expLogit64j<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64i<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64h<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64g<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64f<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64e<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64d<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     expLogit64c<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VMOVUPD     one<>+0(SB), Y11
+	VFMADD213PD Y11, Y2, Y10
+	VFMADD213PD Y11, Y3, Y9
+	VPADDQ      Y8, Y10, Y2
+	VPADDQ      Y7, Y9, Y3
+	VADDPD      Y3, Y2, Y7
+
+	// There are too few registers: they come back from memory.
+	VMOVUPS Y2, 6144(DI)(R11*8)
+	VMOVUPS Y3, 7168(DI)(R11*8)
+	VADDPD  Y5, Y4, Y2
+	VADDPD  Y7, Y6, Y3
+	VADDPD  Y3, Y2, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VDIVPD  Y8, Y9, Y8
+	VANDPD  Y8, Y1, Y1
+	MOVQ    y_base+24(FP), CX
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (CX)(R11*1), R14
+
+bytes1:
+	SHLQ      $0x08, R13
+	MOVBQZX   -1(R14)(R12*1), CX
+	ORQ       CX, R13
+	DECQ      R12
+	JNZ       bytes1
+	VMOVQ     R13, X8
+	VPMOVZXBQ X8, Y8
+	VXORPD    Y9, Y9, Y9
+	VXORPD    Y10, Y10, Y10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD    Y5, Y3, Y5
+	VMOVUPS   (DI)(R11*8), Y11
+	VMOVUPS   1024(DI)(R11*8), Y12
+	VADDPD    Y12, Y5, Y13
+	VPCMPEQQ  label0<>+0(SB), Y8, Y14
+	VBLENDVPD Y14, Y11, Y9, Y9
+	VBLENDVPD Y14, Y13, Y10, Y10
+	VMULPD    Y1, Y11, Y13
+	VMOVUPS   Y13, (DI)(R11*8)
+	VADDPD    Y11, Y5, Y5
+	VPCMPEQQ  label1<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y12, Y9, Y9
+	VBLENDVPD Y11, Y5, Y10, Y10
+	VMULPD    Y1, Y12, Y5
+	VMOVUPS   Y5, 1024(DI)(R11*8)
+	VADDPD    Y4, Y3, Y3
+	VMOVUPS   2048(DI)(R11*8), Y4
+	VMOVUPS   3072(DI)(R11*8), Y5
+	VADDPD    Y5, Y3, Y11
+	VPCMPEQQ  label2<>+0(SB), Y8, Y12
+	VBLENDVPD Y12, Y4, Y9, Y9
+	VBLENDVPD Y12, Y11, Y10, Y10
+	VMULPD    Y1, Y4, Y11
+	VMOVUPS   Y11, 2048(DI)(R11*8)
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label3<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VMULPD    Y1, Y5, Y3
+	VMOVUPS   Y3, 3072(DI)(R11*8)
+	VADDPD    Y7, Y2, Y3
+	VMOVUPS   4096(DI)(R11*8), Y4
+	VMOVUPS   5120(DI)(R11*8), Y5
+	VADDPD    Y5, Y3, Y7
+	VPCMPEQQ  label4<>+0(SB), Y8, Y11
+	VBLENDVPD Y11, Y4, Y9, Y9
+	VBLENDVPD Y11, Y7, Y10, Y10
+	VMULPD    Y1, Y4, Y7
+	VMOVUPS   Y7, 4096(DI)(R11*8)
+	VADDPD    Y4, Y3, Y3
+	VPCMPEQQ  label5<>+0(SB), Y8, Y4
+	VBLENDVPD Y4, Y5, Y9, Y9
+	VBLENDVPD Y4, Y3, Y10, Y10
+	VMULPD    Y1, Y5, Y3
+	VMOVUPS   Y3, 5120(DI)(R11*8)
+	VADDPD    Y6, Y2, Y2
+	VMOVUPS   6144(DI)(R11*8), Y3
+	VMOVUPS   7168(DI)(R11*8), Y4
+	VADDPD    Y4, Y2, Y5
+	VPCMPEQQ  label6<>+0(SB), Y8, Y6
+	VBLENDVPD Y6, Y3, Y9, Y9
+	VBLENDVPD Y6, Y5, Y10, Y10
+	VMULPD    Y1, Y3, Y5
+	VMOVUPS   Y5, 6144(DI)(R11*8)
+	VADDPD    Y3, Y2, Y2
+	VPCMPEQQ  label7<>+0(SB), Y8, Y3
+	VBLENDVPD Y3, Y4, Y9, Y9
+	VBLENDVPD Y3, Y2, Y10, Y10
+	VMULPD    Y1, Y4, Y2
+	VMOVUPS   Y2, 7168(DI)(R11*8)
+	VMULPD    Y1, Y9, Y2
+	VMOVUPS   Y2, 8192(DI)(R11*8)
+	VMULPD    Y1, Y10, Y1
+	VMOVUPS   Y1, 9216(DI)(R11*8)
+	ADDQ      $0x00000004, R11
+	SUBQ      $0x00000004, R10
+	JMP       few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Y1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000008
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*8), Y2
+	VMOVUPS 8224(DI)(R11*8), Y3
+	VMOVUPS 9216(DI)(R11*8), Y4
+	VMOVUPS 9248(DI)(R11*8), Y5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y4, Y2, Y6
+	VADDPD       Y5, Y3, Y7
+	VPSUBQ       Y2, Y6, Y8
+	VPSUBQ       Y3, Y7, Y9
+	VMOVUPD      signAndExponent<>+0(SB), Y10
+	VANDPD       Y10, Y8, Y8
+	VANDPD       Y10, Y9, Y9
+	VPADDQ       Y8, Y2, Y10
+	VPADDQ       Y9, Y3, Y11
+	VSUBPD       Y2, Y10, Y12
+	VSUBPD       Y3, Y11, Y13
+	VSUBPD       Y4, Y12, Y12
+	VSUBPD       Y5, Y13, Y13
+	VADDPD       Y10, Y6, Y6
+	VADDPD       Y11, Y7, Y7
+	VDIVPD       Y6, Y12, Y6
+	VDIVPD       Y7, Y13, Y7
+	VMULPD       Y6, Y6, Y10
+	VMULPD       Y7, Y7, Y11
+	VADDPD       Y6, Y6, Y12
+	VADDPD       Y7, Y7, Y13
+	VPSRLQ       $0x34, Y8, Y8
+	VPSRLQ       $0x34, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VORPD        Y14, Y8, Y8
+	VORPD        Y14, Y9, Y9
+	VMOVUPD      integerBits<>+0(SB), Y14
+	VSUBPD       Y14, Y8, Y8
+	VSUBPD       Y14, Y9, Y9
+	VMOVUPD      ln2<>+0(SB), Y14
+	VFNMADD231PD Y14, Y8, Y12
+	VFNMADD231PD Y14, Y9, Y13
+	VMULPD       Y10, Y6, Y6
+	VMULPD       Y11, Y7, Y7
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VMOVUPD      unit64i<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64h<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64g<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64f<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64e<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64d<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64c<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64b<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VMOVUPD      unit64a<>+0(SB), Y14
+	VFMADD213PD  Y14, Y10, Y9
+	VFMADD213PD  Y14, Y11, Y8
+	VFMADD231PD  Y9, Y6, Y12
+	VFMADD231PD  Y8, Y7, Y13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y4, Y6
+	VMOVAPD      Y5, Y7
+	VMULPD       Y1, Y2, Y2
+	VMULPD       Y1, Y3, Y3
+	VFNMADD231PD Y12, Y2, Y6
+	VFNMADD231PD Y13, Y3, Y7
+	VMOVAPD      Y4, Y2
+	VMOVAPD      Y5, Y3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPD Y2, Y8
+	VSQRTPD Y3, Y9
+	VMULPD  Y8, Y6, Y6
+	VMULPD  Y9, Y7, Y7
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPD Y2, Y6, Y6
+	VMULPD Y3, Y7, Y7
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPD Y2, Y2, Y2
+	VMULPD Y3, Y3, Y3
+	JMP    again2
+
+power2:
+	VXORPD      Y2, Y2, Y2
+	VXORPD      Y3, Y3, Y3
+	VXORPD      Y8, Y8, Y8
+	VXORPD      Y9, Y9, Y9
+	MOVQ        y_base+24(FP), R12
+	VPMOVZXBQ   (R12)(R11*1), Y10
+	VPMOVZXBQ   4(R12)(R11*1), Y11
+	VPCMPEQQ    label0<>+0(SB), Y10, Y12
+	VPCMPEQQ    label0<>+0(SB), Y11, Y13
+	VMOVUPS     (R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     32(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label1<>+0(SB), Y10, Y12
+	VPCMPEQQ    label1<>+0(SB), Y11, Y13
+	VMOVUPS     64(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     96(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label2<>+0(SB), Y10, Y12
+	VPCMPEQQ    label2<>+0(SB), Y11, Y13
+	VMOVUPS     128(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     160(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label3<>+0(SB), Y10, Y12
+	VPCMPEQQ    label3<>+0(SB), Y11, Y13
+	VMOVUPS     192(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     224(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label4<>+0(SB), Y10, Y12
+	VPCMPEQQ    label4<>+0(SB), Y11, Y13
+	VMOVUPS     256(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     288(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label5<>+0(SB), Y10, Y12
+	VPCMPEQQ    label5<>+0(SB), Y11, Y13
+	VMOVUPS     320(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     352(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label6<>+0(SB), Y10, Y12
+	VPCMPEQQ    label6<>+0(SB), Y11, Y13
+	VMOVUPS     384(R8), Y14
+	VBLENDVPD   Y12, Y14, Y2, Y2
+	VBLENDVPD   Y13, Y14, Y3, Y3
+	VMOVUPS     416(R8), Y14
+	VBLENDVPD   Y12, Y14, Y8, Y8
+	VBLENDVPD   Y13, Y14, Y9, Y9
+	VPCMPEQQ    label7<>+0(SB), Y10, Y10
+	VPCMPEQQ    label7<>+0(SB), Y11, Y11
+	VMOVUPS     448(R8), Y12
+	VBLENDVPD   Y10, Y12, Y2, Y2
+	VBLENDVPD   Y11, Y12, Y3, Y3
+	VMOVUPS     480(R8), Y12
+	VBLENDVPD   Y10, Y12, Y8, Y8
+	VBLENDVPD   Y11, Y12, Y9, Y9
+	VFMADD231PD Y8, Y6, Y2
+	VFMADD231PD Y9, Y7, Y3
+	VMULPD      Y4, Y2, Y4
+	VMULPD      Y5, Y3, Y5
+	VMOVUPS     Y4, 8192(DI)(R11*8)
+	VMOVUPS     Y5, 8224(DI)(R11*8)
+	VMOVUPD     signBit<>+0(SB), Y4
+	VXORPD      Y4, Y2, Y2
+	VXORPD      Y4, Y3, Y3
+	VMOVUPS     Y2, 9216(DI)(R11*8)
+	VMOVUPS     Y3, 9248(DI)(R11*8)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	CMPQ        R10, $0x00000008
+	JGE         many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	MOVQ    R12, R14
+	NEGQ    R14
+	VMOVDQU 32(R13)(R14*8), Y2
+	VMOVUPS 8192(DI)(R11*8), Y2
+	VMOVUPS 9216(DI)(R11*8), Y3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Y3, Y2, Y4
+	VPSUBQ       Y2, Y4, Y5
+	VANDPD       signAndExponent<>+0(SB), Y5, Y5
+	VPADDQ       Y5, Y2, Y6
+	VSUBPD       Y2, Y6, Y7
+	VSUBPD       Y3, Y7, Y7
+	VADDPD       Y6, Y4, Y4
+	VDIVPD       Y4, Y7, Y4
+	VMULPD       Y4, Y4, Y6
+	VADDPD       Y4, Y4, Y7
+	VPSRLQ       $0x34, Y5, Y5
+	VORPD        integerBits<>+0(SB), Y5, Y5
+	VSUBPD       integerBits<>+0(SB), Y5, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y7
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      unit64j<>+0(SB), Y5
+	VFMADD213PD  unit64i<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64h<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64g<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64f<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64e<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64d<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64c<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64b<>+0(SB), Y6, Y5
+	VFMADD213PD  unit64a<>+0(SB), Y6, Y5
+	VFMADD231PD  Y5, Y4, Y7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Y3, Y4
+	VMULPD       Y1, Y2, Y2
+	VFNMADD231PD Y7, Y2, Y4
+	VMOVAPD      Y3, Y2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole3
+	VSQRTPD Y2, Y5
+	VMULPD  Y5, Y4, Y4
+
+whole3:
+	TESTQ R13, R13
+	JZ    power3
+
+again3:
+	SHRQ   $0x01, R13
+	JCC    square3
+	VMULPD Y2, Y4, Y4
+
+square3:
+	TESTQ  R13, R13
+	JZ     power3
+	VMULPD Y2, Y2, Y2
+	JMP    again3
+
+power3:
+	VXORPD Y2, Y2, Y2
+	VXORPD Y5, Y5, Y5
+	MOVQ   y_base+24(FP), R13
+
+	// The labels that exist, one by one.
+	XORQ R14, R14
+	LEAQ (R13)(R11*1), R15
+
+bytes4:
+	SHLQ        $0x08, R14
+	MOVBQZX     -1(R15)(R12*1), R13
+	ORQ         R13, R14
+	DECQ        R12
+	JNZ         bytes4
+	VMOVQ       R14, X6
+	VPMOVZXBQ   X6, Y6
+	VPCMPEQQ    label0<>+0(SB), Y6, Y7
+	VMOVUPS     (R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     32(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label1<>+0(SB), Y6, Y7
+	VMOVUPS     64(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     96(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label2<>+0(SB), Y6, Y7
+	VMOVUPS     128(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     160(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label3<>+0(SB), Y6, Y7
+	VMOVUPS     192(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     224(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label4<>+0(SB), Y6, Y7
+	VMOVUPS     256(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     288(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label5<>+0(SB), Y6, Y7
+	VMOVUPS     320(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     352(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label6<>+0(SB), Y6, Y7
+	VMOVUPS     384(R8), Y8
+	VBLENDVPD   Y7, Y8, Y2, Y2
+	VMOVUPS     416(R8), Y8
+	VBLENDVPD   Y7, Y8, Y5, Y5
+	VPCMPEQQ    label7<>+0(SB), Y6, Y6
+	VMOVUPS     448(R8), Y7
+	VBLENDVPD   Y6, Y7, Y2, Y2
+	VMOVUPS     480(R8), Y7
+	VBLENDVPD   Y6, Y7, Y5, Y5
+	VFMADD231PD Y5, Y4, Y2
+	VMULPD      Y3, Y2, Y3
+	VMOVUPS     Y3, 8192(DI)(R11*8)
+	VXORPD      signBit<>+0(SB), Y2, Y2
+	VMOVUPS     Y2, 9216(DI)(R11*8)
+	ADDQ        $0x00000004, R11
+	SUBQ        $0x00000004, R10
+	JMP         few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000004
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ      y_base+24(FP), CX
+	VPMOVZXBQ (CX)(R11*1), Y1
+	VMOVUPS   8192(DI)(R11*8), Y2
+	VMOVUPS   9216(DI)(R11*8), Y3
+	MOVQ      out+0(FP), CX
+	LEAQ      (CX)(R11*8), CX
+	VMULPD    (DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label0<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual5
+	VMOVNTPD  Y4, (CX)
+	JMP       stored5
+
+usual5:
+	VMOVUPD Y4, (CX)
+
+stored5:
+	VMULPD    1024(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label1<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual6
+	VMOVNTPD  Y4, (CX)(BX*1)
+	JMP       stored6
+
+usual6:
+	VMOVUPD Y4, (CX)(BX*1)
+
+stored6:
+	VMULPD    2048(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label2<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual7
+	VMOVNTPD  Y4, (CX)(BX*2)
+	JMP       stored7
+
+usual7:
+	VMOVUPD Y4, (CX)(BX*2)
+
+stored7:
+	VMULPD    3072(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label3<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual8
+	VMOVNTPD  Y4, (CX)(SI*1)
+	JMP       stored8
+
+usual8:
+	VMOVUPD Y4, (CX)(SI*1)
+
+stored8:
+	VMULPD    4096(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label4<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual9
+	VMOVNTPD  Y4, (CX)(BX*4)
+	JMP       stored9
+
+usual9:
+	VMOVUPD Y4, (CX)(BX*4)
+
+stored9:
+	VMULPD    5120(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label5<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	LEAQ      (CX)(BX*4), R12
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual10
+	VMOVNTPD  Y4, (R12)(BX*1)
+	JMP       stored10
+
+usual10:
+	VMOVUPD Y4, (R12)(BX*1)
+
+stored10:
+	VMULPD    6144(DI)(R11*8), Y3, Y4
+	VPCMPEQQ  label6<>+0(SB), Y1, Y5
+	VBLENDVPD Y5, Y2, Y4, Y4
+	LEAQ      (CX)(BX*4), R12
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual11
+	VMOVNTPD  Y4, (R12)(BX*2)
+	JMP       stored11
+
+usual11:
+	VMOVUPD Y4, (R12)(BX*2)
+
+stored11:
+	VMULPD    7168(DI)(R11*8), Y3, Y3
+	VPCMPEQQ  label7<>+0(SB), Y1, Y1
+	VBLENDVPD Y1, Y2, Y3, Y3
+	LEAQ      (CX)(BX*4), CX
+	CMPB      stream+72(FP), $0x00
+	JEQ       usual12
+	VMOVNTPD  Y3, (CX)(SI*1)
+	JMP       stored12
+
+usual12:
+	VMOVUPD Y3, (CX)(SI*1)
+
+stored12:
+	ADDQ $0x00000004, R11
+	SUBQ $0x00000004, R10
+	CMPQ R10, $0x00000004
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000004, CX
+	CMPQ    R10, CX
+	CMOVQLT R10, CX
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    CX, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y1
+	MOVQ    y_base+24(FP), R12
+
+	// The labels that exist, one by one.
+	XORQ R13, R13
+	LEAQ (R12)(R11*1), R14
+
+bytes13:
+	SHLQ       $0x08, R13
+	MOVBQZX    -1(R14)(CX*1), R12
+	ORQ        R12, R13
+	DECQ       CX
+	JNZ        bytes13
+	VMOVQ      R13, X2
+	VPMOVZXBQ  X2, Y2
+	VMOVUPS    8192(DI)(R11*8), Y3
+	VMOVUPS    9216(DI)(R11*8), Y4
+	MOVQ       out+0(FP), CX
+	LEAQ       (CX)(R11*8), CX
+	VMULPD     (DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label0<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)
+	VMULPD     1024(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label1<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(BX*1)
+	VMULPD     2048(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label2<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(BX*2)
+	VMULPD     3072(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label3<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(SI*1)
+	VMULPD     4096(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label4<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	VMASKMOVPD Y5, Y1, (CX)(BX*4)
+	VMULPD     5120(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label5<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	LEAQ       (CX)(BX*4), R12
+	VMASKMOVPD Y5, Y1, (R12)(BX*1)
+	VMULPD     6144(DI)(R11*8), Y4, Y5
+	VPCMPEQQ   label6<>+0(SB), Y2, Y6
+	VBLENDVPD  Y6, Y3, Y5, Y5
+	LEAQ       (CX)(BX*4), R12
+	VMASKMOVPD Y5, Y1, (R12)(BX*2)
+	VMULPD     7168(DI)(R11*8), Y4, Y4
+	VPCMPEQQ   label7<>+0(SB), Y2, Y2
+	VBLENDVPD  Y2, Y3, Y4, Y4
+	LEAQ       (CX)(BX*4), CX
+	VMASKMOVPD Y4, Y1, (CX)(SI*1)
+	ADDQ       $0x00000004, R11
+	SUBQ       $0x00000004, R10
+	JMP        few3
+
+done3:
+	// The parameters move on.
+	ADDQ      R9, y_base+24(FP)
+	SUBQ      R9, y_len+32(FP)
+	SHLQ      $0x03, R9
+	ADDQ      R9, x+8(FP)
+	ADDQ      R9, out+0(FP)
+	CMPQ      y_len+32(FP), $0x00
+	JG        window
+	VPCMPGTD  softmaxLimit<>+0(SB), Y0, Y0
+	VMOVMSKPD Y0, AX
+	TESTL     AX, AX
+	SETEQ     AL
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET

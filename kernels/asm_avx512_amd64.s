@@ -97586,6 +97586,14554 @@ done4:
 	VZEROUPPER
 	RET
 
+// func softmaxPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes2F32AVX512(SB), $12352-57
+	// softmaxPowerSumsYLanes2F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	PREFETCHT0   8320(DX)
+	VMOVUPS      128(DX), Z3
+	PREFETCHT0   8384(DX)
+	VMOVUPS      192(DX), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z1, Z5
+	VANDPS       Z8, Z2, Z6
+	VANDPS       Z8, Z3, Z7
+	VANDPS       Z8, Z4, Z8
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z5
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z6
+	PREFETCHT0   8320(DX)(CX*1)
+	VMOVUPS      128(DX)(CX*1), Z7
+	PREFETCHT0   8384(DX)(CX*1)
+	VMOVUPS      192(DX)(CX*1), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z12
+	VANDPS       Z12, Z5, Z9
+	VANDPS       Z12, Z6, Z10
+	VANDPS       Z12, Z7, Z11
+	VANDPS       Z12, Z8, Z12
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+	VPMAXUD      Z11, Z0, Z0
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VMOVAPD      Z9, Z13
+	VMOVAPD      Z9, Z14
+	VMOVAPD      Z9, Z15
+	VMOVAPD      Z9, Z16
+	VBROADCASTSS log2eSingle<>+0(SB), Z17
+	VFMADD231PS  Z17, Z1, Z10
+	VFMADD231PS  Z17, Z2, Z11
+	VFMADD231PS  Z17, Z3, Z12
+	VFMADD231PS  Z17, Z4, Z13
+	VFMADD231PS  Z17, Z5, Z14
+	VFMADD231PS  Z17, Z6, Z15
+	VFMADD231PS  Z17, Z7, Z16
+	VFMADD231PS  Z17, Z8, Z9
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z24
+	VSUBPS       Z24, Z10, Z17
+	VSUBPS       Z24, Z11, Z18
+	VSUBPS       Z24, Z12, Z19
+	VSUBPS       Z24, Z13, Z20
+	VSUBPS       Z24, Z14, Z21
+	VSUBPS       Z24, Z15, Z22
+	VSUBPS       Z24, Z16, Z23
+	VSUBPS       Z24, Z9, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z17, Z1
+	VFNMADD231PS Z25, Z18, Z2
+	VFNMADD231PS Z25, Z19, Z3
+	VFNMADD231PS Z25, Z20, Z4
+	VFNMADD231PS Z25, Z21, Z5
+	VFNMADD231PS Z25, Z22, Z6
+	VFNMADD231PS Z25, Z23, Z7
+	VFNMADD231PS Z25, Z24, Z8
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z9, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VMOVAPD      Z17, Z21
+	VMOVAPD      Z17, Z22
+	VMOVAPD      Z17, Z23
+	VMOVAPD      Z17, Z24
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VPADDD       Z10, Z18, Z1
+	VPADDD       Z11, Z19, Z2
+	VPADDD       Z12, Z20, Z3
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z9, Z17, Z8
+	VADDPS       Z5, Z1, Z9
+	VADDPS       Z6, Z2, Z10
+	VADDPS       Z7, Z3, Z11
+	VADDPS       Z8, Z4, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VDIVPS       Z9, Z13, Z9
+	VDIVPS       Z10, Z13, Z10
+	VDIVPS       Z11, Z13, Z11
+	VDIVPS       Z12, Z13, Z12
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Z9, Z1, Z13
+	VMULPS  Z10, Z2, Z14
+	VMULPS  Z11, Z3, Z15
+	VMULPS  Z12, Z4, Z16
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
+	VMOVUPS Z15, 128(BX)(R8*4)
+	VMOVUPS Z16, 192(BX)(R8*4)
+	VMULPS  Z9, Z5, Z13
+	VMULPS  Z10, Z6, Z14
+	VMULPS  Z11, Z7, Z15
+	VMULPS  Z12, Z8, Z16
+	VMOVUPS Z13, 4096(BX)(R8*4)
+	VMOVUPS Z14, 4160(BX)(R8*4)
+	VMOVUPS Z15, 4224(BX)(R8*4)
+	VMOVUPS Z16, 4288(BX)(R8*4)
+	VMULPS  Z9, Z5, Z5
+	VMULPS  Z10, Z6, Z6
+	VMULPS  Z11, Z7, Z7
+	VMULPS  Z12, Z8, Z8
+	VMOVUPS Z5, 2048(BX)(R8*4)
+	VMOVUPS Z6, 2112(BX)(R8*4)
+	VMOVUPS Z7, 2176(BX)(R8*4)
+	VMOVUPS Z8, 2240(BX)(R8*4)
+	VMULPS  Z9, Z1, Z1
+	VMULPS  Z10, Z2, Z2
+	VMULPS  Z11, Z3, Z3
+	VMULPS  Z12, Z4, Z4
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	VMOVUPS Z2, 6208(BX)(R8*4)
+	VMOVUPS Z3, 6272(BX)(R8*4)
+	VMOVUPS Z4, 6336(BX)(R8*4)
+	ADDQ    $0x00000040, R8
+	SUBQ    $0x00000040, DI
+	CMPQ    DI, $0x00000040
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+	VBROADCASTSS log2eSingle<>+0(SB), Z5
+	VFMADD231PS  Z5, Z1, Z4
+	VFMADD231PS  Z5, Z2, Z3
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z6
+	VSUBPS       Z6, Z4, Z5
+	VSUBPS       Z6, Z3, Z6
+	VBROADCASTSS ln2Single<>+0(SB), Z7
+	VFNMADD231PS Z7, Z5, Z1
+	VFNMADD231PS Z7, Z6, Z2
+	VPSLLD       $0x17, Z4, Z4
+	VPSLLD       $0x17, Z3, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VPADDD       Z4, Z6, Z1
+	VPADDD       Z3, Z5, Z2
+	VADDPS       Z2, Z1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VDIVPS       Z3, Z4, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPS  Z3, Z1, Z4
+	VMOVUPS Z4, (BX)(R8*4)
+	VMULPS  Z3, Z2, Z4
+	VMOVUPS Z4, 4096(BX)(R8*4)
+	VMULPS  Z3, Z2, Z2
+	VMOVUPS Z2, 2048(BX)(R8*4)
+	VMULPS  Z3, Z1, Z1
+	VMOVUPS Z1, 6144(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
+	VMOVUPS       (BX)(DI*4), Z12
+	VADDPS        Z12, Z1, K1, Z1
+	VMOVAPS       Z12, K1, Z10
+	VMOVUPS       4096(BX)(DI*4), Z12
+	VADDPS        Z12, Z3, K1, Z3
+	VMOVAPS       Z12, K1, Z11
+	KNOTW         K1, K1
+	VMOVUPS       (BX)(DI*4), Z12
+	VADDPS        Z12, Z2, K1, Z2
+	VMOVUPS       4096(BX)(DI*4), Z12
+	VADDPS        Z12, Z4, K1, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
+	VMOVUPS       2048(BX)(DI*4), Z9
+	VADDPS        Z9, Z5, K1, Z5
+	VMOVAPS       Z9, K1, Z10
+	VMOVUPS       6144(BX)(DI*4), Z9
+	VADDPS        Z9, Z7, K1, Z7
+	VMOVAPS       Z9, K1, Z11
+	KNOTW         K1, K1
+	VMOVUPS       2048(BX)(DI*4), Z9
+	VADDPS        Z9, Z6, K1, Z6
+	VMOVUPS       6144(BX)(DI*4), Z9
+	VADDPS        Z9, Z8, K1, Z8
+	VMOVUPS       Z10, 8192(BX)(DI*4)
+	VMOVUPS       Z11, 10240(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
+	VPMOVZXBD     X9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K2
+	VMOVUPS       (BX)(DI*4), Z12
+	VADDPS        Z12, Z1, K2, Z1
+	VMOVAPS       Z12, K2, Z10
+	VMOVUPS       4096(BX)(DI*4), Z12
+	VADDPS        Z12, Z3, K2, Z3
+	VMOVAPS       Z12, K2, Z11
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       (BX)(DI*4), Z12
+	VADDPS        Z12, Z2, K2, Z2
+	VMOVUPS       4096(BX)(DI*4), Z12
+	VADDPS        Z12, Z4, K2, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K2
+	VMOVUPS       2048(BX)(DI*4), Z9
+	VADDPS        Z9, Z5, K2, Z5
+	VMOVAPS       Z9, K2, Z10
+	VMOVUPS       6144(BX)(DI*4), Z9
+	VADDPS        Z9, Z7, K2, Z7
+	VMOVAPS       Z9, K2, Z11
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       2048(BX)(DI*4), Z9
+	VADDPS        Z9, Z6, K2, Z6
+	VMOVUPS       6144(BX)(DI*4), Z9
+	VADDPS        Z9, Z8, K2, Z8
+	VMOVUPS       Z10, 8192(BX)(DI*4)
+	VMOVUPS       Z11, 10240(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VCVTPS2PD     Y9, Z9
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z9, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        16(AX), X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        24(AX), X2, X2
+	VMOVSD        X2, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        128(AX), X2, X2
+	VMOVSD        X2, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        136(AX), X2, X2
+	VMOVSD        X2, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        144(AX), X2, X2
+	VMOVSD        X2, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        152(AX), X2, X2
+	VMOVSD        X2, 152(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VMOVSS        gamma+48(FP), X5
+	VADDSS        X5, X5, X5
+	VCVTTSS2SIQ   X5, DX
+	MOVQ          SI, DI
+	XORQ          R8, R8
+	CMPQ          DI, $0x00000040
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z5
+	VPMOVZXBD 16(R9)(R8*1), Z6
+	VPMOVZXBD 32(R9)(R8*1), Z7
+	VPMOVZXBD 48(R9)(R8*1), Z8
+	VMOVUPS   8192(BX)(R8*4), Z9
+	VMOVUPS   8256(BX)(R8*4), Z10
+	VMOVUPS   8320(BX)(R8*4), Z11
+	VMOVUPS   8384(BX)(R8*4), Z12
+	VMOVUPS   10240(BX)(R8*4), Z13
+	VMOVUPS   10304(BX)(R8*4), Z14
+	VMOVUPS   10368(BX)(R8*4), Z15
+	VMOVUPS   10432(BX)(R8*4), Z16
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VADDPS       Z15, Z11, Z19
+	VADDPS       Z16, Z12, Z20
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
+	VPSUBD       Z11, Z19, Z23
+	VPSUBD       Z12, Z20, Z24
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z25
+	VANDPS       Z25, Z21, Z21
+	VANDPS       Z25, Z22, Z22
+	VANDPS       Z25, Z23, Z23
+	VANDPS       Z25, Z24, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
+	VPADDD       Z23, Z11, Z27
+	VPADDD       Z24, Z12, Z28
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VSUBPS       Z15, Z11, Z11
+	VSUBPS       Z16, Z12, Z12
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
+	VADDPS       Z27, Z19, Z19
+	VADDPS       Z28, Z20, Z20
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
+	VDIVPS       Z19, Z11, Z11
+	VDIVPS       Z20, Z12, Z12
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
+	VMULPS       Z11, Z11, Z19
+	VMULPS       Z12, Z12, Z20
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
+	VPSRLD       $0x17, Z23, Z23
+	VPSRLD       $0x17, Z24, Z24
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VCVTDQ2PS    Z24, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z29
+	VFNMADD231PS Z29, Z21, Z25
+	VFNMADD231PS Z29, Z22, Z26
+	VFNMADD231PS Z29, Z23, Z27
+	VFNMADD231PS Z29, Z24, Z28
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z19, Z11, Z11
+	VMULPS       Z20, Z12, Z12
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z23, Z10, Z26
+	VFMADD231PS  Z24, Z11, Z27
+	VFMADD231PS  Z21, Z12, Z28
+	VMOVAPD      Z25, Z9
+	VMOVAPD      Z26, Z10
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPS Z13, Z17
+	VSQRTPS Z14, Z18
+	VSQRTPS Z15, Z19
+	VSQRTPS Z16, Z20
+	VMULPS  Z17, Z9, Z9
+	VMULPS  Z18, Z10, Z10
+	VMULPS  Z19, Z11, Z11
+	VMULPS  Z20, Z12, Z12
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPS Z13, Z9, Z9
+	VMULPS Z14, Z10, Z10
+	VMULPS Z15, Z11, Z11
+	VMULPS Z16, Z12, Z12
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	JMP    again1
+
+power1:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z1, K1, Z1
+	VADDPS        Z9, Z2, K1, Z2
+	VADDPS        Z26, Z1, K2, Z1
+	VADDPS        Z10, Z2, K2, Z2
+	VADDPS        Z27, Z1, K3, Z1
+	VADDPS        Z11, Z2, K3, Z2
+	VADDPS        Z28, Z1, K4, Z1
+	VADDPS        Z12, Z2, K4, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z3, K1, Z3
+	VADDPS        Z9, Z4, K1, Z4
+	VADDPS        Z26, Z3, K2, Z3
+	VADDPS        Z10, Z4, K2, Z4
+	VADDPS        Z27, Z3, K3, Z3
+	VADDPS        Z11, Z4, K3, Z4
+	VADDPS        Z28, Z3, K4, Z3
+	VADDPS        Z12, Z4, K4, Z4
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X5
+	VPMOVZXBD  X5, Z5
+	VMOVUPS    8192(BX)(R8*4), Z6
+	VMOVUPS    10240(BX)(R8*4), Z7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z7, Z6, Z8
+	VPSUBD            Z6, Z8, Z9
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
+	VPADDD            Z9, Z6, Z10
+	VSUBPS            Z6, Z10, Z6
+	VSUBPS            Z7, Z6, Z6
+	VADDPS            Z10, Z8, Z8
+	VDIVPS            Z8, Z6, Z6
+	VMULPS            Z6, Z6, Z8
+	VADDPS            Z6, Z6, Z10
+	VPSRLD            $0x17, Z9, Z9
+	VCVTDQ2PS         Z9, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z10
+	VMULPS            Z8, Z6, Z6
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z8, Z9
+	VFMADD231PS       Z9, Z6, Z10
+	VMOVAPS.Z         Z10, K1, Z6
+	VMOVAPD           Z6, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Z7, Z9
+	VMULPS  Z9, Z8, Z8
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Z7, Z8, Z8
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Z7, Z7, Z7
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z1, K1, Z1
+	VADDPS        Z8, Z2, K1, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z3, K1, Z3
+	VADDPS        Z8, Z4, K1, Z4
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z5, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        208(AX), X2, X2
+	VMOVSD        X2, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes2F64AVX512(SB), $24640-57
+	// softmaxPowerSumsYLanes2F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPD      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPD      64(DX), Z2
+	VBROADCASTSD absBits<>+0(SB), Z4
+	VANDPD       Z4, Z1, Z3
+	VANDPD       Z4, Z2, Z4
+	VPMAXUQ      Z3, Z0, Z0
+	VPMAXUQ      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPD      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPD      64(DX)(CX*1), Z4
+	VBROADCASTSD absBits<>+0(SB), Z6
+	VANDPD       Z6, Z3, Z5
+	VANDPD       Z6, Z4, Z6
+	VPMAXUQ      Z5, Z0, Z0
+	VPMAXUQ      Z6, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z3, Z1, Z5
+	VADDPD       Z4, Z2, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VDIVPD       Z5, Z7, Z5
+	VDIVPD       Z6, Z7, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Z5, Z1, Z7
+	VMULPD  Z6, Z2, Z8
+	VMOVUPS Z7, (BX)(R8*8)
+	VMOVUPS Z8, 64(BX)(R8*8)
+	VMULPD  Z5, Z3, Z7
+	VMULPD  Z6, Z4, Z8
+	VMOVUPS Z7, 8192(BX)(R8*8)
+	VMOVUPS Z8, 8256(BX)(R8*8)
+	VMULPD  Z5, Z3, Z3
+	VMULPD  Z6, Z4, Z4
+	VMOVUPS Z3, 4096(BX)(R8*8)
+	VMOVUPS Z4, 4160(BX)(R8*8)
+	VMULPD  Z5, Z1, Z1
+	VMULPD  Z6, Z2, Z2
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	VMOVUPS Z2, 12352(BX)(R8*8)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	CMPQ    DI, $0x00000010
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+	VBROADCASTSD log2e<>+0(SB), Z5
+	VFMADD231PD  Z5, Z1, Z4
+	VFMADD231PD  Z5, Z2, Z3
+	VBROADCASTSD sixteenths<>+0(SB), Z6
+	VSUBPD       Z6, Z4, Z5
+	VSUBPD       Z6, Z3, Z6
+	VBROADCASTSD ln2<>+0(SB), Z7
+	VFNMADD231PD Z7, Z5, Z1
+	VFNMADD231PD Z7, Z6, Z2
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z5
+	VMOVAPD   Z4, Z6
+	VMOVAPD   Z3, Z7
+	VPERMI2PD roots<>+64(SB), Z5, Z6
+	VPERMI2PD roots<>+64(SB), Z5, Z7
+	VPSLLQ    $0x30, Z4, Z4
+	VPSLLQ    $0x30, Z3, Z3
+	VPADDQ    Z4, Z6, Z4
+	VPADDQ    Z3, Z7, Z3
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VBROADCASTSD expTablee<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTabled<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTablec<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTableb<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VMULPD       Z1, Z6, Z1
+	VMULPD       Z2, Z5, Z2
+	VFMADD213PD  Z4, Z4, Z1
+	VFMADD213PD  Z3, Z3, Z2
+	VADDPD       Z2, Z1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	VMOVAPD.Z    Z3, K1, Z3
+
+	// Each sum of the others adds up: nothing cancels.
+	VMULPD  Z3, Z1, Z4
+	VMOVUPS Z4, (BX)(R8*8)
+	VMULPD  Z3, Z2, Z4
+	VMOVUPS Z4, 8192(BX)(R8*8)
+	VMULPD  Z3, Z2, Z2
+	VMOVUPS Z2, 4096(BX)(R8*8)
+	VMULPD  Z3, Z1, Z1
+	VMOVUPS Z1, 12288(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VMOVUPS       (BX)(DI*8), Z12
+	VADDPD        Z12, Z1, K1, Z1
+	VMOVAPD       Z12, K1, Z10
+	VMOVUPS       8192(BX)(DI*8), Z12
+	VADDPD        Z12, Z3, K1, Z3
+	VMOVAPD       Z12, K1, Z11
+	KNOTB         K1, K1
+	VMOVUPS       (BX)(DI*8), Z12
+	VADDPD        Z12, Z2, K1, Z2
+	VMOVUPS       8192(BX)(DI*8), Z12
+	VADDPD        Z12, Z4, K1, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VMOVUPS       4096(BX)(DI*8), Z9
+	VADDPD        Z9, Z5, K1, Z5
+	VMOVAPD       Z9, K1, Z10
+	VMOVUPS       12288(BX)(DI*8), Z9
+	VADDPD        Z9, Z7, K1, Z7
+	VMOVAPD       Z9, K1, Z11
+	KNOTB         K1, K1
+	VMOVUPS       4096(BX)(DI*8), Z9
+	VADDPD        Z9, Z6, K1, Z6
+	VMOVUPS       12288(BX)(DI*8), Z9
+	VADDPD        Z9, Z8, K1, Z8
+	VMOVUPS       Z10, 16384(BX)(DI*8)
+	VMOVUPS       Z11, 20480(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X9
+	VPMOVZXBQ     X9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K2
+	VMOVUPS       (BX)(DI*8), Z12
+	VADDPD        Z12, Z1, K2, Z1
+	VMOVAPD       Z12, K2, Z10
+	VMOVUPS       8192(BX)(DI*8), Z12
+	VADDPD        Z12, Z3, K2, Z3
+	VMOVAPD       Z12, K2, Z11
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       (BX)(DI*8), Z12
+	VADDPD        Z12, Z2, K2, Z2
+	VMOVUPS       8192(BX)(DI*8), Z12
+	VADDPD        Z12, Z4, K2, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K2
+	VMOVUPS       4096(BX)(DI*8), Z9
+	VADDPD        Z9, Z5, K2, Z5
+	VMOVAPD       Z9, K2, Z10
+	VMOVUPS       12288(BX)(DI*8), Z9
+	VADDPD        Z9, Z7, K2, Z7
+	VMOVAPD       Z9, K2, Z11
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       4096(BX)(DI*8), Z9
+	VADDPD        Z9, Z6, K2, Z6
+	VMOVUPS       12288(BX)(DI*8), Z9
+	VADDPD        Z9, Z8, K2, Z8
+	VMOVUPS       Z10, 16384(BX)(DI*8)
+	VMOVUPS       Z11, 20480(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        16(AX), X3, X3
+	VMOVSD        X3, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        24(AX), X4, X4
+	VMOVSD        X4, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        128(AX), X5, X5
+	VMOVSD        X5, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        136(AX), X6, X6
+	VMOVSD        X6, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        144(AX), X7, X7
+	VMOVSD        X7, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        152(AX), X8, X8
+	VMOVSD        X8, 152(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VMOVSD        gamma+48(FP), X5
+	VADDSD        X5, X5, X5
+	VCVTTSD2SIQ   X5, DX
+	MOVQ          SI, DI
+	XORQ          R8, R8
+	CMPQ          DI, $0x00000020
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z5
+	VPMOVZXBQ 8(R9)(R8*1), Z6
+	VPMOVZXBQ 16(R9)(R8*1), Z7
+	VPMOVZXBQ 24(R9)(R8*1), Z8
+	VMOVUPS   16384(BX)(R8*8), Z9
+	VMOVUPS   16448(BX)(R8*8), Z10
+	VMOVUPS   16512(BX)(R8*8), Z11
+	VMOVUPS   16576(BX)(R8*8), Z12
+	VMOVUPS   20480(BX)(R8*8), Z13
+	VMOVUPS   20544(BX)(R8*8), Z14
+	VMOVUPS   20608(BX)(R8*8), Z15
+	VMOVUPS   20672(BX)(R8*8), Z16
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VBROADCASTSD signAndExponent<>+0(SB), Z25
+	VANDPD       Z25, Z21, Z21
+	VANDPD       Z25, Z22, Z22
+	VANDPD       Z25, Z23, Z23
+	VANDPD       Z25, Z24, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VBROADCASTSD ln2<>+0(SB), Z29
+	VFNMADD231PD Z29, Z21, Z25
+	VFNMADD231PD Z29, Z22, Z26
+	VFNMADD231PD Z29, Z23, Z27
+	VFNMADD231PD Z29, Z24, Z28
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
+	VMULPD       Z19, Z11, Z11
+	VMULPD       Z20, Z12, Z12
+	VBROADCASTSD unit64j<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSD unit64i<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64h<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64g<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64f<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64e<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64d<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64c<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64b<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64a<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z23, Z10, Z26
+	VFMADD231PD  Z24, Z11, Z27
+	VFMADD231PD  Z21, Z12, Z28
+	VMOVAPD      Z25, Z9
+	VMOVAPD      Z26, Z10
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z13, Z17
+	VSQRTPD Z14, Z18
+	VSQRTPD Z15, Z19
+	VSQRTPD Z16, Z20
+	VMULPD  Z17, Z9, Z9
+	VMULPD  Z18, Z10, Z10
+	VMULPD  Z19, Z11, Z11
+	VMULPD  Z20, Z12, Z12
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z13, Z9, Z9
+	VMULPD Z14, Z10, Z10
+	VMULPD Z15, Z11, Z11
+	VMULPD Z16, Z12, Z12
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	JMP    again1
+
+power1:
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K4
+	VADDPD        Z25, Z1, K1, Z1
+	VADDPD        Z9, Z2, K1, Z2
+	VADDPD        Z26, Z1, K2, Z1
+	VADDPD        Z10, Z2, K2, Z2
+	VADDPD        Z27, Z1, K3, Z1
+	VADDPD        Z11, Z2, K3, Z2
+	VADDPD        Z28, Z1, K4, Z1
+	VADDPD        Z12, Z2, K4, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K4
+	VADDPD        Z25, Z3, K1, Z3
+	VADDPD        Z9, Z4, K1, Z4
+	VADDPD        Z26, Z3, K2, Z3
+	VADDPD        Z10, Z4, K2, Z4
+	VADDPD        Z27, Z3, K3, Z3
+	VADDPD        Z11, Z4, K3, Z4
+	VADDPD        Z28, Z3, K4, Z3
+	VADDPD        Z12, Z4, K4, Z4
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X5
+	VPMOVZXBQ  X5, Z5
+	VMOVUPS    16384(BX)(R8*8), Z6
+	VMOVUPS    20480(BX)(R8*8), Z7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z7, Z6, Z8
+	VPSUBQ            Z6, Z8, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z9, Z6, Z10
+	VSUBPD            Z6, Z10, Z6
+	VSUBPD            Z7, Z6, Z6
+	VADDPD            Z10, Z8, Z8
+	VDIVPD            Z8, Z6, Z6
+	VMULPD            Z6, Z6, Z8
+	VADDPD            Z6, Z6, Z10
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z10
+	VMULPD            Z8, Z6, Z6
+	VBROADCASTSD      unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z8, Z9
+	VFMADD231PD       Z9, Z6, Z10
+	VMOVAPD.Z         Z10, K1, Z6
+	VMOVAPD           Z6, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z7, Z9
+	VMULPD  Z9, Z8, Z8
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z7, Z8, Z8
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z7, Z7, Z7
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VADDPD        Z6, Z1, K1, Z1
+	VADDPD        Z8, Z2, K1, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VADDPD        Z6, Z3, K1, Z3
+	VADDPD        Z8, Z4, K1, Z4
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        208(AX), X3, X3
+	VMOVSD        X3, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        224(AX), X4, X4
+	VMOVSD        X4, 224(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes3F32AVX512(SB), $16448-57
+	// softmaxPowerSumsYLanes3F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	VBROADCASTSS absBitsSingle<>+0(SB), Z4
+	VANDPS       Z4, Z1, Z3
+	VANDPS       Z4, Z2, Z4
+	VPMAXUD      Z3, Z0, Z0
+	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z6
+	VANDPS       Z6, Z3, Z5
+	VANDPS       Z6, Z4, Z6
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
+	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
+	VMOVUPS      64(DX)(CX*2), Z6
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z5, Z7
+	VANDPS       Z8, Z6, Z8
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VMOVAPD      Z7, Z10
+	VMOVAPD      Z7, Z11
+	VMOVAPD      Z7, Z12
+	VBROADCASTSS log2eSingle<>+0(SB), Z13
+	VFMADD231PS  Z13, Z1, Z8
+	VFMADD231PS  Z13, Z2, Z9
+	VFMADD231PS  Z13, Z3, Z10
+	VFMADD231PS  Z13, Z4, Z11
+	VFMADD231PS  Z13, Z5, Z12
+	VFMADD231PS  Z13, Z6, Z7
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z18
+	VSUBPS       Z18, Z8, Z13
+	VSUBPS       Z18, Z9, Z14
+	VSUBPS       Z18, Z10, Z15
+	VSUBPS       Z18, Z11, Z16
+	VSUBPS       Z18, Z12, Z17
+	VSUBPS       Z18, Z7, Z18
+	VBROADCASTSS ln2Single<>+0(SB), Z19
+	VFNMADD231PS Z19, Z13, Z1
+	VFNMADD231PS Z19, Z14, Z2
+	VFNMADD231PS Z19, Z15, Z3
+	VFNMADD231PS Z19, Z16, Z4
+	VFNMADD231PS Z19, Z17, Z5
+	VFNMADD231PS Z19, Z18, Z6
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z9, Z9
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z7, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VMOVAPD      Z13, Z17
+	VMOVAPD      Z13, Z18
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VPADDD       Z8, Z14, Z1
+	VPADDD       Z9, Z15, Z2
+	VPADDD       Z10, Z16, Z3
+	VPADDD       Z11, Z17, Z4
+	VPADDD       Z12, Z18, Z5
+	VPADDD       Z7, Z13, Z6
+	VADDPS       Z3, Z1, Z7
+	VADDPS       Z4, Z2, Z8
+	VADDPS       Z5, Z7, Z9
+	VADDPS       Z6, Z8, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VDIVPS       Z9, Z11, Z9
+	VDIVPS       Z10, Z11, Z10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z3, Z5, Z11
+	VADDPS  Z4, Z6, Z12
+	VMULPS  Z9, Z1, Z13
+	VMULPS  Z10, Z2, Z14
+	VMOVUPS Z13, (BX)(R8*4)
+	VMOVUPS Z14, 64(BX)(R8*4)
+	VMULPS  Z9, Z11, Z11
+	VMULPS  Z10, Z12, Z12
+	VMOVUPS Z11, 6144(BX)(R8*4)
+	VMOVUPS Z12, 6208(BX)(R8*4)
+	VADDPS  Z1, Z5, Z1
+	VADDPS  Z2, Z6, Z2
+	VMULPS  Z9, Z3, Z3
+	VMULPS  Z10, Z4, Z4
+	VMOVUPS Z3, 2048(BX)(R8*4)
+	VMOVUPS Z4, 2112(BX)(R8*4)
+	VMULPS  Z9, Z1, Z1
+	VMULPS  Z10, Z2, Z2
+	VMOVUPS Z1, 8192(BX)(R8*4)
+	VMOVUPS Z2, 8256(BX)(R8*4)
+	VMULPS  Z9, Z5, Z1
+	VMULPS  Z10, Z6, Z2
+	VMOVUPS Z1, 4096(BX)(R8*4)
+	VMOVUPS Z2, 4160(BX)(R8*4)
+	VMULPS  Z9, Z7, Z1
+	VMULPS  Z10, Z8, Z2
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	VMOVUPS Z2, 10304(BX)(R8*4)
+	ADDQ    $0x00000020, R8
+	SUBQ    $0x00000020, DI
+	CMPQ    DI, $0x00000020
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSS log2eSingle<>+0(SB), Z7
+	VFMADD231PS  Z7, Z1, Z5
+	VFMADD231PS  Z7, Z2, Z6
+	VFMADD231PS  Z7, Z3, Z4
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VSUBPS       Z9, Z5, Z7
+	VSUBPS       Z9, Z6, Z8
+	VSUBPS       Z9, Z4, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z10
+	VFNMADD231PS Z10, Z7, Z1
+	VFNMADD231PS Z10, Z8, Z2
+	VFNMADD231PS Z10, Z9, Z3
+	VPSLLD       $0x17, Z5, Z5
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z4, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VPADDD       Z5, Z8, Z1
+	VPADDD       Z6, Z9, Z2
+	VPADDD       Z4, Z7, Z3
+	VADDPS       Z2, Z1, Z4
+	VADDPS       Z3, Z4, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VDIVPS       Z5, Z6, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z2, Z3, Z6
+	VMULPS  Z5, Z1, Z7
+	VMOVUPS Z7, (BX)(R8*4)
+	VMULPS  Z5, Z6, Z6
+	VMOVUPS Z6, 6144(BX)(R8*4)
+	VADDPS  Z1, Z3, Z1
+	VMULPS  Z5, Z2, Z2
+	VMOVUPS Z2, 2048(BX)(R8*4)
+	VMULPS  Z5, Z1, Z1
+	VMOVUPS Z1, 8192(BX)(R8*4)
+	VMULPS  Z5, Z3, Z1
+	VMOVUPS Z1, 4096(BX)(R8*4)
+	VMULPS  Z5, Z4, Z1
+	VMOVUPS Z1, 10240(BX)(R8*4)
+	ADDQ    $0x00000010, R8
+	SUBQ    $0x00000010, DI
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000010
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBD     (R8)(DI*1), Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K1
+	VMOVUPS       (BX)(DI*4), Z16
+	VADDPS        Z16, Z1, K1, Z1
+	VMOVAPS       Z16, K1, Z14
+	VMOVUPS       6144(BX)(DI*4), Z16
+	VADDPS        Z16, Z3, K1, Z3
+	VMOVAPS       Z16, K1, Z15
+	KNOTW         K1, K1
+	VMOVUPS       (BX)(DI*4), Z16
+	VADDPS        Z16, Z2, K1, Z2
+	VMOVUPS       6144(BX)(DI*4), Z16
+	VADDPS        Z16, Z4, K1, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K1
+	VMOVUPS       2048(BX)(DI*4), Z16
+	VADDPS        Z16, Z5, K1, Z5
+	VMOVAPS       Z16, K1, Z14
+	VMOVUPS       8192(BX)(DI*4), Z16
+	VADDPS        Z16, Z7, K1, Z7
+	VMOVAPS       Z16, K1, Z15
+	KNOTW         K1, K1
+	VMOVUPS       2048(BX)(DI*4), Z16
+	VADDPS        Z16, Z6, K1, Z6
+	VMOVUPS       8192(BX)(DI*4), Z16
+	VADDPS        Z16, Z8, K1, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K1
+	VMOVUPS       4096(BX)(DI*4), Z13
+	VADDPS        Z13, Z9, K1, Z9
+	VMOVAPS       Z13, K1, Z14
+	VMOVUPS       10240(BX)(DI*4), Z13
+	VADDPS        Z13, Z11, K1, Z11
+	VMOVAPS       Z13, K1, Z15
+	KNOTW         K1, K1
+	VMOVUPS       4096(BX)(DI*4), Z13
+	VADDPS        Z13, Z10, K1, Z10
+	VMOVUPS       10240(BX)(DI*4), Z13
+	VADDPS        Z13, Z12, K1, Z12
+	VMOVUPS       Z14, 12288(BX)(DI*4)
+	VMOVUPS       Z15, 14336(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
+	VPMOVZXBD     X13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K2
+	VMOVUPS       (BX)(DI*4), Z16
+	VADDPS        Z16, Z1, K2, Z1
+	VMOVAPS       Z16, K2, Z14
+	VMOVUPS       6144(BX)(DI*4), Z16
+	VADDPS        Z16, Z3, K2, Z3
+	VMOVAPS       Z16, K2, Z15
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       (BX)(DI*4), Z16
+	VADDPS        Z16, Z2, K2, Z2
+	VMOVUPS       6144(BX)(DI*4), Z16
+	VADDPS        Z16, Z4, K2, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K2
+	VMOVUPS       2048(BX)(DI*4), Z16
+	VADDPS        Z16, Z5, K2, Z5
+	VMOVAPS       Z16, K2, Z14
+	VMOVUPS       8192(BX)(DI*4), Z16
+	VADDPS        Z16, Z7, K2, Z7
+	VMOVAPS       Z16, K2, Z15
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       2048(BX)(DI*4), Z16
+	VADDPS        Z16, Z6, K2, Z6
+	VMOVUPS       8192(BX)(DI*4), Z16
+	VADDPS        Z16, Z8, K2, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z13, K2
+	VMOVUPS       4096(BX)(DI*4), Z13
+	VADDPS        Z13, Z9, K2, Z9
+	VMOVAPS       Z13, K2, Z14
+	VMOVUPS       10240(BX)(DI*4), Z13
+	VADDPS        Z13, Z11, K2, Z11
+	VMOVAPS       Z13, K2, Z15
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       4096(BX)(DI*4), Z13
+	VADDPS        Z13, Z10, K2, Z10
+	VMOVUPS       10240(BX)(DI*4), Z13
+	VADDPS        Z13, Z12, K2, Z12
+	VMOVUPS       Z14, 12288(BX)(DI*4)
+	VMOVUPS       Z15, 14336(BX)(DI*4)
+	ADDQ          $0x00000010, DI
+	SUBQ          $0x00000010, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y13
+	VCVTPS2PD     Y13, Z13
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z13, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y13
+	VADDPD        Y13, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X13
+	VADDPD        X13, X1, X1
+	VUNPCKHPD     X1, X1, X13
+	VADDSD        X13, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        16(AX), X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        24(AX), X2, X2
+	VMOVSD        X2, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        128(AX), X2, X2
+	VMOVSD        X2, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        136(AX), X2, X2
+	VMOVSD        X2, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        144(AX), X2, X2
+	VMOVSD        X2, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        152(AX), X2, X2
+	VMOVSD        X2, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y9, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        256(AX), X2, X2
+	VMOVSD        X2, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y10, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        264(AX), X2, X2
+	VMOVSD        X2, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y11, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        272(AX), X2, X2
+	VMOVSD        X2, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y12, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        280(AX), X2, X2
+	VMOVSD        X2, 280(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VMOVSS        gamma+48(FP), X7
+	VADDSS        X7, X7, X7
+	VCVTTSS2SIQ   X7, DX
+	MOVQ          SI, DI
+	XORQ          R8, R8
+	CMPQ          DI, $0x00000040
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z7
+	VPMOVZXBD 16(R9)(R8*1), Z8
+	VPMOVZXBD 32(R9)(R8*1), Z9
+	VPMOVZXBD 48(R9)(R8*1), Z10
+	VMOVUPS   12288(BX)(R8*4), Z11
+	VMOVUPS   12352(BX)(R8*4), Z12
+	VMOVUPS   12416(BX)(R8*4), Z13
+	VMOVUPS   12480(BX)(R8*4), Z14
+	VMOVUPS   14336(BX)(R8*4), Z15
+	VMOVUPS   14400(BX)(R8*4), Z16
+	VMOVUPS   14464(BX)(R8*4), Z17
+	VMOVUPS   14528(BX)(R8*4), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z15, Z11, Z19
+	VADDPS       Z16, Z12, Z20
+	VADDPS       Z17, Z13, Z21
+	VADDPS       Z18, Z14, Z22
+	VPSUBD       Z11, Z19, Z23
+	VPSUBD       Z12, Z20, Z24
+	VPSUBD       Z13, Z21, Z25
+	VPSUBD       Z14, Z22, Z26
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
+	VANDPS       Z27, Z23, Z23
+	VANDPS       Z27, Z24, Z24
+	VANDPS       Z27, Z25, Z25
+	VANDPS       Z27, Z26, Z26
+	VPADDD       Z23, Z11, Z27
+	VPADDD       Z24, Z12, Z28
+	VPADDD       Z25, Z13, Z29
+	VPADDD       Z26, Z14, Z30
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z29, Z13
+	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z15, Z11, Z11
+	VSUBPS       Z16, Z12, Z12
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z18, Z14, Z14
+	VADDPS       Z27, Z19, Z19
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z29, Z21, Z21
+	VADDPS       Z30, Z22, Z22
+	VDIVPS       Z19, Z11, Z11
+	VDIVPS       Z20, Z12, Z12
+	VDIVPS       Z21, Z13, Z13
+	VDIVPS       Z22, Z14, Z14
+	VMULPS       Z11, Z11, Z19
+	VMULPS       Z12, Z12, Z20
+	VMULPS       Z13, Z13, Z21
+	VMULPS       Z14, Z14, Z22
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VADDPS       Z13, Z13, Z29
+	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z23, Z23
+	VPSRLD       $0x17, Z24, Z24
+	VPSRLD       $0x17, Z25, Z25
+	VPSRLD       $0x17, Z26, Z26
+	VCVTDQ2PS    Z23, Z23
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VCVTDQ2PS    Z26, Z26
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z23, Z27
+	VFNMADD231PS Z31, Z24, Z28
+	VFNMADD231PS Z31, Z25, Z29
+	VFNMADD231PS Z31, Z26, Z30
+	VMULPS       Z19, Z11, Z11
+	VMULPS       Z20, Z12, Z12
+	VMULPS       Z21, Z13, Z13
+	VMULPS       Z22, Z14, Z14
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z23
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z23, Z25
+	VMOVAPD      Z23, Z26
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VFMADD231PS  Z24, Z11, Z27
+	VFMADD231PS  Z25, Z12, Z28
+	VFMADD231PS  Z26, Z13, Z29
+	VFMADD231PS  Z23, Z14, Z30
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+	VMOVAPD      Z29, Z13
+	VMOVAPD      Z30, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPS Z15, Z19
+	VSQRTPS Z16, Z20
+	VSQRTPS Z17, Z21
+	VSQRTPS Z18, Z22
+	VMULPS  Z19, Z11, Z11
+	VMULPS  Z20, Z12, Z12
+	VMULPS  Z21, Z13, Z13
+	VMULPS  Z22, Z14, Z14
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPS Z15, Z11, Z11
+	VMULPS Z16, Z12, Z12
+	VMULPS Z17, Z13, Z13
+	VMULPS Z18, Z14, Z14
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	VMULPS Z17, Z17, Z17
+	VMULPS Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z1, K1, Z1
+	VADDPS        Z11, Z2, K1, Z2
+	VADDPS        Z28, Z1, K2, Z1
+	VADDPS        Z12, Z2, K2, Z2
+	VADDPS        Z29, Z1, K3, Z1
+	VADDPS        Z13, Z2, K3, Z2
+	VADDPS        Z30, Z1, K4, Z1
+	VADDPS        Z14, Z2, K4, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z3, K1, Z3
+	VADDPS        Z11, Z4, K1, Z4
+	VADDPS        Z28, Z3, K2, Z3
+	VADDPS        Z12, Z4, K2, Z4
+	VADDPS        Z29, Z3, K3, Z3
+	VADDPS        Z13, Z4, K3, Z4
+	VADDPS        Z30, Z3, K4, Z3
+	VADDPS        Z14, Z4, K4, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z5, K1, Z5
+	VADDPS        Z11, Z6, K1, Z6
+	VADDPS        Z28, Z5, K2, Z5
+	VADDPS        Z12, Z6, K2, Z6
+	VADDPS        Z29, Z5, K3, Z5
+	VADDPS        Z13, Z6, K3, Z6
+	VADDPS        Z30, Z5, K4, Z5
+	VADDPS        Z14, Z6, K4, Z6
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X7
+	VPMOVZXBD  X7, Z7
+	VMOVUPS    12288(BX)(R8*4), Z8
+	VMOVUPS    14336(BX)(R8*4), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z9, Z8, Z10
+	VPSUBD            Z8, Z10, Z11
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z11, Z11
+	VPADDD            Z11, Z8, Z12
+	VSUBPS            Z8, Z12, Z8
+	VSUBPS            Z9, Z8, Z8
+	VADDPS            Z12, Z10, Z10
+	VDIVPS            Z10, Z8, Z8
+	VMULPS            Z8, Z8, Z10
+	VADDPS            Z8, Z8, Z12
+	VPSRLD            $0x17, Z11, Z11
+	VCVTDQ2PS         Z11, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z12
+	VMULPS            Z10, Z8, Z8
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z10, Z11
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z10, Z11
+	VFMADD231PS       Z11, Z8, Z12
+	VMOVAPS.Z         Z12, K1, Z8
+	VMOVAPD           Z8, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Z9, Z11
+	VMULPS  Z11, Z10, Z10
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Z9, Z10, Z10
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Z9, Z9, Z9
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VADDPS        Z8, Z1, K1, Z1
+	VADDPS        Z10, Z2, K1, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VADDPS        Z8, Z3, K1, Z3
+	VADDPS        Z10, Z4, K1, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
+	VADDPS        Z8, Z5, K1, Z5
+	VADDPS        Z10, Z6, K1, Z6
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y7
+	VCVTPS2PD     Y7, Z7
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z7, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y7
+	VADDPD        Y7, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X7
+	VADDPD        X7, X1, X1
+	VUNPCKHPD     X1, X1, X7
+	VADDSD        X7, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        208(AX), X2, X2
+	VMOVSD        X2, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        336(AX), X2, X2
+	VMOVSD        X2, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes3F64AVX512(SB), $20544-57
+	// softmaxPowerSumsYLanes3F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSD log2e<>+0(SB), Z7
+	VFMADD231PD  Z7, Z1, Z5
+	VFMADD231PD  Z7, Z2, Z6
+	VFMADD231PD  Z7, Z3, Z4
+	VBROADCASTSD sixteenths<>+0(SB), Z9
+	VSUBPD       Z9, Z5, Z7
+	VSUBPD       Z9, Z6, Z8
+	VSUBPD       Z9, Z4, Z9
+	VBROADCASTSD ln2<>+0(SB), Z10
+	VFNMADD231PD Z10, Z7, Z1
+	VFNMADD231PD Z10, Z8, Z2
+	VFNMADD231PD Z10, Z9, Z3
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z7
+	VMOVAPD   Z5, Z8
+	VMOVAPD   Z6, Z9
+	VMOVAPD   Z4, Z10
+	VPERMI2PD roots<>+64(SB), Z7, Z8
+	VPERMI2PD roots<>+64(SB), Z7, Z9
+	VPERMI2PD roots<>+64(SB), Z7, Z10
+	VPSLLQ    $0x30, Z5, Z5
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z4, Z4
+	VPADDQ    Z5, Z8, Z5
+	VPADDQ    Z6, Z9, Z6
+	VPADDQ    Z4, Z10, Z4
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSD expTablee<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTabled<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTablec<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTableb<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VMULPD       Z1, Z8, Z1
+	VMULPD       Z2, Z9, Z2
+	VMULPD       Z3, Z7, Z3
+	VFMADD213PD  Z5, Z5, Z1
+	VFMADD213PD  Z6, Z6, Z2
+	VFMADD213PD  Z4, Z4, Z3
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z3, Z4, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VDIVPD       Z5, Z6, Z5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z2, Z3, Z6
+	VMULPD  Z5, Z1, Z7
+	VMOVUPS Z7, (BX)(R8*8)
+	VMULPD  Z5, Z6, Z6
+	VMOVUPS Z6, 7680(BX)(R8*8)
+	VADDPD  Z1, Z3, Z1
+	VMULPD  Z5, Z2, Z2
+	VMOVUPS Z2, 2560(BX)(R8*8)
+	VMULPD  Z5, Z1, Z1
+	VMOVUPS Z1, 10240(BX)(R8*8)
+	VMULPD  Z5, Z3, Z1
+	VMOVUPS Z1, 5120(BX)(R8*8)
+	VMULPD  Z5, Z4, Z1
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	CMPQ    DI, $0x00000008
+	JGE     many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSD log2e<>+0(SB), Z7
+	VFMADD231PD  Z7, Z1, Z5
+	VFMADD231PD  Z7, Z2, Z6
+	VFMADD231PD  Z7, Z3, Z4
+	VBROADCASTSD sixteenths<>+0(SB), Z9
+	VSUBPD       Z9, Z5, Z7
+	VSUBPD       Z9, Z6, Z8
+	VSUBPD       Z9, Z4, Z9
+	VBROADCASTSD ln2<>+0(SB), Z10
+	VFNMADD231PD Z10, Z7, Z1
+	VFNMADD231PD Z10, Z8, Z2
+	VFNMADD231PD Z10, Z9, Z3
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z7
+	VMOVAPD   Z5, Z8
+	VMOVAPD   Z6, Z9
+	VMOVAPD   Z4, Z10
+	VPERMI2PD roots<>+64(SB), Z7, Z8
+	VPERMI2PD roots<>+64(SB), Z7, Z9
+	VPERMI2PD roots<>+64(SB), Z7, Z10
+	VPSLLQ    $0x30, Z5, Z5
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z4, Z4
+	VPADDQ    Z5, Z8, Z5
+	VPADDQ    Z6, Z9, Z6
+	VPADDQ    Z4, Z10, Z4
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSD expTablee<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTabled<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTablec<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTableb<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VMULPD       Z1, Z8, Z1
+	VMULPD       Z2, Z9, Z2
+	VMULPD       Z3, Z7, Z3
+	VFMADD213PD  Z5, Z5, Z1
+	VFMADD213PD  Z6, Z6, Z2
+	VFMADD213PD  Z4, Z4, Z3
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z3, Z4, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VDIVPD       Z5, Z6, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z2, Z3, Z6
+	VMULPD  Z5, Z1, Z7
+	VMOVUPS Z7, (BX)(R8*8)
+	VMULPD  Z5, Z6, Z6
+	VMOVUPS Z6, 7680(BX)(R8*8)
+	VADDPD  Z1, Z3, Z1
+	VMULPD  Z5, Z2, Z2
+	VMOVUPS Z2, 2560(BX)(R8*8)
+	VMULPD  Z5, Z1, Z1
+	VMOVUPS Z1, 10240(BX)(R8*8)
+	VMULPD  Z5, Z3, Z1
+	VMOVUPS Z1, 5120(BX)(R8*8)
+	VMULPD  Z5, Z4, Z1
+	VMOVUPS Z1, 12800(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, DI
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	MOVQ   SI, DX
+	XORQ   DI, DI
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R8
+	VPMOVZXBQ     (R8)(DI*1), Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z13, K1
+	VMOVUPS       (BX)(DI*8), Z16
+	VADDPD        Z16, Z1, K1, Z1
+	VMOVAPD       Z16, K1, Z14
+	VMOVUPS       7680(BX)(DI*8), Z16
+	VADDPD        Z16, Z3, K1, Z3
+	VMOVAPD       Z16, K1, Z15
+	KNOTB         K1, K1
+	VMOVUPS       (BX)(DI*8), Z16
+	VADDPD        Z16, Z2, K1, Z2
+	VMOVUPS       7680(BX)(DI*8), Z16
+	VADDPD        Z16, Z4, K1, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z13, K1
+	VMOVUPS       2560(BX)(DI*8), Z16
+	VADDPD        Z16, Z5, K1, Z5
+	VMOVAPD       Z16, K1, Z14
+	VMOVUPS       10240(BX)(DI*8), Z16
+	VADDPD        Z16, Z7, K1, Z7
+	VMOVAPD       Z16, K1, Z15
+	KNOTB         K1, K1
+	VMOVUPS       2560(BX)(DI*8), Z16
+	VADDPD        Z16, Z6, K1, Z6
+	VMOVUPS       10240(BX)(DI*8), Z16
+	VADDPD        Z16, Z8, K1, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z13, K1
+	VMOVUPS       5120(BX)(DI*8), Z13
+	VADDPD        Z13, Z9, K1, Z9
+	VMOVAPD       Z13, K1, Z14
+	VMOVUPS       12800(BX)(DI*8), Z13
+	VADDPD        Z13, Z11, K1, Z11
+	VMOVAPD       Z13, K1, Z15
+	KNOTB         K1, K1
+	VMOVUPS       5120(BX)(DI*8), Z13
+	VADDPD        Z13, Z10, K1, Z10
+	VMOVUPS       12800(BX)(DI*8), Z13
+	VADDPD        Z13, Z12, K1, Z12
+	VMOVUPS       Z14, 15360(BX)(DI*8)
+	VMOVUPS       Z15, 17920(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, R8
+	CMPQ          DX, R8
+	CMOVQLT       DX, R8
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(R8*2), K1
+	MOVQ          y_base+16(FP), R8
+	VMOVDQU8.Z    (R8)(DI*1), K1, X13
+	VPMOVZXBQ     X13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z13, K2
+	VMOVUPS       (BX)(DI*8), Z16
+	VADDPD        Z16, Z1, K2, Z1
+	VMOVAPD       Z16, K2, Z14
+	VMOVUPS       7680(BX)(DI*8), Z16
+	VADDPD        Z16, Z3, K2, Z3
+	VMOVAPD       Z16, K2, Z15
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       (BX)(DI*8), Z16
+	VADDPD        Z16, Z2, K2, Z2
+	VMOVUPS       7680(BX)(DI*8), Z16
+	VADDPD        Z16, Z4, K2, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z13, K2
+	VMOVUPS       2560(BX)(DI*8), Z16
+	VADDPD        Z16, Z5, K2, Z5
+	VMOVAPD       Z16, K2, Z14
+	VMOVUPS       10240(BX)(DI*8), Z16
+	VADDPD        Z16, Z7, K2, Z7
+	VMOVAPD       Z16, K2, Z15
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       2560(BX)(DI*8), Z16
+	VADDPD        Z16, Z6, K2, Z6
+	VMOVUPS       10240(BX)(DI*8), Z16
+	VADDPD        Z16, Z8, K2, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z13, K2
+	VMOVUPS       5120(BX)(DI*8), Z13
+	VADDPD        Z13, Z9, K2, Z9
+	VMOVAPD       Z13, K2, Z14
+	VMOVUPS       12800(BX)(DI*8), Z13
+	VADDPD        Z13, Z11, K2, Z11
+	VMOVAPD       Z13, K2, Z15
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       5120(BX)(DI*8), Z13
+	VADDPD        Z13, Z10, K2, Z10
+	VMOVUPS       12800(BX)(DI*8), Z13
+	VADDPD        Z13, Z12, K2, Z12
+	VMOVUPS       Z14, 15360(BX)(DI*8)
+	VMOVUPS       Z15, 17920(BX)(DI*8)
+	ADDQ          $0x00000008, DI
+	SUBQ          $0x00000008, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y13
+	VADDPD        Y13, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X13
+	VADDPD        X13, X1, X1
+	VUNPCKHPD     X1, X1, X13
+	VADDSD        X13, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        16(AX), X3, X3
+	VMOVSD        X3, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        24(AX), X4, X4
+	VMOVSD        X4, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        128(AX), X5, X5
+	VMOVSD        X5, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        136(AX), X6, X6
+	VMOVSD        X6, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        144(AX), X7, X7
+	VMOVSD        X7, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        152(AX), X8, X8
+	VMOVSD        X8, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPD        Y1, Y9, Y9
+	VEXTRACTF64X2 $0x01, Y9, X1
+	VADDPD        X1, X9, X9
+	VUNPCKHPD     X9, X9, X1
+	VADDSD        X1, X9, X9
+	VADDSD        256(AX), X9, X9
+	VMOVSD        X9, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        264(AX), X10, X10
+	VMOVSD        X10, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VADDPD        Y1, Y11, Y11
+	VEXTRACTF64X2 $0x01, Y11, X1
+	VADDPD        X1, X11, X11
+	VUNPCKHPD     X11, X11, X1
+	VADDSD        X1, X11, X11
+	VADDSD        272(AX), X11, X11
+	VMOVSD        X11, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VADDPD        Y1, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X1
+	VADDPD        X1, X12, X12
+	VUNPCKHPD     X12, X12, X1
+	VADDSD        X1, X12, X12
+	VADDSD        280(AX), X12, X12
+	VMOVSD        X12, 280(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VMOVSD        gamma+48(FP), X7
+	VADDSD        X7, X7, X7
+	VCVTTSD2SIQ   X7, DX
+	MOVQ          SI, DI
+	XORQ          R8, R8
+	CMPQ          DI, $0x00000020
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z7
+	VPMOVZXBQ 8(R9)(R8*1), Z8
+	VPMOVZXBQ 16(R9)(R8*1), Z9
+	VPMOVZXBQ 24(R9)(R8*1), Z10
+	VMOVUPS   15360(BX)(R8*8), Z11
+	VMOVUPS   15424(BX)(R8*8), Z12
+	VMOVUPS   15488(BX)(R8*8), Z13
+	VMOVUPS   15552(BX)(R8*8), Z14
+	VMOVUPS   17920(BX)(R8*8), Z15
+	VMOVUPS   17984(BX)(R8*8), Z16
+	VMOVUPS   18048(BX)(R8*8), Z17
+	VMOVUPS   18112(BX)(R8*8), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VADDPD       Z17, Z13, Z21
+	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VPSUBQ       Z13, Z21, Z25
+	VPSUBQ       Z14, Z22, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z27
+	VANDPD       Z27, Z23, Z23
+	VANDPD       Z27, Z24, Z24
+	VANDPD       Z27, Z25, Z25
+	VANDPD       Z27, Z26, Z26
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VPADDQ       Z25, Z13, Z29
+	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z29, Z13
+	VSUBPD       Z14, Z30, Z14
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VADDPD       Z29, Z21, Z21
+	VADDPD       Z30, Z22, Z22
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VDIVPD       Z21, Z13, Z13
+	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VMULPD       Z13, Z13, Z21
+	VMULPD       Z14, Z14, Z22
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VADDPD       Z13, Z13, Z29
+	VADDPD       Z14, Z14, Z30
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VPSRLQ       $0x34, Z25, Z25
+	VPSRLQ       $0x34, Z26, Z26
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VCVTQQ2PD    Z25, Z25
+	VCVTQQ2PD    Z26, Z26
+	VBROADCASTSD ln2<>+0(SB), Z31
+	VFNMADD231PD Z31, Z23, Z27
+	VFNMADD231PD Z31, Z24, Z28
+	VFNMADD231PD Z31, Z25, Z29
+	VFNMADD231PD Z31, Z26, Z30
+	VMULPD       Z19, Z11, Z11
+	VMULPD       Z20, Z12, Z12
+	VMULPD       Z21, Z13, Z13
+	VMULPD       Z22, Z14, Z14
+	VBROADCASTSD unit64j<>+0(SB), Z23
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z23, Z25
+	VMOVAPD      Z23, Z26
+	VBROADCASTSD unit64i<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64h<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64g<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64f<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64e<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64d<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64c<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64b<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VBROADCASTSD unit64a<>+0(SB), Z31
+	VFMADD213PD  Z31, Z19, Z24
+	VFMADD213PD  Z31, Z20, Z25
+	VFMADD213PD  Z31, Z21, Z26
+	VFMADD213PD  Z31, Z22, Z23
+	VFMADD231PD  Z24, Z11, Z27
+	VFMADD231PD  Z25, Z12, Z28
+	VFMADD231PD  Z26, Z13, Z29
+	VFMADD231PD  Z23, Z14, Z30
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+	VMOVAPD      Z29, Z13
+	VMOVAPD      Z30, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z15, Z19
+	VSQRTPD Z16, Z20
+	VSQRTPD Z17, Z21
+	VSQRTPD Z18, Z22
+	VMULPD  Z19, Z11, Z11
+	VMULPD  Z20, Z12, Z12
+	VMULPD  Z21, Z13, Z13
+	VMULPD  Z22, Z14, Z14
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z15, Z11, Z11
+	VMULPD Z16, Z12, Z12
+	VMULPD Z17, Z13, Z13
+	VMULPD Z18, Z14, Z14
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
+	VADDPD        Z27, Z1, K1, Z1
+	VADDPD        Z11, Z2, K1, Z2
+	VADDPD        Z28, Z1, K2, Z1
+	VADDPD        Z12, Z2, K2, Z2
+	VADDPD        Z29, Z1, K3, Z1
+	VADDPD        Z13, Z2, K3, Z2
+	VADDPD        Z30, Z1, K4, Z1
+	VADDPD        Z14, Z2, K4, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
+	VADDPD        Z27, Z3, K1, Z3
+	VADDPD        Z11, Z4, K1, Z4
+	VADDPD        Z28, Z3, K2, Z3
+	VADDPD        Z12, Z4, K2, Z4
+	VADDPD        Z29, Z3, K3, Z3
+	VADDPD        Z13, Z4, K3, Z4
+	VADDPD        Z30, Z3, K4, Z3
+	VADDPD        Z14, Z4, K4, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
+	VADDPD        Z27, Z5, K1, Z5
+	VADDPD        Z11, Z6, K1, Z6
+	VADDPD        Z28, Z5, K2, Z5
+	VADDPD        Z12, Z6, K2, Z6
+	VADDPD        Z29, Z5, K3, Z5
+	VADDPD        Z13, Z6, K3, Z6
+	VADDPD        Z30, Z5, K4, Z5
+	VADDPD        Z14, Z6, K4, Z6
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X7
+	VPMOVZXBQ  X7, Z7
+	VMOVUPS    15360(BX)(R8*8), Z8
+	VMOVUPS    17920(BX)(R8*8), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z9, Z8, Z10
+	VPSUBQ            Z8, Z10, Z11
+	VANDPD.BCST       signAndExponent<>+0(SB), Z11, Z11
+	VPADDQ            Z11, Z8, Z12
+	VSUBPD            Z8, Z12, Z8
+	VSUBPD            Z9, Z8, Z8
+	VADDPD            Z12, Z10, Z10
+	VDIVPD            Z10, Z8, Z8
+	VMULPD            Z8, Z8, Z10
+	VADDPD            Z8, Z8, Z12
+	VPSRLQ            $0x34, Z11, Z11
+	VCVTQQ2PD         Z11, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z12
+	VMULPD            Z10, Z8, Z8
+	VBROADCASTSD      unit64j<>+0(SB), Z11
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z10, Z11
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z10, Z11
+	VFMADD231PD       Z11, Z8, Z12
+	VMOVAPD.Z         Z12, K1, Z8
+	VMOVAPD           Z8, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z9, Z11
+	VMULPD  Z11, Z10, Z10
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z9, Z10, Z10
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z9, Z9, Z9
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
+	VADDPD        Z8, Z1, K1, Z1
+	VADDPD        Z10, Z2, K1, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
+	VADDPD        Z8, Z3, K1, Z3
+	VADDPD        Z10, Z4, K1, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K1
+	VADDPD        Z8, Z5, K1, Z5
+	VADDPD        Z10, Z6, K1, Z6
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y7
+	VADDPD        Y7, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X7
+	VADDPD        X7, X1, X1
+	VUNPCKHPD     X1, X1, X7
+	VADDSD        X7, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        208(AX), X3, X3
+	VMOVSD        X3, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        224(AX), X4, X4
+	VMOVSD        X4, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        336(AX), X5, X5
+	VMOVSD        X5, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        352(AX), X6, X6
+	VMOVSD        X6, 352(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes4F32AVX512(SB), $20736-57
+	LEAQ 20544(SP), R10
+	ADDQ $0x3f, R10
+	ANDQ $-64, R10
+
+	// softmaxPowerSumsYLanes4F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	VBROADCASTSS absBitsSingle<>+0(SB), Z4
+	VANDPS       Z4, Z1, Z3
+	VANDPS       Z4, Z2, Z4
+	VPMAXUD      Z3, Z0, Z0
+	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z6
+	VANDPS       Z6, Z3, Z5
+	VANDPS       Z6, Z4, Z6
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
+	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
+	VMOVUPS      64(DX)(CX*2), Z6
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z5, Z7
+	VANDPS       Z8, Z6, Z8
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Z7
+	PREFETCHT0   8256(DX)(BX*1)
+	VMOVUPS      64(DX)(BX*1), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z10
+	VANDPS       Z10, Z7, Z9
+	VANDPS       Z10, Z8, Z10
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VMOVAPD      Z9, Z13
+	VMOVAPD      Z9, Z14
+	VMOVAPD      Z9, Z15
+	VMOVAPD      Z9, Z16
+	VBROADCASTSS log2eSingle<>+0(SB), Z17
+	VFMADD231PS  Z17, Z1, Z10
+	VFMADD231PS  Z17, Z2, Z11
+	VFMADD231PS  Z17, Z3, Z12
+	VFMADD231PS  Z17, Z4, Z13
+	VFMADD231PS  Z17, Z5, Z14
+	VFMADD231PS  Z17, Z6, Z15
+	VFMADD231PS  Z17, Z7, Z16
+	VFMADD231PS  Z17, Z8, Z9
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z24
+	VSUBPS       Z24, Z10, Z17
+	VSUBPS       Z24, Z11, Z18
+	VSUBPS       Z24, Z12, Z19
+	VSUBPS       Z24, Z13, Z20
+	VSUBPS       Z24, Z14, Z21
+	VSUBPS       Z24, Z15, Z22
+	VSUBPS       Z24, Z16, Z23
+	VSUBPS       Z24, Z9, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z17, Z1
+	VFNMADD231PS Z25, Z18, Z2
+	VFNMADD231PS Z25, Z19, Z3
+	VFNMADD231PS Z25, Z20, Z4
+	VFNMADD231PS Z25, Z21, Z5
+	VFNMADD231PS Z25, Z22, Z6
+	VFNMADD231PS Z25, Z23, Z7
+	VFNMADD231PS Z25, Z24, Z8
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z9, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VMOVAPD      Z17, Z21
+	VMOVAPD      Z17, Z22
+	VMOVAPD      Z17, Z23
+	VMOVAPD      Z17, Z24
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VPADDD       Z10, Z18, Z1
+	VPADDD       Z11, Z19, Z2
+	VPADDD       Z12, Z20, Z3
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z9, Z17, Z8
+	VADDPS       Z3, Z1, Z9
+	VADDPS       Z4, Z2, Z10
+	VADDPS       Z7, Z5, Z11
+	VADDPS       Z8, Z6, Z12
+	VADDPS       Z11, Z9, Z13
+	VADDPS       Z12, Z10, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VDIVPS       Z13, Z15, Z13
+	VDIVPS       Z14, Z15, Z14
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z3, Z11, Z15
+	VADDPS  Z4, Z12, Z16
+	VMULPS  Z13, Z1, Z17
+	VMULPS  Z14, Z2, Z18
+	VMOVUPS Z17, (SI)(R9*4)
+	VMOVUPS Z18, 64(SI)(R9*4)
+	VMULPS  Z13, Z15, Z15
+	VMULPS  Z14, Z16, Z16
+	VMOVUPS Z15, 8192(SI)(R9*4)
+	VMOVUPS Z16, 8256(SI)(R9*4)
+	VADDPS  Z1, Z11, Z1
+	VADDPS  Z2, Z12, Z2
+	VMULPS  Z13, Z3, Z3
+	VMULPS  Z14, Z4, Z4
+	VMOVUPS Z3, 2048(SI)(R9*4)
+	VMOVUPS Z4, 2112(SI)(R9*4)
+	VMULPS  Z13, Z1, Z1
+	VMULPS  Z14, Z2, Z2
+	VMOVUPS Z1, 10240(SI)(R9*4)
+	VMOVUPS Z2, 10304(SI)(R9*4)
+	VADDPS  Z7, Z9, Z1
+	VADDPS  Z8, Z10, Z2
+	VMULPS  Z13, Z5, Z3
+	VMULPS  Z14, Z6, Z4
+	VMOVUPS Z3, 4096(SI)(R9*4)
+	VMOVUPS Z4, 4160(SI)(R9*4)
+	VMULPS  Z13, Z1, Z1
+	VMULPS  Z14, Z2, Z2
+	VMOVUPS Z1, 12288(SI)(R9*4)
+	VMOVUPS Z2, 12352(SI)(R9*4)
+	VADDPS  Z5, Z9, Z1
+	VADDPS  Z6, Z10, Z2
+	VMULPS  Z13, Z7, Z3
+	VMULPS  Z14, Z8, Z4
+	VMOVUPS Z3, 6144(SI)(R9*4)
+	VMOVUPS Z4, 6208(SI)(R9*4)
+	VMULPS  Z13, Z1, Z1
+	VMULPS  Z14, Z2, Z2
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	VMOVUPS Z2, 14400(SI)(R9*4)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VDIVPS       Z7, Z8, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z2, Z6, Z8
+	VMULPS  Z7, Z1, Z9
+	VMOVUPS Z9, (SI)(R9*4)
+	VMULPS  Z7, Z8, Z8
+	VMOVUPS Z8, 8192(SI)(R9*4)
+	VADDPS  Z1, Z6, Z1
+	VMULPS  Z7, Z2, Z2
+	VMOVUPS Z2, 2048(SI)(R9*4)
+	VMULPS  Z7, Z1, Z1
+	VMOVUPS Z1, 10240(SI)(R9*4)
+	VADDPS  Z4, Z5, Z1
+	VMULPS  Z7, Z3, Z2
+	VMOVUPS Z2, 4096(SI)(R9*4)
+	VMULPS  Z7, Z1, Z1
+	VMOVUPS Z1, 12288(SI)(R9*4)
+	VADDPS  Z3, Z5, Z1
+	VMULPS  Z7, Z4, Z2
+	VMOVUPS Z2, 6144(SI)(R9*4)
+	VMULPS  Z7, Z1, Z1
+	VMOVUPS Z1, 14336(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+	VPXORQ Z16, Z16, Z16
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K1, Z1
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K1, Z3
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K1, Z2
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K1, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K1, Z5
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K1, Z7
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K1, Z6
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K1, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K1, Z9
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K1, Z11
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K1, Z10
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K1, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
+	VMOVUPS       6144(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K1, Z13
+	VMOVAPS       Z17, K1, Z18
+	VMOVUPS       14336(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K1, Z15
+	VMOVAPS       Z17, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       6144(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K1, Z14
+	VMOVUPS       14336(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 18432(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R11
+	KMOVW         (R11)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBD     X17, Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K2, Z1
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K2, Z3
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K2, Z2
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K2, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K2, Z5
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K2, Z7
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K2, Z6
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K2, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K2, Z9
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K2, Z11
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K2, Z10
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K2, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
+	VMOVUPS       6144(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K2, Z13
+	VMOVAPS       Z17, K2, Z18
+	VMOVUPS       14336(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K2, Z15
+	VMOVAPS       Z17, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       6144(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K2, Z14
+	VMOVUPS       14336(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 18432(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VCVTPS2PD     Y17, Z17
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z17, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        16(AX), X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        24(AX), X2, X2
+	VMOVSD        X2, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        128(AX), X2, X2
+	VMOVSD        X2, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        136(AX), X2, X2
+	VMOVSD        X2, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        144(AX), X2, X2
+	VMOVSD        X2, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        152(AX), X2, X2
+	VMOVSD        X2, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y9, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        256(AX), X2, X2
+	VMOVSD        X2, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y10, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        264(AX), X2, X2
+	VMOVSD        X2, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y11, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        272(AX), X2, X2
+	VMOVSD        X2, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y12, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        280(AX), X2, X2
+	VMOVSD        X2, 280(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y13, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        384(AX), X2, X2
+	VMOVSD        X2, 384(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y14, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        392(AX), X2, X2
+	VMOVSD        X2, 392(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y15, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        400(AX), X2, X2
+	VMOVSD        X2, 400(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y16, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        408(AX), X2, X2
+	VMOVSD        X2, 408(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VMOVSS        gamma+48(FP), X9
+	VADDSS        X9, X9, X9
+	VCVTTSS2SIQ   X9, DX
+	MOVQ          DI, R8
+	XORQ          R9, R9
+	CMPQ          R8, $0x00000040
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R11
+	VPMOVZXBD (R11)(R9*1), Z9
+	VMOVUPS   Z9, (R10)
+	VPMOVZXBD 16(R11)(R9*1), Z9
+	VMOVUPS   Z9, 64(R10)
+	VPMOVZXBD 32(R11)(R9*1), Z9
+	VPMOVZXBD 48(R11)(R9*1), Z10
+	VMOVUPS   16384(SI)(R9*4), Z11
+	VMOVUPS   16448(SI)(R9*4), Z12
+	VMOVUPS   16512(SI)(R9*4), Z13
+	VMOVUPS   16576(SI)(R9*4), Z14
+	VMOVUPS   18432(SI)(R9*4), Z15
+	VMOVUPS   18496(SI)(R9*4), Z16
+	VMOVUPS   18560(SI)(R9*4), Z17
+	VMOVUPS   18624(SI)(R9*4), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z15, Z11, Z19
+	VADDPS       Z16, Z12, Z20
+	VADDPS       Z17, Z13, Z21
+	VADDPS       Z18, Z14, Z22
+	VPSUBD       Z11, Z19, Z23
+	VPSUBD       Z12, Z20, Z24
+	VPSUBD       Z13, Z21, Z25
+	VPSUBD       Z14, Z22, Z26
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
+	VANDPS       Z27, Z23, Z23
+	VANDPS       Z27, Z24, Z24
+	VANDPS       Z27, Z25, Z25
+	VANDPS       Z27, Z26, Z26
+	VPADDD       Z23, Z11, Z27
+	VPADDD       Z24, Z12, Z28
+	VPADDD       Z25, Z13, Z29
+	VPADDD       Z26, Z14, Z30
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z29, Z13
+	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z15, Z11, Z11
+	VSUBPS       Z16, Z12, Z12
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z18, Z14, Z14
+	VADDPS       Z27, Z19, Z19
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z29, Z21, Z21
+	VADDPS       Z30, Z22, Z22
+	VDIVPS       Z19, Z11, Z11
+	VDIVPS       Z20, Z12, Z12
+	VDIVPS       Z21, Z13, Z13
+	VDIVPS       Z22, Z14, Z14
+	VMULPS       Z11, Z11, Z19
+	VMULPS       Z12, Z12, Z20
+	VMULPS       Z13, Z13, Z21
+	VMULPS       Z14, Z14, Z22
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VADDPS       Z13, Z13, Z29
+	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z23, Z23
+	VPSRLD       $0x17, Z24, Z24
+	VPSRLD       $0x17, Z25, Z25
+	VPSRLD       $0x17, Z26, Z26
+	VCVTDQ2PS    Z23, Z23
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VCVTDQ2PS    Z26, Z26
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z23, Z27
+	VFNMADD231PS Z31, Z24, Z28
+	VFNMADD231PS Z31, Z25, Z29
+	VFNMADD231PS Z31, Z26, Z30
+	VMULPS       Z19, Z11, Z11
+	VMULPS       Z20, Z12, Z12
+	VMULPS       Z21, Z13, Z13
+	VMULPS       Z22, Z14, Z14
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z23
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z23, Z25
+	VMOVAPD      Z23, Z26
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z19, Z24
+	VFMADD213PS  Z31, Z20, Z25
+	VFMADD213PS  Z31, Z21, Z26
+	VFMADD213PS  Z31, Z22, Z23
+	VFMADD231PS  Z24, Z11, Z27
+	VFMADD231PS  Z25, Z12, Z28
+	VFMADD231PS  Z26, Z13, Z29
+	VFMADD231PS  Z23, Z14, Z30
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+	VMOVAPD      Z29, Z13
+	VMOVAPD      Z30, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole1
+	VSQRTPS Z15, Z19
+	VSQRTPS Z16, Z20
+	VSQRTPS Z17, Z21
+	VSQRTPS Z18, Z22
+	VMULPS  Z19, Z11, Z11
+	VMULPS  Z20, Z12, Z12
+	VMULPS  Z21, Z13, Z13
+	VMULPS  Z22, Z14, Z14
+
+whole1:
+	TESTQ R11, R11
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R11
+	JCC    square1
+	VMULPS Z15, Z11, Z11
+	VMULPS Z16, Z12, Z12
+	VMULPS Z17, Z13, Z13
+	VMULPS Z18, Z14, Z14
+
+square1:
+	TESTQ  R11, R11
+	JZ     power1
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	VMULPS Z17, Z17, Z17
+	VMULPS Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VMOVUPS       (R10), Z15
+	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K1
+	VMOVUPS       64(R10), Z15
+	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z1, K1, Z1
+	VADDPS        Z11, Z2, K1, Z2
+	VADDPS        Z28, Z1, K2, Z1
+	VADDPS        Z12, Z2, K2, Z2
+	VADDPS        Z29, Z1, K3, Z1
+	VADDPS        Z13, Z2, K3, Z2
+	VADDPS        Z30, Z1, K4, Z1
+	VADDPS        Z14, Z2, K4, Z2
+	VMOVUPS       (R10), Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K1
+	VMOVUPS       64(R10), Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z3, K1, Z3
+	VADDPS        Z11, Z4, K1, Z4
+	VADDPS        Z28, Z3, K2, Z3
+	VADDPS        Z12, Z4, K2, Z4
+	VADDPS        Z29, Z3, K3, Z3
+	VADDPS        Z13, Z4, K3, Z4
+	VADDPS        Z30, Z3, K4, Z3
+	VADDPS        Z14, Z4, K4, Z4
+	VMOVUPS       (R10), Z15
+	VPCMPEQD.BCST label2Single<>+0(SB), Z15, K1
+	VMOVUPS       64(R10), Z15
+	VPCMPEQD.BCST label2Single<>+0(SB), Z15, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z5, K1, Z5
+	VADDPS        Z11, Z6, K1, Z6
+	VADDPS        Z28, Z5, K2, Z5
+	VADDPS        Z12, Z6, K2, Z6
+	VADDPS        Z29, Z5, K3, Z5
+	VADDPS        Z13, Z6, K3, Z6
+	VADDPS        Z30, Z5, K4, Z5
+	VADDPS        Z14, Z6, K4, Z6
+	VMOVUPS       (R10), Z15
+	VPCMPEQD.BCST label3Single<>+0(SB), Z15, K1
+	VMOVUPS       64(R10), Z15
+	VPCMPEQD.BCST label3Single<>+0(SB), Z15, K2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z7, K1, Z7
+	VADDPS        Z11, Z8, K1, Z8
+	VADDPS        Z28, Z7, K2, Z7
+	VADDPS        Z12, Z8, K2, Z8
+	VADDPS        Z29, Z7, K3, Z7
+	VADDPS        Z13, Z8, K3, Z8
+	VADDPS        Z30, Z7, K4, Z7
+	VADDPS        Z14, Z8, K4, Z8
+	ADDQ          $0x00000040, R9
+	SUBQ          $0x00000040, R8
+	CMPQ          R8, $0x00000040
+	JGE           many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R11
+	CMPQ       R8, R11
+	CMOVQLT    R8, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	MOVQ       y_base+16(FP), R11
+	VMOVDQU8.Z (R11)(R9*1), K1, X9
+	VPMOVZXBD  X9, Z9
+	VMOVUPS    16384(SI)(R9*4), Z10
+	VMOVUPS    18432(SI)(R9*4), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z11, Z10, Z12
+	VPSUBD            Z10, Z12, Z13
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z13, Z13
+	VPADDD            Z13, Z10, Z14
+	VSUBPS            Z10, Z14, Z10
+	VSUBPS            Z11, Z10, Z10
+	VADDPS            Z14, Z12, Z12
+	VDIVPS            Z12, Z10, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z14
+	VPSRLD            $0x17, Z13, Z13
+	VCVTDQ2PS         Z13, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z14
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z13
+	VFMADD231PS       Z13, Z10, Z14
+	VMOVAPS.Z         Z14, K1, Z10
+	VMOVAPD           Z10, Z12
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPS Z11, Z13
+	VMULPS  Z13, Z12, Z12
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPS Z11, Z12, Z12
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPS Z11, Z11, Z11
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z1, K1, Z1
+	VADDPS        Z12, Z2, K1, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z3, K1, Z3
+	VADDPS        Z12, Z4, K1, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z5, K1, Z5
+	VADDPS        Z12, Z6, K1, Z6
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z7, K1, Z7
+	VADDPS        Z12, Z8, K1, Z8
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VCVTPS2PD     Y9, Z9
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z9, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        208(AX), X2, X2
+	VMOVSD        X2, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        336(AX), X2, X2
+	VMOVSD        X2, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        464(AX), X2, X2
+	VMOVSD        X2, 464(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        480(AX), X2, X2
+	VMOVSD        X2, 480(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes4F64AVX512(SB), $20800-57
+	LEAQ 20544(SP), R10
+	ADDQ $0x3f, R10
+	ANDQ $-64, R10
+
+	// softmaxPowerSumsYLanes4F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPD     (DX)(BX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VDIVPD       Z7, Z8, Z7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z2, Z6, Z8
+	VMULPD  Z7, Z1, Z9
+	VMOVUPS Z9, (SI)(R9*8)
+	VMULPD  Z7, Z8, Z8
+	VMOVUPS Z8, 8192(SI)(R9*8)
+	VADDPD  Z1, Z6, Z1
+	VMULPD  Z7, Z2, Z2
+	VMOVUPS Z2, 2048(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 10240(SI)(R9*8)
+	VADDPD  Z4, Z5, Z1
+	VMULPD  Z7, Z3, Z2
+	VMOVUPS Z2, 4096(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 12288(SI)(R9*8)
+	VADDPD  Z3, Z5, Z1
+	VMULPD  Z7, Z4, Z2
+	VMOVUPS Z2, 6144(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VDIVPD       Z7, Z8, Z7
+	VMOVAPD.Z    Z7, K1, Z7
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z2, Z6, Z8
+	VMULPD  Z7, Z1, Z9
+	VMOVUPS Z9, (SI)(R9*8)
+	VMULPD  Z7, Z8, Z8
+	VMOVUPS Z8, 8192(SI)(R9*8)
+	VADDPD  Z1, Z6, Z1
+	VMULPD  Z7, Z2, Z2
+	VMOVUPS Z2, 2048(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 10240(SI)(R9*8)
+	VADDPD  Z4, Z5, Z1
+	VMULPD  Z7, Z3, Z2
+	VMOVUPS Z2, 4096(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 12288(SI)(R9*8)
+	VADDPD  Z3, Z5, Z1
+	VMULPD  Z7, Z4, Z2
+	VMOVUPS Z2, 6144(SI)(R9*8)
+	VMULPD  Z7, Z1, Z1
+	VMOVUPS Z1, 14336(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+	VPXORQ Z16, Z16, Z16
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K1, Z1
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K1, Z3
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K1, Z2
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K1, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K1, Z5
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K1, Z7
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K1, Z6
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K1, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K1, Z9
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K1, Z11
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K1, Z10
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K1, Z12
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
+	VMOVUPS       6144(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K1, Z13
+	VMOVAPD       Z17, K1, Z18
+	VMOVUPS       14336(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K1, Z15
+	VMOVAPD       Z17, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       6144(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K1, Z14
+	VMOVUPS       14336(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 18432(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R11
+	KMOVW         (R11)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBQ     X17, Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K2, Z1
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K2, Z3
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K2, Z2
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K2, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K2, Z5
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K2, Z7
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K2, Z6
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K2, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K2, Z9
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K2, Z11
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K2, Z10
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K2, Z12
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
+	VMOVUPS       6144(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K2, Z13
+	VMOVAPD       Z17, K2, Z18
+	VMOVUPS       14336(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K2, Z15
+	VMOVAPD       Z17, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       6144(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K2, Z14
+	VMOVUPS       14336(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 18432(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        16(AX), X3, X3
+	VMOVSD        X3, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        24(AX), X4, X4
+	VMOVSD        X4, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        128(AX), X5, X5
+	VMOVSD        X5, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        136(AX), X6, X6
+	VMOVSD        X6, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        144(AX), X7, X7
+	VMOVSD        X7, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        152(AX), X8, X8
+	VMOVSD        X8, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPD        Y1, Y9, Y9
+	VEXTRACTF64X2 $0x01, Y9, X1
+	VADDPD        X1, X9, X9
+	VUNPCKHPD     X9, X9, X1
+	VADDSD        X1, X9, X9
+	VADDSD        256(AX), X9, X9
+	VMOVSD        X9, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        264(AX), X10, X10
+	VMOVSD        X10, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VADDPD        Y1, Y11, Y11
+	VEXTRACTF64X2 $0x01, Y11, X1
+	VADDPD        X1, X11, X11
+	VUNPCKHPD     X11, X11, X1
+	VADDSD        X1, X11, X11
+	VADDSD        272(AX), X11, X11
+	VMOVSD        X11, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VADDPD        Y1, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X1
+	VADDPD        X1, X12, X12
+	VUNPCKHPD     X12, X12, X1
+	VADDSD        X1, X12, X12
+	VADDSD        280(AX), X12, X12
+	VMOVSD        X12, 280(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VADDPD        Y1, Y13, Y13
+	VEXTRACTF64X2 $0x01, Y13, X1
+	VADDPD        X1, X13, X13
+	VUNPCKHPD     X13, X13, X1
+	VADDSD        X1, X13, X13
+	VADDSD        384(AX), X13, X13
+	VMOVSD        X13, 384(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VADDPD        Y1, Y14, Y14
+	VEXTRACTF64X2 $0x01, Y14, X1
+	VADDPD        X1, X14, X14
+	VUNPCKHPD     X14, X14, X1
+	VADDSD        X1, X14, X14
+	VADDSD        392(AX), X14, X14
+	VMOVSD        X14, 392(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VADDPD        Y1, Y15, Y15
+	VEXTRACTF64X2 $0x01, Y15, X1
+	VADDPD        X1, X15, X15
+	VUNPCKHPD     X15, X15, X1
+	VADDSD        X1, X15, X15
+	VADDSD        400(AX), X15, X15
+	VMOVSD        X15, 400(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VADDPD        Y1, Y16, Y16
+	VEXTRACTF64X2 $0x01, Y16, X1
+	VADDPD        X1, X16, X16
+	VUNPCKHPD     X16, X16, X1
+	VADDSD        X1, X16, X16
+	VADDSD        408(AX), X16, X16
+	VMOVSD        X16, 408(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VMOVSD        gamma+48(FP), X9
+	VADDSD        X9, X9, X9
+	VCVTTSD2SIQ   X9, DX
+	MOVQ          DI, R8
+	XORQ          R9, R9
+	CMPQ          R8, $0x00000020
+	JL            few3
+
+many3:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R11
+	VPMOVZXBQ (R11)(R9*1), Z9
+	VMOVUPS   Z9, (R10)
+	VPMOVZXBQ 8(R11)(R9*1), Z9
+	VMOVUPS   Z9, 128(R10)
+	VPMOVZXBQ 16(R11)(R9*1), Z9
+	VPMOVZXBQ 24(R11)(R9*1), Z10
+	VMOVUPS   16384(SI)(R9*8), Z11
+	VMOVUPS   16448(SI)(R9*8), Z12
+	VMOVUPS   16512(SI)(R9*8), Z13
+	VMOVUPS   16576(SI)(R9*8), Z14
+	VMOVUPS   18432(SI)(R9*8), Z15
+	VMOVUPS   18496(SI)(R9*8), Z16
+	VMOVUPS   18560(SI)(R9*8), Z17
+	VMOVUPS   18624(SI)(R9*8), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VADDPD       Z17, Z13, Z21
+	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VPSUBQ       Z13, Z21, Z25
+	VPSUBQ       Z14, Z22, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z27
+	VANDPD       Z27, Z23, Z23
+	VANDPD       Z27, Z24, Z24
+	VANDPD       Z27, Z25, Z25
+	VANDPD       Z27, Z26, Z26
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VPADDQ       Z25, Z13, Z29
+	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z29, Z13
+	VSUBPD       Z14, Z30, Z14
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VADDPD       Z29, Z21, Z21
+	VADDPD       Z30, Z22, Z22
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VDIVPD       Z21, Z13, Z13
+	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VMULPD       Z13, Z13, Z21
+	VMULPD       Z14, Z14, Z22
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VADDPD       Z13, Z13, Z29
+	VADDPD       Z14, Z14, Z30
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VPSRLQ       $0x34, Z25, Z25
+	VPSRLQ       $0x34, Z26, Z26
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VCVTQQ2PD    Z25, Z25
+	VCVTQQ2PD    Z26, Z26
+	VBROADCASTSD ln2<>+0(SB), Z31
+	VFNMADD231PD Z31, Z23, Z27
+	VFNMADD231PD Z31, Z24, Z28
+	VFNMADD231PD Z31, Z25, Z29
+	VFNMADD231PD Z31, Z26, Z30
+	VMULPD       Z19, Z11, Z11
+	VMOVUPS      Z11, 64(R10)
+	VMULPD       Z20, Z12, Z11
+	VMULPD       Z21, Z13, Z12
+	VMULPD       Z22, Z14, Z13
+	VBROADCASTSD unit64j<>+0(SB), Z14
+	VMOVAPD      Z14, Z23
+	VMOVAPD      Z14, Z24
+	VMOVAPD      Z14, Z25
+	VBROADCASTSD unit64i<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64h<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64g<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64f<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64e<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64d<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64c<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64b<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VBROADCASTSD unit64a<>+0(SB), Z26
+	VFMADD213PD  Z26, Z19, Z23
+	VFMADD213PD  Z26, Z20, Z24
+	VFMADD213PD  Z26, Z21, Z25
+	VFMADD213PD  Z26, Z22, Z14
+	VMOVUPS      64(R10), Z19
+	VFMADD231PD  Z23, Z19, Z27
+	VFMADD231PD  Z24, Z11, Z28
+	VFMADD231PD  Z25, Z12, Z29
+	VFMADD231PD  Z14, Z13, Z30
+	VMOVAPD      Z27, Z11
+	VMOVAPD      Z28, Z12
+	VMOVAPD      Z29, Z13
+	VMOVAPD      Z30, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole1
+	VSQRTPD Z15, Z19
+	VSQRTPD Z16, Z20
+	VSQRTPD Z17, Z21
+	VSQRTPD Z18, Z22
+	VMULPD  Z19, Z11, Z11
+	VMULPD  Z20, Z12, Z12
+	VMULPD  Z21, Z13, Z13
+	VMULPD  Z22, Z14, Z14
+
+whole1:
+	TESTQ R11, R11
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R11
+	JCC    square1
+	VMULPD Z15, Z11, Z11
+	VMULPD Z16, Z12, Z12
+	VMULPD Z17, Z13, Z13
+	VMULPD Z18, Z14, Z14
+
+square1:
+	TESTQ  R11, R11
+	JZ     power1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VMOVUPS       (R10), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K1
+	VMOVUPS       128(R10), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
+	VADDPD        Z27, Z1, K1, Z1
+	VADDPD        Z11, Z2, K1, Z2
+	VADDPD        Z28, Z1, K2, Z1
+	VADDPD        Z12, Z2, K2, Z2
+	VADDPD        Z29, Z1, K3, Z1
+	VADDPD        Z13, Z2, K3, Z2
+	VADDPD        Z30, Z1, K4, Z1
+	VADDPD        Z14, Z2, K4, Z2
+	VMOVUPS       (R10), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K1
+	VMOVUPS       128(R10), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
+	VADDPD        Z27, Z3, K1, Z3
+	VADDPD        Z11, Z4, K1, Z4
+	VADDPD        Z28, Z3, K2, Z3
+	VADDPD        Z12, Z4, K2, Z4
+	VADDPD        Z29, Z3, K3, Z3
+	VADDPD        Z13, Z4, K3, Z4
+	VADDPD        Z30, Z3, K4, Z3
+	VADDPD        Z14, Z4, K4, Z4
+	VMOVUPS       (R10), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K1
+	VMOVUPS       128(R10), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
+	VADDPD        Z27, Z5, K1, Z5
+	VADDPD        Z11, Z6, K1, Z6
+	VADDPD        Z28, Z5, K2, Z5
+	VADDPD        Z12, Z6, K2, Z6
+	VADDPD        Z29, Z5, K3, Z5
+	VADDPD        Z13, Z6, K3, Z6
+	VADDPD        Z30, Z5, K4, Z5
+	VADDPD        Z14, Z6, K4, Z6
+	VMOVUPS       (R10), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K1
+	VMOVUPS       128(R10), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K2
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z10, K4
+	VADDPD        Z27, Z7, K1, Z7
+	VADDPD        Z11, Z8, K1, Z8
+	VADDPD        Z28, Z7, K2, Z7
+	VADDPD        Z12, Z8, K2, Z8
+	VADDPD        Z29, Z7, K3, Z7
+	VADDPD        Z13, Z8, K3, Z8
+	VADDPD        Z30, Z7, K4, Z7
+	VADDPD        Z14, Z8, K4, Z8
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R11
+	CMPQ       R8, R11
+	CMOVQLT    R8, R11
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R11*2), K1
+	MOVQ       y_base+16(FP), R11
+	VMOVDQU8.Z (R11)(R9*1), K1, X9
+	VPMOVZXBQ  X9, Z9
+	VMOVUPS    16384(SI)(R9*8), Z10
+	VMOVUPS    18432(SI)(R9*8), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z10
+	VSUBPD            Z11, Z10, Z10
+	VADDPD            Z14, Z12, Z12
+	VDIVPD            Z12, Z10, Z10
+	VMULPD            Z10, Z10, Z12
+	VADDPD            Z10, Z10, Z14
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z14
+	VMULPD            Z12, Z10, Z10
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z12, Z13
+	VFMADD231PD       Z13, Z10, Z14
+	VMOVAPD.Z         Z14, K1, Z10
+	VMOVAPD           Z10, Z12
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPD Z11, Z13
+	VMULPD  Z13, Z12, Z12
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPD Z11, Z12, Z12
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPD Z11, Z11, Z11
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VADDPD        Z10, Z1, K1, Z1
+	VADDPD        Z12, Z2, K1, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VADDPD        Z10, Z3, K1, Z3
+	VADDPD        Z12, Z4, K1, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
+	VADDPD        Z10, Z5, K1, Z5
+	VADDPD        Z12, Z6, K1, Z6
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
+	VADDPD        Z10, Z7, K1, Z7
+	VADDPD        Z12, Z8, K1, Z8
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few3
+
+done3:
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        208(AX), X3, X3
+	VMOVSD        X3, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        224(AX), X4, X4
+	VMOVSD        X4, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        336(AX), X5, X5
+	VMOVSD        X5, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        352(AX), X6, X6
+	VMOVSD        X6, 352(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        464(AX), X7, X7
+	VMOVSD        X7, 464(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        480(AX), X8, X8
+	VMOVSD        X8, 480(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes8F32AVX512(SB), $19264-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
+	// softmaxPowerSumsYLanes8F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPS     (DX), Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPS     (DX)(CX*1), Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPS     (DX)(CX*2), Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
+	VMOVUPS      (DX)(CX*4), Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
+	VMOVUPS      (R10)(CX*1), Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
+	VMOVUPS      (R10)(CX*2), Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z6, Z14, Z6
+	VADDPS  Z2, Z6, Z16
+	VMULPS  Z15, Z1, Z17
+	VMOVUPS Z17, (SI)(R9*4)
+	VMULPS  Z15, Z16, Z16
+	VMOVUPS Z16, 8192(SI)(R9*4)
+	VADDPS  Z1, Z6, Z1
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 1024(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 9216(SI)(R9*4)
+	VADDPS  Z5, Z14, Z1
+	VADDPS  Z4, Z1, Z2
+	VMULPS  Z15, Z3, Z5
+	VMOVUPS Z5, 2048(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 10240(SI)(R9*4)
+	VADDPS  Z3, Z1, Z1
+	VMULPS  Z15, Z4, Z2
+	VMOVUPS Z2, 3072(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 11264(SI)(R9*4)
+	VADDPS  Z13, Z7, Z1
+	VADDPS  Z9, Z1, Z2
+	VMULPS  Z15, Z8, Z3
+	VMOVUPS Z3, 4096(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 12288(SI)(R9*4)
+	VADDPS  Z8, Z1, Z1
+	VMULPS  Z15, Z9, Z2
+	VMOVUPS Z2, 5120(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 13312(SI)(R9*4)
+	VADDPS  Z12, Z7, Z1
+	VADDPS  Z11, Z1, Z2
+	VMULPS  Z15, Z10, Z3
+	VMOVUPS Z3, 6144(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 14336(SI)(R9*4)
+	VADDPS  Z10, Z1, Z1
+	VMULPS  Z15, Z11, Z2
+	VMOVUPS Z2, 7168(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VMOVUPS.Z    (DX)(CX*4), K1, Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*1), K1, Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*2), K1, Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS  Z6, Z14, Z6
+	VADDPS  Z2, Z6, Z16
+	VMULPS  Z15, Z1, Z17
+	VMOVUPS Z17, (SI)(R9*4)
+	VMULPS  Z15, Z16, Z16
+	VMOVUPS Z16, 8192(SI)(R9*4)
+	VADDPS  Z1, Z6, Z1
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 1024(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 9216(SI)(R9*4)
+	VADDPS  Z5, Z14, Z1
+	VADDPS  Z4, Z1, Z2
+	VMULPS  Z15, Z3, Z5
+	VMOVUPS Z5, 2048(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 10240(SI)(R9*4)
+	VADDPS  Z3, Z1, Z1
+	VMULPS  Z15, Z4, Z2
+	VMOVUPS Z2, 3072(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 11264(SI)(R9*4)
+	VADDPS  Z13, Z7, Z1
+	VADDPS  Z9, Z1, Z2
+	VMULPS  Z15, Z8, Z3
+	VMOVUPS Z3, 4096(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 12288(SI)(R9*4)
+	VADDPS  Z8, Z1, Z1
+	VMULPS  Z15, Z9, Z2
+	VMOVUPS Z2, 5120(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 13312(SI)(R9*4)
+	VADDPS  Z12, Z7, Z1
+	VADDPS  Z11, Z1, Z2
+	VMULPS  Z15, Z10, Z3
+	VMOVUPS Z3, 6144(SI)(R9*4)
+	VMULPS  Z15, Z2, Z2
+	VMOVUPS Z2, 14336(SI)(R9*4)
+	VADDPS  Z10, Z1, Z1
+	VMULPS  Z15, Z11, Z2
+	VMOVUPS Z2, 7168(SI)(R9*4)
+	VMULPS  Z15, Z1, Z1
+	VMOVUPS Z1, 15360(SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+	VPXORQ Z16, Z16, Z16
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000010
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K1, Z1
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K1, Z3
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K1, Z2
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K1, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
+	VMOVUPS       1024(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K1, Z5
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       9216(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K1, Z7
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       1024(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K1, Z6
+	VMOVUPS       9216(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K1, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K1, Z9
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K1, Z11
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K1, Z10
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K1, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K1
+	VMOVUPS       3072(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K1, Z13
+	VMOVAPS       Z17, K1, Z18
+	VMOVUPS       11264(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K1, Z15
+	VMOVAPS       Z17, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       3072(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K1, Z14
+	VMOVUPS       11264(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBD     X17, Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K2, Z1
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K2, Z3
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       (SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K2, Z2
+	VMOVUPS       8192(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K2, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VMOVUPS       1024(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K2, Z5
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       9216(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K2, Z7
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       1024(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K2, Z6
+	VMOVUPS       9216(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K2, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K2, Z9
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K2, Z11
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       2048(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K2, Z10
+	VMOVUPS       10240(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K2, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
+	VMOVUPS       3072(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K2, Z13
+	VMOVAPS       Z17, K2, Z18
+	VMOVUPS       11264(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K2, Z15
+	VMOVAPS       Z17, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       3072(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K2, Z14
+	VMOVUPS       11264(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VCVTPS2PD     Y17, Z17
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z17, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        16(AX), X2, X2
+	VMOVSD        X2, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        24(AX), X2, X2
+	VMOVSD        X2, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        128(AX), X2, X2
+	VMOVSD        X2, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        136(AX), X2, X2
+	VMOVSD        X2, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        144(AX), X2, X2
+	VMOVSD        X2, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        152(AX), X2, X2
+	VMOVSD        X2, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y9, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        256(AX), X2, X2
+	VMOVSD        X2, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y10, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        264(AX), X2, X2
+	VMOVSD        X2, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y11, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        272(AX), X2, X2
+	VMOVSD        X2, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y12, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        280(AX), X2, X2
+	VMOVSD        X2, 280(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y13, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        384(AX), X2, X2
+	VMOVSD        X2, 384(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y14, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        392(AX), X2, X2
+	VMOVSD        X2, 392(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y15, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        400(AX), X2, X2
+	VMOVSD        X2, 400(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y16, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        408(AX), X2, X2
+	VMOVSD        X2, 408(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPXORQ        Z12, Z12, Z12
+	VPXORQ        Z13, Z13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPXORQ        Z16, Z16, Z16
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000010
+	JL            few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z17
+	VMOVUPS       16384(SI)(R8*4), Z18
+	VMOVUPS       17408(SI)(R8*4), Z19
+	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K1
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K1, Z1
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K1, Z3
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K1, Z2
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K1, Z4
+	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K1
+	VMOVUPS       5120(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K1, Z5
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       13312(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K1, Z7
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       5120(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K1, Z6
+	VMOVUPS       13312(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K1, Z8
+	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K1
+	VMOVUPS       6144(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K1, Z9
+	VMOVAPS       Z20, K1, Z18
+	VMOVUPS       14336(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K1, Z11
+	VMOVAPS       Z20, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       6144(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K1, Z10
+	VMOVUPS       14336(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K1, Z12
+	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K1
+	VMOVUPS       7168(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K1, Z13
+	VMOVAPS       Z17, K1, Z18
+	VMOVUPS       15360(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K1, Z15
+	VMOVAPS       Z17, K1, Z19
+	KNOTW         K1, K1
+	VMOVUPS       7168(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K1, Z14
+	VMOVUPS       15360(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	CMPQ          DX, $0x00000010
+	JGE           many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBD     X17, Z17
+	VMOVUPS       16384(SI)(R8*4), Z18
+	VMOVUPS       17408(SI)(R8*4), Z19
+	VPCMPEQD.BCST label4Single<>+0(SB), Z17, K2
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z1, K2, Z1
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z3, K2, Z3
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       4096(SI)(R8*4), Z20
+	VADDPS        Z20, Z2, K2, Z2
+	VMOVUPS       12288(SI)(R8*4), Z20
+	VADDPS        Z20, Z4, K2, Z4
+	VPCMPEQD.BCST label5Single<>+0(SB), Z17, K2
+	VMOVUPS       5120(SI)(R8*4), Z20
+	VADDPS        Z20, Z5, K2, Z5
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       13312(SI)(R8*4), Z20
+	VADDPS        Z20, Z7, K2, Z7
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       5120(SI)(R8*4), Z20
+	VADDPS        Z20, Z6, K2, Z6
+	VMOVUPS       13312(SI)(R8*4), Z20
+	VADDPS        Z20, Z8, K2, Z8
+	VPCMPEQD.BCST label6Single<>+0(SB), Z17, K2
+	VMOVUPS       6144(SI)(R8*4), Z20
+	VADDPS        Z20, Z9, K2, Z9
+	VMOVAPS       Z20, K2, Z18
+	VMOVUPS       14336(SI)(R8*4), Z20
+	VADDPS        Z20, Z11, K2, Z11
+	VMOVAPS       Z20, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       6144(SI)(R8*4), Z20
+	VADDPS        Z20, Z10, K2, Z10
+	VMOVUPS       14336(SI)(R8*4), Z20
+	VADDPS        Z20, Z12, K2, Z12
+	VPCMPEQD.BCST label7Single<>+0(SB), Z17, K2
+	VMOVUPS       7168(SI)(R8*4), Z17
+	VADDPS        Z17, Z13, K2, Z13
+	VMOVAPS       Z17, K2, Z18
+	VMOVUPS       15360(SI)(R8*4), Z17
+	VADDPS        Z17, Z15, K2, Z15
+	VMOVAPS       Z17, K2, Z19
+	KNOTW         K2, K2
+	KANDW         K1, K2, K2
+	VMOVUPS       7168(SI)(R8*4), Z17
+	VADDPS        Z17, Z14, K2, Z14
+	VMOVUPS       15360(SI)(R8*4), Z17
+	VADDPS        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*4)
+	VMOVUPS       Z19, 17408(SI)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DX
+	JMP           few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VCVTPS2PD     Y17, Z17
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z17, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        512(AX), X1, X1
+	VMOVSD        X1, 512(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        520(AX), X2, X2
+	VMOVSD        X2, 520(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        528(AX), X2, X2
+	VMOVSD        X2, 528(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        536(AX), X2, X2
+	VMOVSD        X2, 536(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        640(AX), X2, X2
+	VMOVSD        X2, 640(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        648(AX), X2, X2
+	VMOVSD        X2, 648(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        656(AX), X2, X2
+	VMOVSD        X2, 656(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        664(AX), X2, X2
+	VMOVSD        X2, 664(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y9, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        768(AX), X2, X2
+	VMOVSD        X2, 768(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y10, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        776(AX), X2, X2
+	VMOVSD        X2, 776(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y11, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        784(AX), X2, X2
+	VMOVSD        X2, 784(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y12, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        792(AX), X2, X2
+	VMOVSD        X2, 792(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y13, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        896(AX), X2, X2
+	VMOVSD        X2, 896(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y14, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        904(AX), X2, X2
+	VMOVSD        X2, 904(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y15, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        912(AX), X2, X2
+	VMOVSD        X2, 912(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y16, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        920(AX), X2, X2
+	VMOVSD        X2, 920(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPXORQ        Z12, Z12, Z12
+	VMOVUPS       Z12, 512(R11)
+	VPXORQ        Z12, Z12, Z12
+	VMOVUPS       Z12, 448(R11)
+	VPXORQ        Z12, Z12, Z12
+	VMOVUPS       Z12, 384(R11)
+	VPXORQ        Z12, Z12, Z12
+	VMOVUPS       Z12, 320(R11)
+	VPXORQ        Z12, Z12, Z12
+	VMOVUPS       Z12, 256(R11)
+	VMOVSS        gamma+48(FP), X12
+	VADDSS        X12, X12, X12
+	VCVTTSS2SIQ   X12, DX
+	MOVQ          DI, R8
+	XORQ          R9, R9
+	CMPQ          R8, $0x00000040
+	JL            few4
+
+many4:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Z12
+	VMOVUPS   Z12, (R11)
+	VPMOVZXBD 16(R10)(R9*1), Z12
+	VMOVUPS   Z12, 64(R11)
+	VPMOVZXBD 32(R10)(R9*1), Z12
+	VMOVUPS   Z12, 128(R11)
+	VPMOVZXBD 48(R10)(R9*1), Z12
+	VMOVUPS   Z12, 192(R11)
+	VMOVUPS   16384(SI)(R9*4), Z12
+	VMOVUPS   16448(SI)(R9*4), Z13
+	VMOVUPS   16512(SI)(R9*4), Z14
+	VMOVUPS   16576(SI)(R9*4), Z15
+	VMOVUPS   17408(SI)(R9*4), Z16
+	VMOVUPS   17472(SI)(R9*4), Z17
+	VMOVUPS   17536(SI)(R9*4), Z18
+	VMOVUPS   17600(SI)(R9*4), Z19
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z16, Z12, Z20
+	VADDPS       Z17, Z13, Z21
+	VADDPS       Z18, Z14, Z22
+	VADDPS       Z19, Z15, Z23
+	VPSUBD       Z12, Z20, Z24
+	VPSUBD       Z13, Z21, Z25
+	VPSUBD       Z14, Z22, Z26
+	VPSUBD       Z15, Z23, Z27
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z28
+	VANDPS       Z28, Z24, Z24
+	VANDPS       Z28, Z25, Z25
+	VANDPS       Z28, Z26, Z26
+	VANDPS       Z28, Z27, Z27
+	VPADDD       Z24, Z12, Z28
+	VPADDD       Z25, Z13, Z29
+	VPADDD       Z26, Z14, Z30
+	VPADDD       Z27, Z15, Z31
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z29, Z13
+	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z15, Z31, Z15
+	VSUBPS       Z16, Z12, Z12
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z18, Z14, Z14
+	VSUBPS       Z19, Z15, Z15
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z29, Z21, Z21
+	VADDPS       Z30, Z22, Z22
+	VADDPS       Z31, Z23, Z23
+	VDIVPS       Z20, Z12, Z12
+	VDIVPS       Z21, Z13, Z13
+	VDIVPS       Z22, Z14, Z14
+	VDIVPS       Z23, Z15, Z15
+	VMULPS       Z12, Z12, Z20
+	VMOVUPS      Z20, 640(R11)
+	VMULPS       Z13, Z13, Z20
+	VMULPS       Z14, Z14, Z21
+	VMULPS       Z15, Z15, Z22
+	VADDPS       Z12, Z12, Z23
+	VADDPS       Z13, Z13, Z28
+	VADDPS       Z14, Z14, Z29
+	VADDPS       Z15, Z15, Z30
+	VPSRLD       $0x17, Z24, Z24
+	VPSRLD       $0x17, Z25, Z25
+	VPSRLD       $0x17, Z26, Z26
+	VPSRLD       $0x17, Z27, Z27
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VCVTDQ2PS    Z26, Z26
+	VCVTDQ2PS    Z27, Z27
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z24, Z23
+	VFNMADD231PS Z31, Z25, Z28
+	VFNMADD231PS Z31, Z26, Z29
+	VFNMADD231PS Z31, Z27, Z30
+	VMOVUPS      640(R11), Z24
+	VMULPS       Z24, Z12, Z12
+	VMOVUPS      Z12, 576(R11)
+	VMULPS       Z20, Z13, Z12
+	VMULPS       Z21, Z14, Z13
+	VMULPS       Z22, Z15, Z14
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z24
+	VMOVAPD      Z15, Z25
+	VMOVAPD      Z15, Z26
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z27
+	VMOVUPS      640(R11), Z31
+	VFMADD213PS  Z27, Z31, Z24
+	VFMADD213PS  Z27, Z20, Z25
+	VFMADD213PS  Z27, Z21, Z26
+	VFMADD213PS  Z27, Z22, Z15
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z27
+	VMOVUPS      640(R11), Z31
+	VFMADD213PS  Z27, Z31, Z24
+	VFMADD213PS  Z27, Z20, Z25
+	VFMADD213PS  Z27, Z21, Z26
+	VFMADD213PS  Z27, Z22, Z15
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z27
+	VMOVUPS      640(R11), Z31
+	VFMADD213PS  Z27, Z31, Z24
+	VFMADD213PS  Z27, Z20, Z25
+	VFMADD213PS  Z27, Z21, Z26
+	VFMADD213PS  Z27, Z22, Z15
+	VMOVUPS      576(R11), Z20
+	VFMADD231PS  Z24, Z20, Z23
+	VFMADD231PS  Z25, Z12, Z28
+	VFMADD231PS  Z26, Z13, Z29
+	VFMADD231PS  Z15, Z14, Z30
+	VMOVAPD      Z23, Z12
+	VMOVAPD      Z28, Z13
+	VMOVAPD      Z29, Z14
+	VMOVAPD      Z30, Z15
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPS Z16, Z20
+	VSQRTPS Z17, Z21
+	VSQRTPS Z18, Z22
+	VSQRTPS Z19, Z24
+	VMULPS  Z20, Z12, Z12
+	VMULPS  Z21, Z13, Z13
+	VMULPS  Z22, Z14, Z14
+	VMULPS  Z24, Z15, Z15
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPS Z16, Z12, Z12
+	VMULPS Z17, Z13, Z13
+	VMULPS Z18, Z14, Z14
+	VMULPS Z19, Z15, Z15
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPS Z16, Z16, Z16
+	VMULPS Z17, Z17, Z17
+	VMULPS Z18, Z18, Z18
+	VMULPS Z19, Z19, Z19
+	JMP    again1
+
+power1:
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z1, K1, Z1
+	VADDPS        Z12, Z2, K1, Z2
+	VADDPS        Z28, Z1, K2, Z1
+	VADDPS        Z13, Z2, K2, Z2
+	VADDPS        Z29, Z1, K3, Z1
+	VADDPS        Z14, Z2, K3, Z2
+	VADDPS        Z30, Z1, K4, Z1
+	VADDPS        Z15, Z2, K4, Z2
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z3, K1, Z3
+	VADDPS        Z12, Z4, K1, Z4
+	VADDPS        Z28, Z3, K2, Z3
+	VADDPS        Z13, Z4, K2, Z4
+	VADDPS        Z29, Z3, K3, Z3
+	VADDPS        Z14, Z4, K3, Z4
+	VADDPS        Z30, Z3, K4, Z3
+	VADDPS        Z15, Z4, K4, Z4
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z5, K1, Z5
+	VADDPS        Z12, Z6, K1, Z6
+	VADDPS        Z28, Z5, K2, Z5
+	VADDPS        Z13, Z6, K2, Z6
+	VADDPS        Z29, Z5, K3, Z5
+	VADDPS        Z14, Z6, K3, Z6
+	VADDPS        Z30, Z5, K4, Z5
+	VADDPS        Z15, Z6, K4, Z6
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z7, K1, Z7
+	VADDPS        Z12, Z8, K1, Z8
+	VADDPS        Z28, Z7, K2, Z7
+	VADDPS        Z13, Z8, K2, Z8
+	VADDPS        Z29, Z7, K3, Z7
+	VADDPS        Z14, Z8, K3, Z8
+	VADDPS        Z30, Z7, K4, Z7
+	VADDPS        Z15, Z8, K4, Z8
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z9, K1, Z9
+	VADDPS        Z12, Z10, K1, Z10
+	VADDPS        Z28, Z9, K2, Z9
+	VADDPS        Z13, Z10, K2, Z10
+	VADDPS        Z29, Z9, K3, Z9
+	VADDPS        Z14, Z10, K3, Z10
+	VADDPS        Z30, Z9, K4, Z9
+	VADDPS        Z15, Z10, K4, Z10
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K4
+	VADDPS        Z23, Z11, K1, Z11
+	VMOVUPS       512(R11), Z16
+	VADDPS        Z12, Z16, K1, Z16
+	VMOVUPS       Z16, 512(R11)
+	VADDPS        Z28, Z11, K2, Z11
+	VMOVUPS       512(R11), Z16
+	VADDPS        Z13, Z16, K2, Z16
+	VMOVUPS       Z16, 512(R11)
+	VADDPS        Z29, Z11, K3, Z11
+	VMOVUPS       512(R11), Z16
+	VADDPS        Z14, Z16, K3, Z16
+	VMOVUPS       Z16, 512(R11)
+	VADDPS        Z30, Z11, K4, Z11
+	VMOVUPS       512(R11), Z16
+	VADDPS        Z15, Z16, K4, Z16
+	VMOVUPS       Z16, 512(R11)
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K4
+	VMOVUPS       448(R11), Z16
+	VADDPS        Z23, Z16, K1, Z16
+	VMOVUPS       Z16, 448(R11)
+	VMOVUPS       384(R11), Z16
+	VADDPS        Z12, Z16, K1, Z16
+	VMOVUPS       Z16, 384(R11)
+	VMOVUPS       448(R11), Z16
+	VADDPS        Z28, Z16, K2, Z16
+	VMOVUPS       Z16, 448(R11)
+	VMOVUPS       384(R11), Z16
+	VADDPS        Z13, Z16, K2, Z16
+	VMOVUPS       Z16, 384(R11)
+	VMOVUPS       448(R11), Z16
+	VADDPS        Z29, Z16, K3, Z16
+	VMOVUPS       Z16, 448(R11)
+	VMOVUPS       384(R11), Z16
+	VADDPS        Z14, Z16, K3, Z16
+	VMOVUPS       Z16, 384(R11)
+	VMOVUPS       448(R11), Z16
+	VADDPS        Z30, Z16, K4, Z16
+	VMOVUPS       Z16, 448(R11)
+	VMOVUPS       384(R11), Z16
+	VADDPS        Z15, Z16, K4, Z16
+	VMOVUPS       Z16, 384(R11)
+	VMOVUPS       (R11), Z16
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVUPS       64(R11), Z16
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K2
+	VMOVUPS       128(R11), Z16
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K3
+	VMOVUPS       192(R11), Z16
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K4
+	VMOVUPS       320(R11), Z16
+	VADDPS        Z23, Z16, K1, Z16
+	VMOVUPS       Z16, 320(R11)
+	VMOVUPS       256(R11), Z16
+	VADDPS        Z12, Z16, K1, Z16
+	VMOVUPS       Z16, 256(R11)
+	VMOVUPS       320(R11), Z12
+	VADDPS        Z28, Z12, K2, Z12
+	VMOVUPS       Z12, 320(R11)
+	VMOVUPS       256(R11), Z12
+	VADDPS        Z13, Z12, K2, Z12
+	VMOVUPS       Z12, 256(R11)
+	VMOVUPS       320(R11), Z12
+	VADDPS        Z29, Z12, K3, Z12
+	VMOVUPS       Z12, 320(R11)
+	VMOVUPS       256(R11), Z12
+	VADDPS        Z14, Z12, K3, Z12
+	VMOVUPS       Z12, 256(R11)
+	VMOVUPS       320(R11), Z12
+	VADDPS        Z30, Z12, K4, Z12
+	VMOVUPS       Z12, 320(R11)
+	VMOVUPS       256(R11), Z12
+	VADDPS        Z15, Z12, K4, Z12
+	VMOVUPS       Z12, 256(R11)
+	ADDQ          $0x00000040, R9
+	SUBQ          $0x00000040, R8
+	CMPQ          R8, $0x00000040
+	JGE           many4
+
+few4:
+	TESTQ R8, R8
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X12
+	VPMOVZXBD  X12, Z12
+	VMOVUPS    16384(SI)(R9*4), Z13
+	VMOVUPS    17408(SI)(R9*4), Z14
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z14, Z13, Z15
+	VPSUBD            Z13, Z15, Z16
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z16, Z16
+	VPADDD            Z16, Z13, Z17
+	VSUBPS            Z13, Z17, Z13
+	VSUBPS            Z14, Z13, Z13
+	VADDPS            Z17, Z15, Z15
+	VDIVPS            Z15, Z13, Z13
+	VMULPS            Z13, Z13, Z15
+	VADDPS            Z13, Z13, Z17
+	VPSRLD            $0x17, Z16, Z16
+	VCVTDQ2PS         Z16, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z17
+	VMULPS            Z15, Z13, Z13
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z15, Z16
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z15, Z16
+	VFMADD231PS       Z16, Z13, Z17
+	VMOVAPS.Z         Z17, K1, Z13
+	VMOVAPD           Z13, Z15
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Z14, Z16
+	VMULPS  Z16, Z15, Z15
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Z14, Z15, Z15
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Z14, Z14, Z14
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z1, K1, Z1
+	VADDPS        Z15, Z2, K1, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z3, K1, Z3
+	VADDPS        Z15, Z4, K1, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z5, K1, Z5
+	VADDPS        Z15, Z6, K1, Z6
+	VPCMPEQD.BCST label3Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z7, K1, Z7
+	VADDPS        Z15, Z8, K1, Z8
+	VPCMPEQD.BCST label4Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z9, K1, Z9
+	VADDPS        Z15, Z10, K1, Z10
+	VPCMPEQD.BCST label5Single<>+0(SB), Z12, K1
+	VADDPS        Z13, Z11, K1, Z11
+	VMOVUPS       512(R11), Z14
+	VADDPS        Z15, Z14, K1, Z14
+	VMOVUPS       Z14, 512(R11)
+	VPCMPEQD.BCST label6Single<>+0(SB), Z12, K1
+	VMOVUPS       448(R11), Z14
+	VADDPS        Z13, Z14, K1, Z14
+	VMOVUPS       Z14, 448(R11)
+	VMOVUPS       384(R11), Z14
+	VADDPS        Z15, Z14, K1, Z14
+	VMOVUPS       Z14, 384(R11)
+	VPCMPEQD.BCST label7Single<>+0(SB), Z12, K1
+	VMOVUPS       320(R11), Z12
+	VADDPS        Z13, Z12, K1, Z12
+	VMOVUPS       Z12, 320(R11)
+	VMOVUPS       256(R11), Z12
+	VADDPS        Z15, Z12, K1, Z12
+	VMOVUPS       Z12, 256(R11)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few4
+
+done4:
+	VEXTRACTF64X4 $0x01, Z1, Y12
+	VCVTPS2PD     Y12, Z12
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z12, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y12
+	VADDPD        Y12, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X12
+	VADDPD        X12, X1, X1
+	VUNPCKHPD     X1, X1, X12
+	VADDSD        X12, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        208(AX), X2, X2
+	VMOVSD        X2, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        336(AX), X2, X2
+	VMOVSD        X2, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        464(AX), X2, X2
+	VMOVSD        X2, 464(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        480(AX), X2, X2
+	VMOVSD        X2, 480(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y9, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        592(AX), X2, X2
+	VMOVSD        X2, 592(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y10, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        608(AX), X2, X2
+	VMOVSD        X2, 608(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y11, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        720(AX), X2, X2
+	VMOVSD        X2, 720(AX)
+	VMOVUPS       512(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z2
+	VMOVUPS       512(R11), Z1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        736(AX), X1, X1
+	VMOVSD        X1, 736(AX)
+	VMOVUPS       448(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z2
+	VMOVUPS       448(R11), Z1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        848(AX), X1, X1
+	VMOVSD        X1, 848(AX)
+	VMOVUPS       384(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z2
+	VMOVUPS       384(R11), Z1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        864(AX), X1, X1
+	VMOVSD        X1, 864(AX)
+	VMOVUPS       320(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z2
+	VMOVUPS       320(R11), Z1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        976(AX), X1, X1
+	VMOVSD        X1, 976(AX)
+	VMOVUPS       256(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VCVTPS2PD     Y1, Z2
+	VMOVUPS       256(R11), Z1
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z2, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y2
+	VADDPD        Y2, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X2
+	VADDPD        X2, X1, X1
+	VUNPCKHPD     X1, X1, X2
+	VADDSD        X2, X1, X1
+	VADDSD        992(AX), X1, X1
+	VMOVSD        X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerSumsYLanes8F64AVX512(SB), $19520-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
+	// softmaxPowerSumsYLanes8F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
+	// logit is a NaN or beyond ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPD     (DX)(BX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
+	VMOVUPD      (DX)(CX*4), Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
+	VMOVUPD      (R10)(CX*1), Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
+	VMOVUPD      (R10)(CX*2), Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPD      (DX)(BX*1), Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z6, Z14, Z6
+	VADDPD  Z2, Z6, Z16
+	VMULPD  Z15, Z1, Z17
+	VMOVUPS Z17, (SI)(R9*8)
+	VMULPD  Z15, Z16, Z16
+	VMOVUPS Z16, 8192(SI)(R9*8)
+	VADDPD  Z1, Z6, Z1
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 1024(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 9216(SI)(R9*8)
+	VADDPD  Z5, Z14, Z1
+	VADDPD  Z4, Z1, Z2
+	VMULPD  Z15, Z3, Z5
+	VMOVUPS Z5, 2048(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 10240(SI)(R9*8)
+	VADDPD  Z3, Z1, Z1
+	VMULPD  Z15, Z4, Z2
+	VMOVUPS Z2, 3072(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 11264(SI)(R9*8)
+	VADDPD  Z13, Z7, Z1
+	VADDPD  Z9, Z1, Z2
+	VMULPD  Z15, Z8, Z3
+	VMOVUPS Z3, 4096(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 12288(SI)(R9*8)
+	VADDPD  Z8, Z1, Z1
+	VMULPD  Z15, Z9, Z2
+	VMOVUPS Z2, 5120(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 13312(SI)(R9*8)
+	VADDPD  Z12, Z7, Z1
+	VADDPD  Z11, Z1, Z2
+	VMULPD  Z15, Z10, Z3
+	VMOVUPS Z3, 6144(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 14336(SI)(R9*8)
+	VADDPD  Z10, Z1, Z1
+	VMULPD  Z15, Z11, Z2
+	VMOVUPS Z2, 7168(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	CMPQ    R8, $0x00000008
+	JGE     many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VMOVUPD.Z    (DX)(CX*4), K1, Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*1), K1, Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*2), K1, Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD.Z    (DX)(BX*1), K1, Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD  Z6, Z14, Z6
+	VADDPD  Z2, Z6, Z16
+	VMULPD  Z15, Z1, Z17
+	VMOVUPS Z17, (SI)(R9*8)
+	VMULPD  Z15, Z16, Z16
+	VMOVUPS Z16, 8192(SI)(R9*8)
+	VADDPD  Z1, Z6, Z1
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 1024(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 9216(SI)(R9*8)
+	VADDPD  Z5, Z14, Z1
+	VADDPD  Z4, Z1, Z2
+	VMULPD  Z15, Z3, Z5
+	VMOVUPS Z5, 2048(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 10240(SI)(R9*8)
+	VADDPD  Z3, Z1, Z1
+	VMULPD  Z15, Z4, Z2
+	VMOVUPS Z2, 3072(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 11264(SI)(R9*8)
+	VADDPD  Z13, Z7, Z1
+	VADDPD  Z9, Z1, Z2
+	VMULPD  Z15, Z8, Z3
+	VMOVUPS Z3, 4096(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 12288(SI)(R9*8)
+	VADDPD  Z8, Z1, Z1
+	VMULPD  Z15, Z9, Z2
+	VMOVUPS Z2, 5120(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 13312(SI)(R9*8)
+	VADDPD  Z12, Z7, Z1
+	VADDPD  Z11, Z1, Z2
+	VMULPD  Z15, Z10, Z3
+	VMOVUPS Z3, 6144(SI)(R9*8)
+	VMULPD  Z15, Z2, Z2
+	VMOVUPS Z2, 14336(SI)(R9*8)
+	VADDPD  Z10, Z1, Z1
+	VMULPD  Z15, Z11, Z2
+	VMOVUPS Z2, 7168(SI)(R9*8)
+	VMULPD  Z15, Z1, Z1
+	VMOVUPS Z1, 15360(SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few
+
+done:
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+	VPXORQ Z14, Z14, Z14
+	VPXORQ Z15, Z15, Z15
+	VPXORQ Z16, Z16, Z16
+	MOVQ   DI, DX
+	XORQ   R8, R8
+	CMPQ   DX, $0x00000008
+	JL     few2
+
+many2:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K1, Z1
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K1, Z3
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K1, Z2
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K1, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
+	VMOVUPS       1024(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K1, Z5
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       9216(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K1, Z7
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       1024(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K1, Z6
+	VMOVUPS       9216(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K1, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K1, Z9
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K1, Z11
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K1, Z10
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K1, Z12
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
+	VMOVUPS       3072(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K1, Z13
+	VMOVAPD       Z17, K1, Z18
+	VMOVUPS       11264(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K1, Z15
+	VMOVAPD       Z17, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       3072(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K1, Z14
+	VMOVUPS       11264(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
+	JGE           many2
+
+few2:
+	TESTQ DX, DX
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBQ     X17, Z17
+	VPXORQ        Z18, Z18, Z18
+	VPXORQ        Z19, Z19, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K2, Z1
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K2, Z3
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       (SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K2, Z2
+	VMOVUPS       8192(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K2, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
+	VMOVUPS       1024(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K2, Z5
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       9216(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K2, Z7
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       1024(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K2, Z6
+	VMOVUPS       9216(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K2, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K2, Z9
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K2, Z11
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       2048(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K2, Z10
+	VMOVUPS       10240(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K2, Z12
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
+	VMOVUPS       3072(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K2, Z13
+	VMOVAPD       Z17, K2, Z18
+	VMOVUPS       11264(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K2, Z15
+	VMOVAPD       Z17, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       3072(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K2, Z14
+	VMOVUPS       11264(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	JMP           few2
+
+done2:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        (AX), X1, X1
+	VMOVSD        X1, (AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        8(AX), X2, X2
+	VMOVSD        X2, 8(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        16(AX), X3, X3
+	VMOVSD        X3, 16(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        24(AX), X4, X4
+	VMOVSD        X4, 24(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        128(AX), X5, X5
+	VMOVSD        X5, 128(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        136(AX), X6, X6
+	VMOVSD        X6, 136(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        144(AX), X7, X7
+	VMOVSD        X7, 144(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        152(AX), X8, X8
+	VMOVSD        X8, 152(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPD        Y1, Y9, Y9
+	VEXTRACTF64X2 $0x01, Y9, X1
+	VADDPD        X1, X9, X9
+	VUNPCKHPD     X9, X9, X1
+	VADDSD        X1, X9, X9
+	VADDSD        256(AX), X9, X9
+	VMOVSD        X9, 256(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        264(AX), X10, X10
+	VMOVSD        X10, 264(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VADDPD        Y1, Y11, Y11
+	VEXTRACTF64X2 $0x01, Y11, X1
+	VADDPD        X1, X11, X11
+	VUNPCKHPD     X11, X11, X1
+	VADDSD        X1, X11, X11
+	VADDSD        272(AX), X11, X11
+	VMOVSD        X11, 272(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VADDPD        Y1, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X1
+	VADDPD        X1, X12, X12
+	VUNPCKHPD     X12, X12, X1
+	VADDSD        X1, X12, X12
+	VADDSD        280(AX), X12, X12
+	VMOVSD        X12, 280(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VADDPD        Y1, Y13, Y13
+	VEXTRACTF64X2 $0x01, Y13, X1
+	VADDPD        X1, X13, X13
+	VUNPCKHPD     X13, X13, X1
+	VADDSD        X1, X13, X13
+	VADDSD        384(AX), X13, X13
+	VMOVSD        X13, 384(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VADDPD        Y1, Y14, Y14
+	VEXTRACTF64X2 $0x01, Y14, X1
+	VADDPD        X1, X14, X14
+	VUNPCKHPD     X14, X14, X1
+	VADDSD        X1, X14, X14
+	VADDSD        392(AX), X14, X14
+	VMOVSD        X14, 392(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VADDPD        Y1, Y15, Y15
+	VEXTRACTF64X2 $0x01, Y15, X1
+	VADDPD        X1, X15, X15
+	VUNPCKHPD     X15, X15, X1
+	VADDSD        X1, X15, X15
+	VADDSD        400(AX), X15, X15
+	VMOVSD        X15, 400(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VADDPD        Y1, Y16, Y16
+	VEXTRACTF64X2 $0x01, Y16, X1
+	VADDPD        X1, X16, X16
+	VUNPCKHPD     X16, X16, X1
+	VADDSD        X1, X16, X16
+	VADDSD        408(AX), X16, X16
+	VMOVSD        X16, 408(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPXORQ        Z12, Z12, Z12
+	VPXORQ        Z13, Z13, Z13
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	VPXORQ        Z16, Z16, Z16
+	MOVQ          DI, DX
+	XORQ          R8, R8
+	CMPQ          DX, $0x00000008
+	JL            few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+16(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z17
+	VMOVUPS       16384(SI)(R8*8), Z18
+	VMOVUPS       17408(SI)(R8*8), Z19
+	VPCMPEQQ.BCST label4<>+0(SB), Z17, K1
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K1, Z1
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K1, Z3
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K1, Z2
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K1, Z4
+	VPCMPEQQ.BCST label5<>+0(SB), Z17, K1
+	VMOVUPS       5120(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K1, Z5
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       13312(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K1, Z7
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       5120(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K1, Z6
+	VMOVUPS       13312(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K1, Z8
+	VPCMPEQQ.BCST label6<>+0(SB), Z17, K1
+	VMOVUPS       6144(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K1, Z9
+	VMOVAPD       Z20, K1, Z18
+	VMOVUPS       14336(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K1, Z11
+	VMOVAPD       Z20, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       6144(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K1, Z10
+	VMOVUPS       14336(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K1, Z12
+	VPCMPEQQ.BCST label7<>+0(SB), Z17, K1
+	VMOVUPS       7168(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K1, Z13
+	VMOVAPD       Z17, K1, Z18
+	VMOVUPS       15360(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K1, Z15
+	VMOVAPD       Z17, K1, Z19
+	KNOTB         K1, K1
+	VMOVUPS       7168(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K1, Z14
+	VMOVUPS       15360(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K1, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	CMPQ          DX, $0x00000008
+	JGE           many3
+
+few3:
+	TESTQ DX, DX
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, R9
+	CMPQ          DX, R9
+	CMOVQLT       DX, R9
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
+	MOVQ          y_base+16(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X17
+	VPMOVZXBQ     X17, Z17
+	VMOVUPS       16384(SI)(R8*8), Z18
+	VMOVUPS       17408(SI)(R8*8), Z19
+	VPCMPEQQ.BCST label4<>+0(SB), Z17, K2
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z1, K2, Z1
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z3, K2, Z3
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       4096(SI)(R8*8), Z20
+	VADDPD        Z20, Z2, K2, Z2
+	VMOVUPS       12288(SI)(R8*8), Z20
+	VADDPD        Z20, Z4, K2, Z4
+	VPCMPEQQ.BCST label5<>+0(SB), Z17, K2
+	VMOVUPS       5120(SI)(R8*8), Z20
+	VADDPD        Z20, Z5, K2, Z5
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       13312(SI)(R8*8), Z20
+	VADDPD        Z20, Z7, K2, Z7
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       5120(SI)(R8*8), Z20
+	VADDPD        Z20, Z6, K2, Z6
+	VMOVUPS       13312(SI)(R8*8), Z20
+	VADDPD        Z20, Z8, K2, Z8
+	VPCMPEQQ.BCST label6<>+0(SB), Z17, K2
+	VMOVUPS       6144(SI)(R8*8), Z20
+	VADDPD        Z20, Z9, K2, Z9
+	VMOVAPD       Z20, K2, Z18
+	VMOVUPS       14336(SI)(R8*8), Z20
+	VADDPD        Z20, Z11, K2, Z11
+	VMOVAPD       Z20, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       6144(SI)(R8*8), Z20
+	VADDPD        Z20, Z10, K2, Z10
+	VMOVUPS       14336(SI)(R8*8), Z20
+	VADDPD        Z20, Z12, K2, Z12
+	VPCMPEQQ.BCST label7<>+0(SB), Z17, K2
+	VMOVUPS       7168(SI)(R8*8), Z17
+	VADDPD        Z17, Z13, K2, Z13
+	VMOVAPD       Z17, K2, Z18
+	VMOVUPS       15360(SI)(R8*8), Z17
+	VADDPD        Z17, Z15, K2, Z15
+	VMOVAPD       Z17, K2, Z19
+	KNOTB         K2, K2
+	KANDB         K1, K2, K2
+	VMOVUPS       7168(SI)(R8*8), Z17
+	VADDPD        Z17, Z14, K2, Z14
+	VMOVUPS       15360(SI)(R8*8), Z17
+	VADDPD        Z17, Z16, K2, Z16
+	VMOVUPS       Z18, 16384(SI)(R8*8)
+	VMOVUPS       Z19, 17408(SI)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DX
+	JMP           few3
+
+done3:
+	// The lanes are added up in float64.
+	VEXTRACTF64X4 $0x01, Z1, Y17
+	VADDPD        Y17, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X17
+	VADDPD        X17, X1, X1
+	VUNPCKHPD     X1, X1, X17
+	VADDSD        X17, X1, X1
+	VADDSD        512(AX), X1, X1
+	VMOVSD        X1, 512(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        520(AX), X2, X2
+	VMOVSD        X2, 520(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        528(AX), X3, X3
+	VMOVSD        X3, 528(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        536(AX), X4, X4
+	VMOVSD        X4, 536(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        640(AX), X5, X5
+	VMOVSD        X5, 640(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        648(AX), X6, X6
+	VMOVSD        X6, 648(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        656(AX), X7, X7
+	VMOVSD        X7, 656(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        664(AX), X8, X8
+	VMOVSD        X8, 664(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPD        Y1, Y9, Y9
+	VEXTRACTF64X2 $0x01, Y9, X1
+	VADDPD        X1, X9, X9
+	VUNPCKHPD     X9, X9, X1
+	VADDSD        X1, X9, X9
+	VADDSD        768(AX), X9, X9
+	VMOVSD        X9, 768(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        776(AX), X10, X10
+	VMOVSD        X10, 776(AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VADDPD        Y1, Y11, Y11
+	VEXTRACTF64X2 $0x01, Y11, X1
+	VADDPD        X1, X11, X11
+	VUNPCKHPD     X11, X11, X1
+	VADDSD        X1, X11, X11
+	VADDSD        784(AX), X11, X11
+	VMOVSD        X11, 784(AX)
+	VEXTRACTF64X4 $0x01, Z12, Y1
+	VADDPD        Y1, Y12, Y12
+	VEXTRACTF64X2 $0x01, Y12, X1
+	VADDPD        X1, X12, X12
+	VUNPCKHPD     X12, X12, X1
+	VADDSD        X1, X12, X12
+	VADDSD        792(AX), X12, X12
+	VMOVSD        X12, 792(AX)
+	VEXTRACTF64X4 $0x01, Z13, Y1
+	VADDPD        Y1, Y13, Y13
+	VEXTRACTF64X2 $0x01, Y13, X1
+	VADDPD        X1, X13, X13
+	VUNPCKHPD     X13, X13, X1
+	VADDSD        X1, X13, X13
+	VADDSD        896(AX), X13, X13
+	VMOVSD        X13, 896(AX)
+	VEXTRACTF64X4 $0x01, Z14, Y1
+	VADDPD        Y1, Y14, Y14
+	VEXTRACTF64X2 $0x01, Y14, X1
+	VADDPD        X1, X14, X14
+	VUNPCKHPD     X14, X14, X1
+	VADDSD        X1, X14, X14
+	VADDSD        904(AX), X14, X14
+	VMOVSD        X14, 904(AX)
+	VEXTRACTF64X4 $0x01, Z15, Y1
+	VADDPD        Y1, Y15, Y15
+	VEXTRACTF64X2 $0x01, Y15, X1
+	VADDPD        X1, X15, X15
+	VUNPCKHPD     X15, X15, X1
+	VADDSD        X1, X15, X15
+	VADDSD        912(AX), X15, X15
+	VMOVSD        X15, 912(AX)
+	VEXTRACTF64X4 $0x01, Z16, Y1
+	VADDPD        Y1, Y16, Y16
+	VEXTRACTF64X2 $0x01, Y16, X1
+	VADDPD        X1, X16, X16
+	VUNPCKHPD     X16, X16, X1
+	VADDSD        X1, X16, X16
+	VADDSD        920(AX), X16, X16
+	VMOVSD        X16, 920(AX)
+	VPXORQ        Z1, Z1, Z1
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z4, Z4, Z4
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 896(R11)
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 832(R11)
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 768(R11)
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 704(R11)
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 576(R11)
+	VPXORQ        Z11, Z11, Z11
+	VMOVUPS       Z11, 512(R11)
+	VMOVSD        gamma+48(FP), X11
+	VADDSD        X11, X11, X11
+	VCVTTSD2SIQ   X11, DX
+	MOVQ          DI, R8
+	XORQ          R9, R9
+	CMPQ          R8, $0x00000020
+	JL            few4
+
+many4:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Z11
+	VMOVUPS   Z11, (R11)
+	VPMOVZXBQ 8(R10)(R9*1), Z11
+	VMOVUPS   Z11, 320(R11)
+	VPMOVZXBQ 16(R10)(R9*1), Z11
+	VMOVUPS   Z11, 384(R11)
+	VPMOVZXBQ 24(R10)(R9*1), Z11
+	VMOVUPS   Z11, 448(R11)
+	VMOVUPS   16384(SI)(R9*8), Z11
+	VMOVUPS   16448(SI)(R9*8), Z12
+	VMOVUPS   16512(SI)(R9*8), Z13
+	VMOVUPS   16576(SI)(R9*8), Z14
+	VMOVUPS   17408(SI)(R9*8), Z15
+	VMOVUPS   17472(SI)(R9*8), Z16
+	VMOVUPS   17536(SI)(R9*8), Z17
+	VMOVUPS   17600(SI)(R9*8), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VADDPD       Z17, Z13, Z21
+	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VPSUBQ       Z13, Z21, Z25
+	VPSUBQ       Z14, Z22, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z27
+	VANDPD       Z27, Z23, Z23
+	VANDPD       Z27, Z24, Z24
+	VANDPD       Z27, Z25, Z25
+	VANDPD       Z27, Z26, Z26
+	VMOVUPS      Z26, 640(R11)
+	VPADDQ       Z23, Z11, Z26
+	VPADDQ       Z24, Z12, Z27
+	VPADDQ       Z25, Z13, Z28
+	VMOVUPS      640(R11), Z29
+	VPADDQ       Z29, Z14, Z29
+	VSUBPD       Z11, Z26, Z11
+	VSUBPD       Z12, Z27, Z12
+	VSUBPD       Z13, Z28, Z13
+	VSUBPD       Z14, Z29, Z14
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z26, Z19, Z19
+	VADDPD       Z27, Z20, Z20
+	VADDPD       Z28, Z21, Z21
+	VADDPD       Z29, Z22, Z22
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VDIVPD       Z21, Z13, Z13
+	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VMULPD       Z13, Z13, Z21
+	VMULPD       Z14, Z14, Z22
+	VADDPD       Z11, Z11, Z26
+	VADDPD       Z12, Z12, Z27
+	VADDPD       Z13, Z13, Z28
+	VADDPD       Z14, Z14, Z29
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VPSRLQ       $0x34, Z25, Z25
+	VMOVUPS      640(R11), Z30
+	VPSRLQ       $0x34, Z30, Z30
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VCVTQQ2PD    Z25, Z25
+	VCVTQQ2PD    Z30, Z30
+	VBROADCASTSD ln2<>+0(SB), Z31
+	VFNMADD231PD Z31, Z23, Z26
+	VFNMADD231PD Z31, Z24, Z27
+	VFNMADD231PD Z31, Z25, Z28
+	VFNMADD231PD Z31, Z30, Z29
+	VMULPD       Z19, Z11, Z11
+	VMOVUPS      Z11, 64(R11)
+	VMULPD       Z20, Z12, Z11
+	VMOVUPS      Z11, 128(R11)
+	VMULPD       Z21, Z13, Z11
+	VMOVUPS      Z11, 192(R11)
+	VMULPD       Z22, Z14, Z11
+	VMOVUPS      Z11, 256(R11)
+	VBROADCASTSD unit64j<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VMOVAPD      Z11, Z13
+	VMOVAPD      Z11, Z14
+	VBROADCASTSD unit64i<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64h<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64g<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64f<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64e<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64d<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64c<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64b<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VBROADCASTSD unit64a<>+0(SB), Z23
+	VFMADD213PD  Z23, Z19, Z12
+	VFMADD213PD  Z23, Z20, Z13
+	VFMADD213PD  Z23, Z21, Z14
+	VFMADD213PD  Z23, Z22, Z11
+	VMOVUPS      64(R11), Z19
+	VFMADD231PD  Z12, Z19, Z26
+	VMOVUPS      128(R11), Z12
+	VFMADD231PD  Z13, Z12, Z27
+	VMOVUPS      192(R11), Z12
+	VFMADD231PD  Z14, Z12, Z28
+	VMOVUPS      256(R11), Z12
+	VFMADD231PD  Z11, Z12, Z29
+	VMOVAPD      Z26, Z11
+	VMOVAPD      Z27, Z12
+	VMOVAPD      Z28, Z13
+	VMOVAPD      Z29, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPD Z15, Z19
+	VSQRTPD Z16, Z20
+	VSQRTPD Z17, Z21
+	VSQRTPD Z18, Z22
+	VMULPD  Z19, Z11, Z11
+	VMULPD  Z20, Z12, Z12
+	VMULPD  Z21, Z13, Z13
+	VMULPD  Z22, Z14, Z14
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPD Z15, Z11, Z11
+	VMULPD Z16, Z12, Z12
+	VMULPD Z17, Z13, Z13
+	VMULPD Z18, Z14, Z14
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K4
+	VADDPD        Z26, Z1, K1, Z1
+	VADDPD        Z11, Z2, K1, Z2
+	VADDPD        Z27, Z1, K2, Z1
+	VADDPD        Z12, Z2, K2, Z2
+	VADDPD        Z28, Z1, K3, Z1
+	VADDPD        Z13, Z2, K3, Z2
+	VADDPD        Z29, Z1, K4, Z1
+	VADDPD        Z14, Z2, K4, Z2
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K4
+	VADDPD        Z26, Z3, K1, Z3
+	VADDPD        Z11, Z4, K1, Z4
+	VADDPD        Z27, Z3, K2, Z3
+	VADDPD        Z12, Z4, K2, Z4
+	VADDPD        Z28, Z3, K3, Z3
+	VADDPD        Z13, Z4, K3, Z4
+	VADDPD        Z29, Z3, K4, Z3
+	VADDPD        Z14, Z4, K4, Z4
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z15, K4
+	VADDPD        Z26, Z5, K1, Z5
+	VADDPD        Z11, Z6, K1, Z6
+	VADDPD        Z27, Z5, K2, Z5
+	VADDPD        Z12, Z6, K2, Z6
+	VADDPD        Z28, Z5, K3, Z5
+	VADDPD        Z13, Z6, K3, Z6
+	VADDPD        Z29, Z5, K4, Z5
+	VADDPD        Z14, Z6, K4, Z6
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label3<>+0(SB), Z15, K4
+	VADDPD        Z26, Z7, K1, Z7
+	VADDPD        Z11, Z8, K1, Z8
+	VADDPD        Z27, Z7, K2, Z7
+	VADDPD        Z12, Z8, K2, Z8
+	VADDPD        Z28, Z7, K3, Z7
+	VADDPD        Z13, Z8, K3, Z8
+	VADDPD        Z29, Z7, K4, Z7
+	VADDPD        Z14, Z8, K4, Z8
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label4<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label4<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label4<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label4<>+0(SB), Z15, K4
+	VADDPD        Z26, Z9, K1, Z9
+	VADDPD        Z11, Z10, K1, Z10
+	VADDPD        Z27, Z9, K2, Z9
+	VADDPD        Z12, Z10, K2, Z10
+	VADDPD        Z28, Z9, K3, Z9
+	VADDPD        Z13, Z10, K3, Z10
+	VADDPD        Z29, Z9, K4, Z9
+	VADDPD        Z14, Z10, K4, Z10
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label5<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label5<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label5<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label5<>+0(SB), Z15, K4
+	VMOVUPS       896(R11), Z15
+	VADDPD        Z26, Z15, K1, Z15
+	VMOVUPS       Z15, 896(R11)
+	VMOVUPS       832(R11), Z15
+	VADDPD        Z11, Z15, K1, Z15
+	VMOVUPS       Z15, 832(R11)
+	VMOVUPS       896(R11), Z15
+	VADDPD        Z27, Z15, K2, Z15
+	VMOVUPS       Z15, 896(R11)
+	VMOVUPS       832(R11), Z15
+	VADDPD        Z12, Z15, K2, Z15
+	VMOVUPS       Z15, 832(R11)
+	VMOVUPS       896(R11), Z15
+	VADDPD        Z28, Z15, K3, Z15
+	VMOVUPS       Z15, 896(R11)
+	VMOVUPS       832(R11), Z15
+	VADDPD        Z13, Z15, K3, Z15
+	VMOVUPS       Z15, 832(R11)
+	VMOVUPS       896(R11), Z15
+	VADDPD        Z29, Z15, K4, Z15
+	VMOVUPS       Z15, 896(R11)
+	VMOVUPS       832(R11), Z15
+	VADDPD        Z14, Z15, K4, Z15
+	VMOVUPS       Z15, 832(R11)
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label6<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label6<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label6<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label6<>+0(SB), Z15, K4
+	VMOVUPS       768(R11), Z15
+	VADDPD        Z26, Z15, K1, Z15
+	VMOVUPS       Z15, 768(R11)
+	VMOVUPS       704(R11), Z15
+	VADDPD        Z11, Z15, K1, Z15
+	VMOVUPS       Z15, 704(R11)
+	VMOVUPS       768(R11), Z15
+	VADDPD        Z27, Z15, K2, Z15
+	VMOVUPS       Z15, 768(R11)
+	VMOVUPS       704(R11), Z15
+	VADDPD        Z12, Z15, K2, Z15
+	VMOVUPS       Z15, 704(R11)
+	VMOVUPS       768(R11), Z15
+	VADDPD        Z28, Z15, K3, Z15
+	VMOVUPS       Z15, 768(R11)
+	VMOVUPS       704(R11), Z15
+	VADDPD        Z13, Z15, K3, Z15
+	VMOVUPS       Z15, 704(R11)
+	VMOVUPS       768(R11), Z15
+	VADDPD        Z29, Z15, K4, Z15
+	VMOVUPS       Z15, 768(R11)
+	VMOVUPS       704(R11), Z15
+	VADDPD        Z14, Z15, K4, Z15
+	VMOVUPS       Z15, 704(R11)
+	VMOVUPS       (R11), Z15
+	VPCMPEQQ.BCST label7<>+0(SB), Z15, K1
+	VMOVUPS       320(R11), Z15
+	VPCMPEQQ.BCST label7<>+0(SB), Z15, K2
+	VMOVUPS       384(R11), Z15
+	VPCMPEQQ.BCST label7<>+0(SB), Z15, K3
+	VMOVUPS       448(R11), Z15
+	VPCMPEQQ.BCST label7<>+0(SB), Z15, K4
+	VMOVUPS       576(R11), Z15
+	VADDPD        Z26, Z15, K1, Z15
+	VMOVUPS       Z15, 576(R11)
+	VMOVUPS       512(R11), Z15
+	VADDPD        Z11, Z15, K1, Z15
+	VMOVUPS       Z15, 512(R11)
+	VMOVUPS       576(R11), Z11
+	VADDPD        Z27, Z11, K2, Z11
+	VMOVUPS       Z11, 576(R11)
+	VMOVUPS       512(R11), Z11
+	VADDPD        Z12, Z11, K2, Z11
+	VMOVUPS       Z11, 512(R11)
+	VMOVUPS       576(R11), Z11
+	VADDPD        Z28, Z11, K3, Z11
+	VMOVUPS       Z11, 576(R11)
+	VMOVUPS       512(R11), Z11
+	VADDPD        Z13, Z11, K3, Z11
+	VMOVUPS       Z11, 512(R11)
+	VMOVUPS       576(R11), Z11
+	VADDPD        Z29, Z11, K4, Z11
+	VMOVUPS       Z11, 576(R11)
+	VMOVUPS       512(R11), Z11
+	VADDPD        Z14, Z11, K4, Z11
+	VMOVUPS       Z11, 512(R11)
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many4
+
+few4:
+	TESTQ R8, R8
+	JLE   done4
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X11
+	VPMOVZXBQ  X11, Z11
+	VMOVUPS    16384(SI)(R9*8), Z12
+	VMOVUPS    17408(SI)(R9*8), Z13
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z13, Z12, Z14
+	VPSUBQ            Z12, Z14, Z15
+	VANDPD.BCST       signAndExponent<>+0(SB), Z15, Z15
+	VPADDQ            Z15, Z12, Z16
+	VSUBPD            Z12, Z16, Z12
+	VSUBPD            Z13, Z12, Z12
+	VADDPD            Z16, Z14, Z14
+	VDIVPD            Z14, Z12, Z12
+	VMULPD            Z12, Z12, Z14
+	VADDPD            Z12, Z12, Z16
+	VPSRLQ            $0x34, Z15, Z15
+	VCVTQQ2PD         Z15, Z15
+	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z16
+	VMULPD            Z14, Z12, Z12
+	VBROADCASTSD      unit64j<>+0(SB), Z15
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z14, Z15
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z14, Z15
+	VFMADD231PD       Z15, Z12, Z16
+	VMOVAPD.Z         Z16, K1, Z12
+	VMOVAPD           Z12, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Z13, Z15
+	VMULPD  Z15, Z14, Z14
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Z13, Z14, Z14
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Z13, Z13, Z13
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K1
+	VADDPD        Z12, Z1, K1, Z1
+	VADDPD        Z14, Z2, K1, Z2
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K1
+	VADDPD        Z12, Z3, K1, Z3
+	VADDPD        Z14, Z4, K1, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K1
+	VADDPD        Z12, Z5, K1, Z5
+	VADDPD        Z14, Z6, K1, Z6
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K1
+	VADDPD        Z12, Z7, K1, Z7
+	VADDPD        Z14, Z8, K1, Z8
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K1
+	VADDPD        Z12, Z9, K1, Z9
+	VADDPD        Z14, Z10, K1, Z10
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K1
+	VMOVUPS       896(R11), Z13
+	VADDPD        Z12, Z13, K1, Z13
+	VMOVUPS       Z13, 896(R11)
+	VMOVUPS       832(R11), Z13
+	VADDPD        Z14, Z13, K1, Z13
+	VMOVUPS       Z13, 832(R11)
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K1
+	VMOVUPS       768(R11), Z13
+	VADDPD        Z12, Z13, K1, Z13
+	VMOVUPS       Z13, 768(R11)
+	VMOVUPS       704(R11), Z13
+	VADDPD        Z14, Z13, K1, Z13
+	VMOVUPS       Z13, 704(R11)
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K1
+	VMOVUPS       576(R11), Z11
+	VADDPD        Z12, Z11, K1, Z11
+	VMOVUPS       Z11, 576(R11)
+	VMOVUPS       512(R11), Z11
+	VADDPD        Z14, Z11, K1, Z11
+	VMOVUPS       Z11, 512(R11)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few4
+
+done4:
+	VEXTRACTF64X4 $0x01, Z1, Y11
+	VADDPD        Y11, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X11
+	VADDPD        X11, X1, X1
+	VUNPCKHPD     X1, X1, X11
+	VADDSD        X11, X1, X1
+	VADDSD        80(AX), X1, X1
+	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        96(AX), X2, X2
+	VMOVSD        X2, 96(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        208(AX), X3, X3
+	VMOVSD        X3, 208(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        224(AX), X4, X4
+	VMOVSD        X4, 224(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        336(AX), X5, X5
+	VMOVSD        X5, 336(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        352(AX), X6, X6
+	VMOVSD        X6, 352(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        464(AX), X7, X7
+	VMOVSD        X7, 464(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        480(AX), X8, X8
+	VMOVSD        X8, 480(AX)
+	VEXTRACTF64X4 $0x01, Z9, Y1
+	VADDPD        Y1, Y9, Y9
+	VEXTRACTF64X2 $0x01, Y9, X1
+	VADDPD        X1, X9, X9
+	VUNPCKHPD     X9, X9, X1
+	VADDSD        X1, X9, X9
+	VADDSD        592(AX), X9, X9
+	VMOVSD        X9, 592(AX)
+	VEXTRACTF64X4 $0x01, Z10, Y1
+	VADDPD        Y1, Y10, Y10
+	VEXTRACTF64X2 $0x01, Y10, X1
+	VADDPD        X1, X10, X10
+	VUNPCKHPD     X10, X10, X1
+	VADDSD        X1, X10, X10
+	VADDSD        608(AX), X10, X10
+	VMOVSD        X10, 608(AX)
+	VMOVUPS       896(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       896(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 896(R11)
+	VMOVUPS       896(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       896(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 896(R11)
+	VMOVUPS       896(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       896(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 896(R11)
+	VMOVUPS       896(R11), Z1
+	VADDSD        720(AX), X1, X1
+	VMOVUPS       Z1, 896(R11)
+	VMOVUPS       896(R11), Z1
+	VMOVSD        X1, 720(AX)
+	VMOVUPS       832(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       832(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 832(R11)
+	VMOVUPS       832(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       832(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 832(R11)
+	VMOVUPS       832(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       832(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 832(R11)
+	VMOVUPS       832(R11), Z1
+	VADDSD        736(AX), X1, X1
+	VMOVUPS       Z1, 832(R11)
+	VMOVUPS       832(R11), Z1
+	VMOVSD        X1, 736(AX)
+	VMOVUPS       768(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       768(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 768(R11)
+	VMOVUPS       768(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       768(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 768(R11)
+	VMOVUPS       768(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       768(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 768(R11)
+	VMOVUPS       768(R11), Z1
+	VADDSD        848(AX), X1, X1
+	VMOVUPS       Z1, 768(R11)
+	VMOVUPS       768(R11), Z1
+	VMOVSD        X1, 848(AX)
+	VMOVUPS       704(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       704(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 704(R11)
+	VMOVUPS       704(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       704(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 704(R11)
+	VMOVUPS       704(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       704(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 704(R11)
+	VMOVUPS       704(R11), Z1
+	VADDSD        864(AX), X1, X1
+	VMOVUPS       Z1, 704(R11)
+	VMOVUPS       704(R11), Z1
+	VMOVSD        X1, 864(AX)
+	VMOVUPS       576(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       576(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 576(R11)
+	VMOVUPS       576(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       576(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 576(R11)
+	VMOVUPS       576(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       576(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 576(R11)
+	VMOVUPS       576(R11), Z1
+	VADDSD        976(AX), X1, X1
+	VMOVUPS       Z1, 576(R11)
+	VMOVUPS       576(R11), Z1
+	VMOVSD        X1, 976(AX)
+	VMOVUPS       512(R11), Z1
+	VEXTRACTF64X4 $0x01, Z1, Y1
+	VMOVUPS       512(R11), Z2
+	VADDPD        Y1, Y2, Y2
+	VMOVUPS       Z2, 512(R11)
+	VMOVUPS       512(R11), Z1
+	VEXTRACTF64X2 $0x01, Y1, X1
+	VMOVUPS       512(R11), Z2
+	VADDPD        X1, X2, X2
+	VMOVUPS       Z2, 512(R11)
+	VMOVUPS       512(R11), Z1
+	VUNPCKHPD     X1, X1, X1
+	VMOVUPS       512(R11), Z2
+	VADDSD        X1, X2, X2
+	VMOVUPS       Z2, 512(R11)
+	VMOVUPS       512(R11), Z1
+	VADDSD        992(AX), X1, X1
+	VMOVUPS       Z1, 512(R11)
+	VMOVUPS       512(R11), Z1
+	VMOVSD        X1, 992(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes2F32AVX512(SB), $12352-57
+	// softmaxOnlyPowerSumsYLanes2F32AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	PREFETCHT0   8320(DX)
+	VMOVUPS      128(DX), Z3
+	PREFETCHT0   8384(DX)
+	VMOVUPS      192(DX), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z1, Z5
+	VANDPS       Z8, Z2, Z6
+	VANDPS       Z8, Z3, Z7
+	VANDPS       Z8, Z4, Z8
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z5
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z6
+	PREFETCHT0   8320(DX)(CX*1)
+	VMOVUPS      128(DX)(CX*1), Z7
+	PREFETCHT0   8384(DX)(CX*1)
+	VMOVUPS      192(DX)(CX*1), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z12
+	VANDPS       Z12, Z5, Z9
+	VANDPS       Z12, Z6, Z10
+	VANDPS       Z12, Z7, Z11
+	VANDPS       Z12, Z8, Z12
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+	VPMAXUD      Z11, Z0, Z0
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VMOVAPD      Z9, Z13
+	VMOVAPD      Z9, Z14
+	VMOVAPD      Z9, Z15
+	VMOVAPD      Z9, Z16
+	VBROADCASTSS log2eSingle<>+0(SB), Z17
+	VFMADD231PS  Z17, Z1, Z10
+	VFMADD231PS  Z17, Z2, Z11
+	VFMADD231PS  Z17, Z3, Z12
+	VFMADD231PS  Z17, Z4, Z13
+	VFMADD231PS  Z17, Z5, Z14
+	VFMADD231PS  Z17, Z6, Z15
+	VFMADD231PS  Z17, Z7, Z16
+	VFMADD231PS  Z17, Z8, Z9
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z24
+	VSUBPS       Z24, Z10, Z17
+	VSUBPS       Z24, Z11, Z18
+	VSUBPS       Z24, Z12, Z19
+	VSUBPS       Z24, Z13, Z20
+	VSUBPS       Z24, Z14, Z21
+	VSUBPS       Z24, Z15, Z22
+	VSUBPS       Z24, Z16, Z23
+	VSUBPS       Z24, Z9, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z17, Z1
+	VFNMADD231PS Z25, Z18, Z2
+	VFNMADD231PS Z25, Z19, Z3
+	VFNMADD231PS Z25, Z20, Z4
+	VFNMADD231PS Z25, Z21, Z5
+	VFNMADD231PS Z25, Z22, Z6
+	VFNMADD231PS Z25, Z23, Z7
+	VFNMADD231PS Z25, Z24, Z8
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z9, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VMOVAPD      Z17, Z21
+	VMOVAPD      Z17, Z22
+	VMOVAPD      Z17, Z23
+	VMOVAPD      Z17, Z24
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VPADDD       Z10, Z18, Z1
+	VPADDD       Z11, Z19, Z2
+	VPADDD       Z12, Z20, Z3
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z9, Z17, Z8
+	VADDPS       Z5, Z1, Z9
+	VADDPS       Z6, Z2, Z10
+	VADDPS       Z7, Z3, Z11
+	VADDPS       Z8, Z4, Z12
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VDIVPS       Z9, Z13, Z9
+	VDIVPS       Z10, Z13, Z10
+	VDIVPS       Z11, Z13, Z11
+	VDIVPS       Z12, Z13, Z12
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBD    (DX)(R8*1), Z13
+	VPMOVZXBD    16(DX)(R8*1), Z14
+	VPMOVZXBD    32(DX)(R8*1), Z15
+	VPMOVZXBD    48(DX)(R8*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+	VPXORQ       Z21, Z21, Z21
+	VPXORQ       Z22, Z22, Z22
+	VPXORQ       Z23, Z23, Z23
+	VPXORQ       Z24, Z24, Z24
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z14, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K4
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z2, K2, Z18
+	VMOVAPS       Z3, K3, Z19
+	VMOVAPS       Z4, K4, Z20
+	VMOVAPS       Z5, K1, Z21
+	VMOVAPS       Z6, K2, Z22
+	VMOVAPS       Z7, K3, Z23
+	VMOVAPS       Z8, K4, Z24
+	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z14, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K4
+	VMOVAPS       Z5, K1, Z17
+	VMOVAPS       Z6, K2, Z18
+	VMOVAPS       Z7, K3, Z19
+	VMOVAPS       Z8, K4, Z20
+	VMOVAPS       Z1, K1, Z21
+	VMOVAPS       Z2, K2, Z22
+	VMOVAPS       Z3, K3, Z23
+	VMOVAPS       Z4, K4, Z24
+	VMULPS        Z9, Z17, Z1
+	VMULPS        Z10, Z18, Z2
+	VMULPS        Z11, Z19, Z3
+	VMULPS        Z12, Z20, Z4
+	VMOVUPS       Z1, 8192(BX)(R8*4)
+	VMOVUPS       Z2, 8256(BX)(R8*4)
+	VMOVUPS       Z3, 8320(BX)(R8*4)
+	VMOVUPS       Z4, 8384(BX)(R8*4)
+	VMULPS        Z9, Z21, Z1
+	VMULPS        Z10, Z22, Z2
+	VMULPS        Z11, Z23, Z3
+	VMULPS        Z12, Z24, Z4
+	VMOVUPS       Z1, 10240(BX)(R8*4)
+	VMOVUPS       Z2, 10304(BX)(R8*4)
+	VMOVUPS       Z3, 10368(BX)(R8*4)
+	VMOVUPS       Z4, 10432(BX)(R8*4)
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+	VBROADCASTSS log2eSingle<>+0(SB), Z5
+	VFMADD231PS  Z5, Z1, Z4
+	VFMADD231PS  Z5, Z2, Z3
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z6
+	VSUBPS       Z6, Z4, Z5
+	VSUBPS       Z6, Z3, Z6
+	VBROADCASTSS ln2Single<>+0(SB), Z7
+	VFNMADD231PS Z7, Z5, Z1
+	VFNMADD231PS Z7, Z6, Z2
+	VPSLLD       $0x17, Z4, Z4
+	VPSLLD       $0x17, Z3, Z3
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VFMADD213PS  Z7, Z1, Z6
+	VFMADD213PS  Z7, Z2, Z5
+	VPADDD       Z4, Z6, Z1
+	VPADDD       Z3, Z5, Z2
+	VADDPS       Z2, Z1, Z3
+	VBROADCASTSS oneSingle<>+0(SB), Z4
+	VDIVPS       Z3, Z4, Z3
+	VMOVAPS.Z    Z3, K1, Z3
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R8*1), K1, X4
+	VPMOVZXBD    X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VMOVAPS       Z1, K1, Z5
+	VMOVAPS       Z2, K1, Z6
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VMOVAPS       Z2, K1, Z5
+	VMOVAPS       Z1, K1, Z6
+	VMULPS        Z3, Z5, Z1
+	VMOVUPS       Z1, 8192(BX)(R8*4)
+	VMULPS        Z3, Z6, Z1
+	VMOVUPS       Z1, 10240(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VMOVSS      gamma+48(FP), X3
+	VADDSS      X3, X3, X3
+	VCVTTSS2SIQ X3, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000040
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z3
+	VPMOVZXBD 16(R9)(R8*1), Z4
+	VPMOVZXBD 32(R9)(R8*1), Z5
+	VPMOVZXBD 48(R9)(R8*1), Z6
+	VMOVUPS   8192(BX)(R8*4), Z7
+	VMOVUPS   8256(BX)(R8*4), Z8
+	VMOVUPS   8320(BX)(R8*4), Z9
+	VMOVUPS   8384(BX)(R8*4), Z10
+	VMOVUPS   10240(BX)(R8*4), Z11
+	VMOVUPS   10304(BX)(R8*4), Z12
+	VMOVUPS   10368(BX)(R8*4), Z13
+	VMOVUPS   10432(BX)(R8*4), Z14
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z11, Z7, Z15
+	VADDPS       Z12, Z8, Z16
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VPSUBD       Z7, Z15, Z19
+	VPSUBD       Z8, Z16, Z20
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z23
+	VANDPS       Z23, Z19, Z19
+	VANDPS       Z23, Z20, Z20
+	VANDPS       Z23, Z21, Z21
+	VANDPS       Z23, Z22, Z22
+	VPADDD       Z19, Z7, Z23
+	VPADDD       Z20, Z8, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
+	VSUBPS       Z7, Z23, Z7
+	VSUBPS       Z8, Z24, Z8
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
+	VSUBPS       Z11, Z7, Z7
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VADDPS       Z23, Z15, Z15
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
+	VDIVPS       Z15, Z7, Z7
+	VDIVPS       Z16, Z8, Z8
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
+	VMULPS       Z7, Z7, Z15
+	VMULPS       Z8, Z8, Z16
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
+	VADDPS       Z7, Z7, Z23
+	VADDPS       Z8, Z8, Z24
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
+	VPSRLD       $0x17, Z19, Z19
+	VPSRLD       $0x17, Z20, Z20
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
+	VCVTDQ2PS    Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VBROADCASTSS ln2Single<>+0(SB), Z27
+	VFNMADD231PS Z27, Z19, Z23
+	VFNMADD231PS Z27, Z20, Z24
+	VFNMADD231PS Z27, Z21, Z25
+	VFNMADD231PS Z27, Z22, Z26
+	VMULPS       Z15, Z7, Z7
+	VMULPS       Z16, Z8, Z8
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VMOVAPD      Z19, Z22
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VFMADD231PS  Z20, Z7, Z23
+	VFMADD231PS  Z21, Z8, Z24
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z19, Z10, Z26
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPS Z11, Z7
+	VSQRTPS Z12, Z8
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VMULPS  Z7, Z23, Z23
+	VMULPS  Z8, Z24, Z24
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPS Z11, Z23, Z23
+	VMULPS Z12, Z24, Z24
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPS Z11, Z11, Z11
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
+	JMP    again1
+
+power1:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z3, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K4
+	VADDPS        Z23, Z1, K1, Z1
+	VADDPS        Z24, Z1, K2, Z1
+	VADDPS        Z25, Z1, K3, Z1
+	VADDPS        Z26, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z3, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K4
+	VADDPS        Z23, Z2, K1, Z2
+	VADDPS        Z24, Z2, K2, Z2
+	VADDPS        Z25, Z2, K3, Z2
+	VADDPS        Z26, Z2, K4, Z2
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X3
+	VPMOVZXBD  X3, Z3
+	VMOVUPS    8192(BX)(R8*4), Z4
+	VMOVUPS    10240(BX)(R8*4), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z5, Z4, Z6
+	VPSUBD            Z4, Z6, Z7
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z7, Z7
+	VPADDD            Z7, Z4, Z8
+	VSUBPS            Z4, Z8, Z4
+	VSUBPS            Z5, Z4, Z4
+	VADDPS            Z8, Z6, Z6
+	VDIVPS            Z6, Z4, Z4
+	VMULPS            Z4, Z4, Z6
+	VADDPS            Z4, Z4, Z8
+	VPSRLD            $0x17, Z7, Z7
+	VCVTDQ2PS         Z7, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z8
+	VMULPS            Z6, Z4, Z4
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z6, Z7
+	VFMADD231PS       Z7, Z4, Z8
+	VMOVAPS.Z         Z8, K1, Z4
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z4, Z4
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Z5, Z4, Z4
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Z5, Z5, Z5
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z3, K1
+	VADDPS        Z4, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z3, K1
+	VADDPS        Z4, Z2, K1, Z2
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VCVTPS2PD     Y3, Z3
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z3, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VADDPD        Y3, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X3
+	VADDPD        X3, X1, X1
+	VUNPCKHPD     X1, X1, X3
+	VADDSD        X3, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes2F64AVX512(SB), $24640-57
+	// softmaxOnlyPowerSumsYLanes2F64AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*8), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPD      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPD      64(DX), Z2
+	VBROADCASTSD absBits<>+0(SB), Z4
+	VANDPD       Z4, Z1, Z3
+	VANDPD       Z4, Z2, Z4
+	VPMAXUQ      Z3, Z0, Z0
+	VPMAXUQ      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPD      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPD      64(DX)(CX*1), Z4
+	VBROADCASTSD absBits<>+0(SB), Z6
+	VANDPD       Z6, Z3, Z5
+	VANDPD       Z6, Z4, Z6
+	VPMAXUQ      Z5, Z0, Z0
+	VPMAXUQ      Z6, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z3, Z1, Z5
+	VADDPD       Z4, Z2, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VDIVPD       Z5, Z7, Z5
+	VDIVPD       Z6, Z7, Z6
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBQ    (DX)(R8*1), Z7
+	VPMOVZXBQ    8(DX)(R8*1), Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K2
+	VMOVAPD       Z1, K1, Z9
+	VMOVAPD       Z2, K2, Z10
+	VMOVAPD       Z3, K1, Z11
+	VMOVAPD       Z4, K2, Z12
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K2
+	VMOVAPD       Z3, K1, Z9
+	VMOVAPD       Z4, K2, Z10
+	VMOVAPD       Z1, K1, Z11
+	VMOVAPD       Z2, K2, Z12
+	VMULPD        Z5, Z9, Z1
+	VMULPD        Z6, Z10, Z2
+	VMOVUPS       Z1, 16384(BX)(R8*8)
+	VMOVUPS       Z2, 16448(BX)(R8*8)
+	VMULPD        Z5, Z11, Z1
+	VMULPD        Z6, Z12, Z2
+	VMOVUPS       Z1, 20480(BX)(R8*8)
+	VMOVUPS       Z2, 20544(BX)(R8*8)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	CMPQ          DI, $0x00000010
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z3
+	VMOVAPD      Z3, Z4
+	VBROADCASTSD log2e<>+0(SB), Z5
+	VFMADD231PD  Z5, Z1, Z4
+	VFMADD231PD  Z5, Z2, Z3
+	VBROADCASTSD sixteenths<>+0(SB), Z6
+	VSUBPD       Z6, Z4, Z5
+	VSUBPD       Z6, Z3, Z6
+	VBROADCASTSD ln2<>+0(SB), Z7
+	VFNMADD231PD Z7, Z5, Z1
+	VFNMADD231PD Z7, Z6, Z2
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z5
+	VMOVAPD   Z4, Z6
+	VMOVAPD   Z3, Z7
+	VPERMI2PD roots<>+64(SB), Z5, Z6
+	VPERMI2PD roots<>+64(SB), Z5, Z7
+	VPSLLQ    $0x30, Z4, Z4
+	VPSLLQ    $0x30, Z3, Z3
+	VPADDQ    Z4, Z6, Z4
+	VPADDQ    Z3, Z7, Z3
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VBROADCASTSD expTablee<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTabled<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTablec<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD expTableb<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VBROADCASTSD one<>+0(SB), Z7
+	VFMADD213PD  Z7, Z1, Z6
+	VFMADD213PD  Z7, Z2, Z5
+	VMULPD       Z1, Z6, Z1
+	VMULPD       Z2, Z5, Z2
+	VFMADD213PD  Z4, Z4, Z1
+	VFMADD213PD  Z3, Z3, Z2
+	VADDPD       Z2, Z1, Z3
+	VBROADCASTSD one<>+0(SB), Z4
+	VDIVPD       Z3, Z4, Z3
+	VMOVAPD.Z    Z3, K1, Z3
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R8*1), K1, X4
+	VPMOVZXBQ    X4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
+	VMOVAPD       Z1, K1, Z5
+	VMOVAPD       Z2, K1, Z6
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
+	VMOVAPD       Z2, K1, Z5
+	VMOVAPD       Z1, K1, Z6
+	VMULPD        Z3, Z5, Z1
+	VMOVUPS       Z1, 16384(BX)(R8*8)
+	VMULPD        Z3, Z6, Z1
+	VMOVUPS       Z1, 20480(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VMOVSD      gamma+48(FP), X3
+	VADDSD      X3, X3, X3
+	VCVTTSD2SIQ X3, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000020
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z3
+	VPMOVZXBQ 8(R9)(R8*1), Z4
+	VPMOVZXBQ 16(R9)(R8*1), Z5
+	VPMOVZXBQ 24(R9)(R8*1), Z6
+	VMOVUPS   16384(BX)(R8*8), Z7
+	VMOVUPS   16448(BX)(R8*8), Z8
+	VMOVUPS   16512(BX)(R8*8), Z9
+	VMOVUPS   16576(BX)(R8*8), Z10
+	VMOVUPS   20480(BX)(R8*8), Z11
+	VMOVUPS   20544(BX)(R8*8), Z12
+	VMOVUPS   20608(BX)(R8*8), Z13
+	VMOVUPS   20672(BX)(R8*8), Z14
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z11, Z7, Z15
+	VADDPD       Z12, Z8, Z16
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VPSUBQ       Z7, Z15, Z19
+	VPSUBQ       Z8, Z16, Z20
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
+	VBROADCASTSD signAndExponent<>+0(SB), Z23
+	VANDPD       Z23, Z19, Z19
+	VANDPD       Z23, Z20, Z20
+	VANDPD       Z23, Z21, Z21
+	VANDPD       Z23, Z22, Z22
+	VPADDQ       Z19, Z7, Z23
+	VPADDQ       Z20, Z8, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
+	VSUBPD       Z7, Z23, Z7
+	VSUBPD       Z8, Z24, Z8
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
+	VSUBPD       Z11, Z7, Z7
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VADDPD       Z23, Z15, Z15
+	VADDPD       Z24, Z16, Z16
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
+	VDIVPD       Z15, Z7, Z7
+	VDIVPD       Z16, Z8, Z8
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
+	VMULPD       Z7, Z7, Z15
+	VMULPD       Z8, Z8, Z16
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
+	VADDPD       Z7, Z7, Z23
+	VADDPD       Z8, Z8, Z24
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
+	VPSRLQ       $0x34, Z19, Z19
+	VPSRLQ       $0x34, Z20, Z20
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
+	VCVTQQ2PD    Z19, Z19
+	VCVTQQ2PD    Z20, Z20
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
+	VBROADCASTSD ln2<>+0(SB), Z27
+	VFNMADD231PD Z27, Z19, Z23
+	VFNMADD231PD Z27, Z20, Z24
+	VFNMADD231PD Z27, Z21, Z25
+	VFNMADD231PD Z27, Z22, Z26
+	VMULPD       Z15, Z7, Z7
+	VMULPD       Z16, Z8, Z8
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
+	VBROADCASTSD unit64j<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VMOVAPD      Z19, Z22
+	VBROADCASTSD unit64i<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64h<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64g<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64f<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64e<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64d<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64c<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64b<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64a<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VFMADD231PD  Z20, Z7, Z23
+	VFMADD231PD  Z21, Z8, Z24
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z19, Z10, Z26
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z11, Z7
+	VSQRTPD Z12, Z8
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VMULPD  Z7, Z23, Z23
+	VMULPD  Z8, Z24, Z24
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z11, Z23, Z23
+	VMULPD Z12, Z24, Z24
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z11, Z11, Z11
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	JMP    again1
+
+power1:
+	VPCMPEQQ.BCST label0<>+0(SB), Z3, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K4
+	VADDPD        Z23, Z1, K1, Z1
+	VADDPD        Z24, Z1, K2, Z1
+	VADDPD        Z25, Z1, K3, Z1
+	VADDPD        Z26, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z3, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K4
+	VADDPD        Z23, Z2, K1, Z2
+	VADDPD        Z24, Z2, K2, Z2
+	VADDPD        Z25, Z2, K3, Z2
+	VADDPD        Z26, Z2, K4, Z2
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X3
+	VPMOVZXBQ  X3, Z3
+	VMOVUPS    16384(BX)(R8*8), Z4
+	VMOVUPS    20480(BX)(R8*8), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z5, Z4, Z6
+	VPSUBQ            Z4, Z6, Z7
+	VANDPD.BCST       signAndExponent<>+0(SB), Z7, Z7
+	VPADDQ            Z7, Z4, Z8
+	VSUBPD            Z4, Z8, Z4
+	VSUBPD            Z5, Z4, Z4
+	VADDPD            Z8, Z6, Z6
+	VDIVPD            Z6, Z4, Z4
+	VMULPD            Z4, Z4, Z6
+	VADDPD            Z4, Z4, Z8
+	VPSRLQ            $0x34, Z7, Z7
+	VCVTQQ2PD         Z7, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z8
+	VMULPD            Z6, Z4, Z4
+	VBROADCASTSD      unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z6, Z7
+	VFMADD231PD       Z7, Z4, Z8
+	VMOVAPD.Z         Z8, K1, Z4
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z4, Z4
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z5, Z4, Z4
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z5, Z5, Z5
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z3, K1
+	VADDPD        Z4, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z3, K1
+	VADDPD        Z4, Z2, K1, Z2
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VADDPD        Y3, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X3
+	VADDPD        X3, X1, X1
+	VUNPCKHPD     X1, X1, X3
+	VADDSD        X3, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes3F32AVX512(SB), $16448-57
+	// softmaxOnlyPowerSumsYLanes3F32AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R8*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	VBROADCASTSS absBitsSingle<>+0(SB), Z4
+	VANDPS       Z4, Z1, Z3
+	VANDPS       Z4, Z2, Z4
+	VPMAXUD      Z3, Z0, Z0
+	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z6
+	VANDPS       Z6, Z3, Z5
+	VANDPS       Z6, Z4, Z6
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
+	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
+	VMOVUPS      64(DX)(CX*2), Z6
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z5, Z7
+	VANDPS       Z8, Z6, Z8
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VMOVAPD      Z7, Z10
+	VMOVAPD      Z7, Z11
+	VMOVAPD      Z7, Z12
+	VBROADCASTSS log2eSingle<>+0(SB), Z13
+	VFMADD231PS  Z13, Z1, Z8
+	VFMADD231PS  Z13, Z2, Z9
+	VFMADD231PS  Z13, Z3, Z10
+	VFMADD231PS  Z13, Z4, Z11
+	VFMADD231PS  Z13, Z5, Z12
+	VFMADD231PS  Z13, Z6, Z7
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z18
+	VSUBPS       Z18, Z8, Z13
+	VSUBPS       Z18, Z9, Z14
+	VSUBPS       Z18, Z10, Z15
+	VSUBPS       Z18, Z11, Z16
+	VSUBPS       Z18, Z12, Z17
+	VSUBPS       Z18, Z7, Z18
+	VBROADCASTSS ln2Single<>+0(SB), Z19
+	VFNMADD231PS Z19, Z13, Z1
+	VFNMADD231PS Z19, Z14, Z2
+	VFNMADD231PS Z19, Z15, Z3
+	VFNMADD231PS Z19, Z16, Z4
+	VFNMADD231PS Z19, Z17, Z5
+	VFNMADD231PS Z19, Z18, Z6
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z9, Z9
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z7, Z7
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VMOVAPD      Z13, Z17
+	VMOVAPD      Z13, Z18
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z1, Z14
+	VFMADD213PS  Z19, Z2, Z15
+	VFMADD213PS  Z19, Z3, Z16
+	VFMADD213PS  Z19, Z4, Z17
+	VFMADD213PS  Z19, Z5, Z18
+	VFMADD213PS  Z19, Z6, Z13
+	VPADDD       Z8, Z14, Z1
+	VPADDD       Z9, Z15, Z2
+	VPADDD       Z10, Z16, Z3
+	VPADDD       Z11, Z17, Z4
+	VPADDD       Z12, Z18, Z5
+	VPADDD       Z7, Z13, Z6
+	VADDPS       Z3, Z1, Z7
+	VADDPS       Z4, Z2, Z8
+	VADDPS       Z5, Z7, Z9
+	VADDPS       Z6, Z8, Z10
+	VBROADCASTSS oneSingle<>+0(SB), Z11
+	VDIVPS       Z9, Z11, Z9
+	VDIVPS       Z10, Z11, Z10
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBD    (DX)(R8*1), Z11
+	VPMOVZXBD    16(DX)(R8*1), Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+	VPXORQ       Z15, Z15, Z15
+	VPXORQ       Z16, Z16, Z16
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z3, Z5, Z17
+	VADDPS        Z4, Z6, Z18
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K2
+	VMOVAPS       Z1, K1, Z13
+	VMOVAPS       Z2, K2, Z14
+	VMOVAPS       Z17, K1, Z15
+	VMOVAPS       Z18, K2, Z16
+	VADDPS        Z1, Z5, Z1
+	VADDPS        Z2, Z6, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K2
+	VMOVAPS       Z3, K1, Z13
+	VMOVAPS       Z4, K2, Z14
+	VMOVAPS       Z1, K1, Z15
+	VMOVAPS       Z2, K2, Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K2
+	VMOVAPS       Z5, K1, Z13
+	VMOVAPS       Z6, K2, Z14
+	VMOVAPS       Z7, K1, Z15
+	VMOVAPS       Z8, K2, Z16
+	VMULPS        Z9, Z13, Z1
+	VMULPS        Z10, Z14, Z2
+	VMOVUPS       Z1, 12288(BX)(R8*4)
+	VMOVUPS       Z2, 12352(BX)(R8*4)
+	VMULPS        Z9, Z15, Z1
+	VMULPS        Z10, Z16, Z2
+	VMOVUPS       Z1, 14336(BX)(R8*4)
+	VMOVUPS       Z2, 14400(BX)(R8*4)
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSS log2eSingle<>+0(SB), Z7
+	VFMADD231PS  Z7, Z1, Z5
+	VFMADD231PS  Z7, Z2, Z6
+	VFMADD231PS  Z7, Z3, Z4
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VSUBPS       Z9, Z5, Z7
+	VSUBPS       Z9, Z6, Z8
+	VSUBPS       Z9, Z4, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z10
+	VFNMADD231PS Z10, Z7, Z1
+	VFNMADD231PS Z10, Z8, Z2
+	VFNMADD231PS Z10, Z9, Z3
+	VPSLLD       $0x17, Z5, Z5
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z4, Z4
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z1, Z8
+	VFMADD213PS  Z10, Z2, Z9
+	VFMADD213PS  Z10, Z3, Z7
+	VPADDD       Z5, Z8, Z1
+	VPADDD       Z6, Z9, Z2
+	VPADDD       Z4, Z7, Z3
+	VADDPS       Z2, Z1, Z4
+	VADDPS       Z3, Z4, Z5
+	VBROADCASTSS oneSingle<>+0(SB), Z6
+	VDIVPS       Z5, Z6, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R8*1), K1, X6
+	VPMOVZXBD    X6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z2, Z3, Z9
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K1
+	VMOVAPS       Z1, K1, Z7
+	VMOVAPS       Z9, K1, Z8
+	VADDPS        Z1, Z3, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K1
+	VMOVAPS       Z2, K1, Z7
+	VMOVAPS       Z1, K1, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K1
+	VMOVAPS       Z3, K1, Z7
+	VMOVAPS       Z4, K1, Z8
+	VMULPS        Z5, Z7, Z1
+	VMOVUPS       Z1, 12288(BX)(R8*4)
+	VMULPS        Z5, Z8, Z1
+	VMOVUPS       Z1, 14336(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VMOVSS      gamma+48(FP), X4
+	VADDSS      X4, X4, X4
+	VCVTTSS2SIQ X4, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000040
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Z4
+	VPMOVZXBD 16(R9)(R8*1), Z5
+	VPMOVZXBD 32(R9)(R8*1), Z6
+	VPMOVZXBD 48(R9)(R8*1), Z7
+	VMOVUPS   12288(BX)(R8*4), Z8
+	VMOVUPS   12352(BX)(R8*4), Z9
+	VMOVUPS   12416(BX)(R8*4), Z10
+	VMOVUPS   12480(BX)(R8*4), Z11
+	VMOVUPS   14336(BX)(R8*4), Z12
+	VMOVUPS   14400(BX)(R8*4), Z13
+	VMOVUPS   14464(BX)(R8*4), Z14
+	VMOVUPS   14528(BX)(R8*4), Z15
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z12, Z8, Z16
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VADDPS       Z15, Z11, Z19
+	VPSUBD       Z8, Z16, Z20
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
+	VPSUBD       Z11, Z19, Z23
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z24
+	VANDPS       Z24, Z20, Z20
+	VANDPS       Z24, Z21, Z21
+	VANDPS       Z24, Z22, Z22
+	VANDPS       Z24, Z23, Z23
+	VPADDD       Z20, Z8, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
+	VPADDD       Z23, Z11, Z27
+	VSUBPS       Z8, Z24, Z8
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VSUBPS       Z15, Z11, Z11
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
+	VADDPS       Z27, Z19, Z19
+	VDIVPS       Z16, Z8, Z8
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
+	VDIVPS       Z19, Z11, Z11
+	VMULPS       Z8, Z8, Z16
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
+	VMULPS       Z11, Z11, Z19
+	VADDPS       Z8, Z8, Z24
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
+	VADDPS       Z11, Z11, Z27
+	VPSRLD       $0x17, Z20, Z20
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
+	VPSRLD       $0x17, Z23, Z23
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VBROADCASTSS ln2Single<>+0(SB), Z28
+	VFNMADD231PS Z28, Z20, Z24
+	VFNMADD231PS Z28, Z21, Z25
+	VFNMADD231PS Z28, Z22, Z26
+	VFNMADD231PS Z28, Z23, Z27
+	VMULPS       Z16, Z8, Z8
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z19, Z11, Z11
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VFMADD231PS  Z21, Z8, Z24
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z23, Z10, Z26
+	VFMADD231PS  Z20, Z11, Z27
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPS Z12, Z8
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VSQRTPS Z15, Z11
+	VMULPS  Z8, Z24, Z24
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
+	VMULPS  Z11, Z27, Z27
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPS Z12, Z24, Z24
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
+	VMULPS Z15, Z27, Z27
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
+	VMULPS Z15, Z15, Z15
+	JMP    again1
+
+power1:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z1, K1, Z1
+	VADDPS        Z25, Z1, K2, Z1
+	VADDPS        Z26, Z1, K3, Z1
+	VADDPS        Z27, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z2, K1, Z2
+	VADDPS        Z25, Z2, K2, Z2
+	VADDPS        Z26, Z2, K3, Z2
+	VADDPS        Z27, Z2, K4, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z3, K1, Z3
+	VADDPS        Z25, Z3, K2, Z3
+	VADDPS        Z26, Z3, K3, Z3
+	VADDPS        Z27, Z3, K4, Z3
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X4
+	VPMOVZXBD  X4, Z4
+	VMOVUPS    12288(BX)(R8*4), Z5
+	VMOVUPS    14336(BX)(R8*4), Z6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z6, Z5, Z7
+	VPSUBD            Z5, Z7, Z8
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z8, Z8
+	VPADDD            Z8, Z5, Z9
+	VSUBPS            Z5, Z9, Z5
+	VSUBPS            Z6, Z5, Z5
+	VADDPS            Z9, Z7, Z7
+	VDIVPS            Z7, Z5, Z5
+	VMULPS            Z5, Z5, Z7
+	VADDPS            Z5, Z5, Z9
+	VPSRLD            $0x17, Z8, Z8
+	VCVTDQ2PS         Z8, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z9
+	VMULPS            Z7, Z5, Z5
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z7, Z8
+	VFMADD231PS       Z8, Z5, Z9
+	VMOVAPS.Z         Z9, K1, Z5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Z6, Z7
+	VMULPS  Z7, Z5, Z5
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Z6, Z5, Z5
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Z6, Z6, Z6
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z3, K1, Z3
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VCVTPS2PD     Y4, Z4
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z4, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VADDPD        Y4, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X4
+	VADDPD        X4, X1, X1
+	VUNPCKHPD     X1, X1, X4
+	VADDSD        X4, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes3F64AVX512(SB), $20544-57
+	// softmaxOnlyPowerSumsYLanes3F64AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   63(SP), BX
+	ANDQ   $-64, BX
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSD log2e<>+0(SB), Z7
+	VFMADD231PD  Z7, Z1, Z5
+	VFMADD231PD  Z7, Z2, Z6
+	VFMADD231PD  Z7, Z3, Z4
+	VBROADCASTSD sixteenths<>+0(SB), Z9
+	VSUBPD       Z9, Z5, Z7
+	VSUBPD       Z9, Z6, Z8
+	VSUBPD       Z9, Z4, Z9
+	VBROADCASTSD ln2<>+0(SB), Z10
+	VFNMADD231PD Z10, Z7, Z1
+	VFNMADD231PD Z10, Z8, Z2
+	VFNMADD231PD Z10, Z9, Z3
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z7
+	VMOVAPD   Z5, Z8
+	VMOVAPD   Z6, Z9
+	VMOVAPD   Z4, Z10
+	VPERMI2PD roots<>+64(SB), Z7, Z8
+	VPERMI2PD roots<>+64(SB), Z7, Z9
+	VPERMI2PD roots<>+64(SB), Z7, Z10
+	VPSLLQ    $0x30, Z5, Z5
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z4, Z4
+	VPADDQ    Z5, Z8, Z5
+	VPADDQ    Z6, Z9, Z6
+	VPADDQ    Z4, Z10, Z4
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSD expTablee<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTabled<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTablec<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTableb<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VMULPD       Z1, Z8, Z1
+	VMULPD       Z2, Z9, Z2
+	VMULPD       Z3, Z7, Z3
+	VFMADD213PD  Z5, Z5, Z1
+	VFMADD213PD  Z6, Z6, Z2
+	VFMADD213PD  Z4, Z4, Z3
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z3, Z4, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VDIVPD       Z5, Z6, Z5
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBQ    (DX)(R8*1), Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z2, Z3, Z9
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K1
+	VMOVAPD       Z1, K1, Z7
+	VMOVAPD       Z9, K1, Z8
+	VADDPD        Z1, Z3, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K1
+	VMOVAPD       Z2, K1, Z7
+	VMOVAPD       Z1, K1, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K1
+	VMOVAPD       Z3, K1, Z7
+	VMOVAPD       Z4, K1, Z8
+	VMULPD        Z5, Z7, Z1
+	VMOVUPS       Z1, 15360(BX)(R8*8)
+	VMULPD        Z5, Z8, Z1
+	VMOVUPS       Z1, 17920(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	CMPQ          DI, $0x00000008
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        DI, DX
+	CMOVQLT     DI, DX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R8*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z4
+	VMOVAPD      Z4, Z5
+	VMOVAPD      Z4, Z6
+	VBROADCASTSD log2e<>+0(SB), Z7
+	VFMADD231PD  Z7, Z1, Z5
+	VFMADD231PD  Z7, Z2, Z6
+	VFMADD231PD  Z7, Z3, Z4
+	VBROADCASTSD sixteenths<>+0(SB), Z9
+	VSUBPD       Z9, Z5, Z7
+	VSUBPD       Z9, Z6, Z8
+	VSUBPD       Z9, Z4, Z9
+	VBROADCASTSD ln2<>+0(SB), Z10
+	VFNMADD231PD Z10, Z7, Z1
+	VFNMADD231PD Z10, Z8, Z2
+	VFNMADD231PD Z10, Z9, Z3
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z7
+	VMOVAPD   Z5, Z8
+	VMOVAPD   Z6, Z9
+	VMOVAPD   Z4, Z10
+	VPERMI2PD roots<>+64(SB), Z7, Z8
+	VPERMI2PD roots<>+64(SB), Z7, Z9
+	VPERMI2PD roots<>+64(SB), Z7, Z10
+	VPSLLQ    $0x30, Z5, Z5
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z4, Z4
+	VPADDQ    Z5, Z8, Z5
+	VPADDQ    Z6, Z9, Z6
+	VPADDQ    Z4, Z10, Z4
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VMOVAPD      Z7, Z9
+	VBROADCASTSD expTablee<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTabled<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTablec<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD expTableb<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VBROADCASTSD one<>+0(SB), Z10
+	VFMADD213PD  Z10, Z1, Z8
+	VFMADD213PD  Z10, Z2, Z9
+	VFMADD213PD  Z10, Z3, Z7
+	VMULPD       Z1, Z8, Z1
+	VMULPD       Z2, Z9, Z2
+	VMULPD       Z3, Z7, Z3
+	VFMADD213PD  Z5, Z5, Z1
+	VFMADD213PD  Z6, Z6, Z2
+	VFMADD213PD  Z4, Z4, Z3
+	VADDPD       Z2, Z1, Z4
+	VADDPD       Z3, Z4, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VDIVPD       Z5, Z6, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R8*1), K1, X6
+	VPMOVZXBQ    X6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z2, Z3, Z9
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K1
+	VMOVAPD       Z1, K1, Z7
+	VMOVAPD       Z9, K1, Z8
+	VADDPD        Z1, Z3, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K1
+	VMOVAPD       Z2, K1, Z7
+	VMOVAPD       Z1, K1, Z8
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K1
+	VMOVAPD       Z3, K1, Z7
+	VMOVAPD       Z4, K1, Z8
+	VMULPD        Z5, Z7, Z1
+	VMOVUPS       Z1, 15360(BX)(R8*8)
+	VMULPD        Z5, Z8, Z1
+	VMOVUPS       Z1, 17920(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VMOVSD      gamma+48(FP), X4
+	VADDSD      X4, X4, X4
+	VCVTTSD2SIQ X4, DX
+	MOVQ        SI, DI
+	XORQ        R8, R8
+	CMPQ        DI, $0x00000020
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Z4
+	VPMOVZXBQ 8(R9)(R8*1), Z5
+	VPMOVZXBQ 16(R9)(R8*1), Z6
+	VPMOVZXBQ 24(R9)(R8*1), Z7
+	VMOVUPS   15360(BX)(R8*8), Z8
+	VMOVUPS   15424(BX)(R8*8), Z9
+	VMOVUPS   15488(BX)(R8*8), Z10
+	VMOVUPS   15552(BX)(R8*8), Z11
+	VMOVUPS   17920(BX)(R8*8), Z12
+	VMOVUPS   17984(BX)(R8*8), Z13
+	VMOVUPS   18048(BX)(R8*8), Z14
+	VMOVUPS   18112(BX)(R8*8), Z15
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z12, Z8, Z16
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VADDPD       Z15, Z11, Z19
+	VPSUBQ       Z8, Z16, Z20
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VBROADCASTSD signAndExponent<>+0(SB), Z24
+	VANDPD       Z24, Z20, Z20
+	VANDPD       Z24, Z21, Z21
+	VANDPD       Z24, Z22, Z22
+	VANDPD       Z24, Z23, Z23
+	VPADDQ       Z20, Z8, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
+	VPADDQ       Z23, Z11, Z27
+	VSUBPD       Z8, Z24, Z8
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z15, Z11, Z11
+	VADDPD       Z24, Z16, Z16
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
+	VADDPD       Z27, Z19, Z19
+	VDIVPD       Z16, Z8, Z8
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
+	VDIVPD       Z19, Z11, Z11
+	VMULPD       Z8, Z8, Z16
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
+	VMULPD       Z11, Z11, Z19
+	VADDPD       Z8, Z8, Z24
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
+	VADDPD       Z11, Z11, Z27
+	VPSRLQ       $0x34, Z20, Z20
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
+	VPSRLQ       $0x34, Z23, Z23
+	VCVTQQ2PD    Z20, Z20
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
+	VCVTQQ2PD    Z23, Z23
+	VBROADCASTSD ln2<>+0(SB), Z28
+	VFNMADD231PD Z28, Z20, Z24
+	VFNMADD231PD Z28, Z21, Z25
+	VFNMADD231PD Z28, Z22, Z26
+	VFNMADD231PD Z28, Z23, Z27
+	VMULPD       Z16, Z8, Z8
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
+	VMULPD       Z19, Z11, Z11
+	VBROADCASTSD unit64j<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VBROADCASTSD unit64i<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64h<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64g<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64f<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64e<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64d<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64c<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64b<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64a<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VFMADD231PD  Z21, Z8, Z24
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z23, Z10, Z26
+	VFMADD231PD  Z20, Z11, Z27
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z12, Z8
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VSQRTPD Z15, Z11
+	VMULPD  Z8, Z24, Z24
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
+	VMULPD  Z11, Z27, Z27
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z12, Z24, Z24
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
+	VMULPD Z15, Z27, Z27
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	JMP    again1
+
+power1:
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K4
+	VADDPD        Z24, Z1, K1, Z1
+	VADDPD        Z25, Z1, K2, Z1
+	VADDPD        Z26, Z1, K3, Z1
+	VADDPD        Z27, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K4
+	VADDPD        Z24, Z2, K1, Z2
+	VADDPD        Z25, Z2, K2, Z2
+	VADDPD        Z26, Z2, K3, Z2
+	VADDPD        Z27, Z2, K4, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K4
+	VADDPD        Z24, Z3, K1, Z3
+	VADDPD        Z25, Z3, K2, Z3
+	VADDPD        Z26, Z3, K3, Z3
+	VADDPD        Z27, Z3, K4, Z3
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R9
+	CMPQ       DI, R9
+	CMOVQLT    DI, R9
+	LEAQ       tailMasks<>+0(SB), R10
+	KMOVW      (R10)(R9*2), K1
+	MOVQ       y_base+16(FP), R9
+	VMOVDQU8.Z (R9)(R8*1), K1, X4
+	VPMOVZXBQ  X4, Z4
+	VMOVUPS    15360(BX)(R8*8), Z5
+	VMOVUPS    17920(BX)(R8*8), Z6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z6, Z5, Z7
+	VPSUBQ            Z5, Z7, Z8
+	VANDPD.BCST       signAndExponent<>+0(SB), Z8, Z8
+	VPADDQ            Z8, Z5, Z9
+	VSUBPD            Z5, Z9, Z5
+	VSUBPD            Z6, Z5, Z5
+	VADDPD            Z9, Z7, Z7
+	VDIVPD            Z7, Z5, Z5
+	VMULPD            Z5, Z5, Z7
+	VADDPD            Z5, Z5, Z9
+	VPSRLQ            $0x34, Z8, Z8
+	VCVTQQ2PD         Z8, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z9
+	VMULPD            Z7, Z5, Z5
+	VBROADCASTSD      unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z7, Z8
+	VFMADD231PD       Z8, Z5, Z9
+	VMOVAPD.Z         Z9, K1, Z5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z6, Z7
+	VMULPD  Z7, Z5, Z5
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z6, Z5, Z5
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z6, Z6, Z6
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
+	VADDPD        Z5, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
+	VADDPD        Z5, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z4, K1
+	VADDPD        Z5, Z3, K1, Z3
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VADDPD        Y4, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X4
+	VADDPD        X4, X1, X1
+	VUNPCKHPD     X1, X1, X4
+	VADDSD        X4, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
+
+	// The parameters move on.
+	ADDQ         SI, y_base+16(FP)
+	SUBQ         SI, y_len+24(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes4F32AVX512(SB), $20544-57
+	// softmaxOnlyPowerSumsYLanes4F32AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), DX
+	LEAQ         (DX)(R9*4), DX
+	PREFETCHT0   8192(DX)
+	VMOVUPS      (DX), Z1
+	PREFETCHT0   8256(DX)
+	VMOVUPS      64(DX), Z2
+	VBROADCASTSS absBitsSingle<>+0(SB), Z4
+	VANDPS       Z4, Z1, Z3
+	VANDPS       Z4, Z2, Z4
+	VPMAXUD      Z3, Z0, Z0
+	VPMAXUD      Z4, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*1)
+	VMOVUPS      (DX)(CX*1), Z3
+	PREFETCHT0   8256(DX)(CX*1)
+	VMOVUPS      64(DX)(CX*1), Z4
+	VBROADCASTSS absBitsSingle<>+0(SB), Z6
+	VANDPS       Z6, Z3, Z5
+	VANDPS       Z6, Z4, Z6
+	VPMAXUD      Z5, Z0, Z0
+	VPMAXUD      Z6, Z0, Z0
+	PREFETCHT0   8192(DX)(CX*2)
+	VMOVUPS      (DX)(CX*2), Z5
+	PREFETCHT0   8256(DX)(CX*2)
+	VMOVUPS      64(DX)(CX*2), Z6
+	VBROADCASTSS absBitsSingle<>+0(SB), Z8
+	VANDPS       Z8, Z5, Z7
+	VANDPS       Z8, Z6, Z8
+	VPMAXUD      Z7, Z0, Z0
+	VPMAXUD      Z8, Z0, Z0
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Z7
+	PREFETCHT0   8256(DX)(BX*1)
+	VMOVUPS      64(DX)(BX*1), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z10
+	VANDPS       Z10, Z7, Z9
+	VANDPS       Z10, Z8, Z10
+	VPMAXUD      Z9, Z0, Z0
+	VPMAXUD      Z10, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VMOVAPD      Z9, Z13
+	VMOVAPD      Z9, Z14
+	VMOVAPD      Z9, Z15
+	VMOVAPD      Z9, Z16
+	VBROADCASTSS log2eSingle<>+0(SB), Z17
+	VFMADD231PS  Z17, Z1, Z10
+	VFMADD231PS  Z17, Z2, Z11
+	VFMADD231PS  Z17, Z3, Z12
+	VFMADD231PS  Z17, Z4, Z13
+	VFMADD231PS  Z17, Z5, Z14
+	VFMADD231PS  Z17, Z6, Z15
+	VFMADD231PS  Z17, Z7, Z16
+	VFMADD231PS  Z17, Z8, Z9
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z24
+	VSUBPS       Z24, Z10, Z17
+	VSUBPS       Z24, Z11, Z18
+	VSUBPS       Z24, Z12, Z19
+	VSUBPS       Z24, Z13, Z20
+	VSUBPS       Z24, Z14, Z21
+	VSUBPS       Z24, Z15, Z22
+	VSUBPS       Z24, Z16, Z23
+	VSUBPS       Z24, Z9, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z17, Z1
+	VFNMADD231PS Z25, Z18, Z2
+	VFNMADD231PS Z25, Z19, Z3
+	VFNMADD231PS Z25, Z20, Z4
+	VFNMADD231PS Z25, Z21, Z5
+	VFNMADD231PS Z25, Z22, Z6
+	VFNMADD231PS Z25, Z23, Z7
+	VFNMADD231PS Z25, Z24, Z8
+	VPSLLD       $0x17, Z10, Z10
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z9, Z9
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VMOVAPD      Z17, Z21
+	VMOVAPD      Z17, Z22
+	VMOVAPD      Z17, Z23
+	VMOVAPD      Z17, Z24
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z1, Z18
+	VFMADD213PS  Z25, Z2, Z19
+	VFMADD213PS  Z25, Z3, Z20
+	VFMADD213PS  Z25, Z4, Z21
+	VFMADD213PS  Z25, Z5, Z22
+	VFMADD213PS  Z25, Z6, Z23
+	VFMADD213PS  Z25, Z7, Z24
+	VFMADD213PS  Z25, Z8, Z17
+	VPADDD       Z10, Z18, Z1
+	VPADDD       Z11, Z19, Z2
+	VPADDD       Z12, Z20, Z3
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z9, Z17, Z8
+	VADDPS       Z3, Z1, Z9
+	VADDPS       Z4, Z2, Z10
+	VADDPS       Z7, Z5, Z11
+	VADDPS       Z8, Z6, Z12
+	VADDPS       Z11, Z9, Z13
+	VADDPS       Z12, Z10, Z14
+	VBROADCASTSS oneSingle<>+0(SB), Z15
+	VDIVPS       Z13, Z15, Z13
+	VDIVPS       Z14, Z15, Z14
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBD    (DX)(R9*1), Z15
+	VPMOVZXBD    16(DX)(R9*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z3, Z11, Z21
+	VADDPS        Z4, Z12, Z22
+	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K2
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z2, K2, Z18
+	VMOVAPS       Z21, K1, Z19
+	VMOVAPS       Z22, K2, Z20
+	VADDPS        Z1, Z11, Z1
+	VADDPS        Z2, Z12, Z2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K2
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z4, K2, Z18
+	VMOVAPS       Z1, K1, Z19
+	VMOVAPS       Z2, K2, Z20
+	VADDPS        Z7, Z9, Z1
+	VADDPS        Z8, Z10, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z15, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K2
+	VMOVAPS       Z5, K1, Z17
+	VMOVAPS       Z6, K2, Z18
+	VMOVAPS       Z1, K1, Z19
+	VMOVAPS       Z2, K2, Z20
+	VADDPS        Z5, Z9, Z1
+	VADDPS        Z6, Z10, Z2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z15, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K2
+	VMOVAPS       Z7, K1, Z17
+	VMOVAPS       Z8, K2, Z18
+	VMOVAPS       Z1, K1, Z19
+	VMOVAPS       Z2, K2, Z20
+	VMULPS        Z13, Z17, Z1
+	VMULPS        Z14, Z18, Z2
+	VMOVUPS       Z1, 16384(SI)(R9*4)
+	VMOVUPS       Z2, 16448(SI)(R9*4)
+	VMULPS        Z13, Z19, Z1
+	VMULPS        Z14, Z20, Z2
+	VMOVUPS       Z1, 18432(SI)(R9*4)
+	VMOVUPS       Z2, 18496(SI)(R9*4)
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VBROADCASTSS oneSingle<>+0(SB), Z8
+	VDIVPS       Z7, Z8, Z7
+	VMOVAPS.Z    Z7, K1, Z7
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R9*1), K1, X8
+	VPMOVZXBD    X8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z2, Z6, Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K1
+	VMOVAPS       Z1, K1, Z9
+	VMOVAPS       Z11, K1, Z10
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K1
+	VMOVAPS       Z2, K1, Z9
+	VMOVAPS       Z1, K1, Z10
+	VADDPS        Z4, Z5, Z1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K1
+	VMOVAPS       Z3, K1, Z9
+	VMOVAPS       Z1, K1, Z10
+	VADDPS        Z3, Z5, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z8, K1
+	VMOVAPS       Z4, K1, Z9
+	VMOVAPS       Z1, K1, Z10
+	VMULPS        Z7, Z9, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*4)
+	VMULPS        Z7, Z10, Z1
+	VMOVUPS       Z1, 18432(SI)(R9*4)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VPXORQ      Z4, Z4, Z4
+	VMOVSS      gamma+48(FP), X5
+	VADDSS      X5, X5, X5
+	VCVTTSS2SIQ X5, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000040
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Z5
+	VPMOVZXBD 16(R10)(R9*1), Z6
+	VPMOVZXBD 32(R10)(R9*1), Z7
+	VPMOVZXBD 48(R10)(R9*1), Z8
+	VMOVUPS   16384(SI)(R9*4), Z9
+	VMOVUPS   16448(SI)(R9*4), Z10
+	VMOVUPS   16512(SI)(R9*4), Z11
+	VMOVUPS   16576(SI)(R9*4), Z12
+	VMOVUPS   18432(SI)(R9*4), Z13
+	VMOVUPS   18496(SI)(R9*4), Z14
+	VMOVUPS   18560(SI)(R9*4), Z15
+	VMOVUPS   18624(SI)(R9*4), Z16
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
+	VADDPS       Z15, Z11, Z19
+	VADDPS       Z16, Z12, Z20
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
+	VPSUBD       Z11, Z19, Z23
+	VPSUBD       Z12, Z20, Z24
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z25
+	VANDPS       Z25, Z21, Z21
+	VANDPS       Z25, Z22, Z22
+	VANDPS       Z25, Z23, Z23
+	VANDPS       Z25, Z24, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
+	VPADDD       Z23, Z11, Z27
+	VPADDD       Z24, Z12, Z28
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
+	VSUBPS       Z15, Z11, Z11
+	VSUBPS       Z16, Z12, Z12
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
+	VADDPS       Z27, Z19, Z19
+	VADDPS       Z28, Z20, Z20
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
+	VDIVPS       Z19, Z11, Z11
+	VDIVPS       Z20, Z12, Z12
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
+	VMULPS       Z11, Z11, Z19
+	VMULPS       Z12, Z12, Z20
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
+	VPSRLD       $0x17, Z23, Z23
+	VPSRLD       $0x17, Z24, Z24
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
+	VCVTDQ2PS    Z23, Z23
+	VCVTDQ2PS    Z24, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z29
+	VFNMADD231PS Z29, Z21, Z25
+	VFNMADD231PS Z29, Z22, Z26
+	VFNMADD231PS Z29, Z23, Z27
+	VFNMADD231PS Z29, Z24, Z28
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
+	VMULPS       Z19, Z11, Z11
+	VMULPS       Z20, Z12, Z12
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z23, Z10, Z26
+	VFMADD231PS  Z24, Z11, Z27
+	VFMADD231PS  Z21, Z12, Z28
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VSQRTPS Z15, Z11
+	VSQRTPS Z16, Z12
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
+	VMULPS  Z11, Z27, Z27
+	VMULPS  Z12, Z28, Z28
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
+	VMULPS Z15, Z27, Z27
+	VMULPS Z16, Z28, Z28
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	JMP    again1
+
+power1:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z1, K1, Z1
+	VADDPS        Z26, Z1, K2, Z1
+	VADDPS        Z27, Z1, K3, Z1
+	VADDPS        Z28, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z2, K1, Z2
+	VADDPS        Z26, Z2, K2, Z2
+	VADDPS        Z27, Z2, K3, Z2
+	VADDPS        Z28, Z2, K4, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z3, K1, Z3
+	VADDPS        Z26, Z3, K2, Z3
+	VADDPS        Z27, Z3, K3, Z3
+	VADDPS        Z28, Z3, K4, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z4, K1, Z4
+	VADDPS        Z26, Z4, K2, Z4
+	VADDPS        Z27, Z4, K3, Z4
+	VADDPS        Z28, Z4, K4, Z4
+	ADDQ          $0x00000040, R9
+	SUBQ          $0x00000040, R8
+	CMPQ          R8, $0x00000040
+	JGE           many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X5
+	VPMOVZXBD  X5, Z5
+	VMOVUPS    16384(SI)(R9*4), Z6
+	VMOVUPS    18432(SI)(R9*4), Z7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z7, Z6, Z8
+	VPSUBD            Z6, Z8, Z9
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
+	VPADDD            Z9, Z6, Z10
+	VSUBPS            Z6, Z10, Z6
+	VSUBPS            Z7, Z6, Z6
+	VADDPS            Z10, Z8, Z8
+	VDIVPS            Z8, Z6, Z6
+	VMULPS            Z6, Z6, Z8
+	VADDPS            Z6, Z6, Z10
+	VPSRLD            $0x17, Z9, Z9
+	VCVTDQ2PS         Z9, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z10
+	VMULPS            Z8, Z6, Z6
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z8, Z9
+	VFMADD231PS       Z9, Z6, Z10
+	VMOVAPS.Z         Z10, K1, Z6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Z7, Z8
+	VMULPS  Z8, Z6, Z6
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Z7, Z6, Z6
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Z7, Z7, Z7
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z3, K1, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z4, K1, Z4
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VCVTPS2PD     Y5, Z5
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z5, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        480(AX), X2, X2
+	VMOVSD        X2, 480(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes4F64AVX512(SB), $20544-57
+	// softmaxOnlyPowerSumsYLanes4F64AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPD     (DX)(BX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VDIVPD       Z7, Z8, Z7
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBQ    (DX)(R9*1), Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z2, Z6, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K1
+	VMOVAPD       Z1, K1, Z9
+	VMOVAPD       Z11, K1, Z10
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K1
+	VMOVAPD       Z2, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VADDPD        Z4, Z5, Z1
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K1
+	VMOVAPD       Z3, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VADDPD        Z3, Z5, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z8, K1
+	VMOVAPD       Z4, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VMULPD        Z7, Z9, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*8)
+	VMULPD        Z7, Z10, Z1
+	VMOVUPS       Z1, 18432(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	CMPQ          R8, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VDIVPD       Z7, Z8, Z7
+	VMOVAPD.Z    Z7, K1, Z7
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R9*1), K1, X8
+	VPMOVZXBQ    X8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z2, Z6, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K1
+	VMOVAPD       Z1, K1, Z9
+	VMOVAPD       Z11, K1, Z10
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K1
+	VMOVAPD       Z2, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VADDPD        Z4, Z5, Z1
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K1
+	VMOVAPD       Z3, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VADDPD        Z3, Z5, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z8, K1
+	VMOVAPD       Z4, K1, Z9
+	VMOVAPD       Z1, K1, Z10
+	VMULPD        Z7, Z9, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*8)
+	VMULPD        Z7, Z10, Z1
+	VMOVUPS       Z1, 18432(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VPXORQ      Z4, Z4, Z4
+	VMOVSD      gamma+48(FP), X5
+	VADDSD      X5, X5, X5
+	VCVTTSD2SIQ X5, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000020
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Z5
+	VPMOVZXBQ 8(R10)(R9*1), Z6
+	VPMOVZXBQ 16(R10)(R9*1), Z7
+	VPMOVZXBQ 24(R10)(R9*1), Z8
+	VMOVUPS   16384(SI)(R9*8), Z9
+	VMOVUPS   16448(SI)(R9*8), Z10
+	VMOVUPS   16512(SI)(R9*8), Z11
+	VMOVUPS   16576(SI)(R9*8), Z12
+	VMOVUPS   18432(SI)(R9*8), Z13
+	VMOVUPS   18496(SI)(R9*8), Z14
+	VMOVUPS   18560(SI)(R9*8), Z15
+	VMOVUPS   18624(SI)(R9*8), Z16
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VBROADCASTSD signAndExponent<>+0(SB), Z25
+	VANDPD       Z25, Z21, Z21
+	VANDPD       Z25, Z22, Z22
+	VANDPD       Z25, Z23, Z23
+	VANDPD       Z25, Z24, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VBROADCASTSD ln2<>+0(SB), Z29
+	VFNMADD231PD Z29, Z21, Z25
+	VFNMADD231PD Z29, Z22, Z26
+	VFNMADD231PD Z29, Z23, Z27
+	VFNMADD231PD Z29, Z24, Z28
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
+	VMULPD       Z19, Z11, Z11
+	VMULPD       Z20, Z12, Z12
+	VBROADCASTSD unit64j<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSD unit64i<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64h<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64g<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64f<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64e<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64d<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64c<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64b<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64a<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z23, Z10, Z26
+	VFMADD231PD  Z24, Z11, Z27
+	VFMADD231PD  Z21, Z12, Z28
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VSQRTPD Z15, Z11
+	VSQRTPD Z16, Z12
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
+	VMULPD  Z11, Z27, Z27
+	VMULPD  Z12, Z28, Z28
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
+	VMULPD Z15, Z27, Z27
+	VMULPD Z16, Z28, Z28
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	JMP    again1
+
+power1:
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K4
+	VADDPD        Z25, Z1, K1, Z1
+	VADDPD        Z26, Z1, K2, Z1
+	VADDPD        Z27, Z1, K3, Z1
+	VADDPD        Z28, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K4
+	VADDPD        Z25, Z2, K1, Z2
+	VADDPD        Z26, Z2, K2, Z2
+	VADDPD        Z27, Z2, K3, Z2
+	VADDPD        Z28, Z2, K4, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K4
+	VADDPD        Z25, Z3, K1, Z3
+	VADDPD        Z26, Z3, K2, Z3
+	VADDPD        Z27, Z3, K3, Z3
+	VADDPD        Z28, Z3, K4, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label3<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label3<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z8, K4
+	VADDPD        Z25, Z4, K1, Z4
+	VADDPD        Z26, Z4, K2, Z4
+	VADDPD        Z27, Z4, K3, Z4
+	VADDPD        Z28, Z4, K4, Z4
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X5
+	VPMOVZXBQ  X5, Z5
+	VMOVUPS    16384(SI)(R9*8), Z6
+	VMOVUPS    18432(SI)(R9*8), Z7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z7, Z6, Z8
+	VPSUBQ            Z6, Z8, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z9, Z6, Z10
+	VSUBPD            Z6, Z10, Z6
+	VSUBPD            Z7, Z6, Z6
+	VADDPD            Z10, Z8, Z8
+	VDIVPD            Z8, Z6, Z6
+	VMULPD            Z6, Z6, Z8
+	VADDPD            Z6, Z6, Z10
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z10
+	VMULPD            Z8, Z6, Z6
+	VBROADCASTSD      unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z8, Z9
+	VFMADD231PD       Z9, Z6, Z10
+	VMOVAPD.Z         Z10, K1, Z6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Z7, Z8
+	VMULPD  Z8, Z6, Z6
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Z7, Z6, Z6
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Z7, Z7, Z7
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VADDPD        Z6, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VADDPD        Z6, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K1
+	VADDPD        Z6, Z3, K1, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z5, K1
+	VADDPD        Z6, Z4, K1, Z4
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        480(AX), X4, X4
+	VMOVSD        X4, 480(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes8F32AVX512(SB), $18752-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
+	// softmaxOnlyPowerSumsYLanes8F32AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x02, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPS     (DX), Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPS     (DX)(CX*1), Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPS     (DX)(CX*2), Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPS     (DX)(BX*1), Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
+	VMOVUPS      (DX)(CX*4), Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
+	VMOVUPS      (R10)(CX*1), Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
+	VMOVUPS      (R10)(CX*2), Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPS      (DX)(BX*1), Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBD    (DX)(R9*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 17408(SI)(R9*4)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	CMPQ          R8, $0x00000010
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*4), DX
+	VMOVUPS.Z   (DX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (DX)(CX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (DX)(BX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VMOVUPS.Z    (DX)(CX*4), K1, Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*1), K1, Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPS.Z    (R10)(CX*2), K1, Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPS.Z    (DX)(BX*1), K1, Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R9*1), K1, X16
+	VPMOVZXBD    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 17408(SI)(R9*4)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VPXORQ      Z4, Z4, Z4
+	VPXORQ      Z5, Z5, Z5
+	VPXORQ      Z6, Z6, Z6
+	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z8, Z8, Z8
+	VMOVSS      gamma+48(FP), X9
+	VADDSS      X9, X9, X9
+	VCVTTSS2SIQ X9, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000040
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Z9
+	VMOVUPS   Z9, (R11)
+	VPMOVZXBD 16(R10)(R9*1), Z9
+	VMOVUPS   Z9, 128(R11)
+	VPMOVZXBD 32(R10)(R9*1), Z9
+	VPMOVZXBD 48(R10)(R9*1), Z10
+	VMOVUPS   16384(SI)(R9*4), Z11
+	VMOVUPS   16448(SI)(R9*4), Z12
+	VMOVUPS   16512(SI)(R9*4), Z13
+	VMOVUPS   16576(SI)(R9*4), Z14
+	VMOVUPS   17408(SI)(R9*4), Z15
+	VMOVUPS   17472(SI)(R9*4), Z16
+	VMOVUPS   17536(SI)(R9*4), Z17
+	VMOVUPS   17600(SI)(R9*4), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z15, Z11, Z19
+	VADDPS       Z16, Z12, Z20
+	VADDPS       Z17, Z13, Z21
+	VADDPS       Z18, Z14, Z22
+	VPSUBD       Z11, Z19, Z23
+	VPSUBD       Z12, Z20, Z24
+	VPSUBD       Z13, Z21, Z25
+	VPSUBD       Z14, Z22, Z26
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
+	VANDPS       Z27, Z23, Z23
+	VANDPS       Z27, Z24, Z24
+	VANDPS       Z27, Z25, Z25
+	VANDPS       Z27, Z26, Z26
+	VPADDD       Z23, Z11, Z27
+	VPADDD       Z24, Z12, Z28
+	VPADDD       Z25, Z13, Z29
+	VPADDD       Z26, Z14, Z30
+	VSUBPS       Z11, Z27, Z11
+	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z13, Z29, Z13
+	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z15, Z11, Z11
+	VSUBPS       Z16, Z12, Z12
+	VSUBPS       Z17, Z13, Z13
+	VSUBPS       Z18, Z14, Z14
+	VADDPS       Z27, Z19, Z19
+	VADDPS       Z28, Z20, Z20
+	VADDPS       Z29, Z21, Z21
+	VADDPS       Z30, Z22, Z22
+	VDIVPS       Z19, Z11, Z11
+	VDIVPS       Z20, Z12, Z12
+	VDIVPS       Z21, Z13, Z13
+	VDIVPS       Z22, Z14, Z14
+	VMULPS       Z11, Z11, Z19
+	VMULPS       Z12, Z12, Z20
+	VMULPS       Z13, Z13, Z21
+	VMULPS       Z14, Z14, Z22
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VADDPS       Z13, Z13, Z29
+	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z23, Z23
+	VPSRLD       $0x17, Z24, Z24
+	VPSRLD       $0x17, Z25, Z25
+	VPSRLD       $0x17, Z26, Z26
+	VCVTDQ2PS    Z23, Z23
+	VCVTDQ2PS    Z24, Z24
+	VCVTDQ2PS    Z25, Z25
+	VCVTDQ2PS    Z26, Z26
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z23, Z27
+	VFNMADD231PS Z31, Z24, Z28
+	VFNMADD231PS Z31, Z25, Z29
+	VFNMADD231PS Z31, Z26, Z30
+	VMULPS       Z19, Z11, Z11
+	VMOVUPS      Z11, 64(R11)
+	VMULPS       Z20, Z12, Z11
+	VMULPS       Z21, Z13, Z12
+	VMULPS       Z22, Z14, Z13
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z14
+	VMOVAPD      Z14, Z23
+	VMOVAPD      Z14, Z24
+	VMOVAPD      Z14, Z25
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VMOVUPS      64(R11), Z19
+	VFMADD231PS  Z23, Z19, Z27
+	VFMADD231PS  Z24, Z11, Z28
+	VFMADD231PS  Z25, Z12, Z29
+	VFMADD231PS  Z14, Z13, Z30
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPS Z15, Z11
+	VSQRTPS Z16, Z12
+	VSQRTPS Z17, Z13
+	VSQRTPS Z18, Z14
+	VMULPS  Z11, Z27, Z27
+	VMULPS  Z12, Z28, Z28
+	VMULPS  Z13, Z29, Z29
+	VMULPS  Z14, Z30, Z30
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPS Z15, Z27, Z27
+	VMULPS Z16, Z28, Z28
+	VMULPS Z17, Z29, Z29
+	VMULPS Z18, Z30, Z30
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPS Z15, Z15, Z15
+	VMULPS Z16, Z16, Z16
+	VMULPS Z17, Z17, Z17
+	VMULPS Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z1, K1, Z1
+	VADDPS        Z28, Z1, K2, Z1
+	VADDPS        Z29, Z1, K3, Z1
+	VADDPS        Z30, Z1, K4, Z1
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z2, K1, Z2
+	VADDPS        Z28, Z2, K2, Z2
+	VADDPS        Z29, Z2, K3, Z2
+	VADDPS        Z30, Z2, K4, Z2
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z3, K1, Z3
+	VADDPS        Z28, Z3, K2, Z3
+	VADDPS        Z29, Z3, K3, Z3
+	VADDPS        Z30, Z3, K4, Z3
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z4, K1, Z4
+	VADDPS        Z28, Z4, K2, Z4
+	VADDPS        Z29, Z4, K3, Z4
+	VADDPS        Z30, Z4, K4, Z4
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label4Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z5, K1, Z5
+	VADDPS        Z28, Z5, K2, Z5
+	VADDPS        Z29, Z5, K3, Z5
+	VADDPS        Z30, Z5, K4, Z5
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label5Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label5Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z6, K1, Z6
+	VADDPS        Z28, Z6, K2, Z6
+	VADDPS        Z29, Z6, K3, Z6
+	VADDPS        Z30, Z6, K4, Z6
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label6Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z7, K1, Z7
+	VADDPS        Z28, Z7, K2, Z7
+	VADDPS        Z29, Z7, K3, Z7
+	VADDPS        Z30, Z7, K4, Z7
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label7Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label7Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z8, K1, Z8
+	VADDPS        Z28, Z8, K2, Z8
+	VADDPS        Z29, Z8, K3, Z8
+	VADDPS        Z30, Z8, K4, Z8
+	ADDQ          $0x00000040, R9
+	SUBQ          $0x00000040, R8
+	CMPQ          R8, $0x00000040
+	JGE           many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000010, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X9
+	VPMOVZXBD  X9, Z9
+	VMOVUPS    16384(SI)(R9*4), Z10
+	VMOVUPS    17408(SI)(R9*4), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z11, Z10, Z12
+	VPSUBD            Z10, Z12, Z13
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z13, Z13
+	VPADDD            Z13, Z10, Z14
+	VSUBPS            Z10, Z14, Z10
+	VSUBPS            Z11, Z10, Z10
+	VADDPS            Z14, Z12, Z12
+	VDIVPS            Z12, Z10, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z14
+	VPSRLD            $0x17, Z13, Z13
+	VCVTDQ2PS         Z13, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z14
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z13
+	VFMADD231PS       Z13, Z10, Z14
+	VMOVAPS.Z         Z14, K1, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Z11, Z12
+	VMULPS  Z12, Z10, Z10
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Z11, Z10, Z10
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Z11, Z11, Z11
+	JMP    again2
+
+power2:
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z3, K1, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z4, K1, Z4
+	VPCMPEQD.BCST label4Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z5, K1, Z5
+	VPCMPEQD.BCST label5Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z6, K1, Z6
+	VPCMPEQD.BCST label6Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z7, K1, Z7
+	VPCMPEQD.BCST label7Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z8, K1, Z8
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VCVTPS2PD     Y9, Z9
+	VCVTPS2PD     Y1, Z1
+	VADDPD        Z9, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y2, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y3, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y4, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        480(AX), X2, X2
+	VMOVSD        X2, 480(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y5, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        608(AX), X2, X2
+	VMOVSD        X2, 608(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y6, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        736(AX), X2, X2
+	VMOVSD        X2, 736(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y7, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        864(AX), X2, X2
+	VMOVSD        X2, 864(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VCVTPS2PD     Y1, Z1
+	VCVTPS2PD     Y8, Z2
+	VADDPD        Z1, Z2, Z2
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        992(AX), X2, X2
+	VMOVSD        X2, 992(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerSumsYLanes8F64AVX512(SB), $18816-57
+	LEAQ 18496(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
+	// softmaxOnlyPowerSumsYLanes8F64AVX512 adds Pos of every class, of which the sums follow each other; 2 gamma
+	// is one of 2 … 16. It reports false if some logit is a NaN or beyond
+	// ±40, or ±150 in float64.
+	MOVQ   acc+0(FP), AX
+	MOVQ   xstride+40(FP), CX
+	SHLQ   $0x03, CX
+	LEAQ   (CX)(CX*2), BX
+	LEAQ   63(SP), SI
+	ANDQ   $-64, SI
+	VPXORQ Z0, Z0, Z0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, DI
+	CMPQ    DI, y_len+24(FP)
+	CMOVQGT y_len+24(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	PREFETCHT0  8192(DX)
+	VMOVUPD     (DX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*1)
+	VMOVUPD     (DX)(CX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(DX)(CX*2)
+	VMOVUPD     (DX)(CX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(DX)(BX*1)
+	VMOVUPD     (DX)(BX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(DX)(CX*4)
+	VMOVUPD      (DX)(CX*4), Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*1)
+	VMOVUPD      (R10)(CX*1), Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	PREFETCHT0   8192(R10)(CX*2)
+	VMOVUPD      (R10)(CX*2), Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	PREFETCHT0   8192(DX)(BX*1)
+	VMOVUPD      (DX)(BX*1), Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	MOVQ         y_base+16(FP), DX
+	VPMOVZXBQ    (DX)(R9*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 17408(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	CMPQ          R8, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, DX
+	CMPQ        R8, DX
+	CMOVQLT     R8, DX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
+	MOVQ        x+8(FP), DX
+	LEAQ        (DX)(R9*8), DX
+	VMOVUPD.Z   (DX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (DX)(CX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (DX)(BX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VMOVUPD.Z    (DX)(CX*4), K1, Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*1), K1, Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (DX)(CX*4), R10
+	VMOVUPD.Z    (R10)(CX*2), K1, Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (DX)(CX*4), DX
+	VMOVUPD.Z    (DX)(BX*1), K1, Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	MOVQ         y_base+16(FP), DX
+	VMOVDQU8.Z   (DX)(R9*1), K1, X16
+	VPMOVZXBQ    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, 16384(SI)(R9*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 17408(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few
+
+done:
+	VPXORQ      Z1, Z1, Z1
+	VPXORQ      Z2, Z2, Z2
+	VPXORQ      Z3, Z3, Z3
+	VPXORQ      Z4, Z4, Z4
+	VPXORQ      Z5, Z5, Z5
+	VPXORQ      Z6, Z6, Z6
+	VPXORQ      Z7, Z7, Z7
+	VPXORQ      Z8, Z8, Z8
+	VMOVSD      gamma+48(FP), X9
+	VADDSD      X9, X9, X9
+	VCVTTSD2SIQ X9, DX
+	MOVQ        DI, R8
+	XORQ        R9, R9
+	CMPQ        R8, $0x00000020
+	JL          few2
+
+many2:
+	// Vectors at a time: 4.
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Z9
+	VMOVUPS   Z9, 128(R11)
+	VPMOVZXBQ 8(R10)(R9*1), Z9
+	VMOVUPS   Z9, 192(R11)
+	VPMOVZXBQ 16(R10)(R9*1), Z9
+	VPMOVZXBQ 24(R10)(R9*1), Z10
+	VMOVUPS   16384(SI)(R9*8), Z11
+	VMOVUPS   16448(SI)(R9*8), Z12
+	VMOVUPS   16512(SI)(R9*8), Z13
+	VMOVUPS   16576(SI)(R9*8), Z14
+	VMOVUPS   17408(SI)(R9*8), Z15
+	VMOVUPS   17472(SI)(R9*8), Z16
+	VMOVUPS   17536(SI)(R9*8), Z17
+	VMOVUPS   17600(SI)(R9*8), Z18
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z15, Z11, Z19
+	VADDPD       Z16, Z12, Z20
+	VADDPD       Z17, Z13, Z21
+	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z11, Z19, Z23
+	VPSUBQ       Z12, Z20, Z24
+	VPSUBQ       Z13, Z21, Z25
+	VPSUBQ       Z14, Z22, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z27
+	VANDPD       Z27, Z23, Z23
+	VANDPD       Z27, Z24, Z24
+	VANDPD       Z27, Z25, Z25
+	VANDPD       Z27, Z26, Z26
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VPADDQ       Z25, Z13, Z29
+	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z29, Z13
+	VSUBPD       Z14, Z30, Z14
+	VSUBPD       Z15, Z11, Z11
+	VSUBPD       Z16, Z12, Z12
+	VSUBPD       Z17, Z13, Z13
+	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VADDPD       Z29, Z21, Z21
+	VADDPD       Z30, Z22, Z22
+	VDIVPD       Z19, Z11, Z11
+	VDIVPD       Z20, Z12, Z12
+	VDIVPD       Z21, Z13, Z13
+	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z11, Z11, Z19
+	VMULPD       Z12, Z12, Z20
+	VMULPD       Z13, Z13, Z21
+	VMULPD       Z14, Z14, Z22
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VADDPD       Z13, Z13, Z29
+	VADDPD       Z14, Z14, Z30
+	VPSRLQ       $0x34, Z23, Z23
+	VPSRLQ       $0x34, Z24, Z24
+	VPSRLQ       $0x34, Z25, Z25
+	VPSRLQ       $0x34, Z26, Z26
+	VCVTQQ2PD    Z23, Z23
+	VCVTQQ2PD    Z24, Z24
+	VCVTQQ2PD    Z25, Z25
+	VCVTQQ2PD    Z26, Z26
+	VBROADCASTSD ln2<>+0(SB), Z31
+	VFNMADD231PD Z31, Z23, Z27
+	VFNMADD231PD Z31, Z24, Z28
+	VFNMADD231PD Z31, Z25, Z29
+	VFNMADD231PD Z31, Z26, Z30
+	VMULPD       Z19, Z11, Z11
+	VMOVUPS      Z11, (R11)
+	VMULPD       Z20, Z12, Z11
+	VMOVUPS      Z11, 64(R11)
+	VMULPD       Z21, Z13, Z11
+	VMULPD       Z22, Z14, Z12
+	VBROADCASTSD unit64j<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z23
+	VMOVAPD      Z13, Z24
+	VBROADCASTSD unit64i<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64h<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64g<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64f<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64e<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64d<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64c<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64b<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64a<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VMOVUPS      (R11), Z19
+	VFMADD231PD  Z14, Z19, Z27
+	VMOVUPS      64(R11), Z14
+	VFMADD231PD  Z23, Z14, Z28
+	VFMADD231PD  Z24, Z11, Z29
+	VFMADD231PD  Z13, Z12, Z30
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPD Z15, Z11
+	VSQRTPD Z16, Z12
+	VSQRTPD Z17, Z13
+	VSQRTPD Z18, Z14
+	VMULPD  Z11, Z27, Z27
+	VMULPD  Z12, Z28, Z28
+	VMULPD  Z13, Z29, Z29
+	VMULPD  Z14, Z30, Z30
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPD Z15, Z27, Z27
+	VMULPD Z16, Z28, Z28
+	VMULPD Z17, Z29, Z29
+	VMULPD Z18, Z30, Z30
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPD Z15, Z15, Z15
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z18, Z18, Z18
+	JMP    again1
+
+power1:
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
+	VADDPD        Z27, Z1, K1, Z1
+	VADDPD        Z28, Z1, K2, Z1
+	VADDPD        Z29, Z1, K3, Z1
+	VADDPD        Z30, Z1, K4, Z1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
+	VADDPD        Z27, Z2, K1, Z2
+	VADDPD        Z28, Z2, K2, Z2
+	VADDPD        Z29, Z2, K3, Z2
+	VADDPD        Z30, Z2, K4, Z2
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
+	VADDPD        Z27, Z3, K1, Z3
+	VADDPD        Z28, Z3, K2, Z3
+	VADDPD        Z29, Z3, K3, Z3
+	VADDPD        Z30, Z3, K4, Z3
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z10, K4
+	VADDPD        Z27, Z4, K1, Z4
+	VADDPD        Z28, Z4, K2, Z4
+	VADDPD        Z29, Z4, K3, Z4
+	VADDPD        Z30, Z4, K4, Z4
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label4<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label4<>+0(SB), Z10, K4
+	VADDPD        Z27, Z5, K1, Z5
+	VADDPD        Z28, Z5, K2, Z5
+	VADDPD        Z29, Z5, K3, Z5
+	VADDPD        Z30, Z5, K4, Z5
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label5<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label5<>+0(SB), Z10, K4
+	VADDPD        Z27, Z6, K1, Z6
+	VADDPD        Z28, Z6, K2, Z6
+	VADDPD        Z29, Z6, K3, Z6
+	VADDPD        Z30, Z6, K4, Z6
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label6<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label6<>+0(SB), Z10, K4
+	VADDPD        Z27, Z7, K1, Z7
+	VADDPD        Z28, Z7, K2, Z7
+	VADDPD        Z29, Z7, K3, Z7
+	VADDPD        Z30, Z7, K4, Z7
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label7<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label7<>+0(SB), Z10, K4
+	VADDPD        Z27, Z8, K1, Z8
+	VADDPD        Z28, Z8, K2, Z8
+	VADDPD        Z29, Z8, K3, Z8
+	VADDPD        Z30, Z8, K4, Z8
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R12
+	KMOVW      (R12)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X9
+	VPMOVZXBQ  X9, Z9
+	VMOVUPS    16384(SI)(R9*8), Z10
+	VMOVUPS    17408(SI)(R9*8), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z10
+	VSUBPD            Z11, Z10, Z10
+	VADDPD            Z14, Z12, Z12
+	VDIVPD            Z12, Z10, Z10
+	VMULPD            Z10, Z10, Z12
+	VADDPD            Z10, Z10, Z14
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z14
+	VMULPD            Z12, Z10, Z10
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z12, Z13
+	VFMADD231PD       Z13, Z10, Z14
+	VMOVAPD.Z         Z14, K1, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Z11, Z12
+	VMULPD  Z12, Z10, Z10
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Z11, Z10, Z10
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Z11, Z11, Z11
+	JMP    again2
+
+power2:
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VADDPD        Z10, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VADDPD        Z10, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
+	VADDPD        Z10, Z3, K1, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
+	VADDPD        Z10, Z4, K1, Z4
+	VPCMPEQQ.BCST label4<>+0(SB), Z9, K1
+	VADDPD        Z10, Z5, K1, Z5
+	VPCMPEQQ.BCST label5<>+0(SB), Z9, K1
+	VADDPD        Z10, Z6, K1, Z6
+	VPCMPEQQ.BCST label6<>+0(SB), Z9, K1
+	VADDPD        Z10, Z7, K1, Z7
+	VPCMPEQQ.BCST label7<>+0(SB), Z9, K1
+	VADDPD        Z10, Z8, K1, Z8
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few2
+
+done2:
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
+	VEXTRACTF64X4 $0x01, Z2, Y1
+	VADDPD        Y1, Y2, Y2
+	VEXTRACTF64X2 $0x01, Y2, X1
+	VADDPD        X1, X2, X2
+	VUNPCKHPD     X2, X2, X1
+	VADDSD        X1, X2, X2
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
+	VEXTRACTF64X4 $0x01, Z3, Y1
+	VADDPD        Y1, Y3, Y3
+	VEXTRACTF64X2 $0x01, Y3, X1
+	VADDPD        X1, X3, X3
+	VUNPCKHPD     X3, X3, X1
+	VADDSD        X1, X3, X3
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
+	VEXTRACTF64X4 $0x01, Z4, Y1
+	VADDPD        Y1, Y4, Y4
+	VEXTRACTF64X2 $0x01, Y4, X1
+	VADDPD        X1, X4, X4
+	VUNPCKHPD     X4, X4, X1
+	VADDSD        X1, X4, X4
+	VADDSD        480(AX), X4, X4
+	VMOVSD        X4, 480(AX)
+	VEXTRACTF64X4 $0x01, Z5, Y1
+	VADDPD        Y1, Y5, Y5
+	VEXTRACTF64X2 $0x01, Y5, X1
+	VADDPD        X1, X5, X5
+	VUNPCKHPD     X5, X5, X1
+	VADDSD        X1, X5, X5
+	VADDSD        608(AX), X5, X5
+	VMOVSD        X5, 608(AX)
+	VEXTRACTF64X4 $0x01, Z6, Y1
+	VADDPD        Y1, Y6, Y6
+	VEXTRACTF64X2 $0x01, Y6, X1
+	VADDPD        X1, X6, X6
+	VUNPCKHPD     X6, X6, X1
+	VADDSD        X1, X6, X6
+	VADDSD        736(AX), X6, X6
+	VMOVSD        X6, 736(AX)
+	VEXTRACTF64X4 $0x01, Z7, Y1
+	VADDPD        Y1, Y7, Y7
+	VEXTRACTF64X2 $0x01, Y7, X1
+	VADDPD        X1, X7, X7
+	VUNPCKHPD     X7, X7, X1
+	VADDSD        X1, X7, X7
+	VADDSD        864(AX), X7, X7
+	VMOVSD        X7, 864(AX)
+	VEXTRACTF64X4 $0x01, Z8, Y1
+	VADDPD        Y1, Y8, Y8
+	VEXTRACTF64X2 $0x01, Y8, X1
+	VADDPD        X1, X8, X8
+	VUNPCKHPD     X8, X8, X1
+	VADDSD        X1, X8, X8
+	VADDSD        992(AX), X8, X8
+	VMOVSD        X8, 992(AX)
+
+	// The parameters move on.
+	ADDQ         DI, y_base+16(FP)
+	SUBQ         DI, y_len+24(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	CMPQ         y_len+24(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+56(FP)
+	VZEROUPPER
+	RET
+
 // func softmaxGradYLanes2F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxGradYLanes2F32AVX512(SB), $8256-73
@@ -102027,5 +116575,12840 @@ done2:
 	TESTL        AX, AX
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes2F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes2F32AVX512(SB), $12800-73
+	LEAQ 12416(SP), R10
+	ADDQ $0x3f, R10
+	ANDQ $-64, R10
+
+	// softmaxPowerGradYLanes2F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         8319(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS (CX), Z0
+	VMOVUPS      Z0, (R10)
+	VBROADCASTSS 4(CX), Z0
+	VMOVUPS      Z0, 64(R10)
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, 128(R10)
+	VBROADCASTSS 12(CX), Z0
+	VMOVUPS      Z0, 192(R10)
+	VBROADCASTSS 32(CX), Z0
+	VMOVUPS      Z0, 256(R10)
+	VBROADCASTSS 36(CX), Z0
+	VBROADCASTSS 40(CX), Z1
+	VBROADCASTSS 44(CX), Z2
+	VPXORQ       Z3, Z3, Z3
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R9*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z4
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z5
+	PREFETCHT0   8320(CX)
+	VMOVUPS      128(CX), Z6
+	PREFETCHT0   8384(CX)
+	VMOVUPS      192(CX), Z7
+	VBROADCASTSS absBitsSingle<>+0(SB), Z11
+	VANDPS       Z11, Z4, Z8
+	VANDPS       Z11, Z5, Z9
+	VANDPS       Z11, Z6, Z10
+	VANDPS       Z11, Z7, Z11
+	VPMAXUD      Z8, Z3, Z3
+	VPMAXUD      Z9, Z3, Z3
+	VPMAXUD      Z10, Z3, Z3
+	VPMAXUD      Z11, Z3, Z3
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z8
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z9
+	PREFETCHT0   8320(CX)(AX*1)
+	VMOVUPS      128(CX)(AX*1), Z10
+	PREFETCHT0   8384(CX)(AX*1)
+	VMOVUPS      192(CX)(AX*1), Z11
+	VBROADCASTSS absBitsSingle<>+0(SB), Z15
+	VANDPS       Z15, Z8, Z12
+	VANDPS       Z15, Z9, Z13
+	VANDPS       Z15, Z10, Z14
+	VANDPS       Z15, Z11, Z15
+	VPMAXUD      Z12, Z3, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPMAXUD      Z14, Z3, Z3
+	VPMAXUD      Z15, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VMOVAPD      Z12, Z16
+	VMOVAPD      Z12, Z17
+	VMOVAPD      Z12, Z18
+	VMOVAPD      Z12, Z19
+	VBROADCASTSS log2eSingle<>+0(SB), Z20
+	VFMADD231PS  Z20, Z4, Z13
+	VFMADD231PS  Z20, Z5, Z14
+	VFMADD231PS  Z20, Z6, Z15
+	VFMADD231PS  Z20, Z7, Z16
+	VFMADD231PS  Z20, Z8, Z17
+	VFMADD231PS  Z20, Z9, Z18
+	VFMADD231PS  Z20, Z10, Z19
+	VFMADD231PS  Z20, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z27
+	VSUBPS       Z27, Z13, Z20
+	VSUBPS       Z27, Z14, Z21
+	VSUBPS       Z27, Z15, Z22
+	VSUBPS       Z27, Z16, Z23
+	VSUBPS       Z27, Z17, Z24
+	VSUBPS       Z27, Z18, Z25
+	VSUBPS       Z27, Z19, Z26
+	VSUBPS       Z27, Z12, Z27
+	VBROADCASTSS ln2Single<>+0(SB), Z28
+	VFNMADD231PS Z28, Z20, Z4
+	VFNMADD231PS Z28, Z21, Z5
+	VFNMADD231PS Z28, Z22, Z6
+	VFNMADD231PS Z28, Z23, Z7
+	VFNMADD231PS Z28, Z24, Z8
+	VFNMADD231PS Z28, Z25, Z9
+	VFNMADD231PS Z28, Z26, Z10
+	VFNMADD231PS Z28, Z27, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z18, Z18
+	VPSLLD       $0x17, Z19, Z19
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VMOVAPD      Z20, Z24
+	VMOVAPD      Z20, Z25
+	VMOVAPD      Z20, Z26
+	VMOVAPD      Z20, Z27
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z17, Z25, Z8
+	VPADDD       Z18, Z26, Z9
+	VPADDD       Z19, Z27, Z10
+	VPADDD       Z12, Z20, Z11
+	VADDPS       Z8, Z4, Z12
+	VADDPS       Z9, Z5, Z13
+	VADDPS       Z10, Z6, Z14
+	VADDPS       Z11, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z12, Z16, Z12
+	VDIVPS       Z13, Z16, Z13
+	VDIVPS       Z14, Z16, Z14
+	VDIVPS       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R9*1), Z16
+	VPMOVZXBD    16(CX)(R9*1), Z17
+	VPMOVZXBD    32(CX)(R9*1), Z18
+	VPMOVZXBD    48(CX)(R9*1), Z19
+	VPXORQ       Z20, Z20, Z20
+	VPXORQ       Z21, Z21, Z21
+	VPXORQ       Z22, Z22, Z22
+	VPXORQ       Z23, Z23, Z23
+	VPXORQ       Z24, Z24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+	VPXORQ       Z27, Z27, Z27
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z18, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z19, K4
+	VMOVAPS       Z4, K1, Z20
+	VMOVAPS       Z5, K2, Z21
+	VMOVAPS       Z6, K3, Z22
+	VMOVAPS       Z7, K4, Z23
+	VMOVAPS       Z8, K1, Z24
+	VMOVAPS       Z9, K2, Z25
+	VMOVAPS       Z10, K3, Z26
+	VMOVAPS       Z11, K4, Z27
+	VMULPS        Z12, Z4, Z28
+	VMULPS        Z13, Z5, Z29
+	VMULPS        Z14, Z6, Z30
+	VMULPS        Z15, Z7, Z31
+	VMOVUPS       Z28, (BX)(R9*4)
+	VMOVUPS       Z29, 64(BX)(R9*4)
+	VMOVUPS       Z30, 128(BX)(R9*4)
+	VMOVUPS       Z31, 192(BX)(R9*4)
+	VMULPS        Z12, Z8, Z28
+	VMULPS        Z13, Z9, Z29
+	VMULPS        Z14, Z10, Z30
+	VMULPS        Z15, Z11, Z31
+	VMOVUPS       Z28, 4096(BX)(R9*4)
+	VMOVUPS       Z29, 4160(BX)(R9*4)
+	VMOVUPS       Z30, 4224(BX)(R9*4)
+	VMOVUPS       Z31, 4288(BX)(R9*4)
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z18, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z19, K4
+	VMOVAPS       Z8, K1, Z20
+	VMOVAPS       Z9, K2, Z21
+	VMOVAPS       Z10, K3, Z22
+	VMOVAPS       Z11, K4, Z23
+	VMOVAPS       Z4, K1, Z24
+	VMOVAPS       Z5, K2, Z25
+	VMOVAPS       Z6, K3, Z26
+	VMOVAPS       Z7, K4, Z27
+	VMULPS        Z12, Z8, Z8
+	VMULPS        Z13, Z9, Z9
+	VMULPS        Z14, Z10, Z10
+	VMULPS        Z15, Z11, Z11
+	VMOVUPS       Z8, 2048(BX)(R9*4)
+	VMOVUPS       Z9, 2112(BX)(R9*4)
+	VMOVUPS       Z10, 2176(BX)(R9*4)
+	VMOVUPS       Z11, 2240(BX)(R9*4)
+	VMULPS        Z12, Z4, Z4
+	VMULPS        Z13, Z5, Z5
+	VMULPS        Z14, Z6, Z6
+	VMULPS        Z15, Z7, Z7
+	VMOVUPS       Z4, 6144(BX)(R9*4)
+	VMOVUPS       Z5, 6208(BX)(R9*4)
+	VMOVUPS       Z6, 6272(BX)(R9*4)
+	VMOVUPS       Z7, 6336(BX)(R9*4)
+	VMULPS        Z12, Z20, Z4
+	VMULPS        Z13, Z21, Z5
+	VMULPS        Z14, Z22, Z6
+	VMULPS        Z15, Z23, Z7
+	VMOVUPS       Z4, (SI)(R9*4)
+	VMOVUPS       Z5, 64(SI)(R9*4)
+	VMOVUPS       Z6, 128(SI)(R9*4)
+	VMOVUPS       Z7, 192(SI)(R9*4)
+	VMULPS        Z12, Z24, Z4
+	VMULPS        Z13, Z25, Z5
+	VMULPS        Z14, Z26, Z6
+	VMULPS        Z15, Z27, Z7
+	VMOVUPS       Z4, 2048(SI)(R9*4)
+	VMOVUPS       Z5, 2112(SI)(R9*4)
+	VMOVUPS       Z6, 2176(SI)(R9*4)
+	VMOVUPS       Z7, 2240(SI)(R9*4)
+	ADDQ          $0x00000040, R9
+	SUBQ          $0x00000040, R8
+	CMPQ          R8, $0x00000040
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R8, CX
+	CMOVQLT     R8, CX
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R9*4), CX
+	VMOVUPS.Z   (CX), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z3, Z3
+	VMOVUPS.Z   (CX)(AX*1), K1, Z5
+	VANDPS.BCST absBitsSingle<>+0(SB), Z5, Z6
+	VPMAXUD     Z6, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z6
+	VMOVAPD      Z6, Z7
+	VBROADCASTSS log2eSingle<>+0(SB), Z8
+	VFMADD231PS  Z8, Z4, Z7
+	VFMADD231PS  Z8, Z5, Z6
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VSUBPS       Z9, Z7, Z8
+	VSUBPS       Z9, Z6, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z10
+	VFNMADD231PS Z10, Z8, Z4
+	VFNMADD231PS Z10, Z9, Z5
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z6, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VPADDD       Z7, Z9, Z4
+	VPADDD       Z6, Z8, Z5
+	VADDPS       Z5, Z4, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VDIVPS       Z6, Z7, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R9*1), K1, X7
+	VPMOVZXBD    X7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VMOVAPS       Z4, K1, Z8
+	VMOVAPS       Z5, K1, Z9
+	VMULPS        Z6, Z4, Z10
+	VMOVUPS       Z10, (BX)(R9*4)
+	VMULPS        Z6, Z5, Z10
+	VMOVUPS       Z10, 4096(BX)(R9*4)
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VMOVAPS       Z5, K1, Z8
+	VMOVAPS       Z4, K1, Z9
+	VMULPS        Z6, Z5, Z5
+	VMOVUPS       Z5, 2048(BX)(R9*4)
+	VMULPS        Z6, Z4, Z4
+	VMOVUPS       Z4, 6144(BX)(R9*4)
+	VMULPS        Z6, Z8, Z4
+	VMOVUPS       Z4, (SI)(R9*4)
+	VMULPS        Z6, Z9, Z4
+	VMOVUPS       Z4, 2048(SI)(R9*4)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X4
+	VADDSS       X4, X4, X4
+	VCVTTSS2SIQ  X4, CX
+	VBROADCASTSS gamma+64(FP), Z4
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R9*4), Z5
+	VMOVUPS 64(SI)(R9*4), Z6
+	VMOVUPS 2048(SI)(R9*4), Z7
+	VMOVUPS 2112(SI)(R9*4), Z8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z8, Z6, Z10
+	VPSUBD       Z5, Z9, Z11
+	VPSUBD       Z6, Z10, Z12
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z13
+	VANDPS       Z13, Z11, Z11
+	VANDPS       Z13, Z12, Z12
+	VPADDD       Z11, Z5, Z13
+	VPADDD       Z12, Z6, Z14
+	VSUBPS       Z5, Z13, Z15
+	VSUBPS       Z6, Z14, Z16
+	VSUBPS       Z7, Z15, Z15
+	VSUBPS       Z8, Z16, Z16
+	VADDPS       Z13, Z9, Z9
+	VADDPS       Z14, Z10, Z10
+	VDIVPS       Z9, Z15, Z9
+	VDIVPS       Z10, Z16, Z10
+	VMULPS       Z9, Z9, Z13
+	VMULPS       Z10, Z10, Z14
+	VADDPS       Z9, Z9, Z15
+	VADDPS       Z10, Z10, Z16
+	VPSRLD       $0x17, Z11, Z11
+	VPSRLD       $0x17, Z12, Z12
+	VCVTDQ2PS    Z11, Z11
+	VCVTDQ2PS    Z12, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z17
+	VFNMADD231PS Z17, Z11, Z15
+	VFNMADD231PS Z17, Z12, Z16
+	VMULPS       Z13, Z9, Z9
+	VMULPS       Z14, Z10, Z10
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VFMADD231PS  Z12, Z9, Z15
+	VFMADD231PS  Z11, Z10, Z16
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z7, Z9
+	VMOVAPD      Z8, Z10
+	VMULPS       Z4, Z5, Z5
+	VMULPS       Z4, Z6, Z6
+	VFNMADD231PS Z15, Z5, Z9
+	VFNMADD231PS Z16, Z6, Z10
+	VMOVAPD      Z7, Z5
+	VMOVAPD      Z8, Z6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole1
+	VSQRTPS Z5, Z7
+	VSQRTPS Z6, Z8
+	VMULPS  Z7, Z9, Z9
+	VMULPS  Z8, Z10, Z10
+
+whole1:
+	TESTQ R11, R11
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R11
+	JCC    square1
+	VMULPS Z5, Z9, Z9
+	VMULPS Z6, Z10, Z10
+
+square1:
+	TESTQ  R11, R11
+	JZ     power1
+	VMULPS Z5, Z5, Z5
+	VMULPS Z6, Z6, Z6
+	JMP    again1
+
+power1:
+	VMOVUPS Z9, (SI)(R9*4)
+	VMOVUPS Z10, 64(SI)(R9*4)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R11
+	CMPQ    R8, R11
+	CMOVQLT R8, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	KMOVW   (R12)(R11*2), K1
+	VMOVUPS (SI)(R9*4), Z5
+	VMOVUPS 2048(SI)(R9*4), Z6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z6, Z5, Z7
+	VPSUBD            Z5, Z7, Z8
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z8, Z8
+	VPADDD            Z8, Z5, Z9
+	VSUBPS            Z5, Z9, Z10
+	VSUBPS            Z6, Z10, Z10
+	VADDPS            Z9, Z7, Z7
+	VDIVPS            Z7, Z10, Z7
+	VMULPS            Z7, Z7, Z9
+	VADDPS            Z7, Z7, Z10
+	VPSRLD            $0x17, Z8, Z8
+	VCVTDQ2PS         Z8, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z10
+	VMULPS            Z9, Z7, Z7
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z9, Z8
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z9, Z8
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z9, Z8
+	VFMADD231PS       Z8, Z7, Z10
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z6, Z7
+	VMULPS       Z4, Z5, Z5
+	VFNMADD231PS Z10, Z5, Z7
+	VMOVAPD      Z6, Z5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z7, Z7
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPS Z5, Z7, Z7
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPS Z5, Z5, Z5
+	JMP    again2
+
+power2:
+	VMOVUPS Z7, (SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	JMP     few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R9*1), Z4
+	VMOVUPS       (BX)(R9*4), Z5
+	VMOVUPS       128(R10), Z6
+	VMOVUPS       (R10), Z7
+	VFMADD231PS   Z7, Z5, Z6
+	VMOVUPS       (SI)(R9*4), Z7
+	VMOVUPS       192(R10), Z8
+	VFMADD231PS   Z8, Z7, Z6
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VMOVUPS       64(R10), Z7
+	VMULPS        Z7, Z5, Z5
+	VBLENDMPS     Z6, Z5, K1, Z5
+	VMOVUPS       2048(BX)(R9*4), Z6
+	VMOVAPD       Z1, Z7
+	VMOVUPS       256(R10), Z8
+	VFMADD231PS   Z8, Z6, Z7
+	VMOVUPS       (SI)(R9*4), Z8
+	VFMADD231PS   Z2, Z8, Z7
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VMULPS        Z0, Z6, Z4
+	VBLENDMPS     Z7, Z4, K1, Z4
+	VADDPS        Z4, Z5, Z6
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VMULPS      (BX)(R9*4), Z4, Z6
+	VMOVAPD     Z5, Z7
+	VMOVUPS     4096(BX)(R9*4), Z8
+	VFMSUB213PS Z6, Z8, Z7
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Z7, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Z7, (CX)
+
+stored3:
+	VMULPS      2048(BX)(R9*4), Z5, Z5
+	VMOVUPS     6144(BX)(R9*4), Z6
+	VFMSUB213PS Z5, Z6, Z4
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Z4, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Z4, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R8
+	CMPQ R8, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R8, CX
+	CMOVQLT       R8, CX
+	LEAQ          tailMasks<>+0(SB), R11
+	KMOVW         (R11)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R9*1), K1, X4
+	VPMOVZXBD     X4, Z4
+	VMOVUPS       (BX)(R9*4), Z5
+	VMOVUPS       128(R10), Z6
+	VMOVUPS       (R10), Z7
+	VFMADD231PS   Z7, Z5, Z6
+	VMOVUPS       (SI)(R9*4), Z7
+	VMOVUPS       192(R10), Z8
+	VFMADD231PS   Z8, Z7, Z6
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K2
+	VMOVUPS       64(R10), Z7
+	VMULPS        Z7, Z5, Z5
+	VBLENDMPS     Z6, Z5, K2, Z5
+	VMOVUPS       2048(BX)(R9*4), Z6
+	VMOVAPD       Z1, Z7
+	VMOVUPS       256(R10), Z8
+	VFMADD231PS   Z8, Z6, Z7
+	VMOVUPS       (SI)(R9*4), Z8
+	VFMADD231PS   Z2, Z8, Z7
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K2
+	VMULPS        Z0, Z6, Z4
+	VBLENDMPS     Z7, Z4, K2, Z4
+	VADDPS        Z4, Z5, Z6
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VMULPS      (BX)(R9*4), Z4, Z6
+	VMOVAPD     Z5, Z7
+	VMOVUPS     4096(BX)(R9*4), Z8
+	VFMSUB213PS Z6, Z8, Z7
+	VMOVUPS     Z7, K1, (CX)
+	VMULPS      2048(BX)(R9*4), Z5, Z5
+	VMOVUPS     6144(BX)(R9*4), Z6
+	VFMSUB213PS Z5, Z6, Z4
+	VMOVUPS     Z4, K1, (CX)(DX*1)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R8
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         DI, y_base+24(FP)
+	SUBQ         DI, y_len+32(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	ADDQ         DI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z3, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes2F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes2F64AVX512(SB), $24704-81
+	// softmaxPowerGradYLanes2F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         16511(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD (CX), Z0
+	VBROADCASTSD 8(CX), Z1
+	VBROADCASTSD 16(CX), Z2
+	VBROADCASTSD 24(CX), Z3
+	VBROADCASTSD 64(CX), Z4
+	VBROADCASTSD 72(CX), Z5
+	VBROADCASTSD 80(CX), Z6
+	VBROADCASTSD 88(CX), Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R9*8), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPD      (CX), Z9
+	PREFETCHT0   8256(CX)
+	VMOVUPD      64(CX), Z10
+	VBROADCASTSD absBits<>+0(SB), Z12
+	VANDPD       Z12, Z9, Z11
+	VANDPD       Z12, Z10, Z12
+	VPMAXUQ      Z11, Z8, Z8
+	VPMAXUQ      Z12, Z8, Z8
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPD      (CX)(AX*1), Z11
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPD      64(CX)(AX*1), Z12
+	VBROADCASTSD absBits<>+0(SB), Z14
+	VANDPD       Z14, Z11, Z13
+	VANDPD       Z14, Z12, Z14
+	VPMAXUQ      Z13, Z8, Z8
+	VPMAXUQ      Z14, Z8, Z8
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VBROADCASTSD log2e<>+0(SB), Z17
+	VFMADD231PD  Z17, Z9, Z14
+	VFMADD231PD  Z17, Z10, Z15
+	VFMADD231PD  Z17, Z11, Z16
+	VFMADD231PD  Z17, Z12, Z13
+	VBROADCASTSD sixteenths<>+0(SB), Z20
+	VSUBPD       Z20, Z14, Z17
+	VSUBPD       Z20, Z15, Z18
+	VSUBPD       Z20, Z16, Z19
+	VSUBPD       Z20, Z13, Z20
+	VBROADCASTSD ln2<>+0(SB), Z21
+	VFNMADD231PD Z21, Z17, Z9
+	VFNMADD231PD Z21, Z18, Z10
+	VFNMADD231PD Z21, Z19, Z11
+	VFNMADD231PD Z21, Z20, Z12
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z16, Z20
+	VMOVAPD   Z13, Z21
+	VPERMI2PD roots<>+64(SB), Z17, Z18
+	VPERMI2PD roots<>+64(SB), Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z17, Z20
+	VPERMI2PD roots<>+64(SB), Z17, Z21
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z16, Z16
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z16, Z20, Z16
+	VPADDQ    Z13, Z21, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VBROADCASTSD expTablee<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTabled<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTablec<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTableb<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD one<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z20, Z11
+	VMULPD       Z12, Z17, Z12
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z16, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z12
+	VADDPD       Z11, Z9, Z13
+	VADDPD       Z12, Z10, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VDIVPD       Z13, Z15, Z13
+	VDIVPD       Z14, Z15, Z14
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R9*1), Z15
+	VPMOVZXBQ    8(CX)(R9*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K2
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z10, K2, Z18
+	VMOVAPD       Z11, K1, Z19
+	VMOVAPD       Z12, K2, Z20
+	VMULPD        Z13, Z9, Z21
+	VMULPD        Z14, Z10, Z22
+	VMOVUPS       Z21, (BX)(R9*8)
+	VMOVUPS       Z22, 64(BX)(R9*8)
+	VMULPD        Z13, Z11, Z21
+	VMULPD        Z14, Z12, Z22
+	VMOVUPS       Z21, 8192(BX)(R9*8)
+	VMOVUPS       Z22, 8256(BX)(R9*8)
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K2
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z12, K2, Z18
+	VMOVAPD       Z9, K1, Z19
+	VMOVAPD       Z10, K2, Z20
+	VMULPD        Z13, Z11, Z11
+	VMULPD        Z14, Z12, Z12
+	VMOVUPS       Z11, 4096(BX)(R9*8)
+	VMOVUPS       Z12, 4160(BX)(R9*8)
+	VMULPD        Z13, Z9, Z9
+	VMULPD        Z14, Z10, Z10
+	VMOVUPS       Z9, 12288(BX)(R9*8)
+	VMOVUPS       Z10, 12352(BX)(R9*8)
+	VMULPD        Z13, Z17, Z9
+	VMULPD        Z14, Z18, Z10
+	VMOVUPS       Z9, (SI)(R9*8)
+	VMOVUPS       Z10, 64(SI)(R9*8)
+	VMULPD        Z13, Z19, Z9
+	VMULPD        Z14, Z20, Z10
+	VMOVUPS       Z9, 4096(SI)(R9*8)
+	VMOVUPS       Z10, 4160(SI)(R9*8)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	CMPQ          R8, $0x00000010
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R8, CX
+	CMOVQLT     R8, CX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R9*8), CX
+	VMOVUPD.Z   (CX), K1, Z9
+	VANDPD.BCST absBits<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z8, Z8
+	VMOVUPD.Z   (CX)(AX*1), K1, Z10
+	VANDPD.BCST absBits<>+0(SB), Z10, Z11
+	VPMAXUQ     Z11, Z8, Z8
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VBROADCASTSD log2e<>+0(SB), Z13
+	VFMADD231PD  Z13, Z9, Z12
+	VFMADD231PD  Z13, Z10, Z11
+	VBROADCASTSD sixteenths<>+0(SB), Z14
+	VSUBPD       Z14, Z12, Z13
+	VSUBPD       Z14, Z11, Z14
+	VBROADCASTSD ln2<>+0(SB), Z15
+	VFNMADD231PD Z15, Z13, Z9
+	VFNMADD231PD Z15, Z14, Z10
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z12, Z14
+	VMOVAPD   Z11, Z15
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPSLLQ    $0x30, Z11, Z11
+	VPADDQ    Z12, Z14, Z12
+	VPADDQ    Z11, Z15, Z11
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VBROADCASTSD expTablee<>+0(SB), Z15
+	VFMADD213PD  Z15, Z9, Z14
+	VFMADD213PD  Z15, Z10, Z13
+	VBROADCASTSD expTabled<>+0(SB), Z15
+	VFMADD213PD  Z15, Z9, Z14
+	VFMADD213PD  Z15, Z10, Z13
+	VBROADCASTSD expTablec<>+0(SB), Z15
+	VFMADD213PD  Z15, Z9, Z14
+	VFMADD213PD  Z15, Z10, Z13
+	VBROADCASTSD expTableb<>+0(SB), Z15
+	VFMADD213PD  Z15, Z9, Z14
+	VFMADD213PD  Z15, Z10, Z13
+	VBROADCASTSD one<>+0(SB), Z15
+	VFMADD213PD  Z15, Z9, Z14
+	VFMADD213PD  Z15, Z10, Z13
+	VMULPD       Z9, Z14, Z9
+	VMULPD       Z10, Z13, Z10
+	VFMADD213PD  Z12, Z12, Z9
+	VFMADD213PD  Z11, Z11, Z10
+	VADDPD       Z10, Z9, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VDIVPD       Z11, Z12, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R9*1), K1, X12
+	VPMOVZXBQ    X12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K1
+	VMOVAPD       Z9, K1, Z13
+	VMOVAPD       Z10, K1, Z14
+	VMULPD        Z11, Z9, Z15
+	VMOVUPS       Z15, (BX)(R9*8)
+	VMULPD        Z11, Z10, Z15
+	VMOVUPS       Z15, 8192(BX)(R9*8)
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K1
+	VMOVAPD       Z10, K1, Z13
+	VMOVAPD       Z9, K1, Z14
+	VMULPD        Z11, Z10, Z10
+	VMOVUPS       Z10, 4096(BX)(R9*8)
+	VMULPD        Z11, Z9, Z9
+	VMOVUPS       Z9, 12288(BX)(R9*8)
+	VMULPD        Z11, Z13, Z9
+	VMOVUPS       Z9, (SI)(R9*8)
+	VMULPD        Z11, Z14, Z9
+	VMOVUPS       Z9, 4096(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X9
+	VADDSD       X9, X9, X9
+	VCVTTSD2SIQ  X9, CX
+	VBROADCASTSD gamma+64(FP), Z9
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R9*8), Z10
+	VMOVUPS 64(SI)(R9*8), Z11
+	VMOVUPS 4096(SI)(R9*8), Z12
+	VMOVUPS 4160(SI)(R9*8), Z13
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z12, Z10, Z14
+	VADDPD       Z13, Z11, Z15
+	VPSUBQ       Z10, Z14, Z16
+	VPSUBQ       Z11, Z15, Z17
+	VBROADCASTSD signAndExponent<>+0(SB), Z18
+	VANDPD       Z18, Z16, Z16
+	VANDPD       Z18, Z17, Z17
+	VPADDQ       Z16, Z10, Z18
+	VPADDQ       Z17, Z11, Z19
+	VSUBPD       Z10, Z18, Z20
+	VSUBPD       Z11, Z19, Z21
+	VSUBPD       Z12, Z20, Z20
+	VSUBPD       Z13, Z21, Z21
+	VADDPD       Z18, Z14, Z14
+	VADDPD       Z19, Z15, Z15
+	VDIVPD       Z14, Z20, Z14
+	VDIVPD       Z15, Z21, Z15
+	VMULPD       Z14, Z14, Z18
+	VMULPD       Z15, Z15, Z19
+	VADDPD       Z14, Z14, Z20
+	VADDPD       Z15, Z15, Z21
+	VPSRLQ       $0x34, Z16, Z16
+	VPSRLQ       $0x34, Z17, Z17
+	VCVTQQ2PD    Z16, Z16
+	VCVTQQ2PD    Z17, Z17
+	VBROADCASTSD ln2<>+0(SB), Z22
+	VFNMADD231PD Z22, Z16, Z20
+	VFNMADD231PD Z22, Z17, Z21
+	VMULPD       Z18, Z14, Z14
+	VMULPD       Z19, Z15, Z15
+	VBROADCASTSD unit64j<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VBROADCASTSD unit64i<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64h<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64g<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64f<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64e<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64d<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64c<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64b<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64a<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VFMADD231PD  Z17, Z14, Z20
+	VFMADD231PD  Z16, Z15, Z21
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z13, Z15
+	VMULPD       Z9, Z10, Z10
+	VMULPD       Z9, Z11, Z11
+	VFNMADD231PD Z20, Z10, Z14
+	VFNMADD231PD Z21, Z11, Z15
+	VMOVAPD      Z12, Z10
+	VMOVAPD      Z13, Z11
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPD Z10, Z12
+	VSQRTPD Z11, Z13
+	VMULPD  Z12, Z14, Z14
+	VMULPD  Z13, Z15, Z15
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPD Z10, Z14, Z14
+	VMULPD Z11, Z15, Z15
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPD Z10, Z10, Z10
+	VMULPD Z11, Z11, Z11
+	JMP    again1
+
+power1:
+	VMOVUPS Z14, (SI)(R9*8)
+	VMOVUPS Z15, 64(SI)(R9*8)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	KMOVW   (R11)(R10*2), K1
+	VMOVUPS (SI)(R9*8), Z10
+	VMOVUPS 4096(SI)(R9*8), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z15
+	VSUBPD            Z11, Z15, Z15
+	VADDPD            Z14, Z12, Z12
+	VDIVPD            Z12, Z15, Z12
+	VMULPD            Z12, Z12, Z14
+	VADDPD            Z12, Z12, Z15
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z15
+	VMULPD            Z14, Z12, Z12
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z14, Z13
+	VFMADD231PD       Z13, Z12, Z15
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z11, Z12
+	VMULPD       Z9, Z10, Z10
+	VFNMADD231PD Z15, Z10, Z12
+	VMOVAPD      Z11, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Z10, Z11
+	VMULPD  Z11, Z12, Z12
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Z10, Z12, Z12
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Z10, Z10, Z10
+	JMP    again2
+
+power2:
+	VMOVUPS Z12, (SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R9*1), Z9
+	VMOVUPS       (BX)(R9*8), Z10
+	VMOVAPD       Z2, Z11
+	VFMADD231PD   Z0, Z10, Z11
+	VMOVUPS       (SI)(R9*8), Z12
+	VFMADD231PD   Z3, Z12, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VMULPD        Z1, Z10, Z10
+	VBLENDMPD     Z11, Z10, K1, Z10
+	VMOVUPS       4096(BX)(R9*8), Z11
+	VMOVAPD       Z6, Z12
+	VFMADD231PD   Z4, Z11, Z12
+	VMOVUPS       (SI)(R9*8), Z13
+	VFMADD231PD   Z7, Z13, Z12
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VMULPD        Z5, Z11, Z9
+	VBLENDMPD     Z12, Z9, K1, Z9
+	VADDPD        Z9, Z10, Z11
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VMULPD      (BX)(R9*8), Z9, Z11
+	VMOVAPD     Z10, Z12
+	VMOVUPS     8192(BX)(R9*8), Z13
+	VFMSUB213PD Z11, Z13, Z12
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Z12, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Z12, (CX)
+
+stored3:
+	VMULPD      4096(BX)(R9*8), Z10, Z10
+	VMOVUPS     12288(BX)(R9*8), Z11
+	VFMSUB213PD Z10, Z11, Z9
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Z9, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Z9, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R8, CX
+	CMOVQLT       R8, CX
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R9*1), K1, X9
+	VPMOVZXBQ     X9, Z9
+	VMOVUPS       (BX)(R9*8), Z10
+	VMOVAPD       Z2, Z11
+	VFMADD231PD   Z0, Z10, Z11
+	VMOVUPS       (SI)(R9*8), Z12
+	VFMADD231PD   Z3, Z12, Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K2
+	VMULPD        Z1, Z10, Z10
+	VBLENDMPD     Z11, Z10, K2, Z10
+	VMOVUPS       4096(BX)(R9*8), Z11
+	VMOVAPD       Z6, Z12
+	VFMADD231PD   Z4, Z11, Z12
+	VMOVUPS       (SI)(R9*8), Z13
+	VFMADD231PD   Z7, Z13, Z12
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K2
+	VMULPD        Z5, Z11, Z9
+	VBLENDMPD     Z12, Z9, K2, Z9
+	VADDPD        Z9, Z10, Z11
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VMULPD      (BX)(R9*8), Z9, Z11
+	VMOVAPD     Z10, Z12
+	VMOVUPS     8192(BX)(R9*8), Z13
+	VFMSUB213PD Z11, Z13, Z12
+	VMOVUPD     Z12, K1, (CX)
+	VMULPD      4096(BX)(R9*8), Z10, Z10
+	VMOVUPS     12288(BX)(R9*8), Z11
+	VFMSUB213PD Z10, Z11, Z9
+	VMOVUPD     Z9, K1, (CX)(DX*1)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         DI, y_base+24(FP)
+	SUBQ         DI, y_len+32(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	ADDQ         DI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z8, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes3F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes3F32AVX512(SB), $16640-73
+	LEAQ 16512(SP), R10
+	ADDQ $0x3f, R10
+	ANDQ $-64, R10
+
+	// softmaxPowerGradYLanes3F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         12415(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS (CX), Z0
+	VMOVUPS      Z0, (R10)
+	VBROADCASTSS 4(CX), Z0
+	VBROADCASTSS 8(CX), Z1
+	VBROADCASTSS 12(CX), Z2
+	VBROADCASTSS 32(CX), Z3
+	VBROADCASTSS 36(CX), Z4
+	VBROADCASTSS 40(CX), Z5
+	VBROADCASTSS 44(CX), Z6
+	VBROADCASTSS 64(CX), Z7
+	VBROADCASTSS 68(CX), Z8
+	VBROADCASTSS 72(CX), Z9
+	VBROADCASTSS 76(CX), Z10
+	VPXORQ       Z11, Z11, Z11
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R9*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z12
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z13
+	VBROADCASTSS absBitsSingle<>+0(SB), Z15
+	VANDPS       Z15, Z12, Z14
+	VANDPS       Z15, Z13, Z15
+	VPMAXUD      Z14, Z11, Z11
+	VPMAXUD      Z15, Z11, Z11
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z14
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z15
+	VBROADCASTSS absBitsSingle<>+0(SB), Z17
+	VANDPS       Z17, Z14, Z16
+	VANDPS       Z17, Z15, Z17
+	VPMAXUD      Z16, Z11, Z11
+	VPMAXUD      Z17, Z11, Z11
+	PREFETCHT0   8192(CX)(AX*2)
+	VMOVUPS      (CX)(AX*2), Z16
+	PREFETCHT0   8256(CX)(AX*2)
+	VMOVUPS      64(CX)(AX*2), Z17
+	VBROADCASTSS absBitsSingle<>+0(SB), Z19
+	VANDPS       Z19, Z16, Z18
+	VANDPS       Z19, Z17, Z19
+	VPMAXUD      Z18, Z11, Z11
+	VPMAXUD      Z19, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z18
+	VMOVAPD      Z18, Z19
+	VMOVAPD      Z18, Z20
+	VMOVAPD      Z18, Z21
+	VMOVAPD      Z18, Z22
+	VMOVAPD      Z18, Z23
+	VBROADCASTSS log2eSingle<>+0(SB), Z24
+	VFMADD231PS  Z24, Z12, Z19
+	VFMADD231PS  Z24, Z13, Z20
+	VFMADD231PS  Z24, Z14, Z21
+	VFMADD231PS  Z24, Z15, Z22
+	VFMADD231PS  Z24, Z16, Z23
+	VFMADD231PS  Z24, Z17, Z18
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z29
+	VSUBPS       Z29, Z19, Z24
+	VSUBPS       Z29, Z20, Z25
+	VSUBPS       Z29, Z21, Z26
+	VSUBPS       Z29, Z22, Z27
+	VSUBPS       Z29, Z23, Z28
+	VSUBPS       Z29, Z18, Z29
+	VBROADCASTSS ln2Single<>+0(SB), Z30
+	VFNMADD231PS Z30, Z24, Z12
+	VFNMADD231PS Z30, Z25, Z13
+	VFNMADD231PS Z30, Z26, Z14
+	VFNMADD231PS Z30, Z27, Z15
+	VFNMADD231PS Z30, Z28, Z16
+	VFNMADD231PS Z30, Z29, Z17
+	VPSLLD       $0x17, Z19, Z19
+	VPSLLD       $0x17, Z20, Z20
+	VPSLLD       $0x17, Z21, Z21
+	VPSLLD       $0x17, Z22, Z22
+	VPSLLD       $0x17, Z23, Z23
+	VPSLLD       $0x17, Z18, Z18
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z24
+	VMOVAPD      Z24, Z25
+	VMOVAPD      Z24, Z26
+	VMOVAPD      Z24, Z27
+	VMOVAPD      Z24, Z28
+	VMOVAPD      Z24, Z29
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z30
+	VFMADD213PS  Z30, Z12, Z25
+	VFMADD213PS  Z30, Z13, Z26
+	VFMADD213PS  Z30, Z14, Z27
+	VFMADD213PS  Z30, Z15, Z28
+	VFMADD213PS  Z30, Z16, Z29
+	VFMADD213PS  Z30, Z17, Z24
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z30
+	VFMADD213PS  Z30, Z12, Z25
+	VFMADD213PS  Z30, Z13, Z26
+	VFMADD213PS  Z30, Z14, Z27
+	VFMADD213PS  Z30, Z15, Z28
+	VFMADD213PS  Z30, Z16, Z29
+	VFMADD213PS  Z30, Z17, Z24
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z30
+	VFMADD213PS  Z30, Z12, Z25
+	VFMADD213PS  Z30, Z13, Z26
+	VFMADD213PS  Z30, Z14, Z27
+	VFMADD213PS  Z30, Z15, Z28
+	VFMADD213PS  Z30, Z16, Z29
+	VFMADD213PS  Z30, Z17, Z24
+	VBROADCASTSS oneSingle<>+0(SB), Z30
+	VFMADD213PS  Z30, Z12, Z25
+	VFMADD213PS  Z30, Z13, Z26
+	VFMADD213PS  Z30, Z14, Z27
+	VFMADD213PS  Z30, Z15, Z28
+	VFMADD213PS  Z30, Z16, Z29
+	VFMADD213PS  Z30, Z17, Z24
+	VBROADCASTSS oneSingle<>+0(SB), Z30
+	VFMADD213PS  Z30, Z12, Z25
+	VFMADD213PS  Z30, Z13, Z26
+	VFMADD213PS  Z30, Z14, Z27
+	VFMADD213PS  Z30, Z15, Z28
+	VFMADD213PS  Z30, Z16, Z29
+	VFMADD213PS  Z30, Z17, Z24
+	VPADDD       Z19, Z25, Z12
+	VPADDD       Z20, Z26, Z13
+	VPADDD       Z21, Z27, Z14
+	VPADDD       Z22, Z28, Z15
+	VPADDD       Z23, Z29, Z16
+	VPADDD       Z18, Z24, Z17
+	VADDPS       Z14, Z12, Z18
+	VADDPS       Z15, Z13, Z19
+	VADDPS       Z16, Z18, Z20
+	VADDPS       Z17, Z19, Z21
+	VBROADCASTSS oneSingle<>+0(SB), Z22
+	VDIVPS       Z20, Z22, Z20
+	VDIVPS       Z21, Z22, Z21
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R9*1), Z22
+	VPMOVZXBD    16(CX)(R9*1), Z23
+	VPXORQ       Z24, Z24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+	VPXORQ       Z27, Z27, Z27
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z14, Z16, Z28
+	VADDPS        Z15, Z17, Z29
+	VPCMPEQD.BCST label0Single<>+0(SB), Z22, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z23, K2
+	VMOVAPS       Z12, K1, Z24
+	VMOVAPS       Z13, K2, Z25
+	VMOVAPS       Z28, K1, Z26
+	VMOVAPS       Z29, K2, Z27
+	VMULPS        Z20, Z12, Z30
+	VMULPS        Z21, Z13, Z31
+	VMOVUPS       Z30, (BX)(R9*4)
+	VMOVUPS       Z31, 64(BX)(R9*4)
+	VMULPS        Z20, Z28, Z28
+	VMULPS        Z21, Z29, Z29
+	VMOVUPS       Z28, 6144(BX)(R9*4)
+	VMOVUPS       Z29, 6208(BX)(R9*4)
+	VADDPS        Z12, Z16, Z12
+	VADDPS        Z13, Z17, Z13
+	VPCMPEQD.BCST label1Single<>+0(SB), Z22, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z23, K2
+	VMOVAPS       Z14, K1, Z24
+	VMOVAPS       Z15, K2, Z25
+	VMOVAPS       Z12, K1, Z26
+	VMOVAPS       Z13, K2, Z27
+	VMULPS        Z20, Z14, Z14
+	VMULPS        Z21, Z15, Z15
+	VMOVUPS       Z14, 2048(BX)(R9*4)
+	VMOVUPS       Z15, 2112(BX)(R9*4)
+	VMULPS        Z20, Z12, Z12
+	VMULPS        Z21, Z13, Z13
+	VMOVUPS       Z12, 8192(BX)(R9*4)
+	VMOVUPS       Z13, 8256(BX)(R9*4)
+	VPCMPEQD.BCST label2Single<>+0(SB), Z22, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z23, K2
+	VMOVAPS       Z16, K1, Z24
+	VMOVAPS       Z17, K2, Z25
+	VMOVAPS       Z18, K1, Z26
+	VMOVAPS       Z19, K2, Z27
+	VMULPS        Z20, Z16, Z12
+	VMULPS        Z21, Z17, Z13
+	VMOVUPS       Z12, 4096(BX)(R9*4)
+	VMOVUPS       Z13, 4160(BX)(R9*4)
+	VMULPS        Z20, Z18, Z12
+	VMULPS        Z21, Z19, Z13
+	VMOVUPS       Z12, 10240(BX)(R9*4)
+	VMOVUPS       Z13, 10304(BX)(R9*4)
+	VMULPS        Z20, Z24, Z12
+	VMULPS        Z21, Z25, Z13
+	VMOVUPS       Z12, (SI)(R9*4)
+	VMOVUPS       Z13, 64(SI)(R9*4)
+	VMULPS        Z20, Z26, Z12
+	VMULPS        Z21, Z27, Z13
+	VMOVUPS       Z12, 2048(SI)(R9*4)
+	VMOVUPS       Z13, 2112(SI)(R9*4)
+	ADDQ          $0x00000020, R9
+	SUBQ          $0x00000020, R8
+	CMPQ          R8, $0x00000020
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R8, CX
+	CMOVQLT     R8, CX
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R9*4), CX
+	VMOVUPS.Z   (CX), K1, Z12
+	VANDPS.BCST absBitsSingle<>+0(SB), Z12, Z13
+	VPMAXUD     Z13, Z11, Z11
+	VMOVUPS.Z   (CX)(AX*1), K1, Z13
+	VANDPS.BCST absBitsSingle<>+0(SB), Z13, Z14
+	VPMAXUD     Z14, Z11, Z11
+	VMOVUPS.Z   (CX)(AX*2), K1, Z14
+	VANDPS.BCST absBitsSingle<>+0(SB), Z14, Z15
+	VPMAXUD     Z15, Z11, Z11
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z16
+	VMOVAPD      Z15, Z17
+	VBROADCASTSS log2eSingle<>+0(SB), Z18
+	VFMADD231PS  Z18, Z12, Z16
+	VFMADD231PS  Z18, Z13, Z17
+	VFMADD231PS  Z18, Z14, Z15
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z20
+	VSUBPS       Z20, Z16, Z18
+	VSUBPS       Z20, Z17, Z19
+	VSUBPS       Z20, Z15, Z20
+	VBROADCASTSS ln2Single<>+0(SB), Z21
+	VFNMADD231PS Z21, Z18, Z12
+	VFNMADD231PS Z21, Z19, Z13
+	VFNMADD231PS Z21, Z20, Z14
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z15, Z15
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z18
+	VMOVAPD      Z18, Z19
+	VMOVAPD      Z18, Z20
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z21
+	VFMADD213PS  Z21, Z12, Z19
+	VFMADD213PS  Z21, Z13, Z20
+	VFMADD213PS  Z21, Z14, Z18
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z21
+	VFMADD213PS  Z21, Z12, Z19
+	VFMADD213PS  Z21, Z13, Z20
+	VFMADD213PS  Z21, Z14, Z18
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z21
+	VFMADD213PS  Z21, Z12, Z19
+	VFMADD213PS  Z21, Z13, Z20
+	VFMADD213PS  Z21, Z14, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VFMADD213PS  Z21, Z12, Z19
+	VFMADD213PS  Z21, Z13, Z20
+	VFMADD213PS  Z21, Z14, Z18
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VFMADD213PS  Z21, Z12, Z19
+	VFMADD213PS  Z21, Z13, Z20
+	VFMADD213PS  Z21, Z14, Z18
+	VPADDD       Z16, Z19, Z12
+	VPADDD       Z17, Z20, Z13
+	VPADDD       Z15, Z18, Z14
+	VADDPS       Z13, Z12, Z15
+	VADDPS       Z14, Z15, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VDIVPS       Z16, Z17, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R9*1), K1, X17
+	VPMOVZXBD    X17, Z17
+	VPXORQ       Z18, Z18, Z18
+	VPXORQ       Z19, Z19, Z19
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z13, Z14, Z20
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
+	VMOVAPS       Z12, K1, Z18
+	VMOVAPS       Z20, K1, Z19
+	VMULPS        Z16, Z12, Z21
+	VMOVUPS       Z21, (BX)(R9*4)
+	VMULPS        Z16, Z20, Z20
+	VMOVUPS       Z20, 6144(BX)(R9*4)
+	VADDPS        Z12, Z14, Z12
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
+	VMOVAPS       Z13, K1, Z18
+	VMOVAPS       Z12, K1, Z19
+	VMULPS        Z16, Z13, Z13
+	VMOVUPS       Z13, 2048(BX)(R9*4)
+	VMULPS        Z16, Z12, Z12
+	VMOVUPS       Z12, 8192(BX)(R9*4)
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
+	VMOVAPS       Z14, K1, Z18
+	VMOVAPS       Z15, K1, Z19
+	VMULPS        Z16, Z14, Z12
+	VMOVUPS       Z12, 4096(BX)(R9*4)
+	VMULPS        Z16, Z15, Z12
+	VMOVUPS       Z12, 10240(BX)(R9*4)
+	VMULPS        Z16, Z18, Z12
+	VMOVUPS       Z12, (SI)(R9*4)
+	VMULPS        Z16, Z19, Z12
+	VMOVUPS       Z12, 2048(SI)(R9*4)
+	ADDQ          $0x00000010, R9
+	SUBQ          $0x00000010, R8
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X12
+	VADDSS       X12, X12, X12
+	VCVTTSS2SIQ  X12, CX
+	VBROADCASTSS gamma+64(FP), Z12
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R9*4), Z13
+	VMOVUPS 64(SI)(R9*4), Z14
+	VMOVUPS 2048(SI)(R9*4), Z15
+	VMOVUPS 2112(SI)(R9*4), Z16
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z15, Z13, Z17
+	VADDPS       Z16, Z14, Z18
+	VPSUBD       Z13, Z17, Z19
+	VPSUBD       Z14, Z18, Z20
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z21
+	VANDPS       Z21, Z19, Z19
+	VANDPS       Z21, Z20, Z20
+	VPADDD       Z19, Z13, Z21
+	VPADDD       Z20, Z14, Z22
+	VSUBPS       Z13, Z21, Z23
+	VSUBPS       Z14, Z22, Z24
+	VSUBPS       Z15, Z23, Z23
+	VSUBPS       Z16, Z24, Z24
+	VADDPS       Z21, Z17, Z17
+	VADDPS       Z22, Z18, Z18
+	VDIVPS       Z17, Z23, Z17
+	VDIVPS       Z18, Z24, Z18
+	VMULPS       Z17, Z17, Z21
+	VMULPS       Z18, Z18, Z22
+	VADDPS       Z17, Z17, Z23
+	VADDPS       Z18, Z18, Z24
+	VPSRLD       $0x17, Z19, Z19
+	VPSRLD       $0x17, Z20, Z20
+	VCVTDQ2PS    Z19, Z19
+	VCVTDQ2PS    Z20, Z20
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z19, Z23
+	VFNMADD231PS Z25, Z20, Z24
+	VMULPS       Z21, Z17, Z17
+	VMULPS       Z22, Z18, Z18
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z21, Z20
+	VFMADD213PS  Z25, Z22, Z19
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z21, Z20
+	VFMADD213PS  Z25, Z22, Z19
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z21, Z20
+	VFMADD213PS  Z25, Z22, Z19
+	VFMADD231PS  Z20, Z17, Z23
+	VFMADD231PS  Z19, Z18, Z24
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z15, Z17
+	VMOVAPD      Z16, Z18
+	VMULPS       Z12, Z13, Z13
+	VMULPS       Z12, Z14, Z14
+	VFNMADD231PS Z23, Z13, Z17
+	VFNMADD231PS Z24, Z14, Z18
+	VMOVAPD      Z15, Z13
+	VMOVAPD      Z16, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole1
+	VSQRTPS Z13, Z15
+	VSQRTPS Z14, Z16
+	VMULPS  Z15, Z17, Z17
+	VMULPS  Z16, Z18, Z18
+
+whole1:
+	TESTQ R11, R11
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R11
+	JCC    square1
+	VMULPS Z13, Z17, Z17
+	VMULPS Z14, Z18, Z18
+
+square1:
+	TESTQ  R11, R11
+	JZ     power1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
+	JMP    again1
+
+power1:
+	VMOVUPS Z17, (SI)(R9*4)
+	VMOVUPS Z18, 64(SI)(R9*4)
+	ADDQ    $0x00000020, R9
+	SUBQ    $0x00000020, R8
+	CMPQ    R8, $0x00000020
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R11
+	CMPQ    R8, R11
+	CMOVQLT R8, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	KMOVW   (R12)(R11*2), K1
+	VMOVUPS (SI)(R9*4), Z13
+	VMOVUPS 2048(SI)(R9*4), Z14
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z14, Z13, Z15
+	VPSUBD            Z13, Z15, Z16
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z16, Z16
+	VPADDD            Z16, Z13, Z17
+	VSUBPS            Z13, Z17, Z18
+	VSUBPS            Z14, Z18, Z18
+	VADDPS            Z17, Z15, Z15
+	VDIVPS            Z15, Z18, Z15
+	VMULPS            Z15, Z15, Z17
+	VADDPS            Z15, Z15, Z18
+	VPSRLD            $0x17, Z16, Z16
+	VCVTDQ2PS         Z16, Z16
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z18
+	VMULPS            Z17, Z15, Z15
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z16
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z17, Z16
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z17, Z16
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z17, Z16
+	VFMADD231PS       Z16, Z15, Z18
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z14, Z15
+	VMULPS       Z12, Z13, Z13
+	VFNMADD231PS Z18, Z13, Z15
+	VMOVAPD      Z14, Z13
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPS Z13, Z14
+	VMULPS  Z14, Z15, Z15
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPS Z13, Z15, Z15
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPS Z13, Z13, Z13
+	JMP    again2
+
+power2:
+	VMOVUPS Z15, (SI)(R9*4)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	JMP     few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R9*1), Z12
+	VMOVUPS       (BX)(R9*4), Z13
+	VMOVAPD       Z1, Z14
+	VMOVUPS       (R10), Z15
+	VFMADD231PS   Z15, Z13, Z14
+	VMOVUPS       (SI)(R9*4), Z15
+	VFMADD231PS   Z2, Z15, Z14
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
+	VMULPS        Z0, Z13, Z13
+	VBLENDMPS     Z14, Z13, K1, Z13
+	VMOVUPS       2048(BX)(R9*4), Z14
+	VMOVAPD       Z5, Z15
+	VFMADD231PS   Z3, Z14, Z15
+	VMOVUPS       (SI)(R9*4), Z16
+	VFMADD231PS   Z6, Z16, Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
+	VMULPS        Z4, Z14, Z14
+	VBLENDMPS     Z15, Z14, K1, Z14
+	VMOVUPS       4096(BX)(R9*4), Z15
+	VMOVAPD       Z9, Z16
+	VFMADD231PS   Z7, Z15, Z16
+	VMOVUPS       (SI)(R9*4), Z17
+	VFMADD231PS   Z10, Z17, Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
+	VMULPS        Z8, Z15, Z12
+	VBLENDMPS     Z16, Z12, K1, Z12
+	VADDPS        Z14, Z13, Z15
+	VADDPS        Z12, Z15, Z16
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z14, Z12, Z16
+	VMULPS      (BX)(R9*4), Z16, Z16
+	VMOVAPD     Z13, Z17
+	VMOVUPS     6144(BX)(R9*4), Z18
+	VFMSUB213PS Z16, Z18, Z17
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Z17, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Z17, (CX)
+
+stored3:
+	VADDPS      Z13, Z12, Z13
+	VMULPS      2048(BX)(R9*4), Z13, Z13
+	VMOVUPS     8192(BX)(R9*4), Z16
+	VFMSUB213PS Z13, Z16, Z14
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Z14, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Z14, (CX)(DX*1)
+
+stored4:
+	VMULPS      4096(BX)(R9*4), Z15, Z13
+	VMOVUPS     10240(BX)(R9*4), Z14
+	VFMSUB213PS Z13, Z14, Z12
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Z12, (CX)(DX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Z12, (CX)(DX*2)
+
+stored5:
+	ADDQ $0x00000010, R9
+	SUBQ $0x00000010, R8
+	CMPQ R8, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R8, CX
+	CMOVQLT       R8, CX
+	LEAQ          tailMasks<>+0(SB), R11
+	KMOVW         (R11)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R9*1), K1, X12
+	VPMOVZXBD     X12, Z12
+	VMOVUPS       (BX)(R9*4), Z13
+	VMOVAPD       Z1, Z14
+	VMOVUPS       (R10), Z15
+	VFMADD231PS   Z15, Z13, Z14
+	VMOVUPS       (SI)(R9*4), Z15
+	VFMADD231PS   Z2, Z15, Z14
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K2
+	VMULPS        Z0, Z13, Z13
+	VBLENDMPS     Z14, Z13, K2, Z13
+	VMOVUPS       2048(BX)(R9*4), Z14
+	VMOVAPD       Z5, Z15
+	VFMADD231PS   Z3, Z14, Z15
+	VMOVUPS       (SI)(R9*4), Z16
+	VFMADD231PS   Z6, Z16, Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K2
+	VMULPS        Z4, Z14, Z14
+	VBLENDMPS     Z15, Z14, K2, Z14
+	VMOVUPS       4096(BX)(R9*4), Z15
+	VMOVAPD       Z9, Z16
+	VFMADD231PS   Z7, Z15, Z16
+	VMOVUPS       (SI)(R9*4), Z17
+	VFMADD231PS   Z10, Z17, Z16
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K2
+	VMULPS        Z8, Z15, Z12
+	VBLENDMPS     Z16, Z12, K2, Z12
+	VADDPS        Z14, Z13, Z15
+	VADDPS        Z12, Z15, Z16
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z14, Z12, Z16
+	VMULPS      (BX)(R9*4), Z16, Z16
+	VMOVAPD     Z13, Z17
+	VMOVUPS     6144(BX)(R9*4), Z18
+	VFMSUB213PS Z16, Z18, Z17
+	VMOVUPS     Z17, K1, (CX)
+	VADDPS      Z13, Z12, Z13
+	VMULPS      2048(BX)(R9*4), Z13, Z13
+	VMOVUPS     8192(BX)(R9*4), Z16
+	VFMSUB213PS Z13, Z16, Z14
+	VMOVUPS     Z14, K1, (CX)(DX*1)
+	VMULPS      4096(BX)(R9*4), Z15, Z13
+	VMOVUPS     10240(BX)(R9*4), Z14
+	VFMSUB213PS Z13, Z14, Z12
+	VMOVUPS     Z12, K1, (CX)(DX*2)
+	ADDQ        $0x00000010, R9
+	SUBQ        $0x00000010, R8
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         DI, y_base+24(FP)
+	SUBQ         DI, y_len+32(FP)
+	SHLQ         $0x02, DI
+	ADDQ         DI, x+8(FP)
+	ADDQ         DI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z11, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes3F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes3F64AVX512(SB), $20608-81
+	// softmaxPowerGradYLanes3F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	LEAQ         15487(SP), SI
+	ANDQ         $-64, SI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD (CX), Z0
+	VBROADCASTSD 8(CX), Z1
+	VBROADCASTSD 16(CX), Z2
+	VBROADCASTSD 24(CX), Z3
+	VBROADCASTSD 64(CX), Z4
+	VBROADCASTSD 72(CX), Z5
+	VBROADCASTSD 80(CX), Z6
+	VBROADCASTSD 88(CX), Z7
+	VBROADCASTSD 128(CX), Z8
+	VBROADCASTSD 136(CX), Z9
+	VBROADCASTSD 144(CX), Z10
+	VBROADCASTSD 152(CX), Z11
+	VPXORQ       Z12, Z12, Z12
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, DI
+	CMPQ    DI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), DI
+	MOVQ    DI, R8
+	XORQ    R9, R9
+	CMPQ    R8, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R9*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z13
+	VANDPD.BCST absBits<>+0(SB), Z13, Z14
+	VPMAXUQ     Z14, Z12, Z12
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z14
+	VANDPD.BCST absBits<>+0(SB), Z14, Z15
+	VPMAXUQ     Z15, Z12, Z12
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z15
+	VANDPD.BCST absBits<>+0(SB), Z15, Z16
+	VPMAXUQ     Z16, Z12, Z12
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VBROADCASTSD log2e<>+0(SB), Z19
+	VFMADD231PD  Z19, Z13, Z17
+	VFMADD231PD  Z19, Z14, Z18
+	VFMADD231PD  Z19, Z15, Z16
+	VBROADCASTSD sixteenths<>+0(SB), Z21
+	VSUBPD       Z21, Z17, Z19
+	VSUBPD       Z21, Z18, Z20
+	VSUBPD       Z21, Z16, Z21
+	VBROADCASTSD ln2<>+0(SB), Z22
+	VFNMADD231PD Z22, Z19, Z13
+	VFNMADD231PD Z22, Z20, Z14
+	VFNMADD231PD Z22, Z21, Z15
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z17, Z20
+	VMOVAPD   Z18, Z21
+	VMOVAPD   Z16, Z22
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z21
+	VPERMI2PD roots<>+64(SB), Z19, Z22
+	VPSLLQ    $0x30, Z17, Z17
+	VPSLLQ    $0x30, Z18, Z18
+	VPSLLQ    $0x30, Z16, Z16
+	VPADDQ    Z17, Z20, Z17
+	VPADDQ    Z18, Z21, Z18
+	VPADDQ    Z16, Z22, Z16
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VBROADCASTSD expTablee<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTabled<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTablec<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTableb<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD one<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VMULPD       Z13, Z20, Z13
+	VMULPD       Z14, Z21, Z14
+	VMULPD       Z15, Z19, Z15
+	VFMADD213PD  Z17, Z17, Z13
+	VFMADD213PD  Z18, Z18, Z14
+	VFMADD213PD  Z16, Z16, Z15
+	VADDPD       Z14, Z13, Z16
+	VADDPD       Z15, Z16, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VDIVPD       Z17, Z18, Z17
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R9*1), Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z14, Z15, Z21
+	VPCMPEQQ.BCST label0<>+0(SB), Z18, K1
+	VMOVAPD       Z13, K1, Z19
+	VMOVAPD       Z21, K1, Z20
+	VMULPD        Z17, Z13, Z22
+	VMOVUPS       Z22, (BX)(R9*8)
+	VMULPD        Z17, Z21, Z21
+	VMOVUPS       Z21, 7680(BX)(R9*8)
+	VADDPD        Z13, Z15, Z13
+	VPCMPEQQ.BCST label1<>+0(SB), Z18, K1
+	VMOVAPD       Z14, K1, Z19
+	VMOVAPD       Z13, K1, Z20
+	VMULPD        Z17, Z14, Z14
+	VMOVUPS       Z14, 2560(BX)(R9*8)
+	VMULPD        Z17, Z13, Z13
+	VMOVUPS       Z13, 10240(BX)(R9*8)
+	VPCMPEQQ.BCST label2<>+0(SB), Z18, K1
+	VMOVAPD       Z15, K1, Z19
+	VMOVAPD       Z16, K1, Z20
+	VMULPD        Z17, Z15, Z13
+	VMOVUPS       Z13, 5120(BX)(R9*8)
+	VMULPD        Z17, Z16, Z13
+	VMOVUPS       Z13, 12800(BX)(R9*8)
+	VMULPD        Z17, Z19, Z13
+	VMOVUPS       Z13, (SI)(R9*8)
+	VMULPD        Z17, Z20, Z13
+	VMOVUPS       Z13, 2560(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	CMPQ          R8, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R8, R8
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R8, CX
+	CMOVQLT     R8, CX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R9*8), CX
+	VMOVUPD.Z   (CX), K1, Z13
+	VANDPD.BCST absBits<>+0(SB), Z13, Z14
+	VPMAXUQ     Z14, Z12, Z12
+	VMOVUPD.Z   (CX)(AX*1), K1, Z14
+	VANDPD.BCST absBits<>+0(SB), Z14, Z15
+	VPMAXUQ     Z15, Z12, Z12
+	VMOVUPD.Z   (CX)(AX*2), K1, Z15
+	VANDPD.BCST absBits<>+0(SB), Z15, Z16
+	VPMAXUQ     Z16, Z12, Z12
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VBROADCASTSD log2e<>+0(SB), Z19
+	VFMADD231PD  Z19, Z13, Z17
+	VFMADD231PD  Z19, Z14, Z18
+	VFMADD231PD  Z19, Z15, Z16
+	VBROADCASTSD sixteenths<>+0(SB), Z21
+	VSUBPD       Z21, Z17, Z19
+	VSUBPD       Z21, Z18, Z20
+	VSUBPD       Z21, Z16, Z21
+	VBROADCASTSD ln2<>+0(SB), Z22
+	VFNMADD231PD Z22, Z19, Z13
+	VFNMADD231PD Z22, Z20, Z14
+	VFNMADD231PD Z22, Z21, Z15
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z17, Z20
+	VMOVAPD   Z18, Z21
+	VMOVAPD   Z16, Z22
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z21
+	VPERMI2PD roots<>+64(SB), Z19, Z22
+	VPSLLQ    $0x30, Z17, Z17
+	VPSLLQ    $0x30, Z18, Z18
+	VPSLLQ    $0x30, Z16, Z16
+	VPADDQ    Z17, Z20, Z17
+	VPADDQ    Z18, Z21, Z18
+	VPADDQ    Z16, Z22, Z16
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VBROADCASTSD expTablee<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTabled<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTablec<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD expTableb<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VBROADCASTSD one<>+0(SB), Z22
+	VFMADD213PD  Z22, Z13, Z20
+	VFMADD213PD  Z22, Z14, Z21
+	VFMADD213PD  Z22, Z15, Z19
+	VMULPD       Z13, Z20, Z13
+	VMULPD       Z14, Z21, Z14
+	VMULPD       Z15, Z19, Z15
+	VFMADD213PD  Z17, Z17, Z13
+	VFMADD213PD  Z18, Z18, Z14
+	VFMADD213PD  Z16, Z16, Z15
+	VADDPD       Z14, Z13, Z16
+	VADDPD       Z15, Z16, Z17
+	VBROADCASTSD one<>+0(SB), Z18
+	VDIVPD       Z17, Z18, Z17
+	VMOVAPD.Z    Z17, K1, Z17
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R9*1), K1, X18
+	VPMOVZXBQ    X18, Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z14, Z15, Z21
+	VPCMPEQQ.BCST label0<>+0(SB), Z18, K1
+	VMOVAPD       Z13, K1, Z19
+	VMOVAPD       Z21, K1, Z20
+	VMULPD        Z17, Z13, Z22
+	VMOVUPS       Z22, (BX)(R9*8)
+	VMULPD        Z17, Z21, Z21
+	VMOVUPS       Z21, 7680(BX)(R9*8)
+	VADDPD        Z13, Z15, Z13
+	VPCMPEQQ.BCST label1<>+0(SB), Z18, K1
+	VMOVAPD       Z14, K1, Z19
+	VMOVAPD       Z13, K1, Z20
+	VMULPD        Z17, Z14, Z14
+	VMOVUPS       Z14, 2560(BX)(R9*8)
+	VMULPD        Z17, Z13, Z13
+	VMOVUPS       Z13, 10240(BX)(R9*8)
+	VPCMPEQQ.BCST label2<>+0(SB), Z18, K1
+	VMOVAPD       Z15, K1, Z19
+	VMOVAPD       Z16, K1, Z20
+	VMULPD        Z17, Z15, Z13
+	VMOVUPS       Z13, 5120(BX)(R9*8)
+	VMULPD        Z17, Z16, Z13
+	VMOVUPS       Z13, 12800(BX)(R9*8)
+	VMULPD        Z17, Z19, Z13
+	VMOVUPS       Z13, (SI)(R9*8)
+	VMULPD        Z17, Z20, Z13
+	VMOVUPS       Z13, 2560(SI)(R9*8)
+	ADDQ          $0x00000008, R9
+	SUBQ          $0x00000008, R8
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X13
+	VADDSD       X13, X13, X13
+	VCVTTSD2SIQ  X13, CX
+	VBROADCASTSD gamma+64(FP), Z13
+	SUBQ         $0x02, CX
+	MOVQ         DI, R8
+	XORQ         R9, R9
+	CMPQ         R8, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (SI)(R9*8), Z14
+	VMOVUPS 64(SI)(R9*8), Z15
+	VMOVUPS 2560(SI)(R9*8), Z16
+	VMOVUPS 2624(SI)(R9*8), Z17
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z16, Z14, Z18
+	VADDPD       Z17, Z15, Z19
+	VPSUBQ       Z14, Z18, Z20
+	VPSUBQ       Z15, Z19, Z21
+	VBROADCASTSD signAndExponent<>+0(SB), Z22
+	VANDPD       Z22, Z20, Z20
+	VANDPD       Z22, Z21, Z21
+	VPADDQ       Z20, Z14, Z22
+	VPADDQ       Z21, Z15, Z23
+	VSUBPD       Z14, Z22, Z24
+	VSUBPD       Z15, Z23, Z25
+	VSUBPD       Z16, Z24, Z24
+	VSUBPD       Z17, Z25, Z25
+	VADDPD       Z22, Z18, Z18
+	VADDPD       Z23, Z19, Z19
+	VDIVPD       Z18, Z24, Z18
+	VDIVPD       Z19, Z25, Z19
+	VMULPD       Z18, Z18, Z22
+	VMULPD       Z19, Z19, Z23
+	VADDPD       Z18, Z18, Z24
+	VADDPD       Z19, Z19, Z25
+	VPSRLQ       $0x34, Z20, Z20
+	VPSRLQ       $0x34, Z21, Z21
+	VCVTQQ2PD    Z20, Z20
+	VCVTQQ2PD    Z21, Z21
+	VBROADCASTSD ln2<>+0(SB), Z26
+	VFNMADD231PD Z26, Z20, Z24
+	VFNMADD231PD Z26, Z21, Z25
+	VMULPD       Z22, Z18, Z18
+	VMULPD       Z23, Z19, Z19
+	VBROADCASTSD unit64j<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VBROADCASTSD unit64i<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64h<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64g<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64f<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64e<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64d<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64c<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64b<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VBROADCASTSD unit64a<>+0(SB), Z26
+	VFMADD213PD  Z26, Z22, Z21
+	VFMADD213PD  Z26, Z23, Z20
+	VFMADD231PD  Z21, Z18, Z24
+	VFMADD231PD  Z20, Z19, Z25
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z17, Z19
+	VMULPD       Z13, Z14, Z14
+	VMULPD       Z13, Z15, Z15
+	VFNMADD231PD Z24, Z14, Z18
+	VFNMADD231PD Z25, Z15, Z19
+	VMOVAPD      Z16, Z14
+	VMOVAPD      Z17, Z15
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPD Z14, Z16
+	VSQRTPD Z15, Z17
+	VMULPD  Z16, Z18, Z18
+	VMULPD  Z17, Z19, Z19
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPD Z14, Z18, Z18
+	VMULPD Z15, Z19, Z19
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	JMP    again1
+
+power1:
+	VMOVUPS Z18, (SI)(R9*8)
+	VMOVUPS Z19, 64(SI)(R9*8)
+	ADDQ    $0x00000010, R9
+	SUBQ    $0x00000010, R8
+	CMPQ    R8, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R8, R8
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R10
+	CMPQ    R8, R10
+	CMOVQLT R8, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	KMOVW   (R11)(R10*2), K1
+	VMOVUPS (SI)(R9*8), Z14
+	VMOVUPS 2560(SI)(R9*8), Z15
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z15, Z14, Z16
+	VPSUBQ            Z14, Z16, Z17
+	VANDPD.BCST       signAndExponent<>+0(SB), Z17, Z17
+	VPADDQ            Z17, Z14, Z18
+	VSUBPD            Z14, Z18, Z19
+	VSUBPD            Z15, Z19, Z19
+	VADDPD            Z18, Z16, Z16
+	VDIVPD            Z16, Z19, Z16
+	VMULPD            Z16, Z16, Z18
+	VADDPD            Z16, Z16, Z19
+	VPSRLQ            $0x34, Z17, Z17
+	VCVTQQ2PD         Z17, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z19
+	VMULPD            Z18, Z16, Z16
+	VBROADCASTSD      unit64j<>+0(SB), Z17
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z18, Z17
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z18, Z17
+	VFMADD231PD       Z17, Z16, Z19
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z15, Z16
+	VMULPD       Z13, Z14, Z14
+	VFNMADD231PD Z19, Z14, Z16
+	VMOVAPD      Z15, Z14
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPD Z14, Z15
+	VMULPD  Z15, Z16, Z16
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPD Z14, Z16, Z16
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPD Z14, Z14, Z14
+	JMP    again2
+
+power2:
+	VMOVUPS Z16, (SI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R8
+	JMP     few2
+
+done2:
+	MOVQ DI, R8
+	XORQ R9, R9
+	CMPQ R8, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R9*1), Z13
+	VMOVUPS       (BX)(R9*8), Z14
+	VMOVAPD       Z2, Z15
+	VFMADD231PD   Z0, Z14, Z15
+	VMOVUPS       (SI)(R9*8), Z16
+	VFMADD231PD   Z3, Z16, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z13, K1
+	VMULPD        Z1, Z14, Z14
+	VBLENDMPD     Z15, Z14, K1, Z14
+	VMOVUPS       2560(BX)(R9*8), Z15
+	VMOVAPD       Z6, Z16
+	VFMADD231PD   Z4, Z15, Z16
+	VMOVUPS       (SI)(R9*8), Z17
+	VFMADD231PD   Z7, Z17, Z16
+	VPCMPEQQ.BCST label1<>+0(SB), Z13, K1
+	VMULPD        Z5, Z15, Z15
+	VBLENDMPD     Z16, Z15, K1, Z15
+	VMOVUPS       5120(BX)(R9*8), Z16
+	VMOVAPD       Z10, Z17
+	VFMADD231PD   Z8, Z16, Z17
+	VMOVUPS       (SI)(R9*8), Z18
+	VFMADD231PD   Z11, Z18, Z17
+	VPCMPEQQ.BCST label2<>+0(SB), Z13, K1
+	VMULPD        Z9, Z16, Z13
+	VBLENDMPD     Z17, Z13, K1, Z13
+	VADDPD        Z15, Z14, Z16
+	VADDPD        Z13, Z16, Z17
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z15, Z13, Z17
+	VMULPD      (BX)(R9*8), Z17, Z17
+	VMOVAPD     Z14, Z18
+	VMOVUPS     7680(BX)(R9*8), Z19
+	VFMSUB213PD Z17, Z19, Z18
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Z18, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Z18, (CX)
+
+stored3:
+	VADDPD      Z14, Z13, Z14
+	VMULPD      2560(BX)(R9*8), Z14, Z14
+	VMOVUPS     10240(BX)(R9*8), Z17
+	VFMSUB213PD Z14, Z17, Z15
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Z15, (CX)(DX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Z15, (CX)(DX*1)
+
+stored4:
+	VMULPD      5120(BX)(R9*8), Z16, Z14
+	VMOVUPS     12800(BX)(R9*8), Z15
+	VFMSUB213PD Z14, Z15, Z13
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Z13, (CX)(DX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Z13, (CX)(DX*2)
+
+stored5:
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R8
+	CMPQ R8, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R8, R8
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R8, CX
+	CMOVQLT       R8, CX
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R9*1), K1, X13
+	VPMOVZXBQ     X13, Z13
+	VMOVUPS       (BX)(R9*8), Z14
+	VMOVAPD       Z2, Z15
+	VFMADD231PD   Z0, Z14, Z15
+	VMOVUPS       (SI)(R9*8), Z16
+	VFMADD231PD   Z3, Z16, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z13, K2
+	VMULPD        Z1, Z14, Z14
+	VBLENDMPD     Z15, Z14, K2, Z14
+	VMOVUPS       2560(BX)(R9*8), Z15
+	VMOVAPD       Z6, Z16
+	VFMADD231PD   Z4, Z15, Z16
+	VMOVUPS       (SI)(R9*8), Z17
+	VFMADD231PD   Z7, Z17, Z16
+	VPCMPEQQ.BCST label1<>+0(SB), Z13, K2
+	VMULPD        Z5, Z15, Z15
+	VBLENDMPD     Z16, Z15, K2, Z15
+	VMOVUPS       5120(BX)(R9*8), Z16
+	VMOVAPD       Z10, Z17
+	VFMADD231PD   Z8, Z16, Z17
+	VMOVUPS       (SI)(R9*8), Z18
+	VFMADD231PD   Z11, Z18, Z17
+	VPCMPEQQ.BCST label2<>+0(SB), Z13, K2
+	VMULPD        Z9, Z16, Z13
+	VBLENDMPD     Z17, Z13, K2, Z13
+	VADDPD        Z15, Z14, Z16
+	VADDPD        Z13, Z16, Z17
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R9*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z15, Z13, Z17
+	VMULPD      (BX)(R9*8), Z17, Z17
+	VMOVAPD     Z14, Z18
+	VMOVUPS     7680(BX)(R9*8), Z19
+	VFMSUB213PD Z17, Z19, Z18
+	VMOVUPD     Z18, K1, (CX)
+	VADDPD      Z14, Z13, Z14
+	VMULPD      2560(BX)(R9*8), Z14, Z14
+	VMOVUPS     10240(BX)(R9*8), Z17
+	VFMSUB213PD Z14, Z17, Z15
+	VMOVUPD     Z15, K1, (CX)(DX*1)
+	VMULPD      5120(BX)(R9*8), Z16, Z14
+	VMOVUPS     12800(BX)(R9*8), Z15
+	VFMSUB213PD Z14, Z15, Z13
+	VMOVUPD     Z13, K1, (CX)(DX*2)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R8
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         DI, y_base+24(FP)
+	SUBQ         DI, y_len+32(FP)
+	SHLQ         $0x03, DI
+	ADDQ         DI, x+8(FP)
+	ADDQ         DI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z12, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes4F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes4F32AVX512(SB), $21312-73
+	LEAQ 20608(SP), R12
+	ADDQ $0x3f, R12
+	ANDQ $-64, R12
+
+	// softmaxPowerGradYLanes4F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS (CX), Z0
+	VMOVUPS      Z0, (R12)
+	VBROADCASTSS 4(CX), Z0
+	VMOVUPS      Z0, 64(R12)
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, 128(R12)
+	VBROADCASTSS 12(CX), Z0
+	VMOVUPS      Z0, 192(R12)
+	VBROADCASTSS 32(CX), Z0
+	VMOVUPS      Z0, 256(R12)
+	VBROADCASTSS 36(CX), Z0
+	VMOVUPS      Z0, 320(R12)
+	VBROADCASTSS 40(CX), Z0
+	VMOVUPS      Z0, 384(R12)
+	VBROADCASTSS 44(CX), Z0
+	VMOVUPS      Z0, 448(R12)
+	VBROADCASTSS 64(CX), Z0
+	VMOVUPS      Z0, 512(R12)
+	VBROADCASTSS 68(CX), Z0
+	VMOVUPS      Z0, 576(R12)
+	VBROADCASTSS 72(CX), Z0
+	VBROADCASTSS 76(CX), Z1
+	VBROADCASTSS 96(CX), Z2
+	VBROADCASTSS 100(CX), Z3
+	VBROADCASTSS 104(CX), Z4
+	VBROADCASTSS 108(CX), Z5
+	VPXORQ       Z6, Z6, Z6
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R11*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z7
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z10
+	VANDPS       Z10, Z7, Z9
+	VANDPS       Z10, Z8, Z10
+	VPMAXUD      Z9, Z6, Z6
+	VPMAXUD      Z10, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z9
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z10
+	VBROADCASTSS absBitsSingle<>+0(SB), Z12
+	VANDPS       Z12, Z9, Z11
+	VANDPS       Z12, Z10, Z12
+	VPMAXUD      Z11, Z6, Z6
+	VPMAXUD      Z12, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*2)
+	VMOVUPS      (CX)(AX*2), Z11
+	PREFETCHT0   8256(CX)(AX*2)
+	VMOVUPS      64(CX)(AX*2), Z12
+	VBROADCASTSS absBitsSingle<>+0(SB), Z14
+	VANDPS       Z14, Z11, Z13
+	VANDPS       Z14, Z12, Z14
+	VPMAXUD      Z13, Z6, Z6
+	VPMAXUD      Z14, Z6, Z6
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPS      (CX)(DX*1), Z13
+	PREFETCHT0   8256(CX)(DX*1)
+	VMOVUPS      64(CX)(DX*1), Z14
+	VBROADCASTSS absBitsSingle<>+0(SB), Z16
+	VANDPS       Z16, Z13, Z15
+	VANDPS       Z16, Z14, Z16
+	VPMAXUD      Z15, Z6, Z6
+	VPMAXUD      Z16, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z16
+	VMOVAPD      Z15, Z17
+	VMOVAPD      Z15, Z18
+	VMOVAPD      Z15, Z19
+	VMOVAPD      Z15, Z20
+	VMOVAPD      Z15, Z21
+	VMOVAPD      Z15, Z22
+	VBROADCASTSS log2eSingle<>+0(SB), Z23
+	VFMADD231PS  Z23, Z7, Z16
+	VFMADD231PS  Z23, Z8, Z17
+	VFMADD231PS  Z23, Z9, Z18
+	VFMADD231PS  Z23, Z10, Z19
+	VFMADD231PS  Z23, Z11, Z20
+	VFMADD231PS  Z23, Z12, Z21
+	VFMADD231PS  Z23, Z13, Z22
+	VFMADD231PS  Z23, Z14, Z15
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z30
+	VSUBPS       Z30, Z16, Z23
+	VSUBPS       Z30, Z17, Z24
+	VSUBPS       Z30, Z18, Z25
+	VSUBPS       Z30, Z19, Z26
+	VSUBPS       Z30, Z20, Z27
+	VSUBPS       Z30, Z21, Z28
+	VSUBPS       Z30, Z22, Z29
+	VSUBPS       Z30, Z15, Z30
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z23, Z7
+	VFNMADD231PS Z31, Z24, Z8
+	VFNMADD231PS Z31, Z25, Z9
+	VFNMADD231PS Z31, Z26, Z10
+	VFNMADD231PS Z31, Z27, Z11
+	VFNMADD231PS Z31, Z28, Z12
+	VFNMADD231PS Z31, Z29, Z13
+	VFNMADD231PS Z31, Z30, Z14
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z18, Z18
+	VPSLLD       $0x17, Z19, Z19
+	VPSLLD       $0x17, Z20, Z20
+	VPSLLD       $0x17, Z21, Z21
+	VPSLLD       $0x17, Z22, Z22
+	VPSLLD       $0x17, Z15, Z15
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z23
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z23, Z25
+	VMOVAPD      Z23, Z26
+	VMOVAPD      Z23, Z27
+	VMOVAPD      Z23, Z28
+	VMOVAPD      Z23, Z29
+	VMOVAPD      Z23, Z30
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS oneSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS oneSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z17, Z25, Z8
+	VPADDD       Z18, Z26, Z9
+	VPADDD       Z19, Z27, Z10
+	VPADDD       Z20, Z28, Z11
+	VPADDD       Z21, Z29, Z12
+	VPADDD       Z22, Z30, Z13
+	VPADDD       Z15, Z23, Z14
+	VADDPS       Z9, Z7, Z15
+	VADDPS       Z10, Z8, Z16
+	VADDPS       Z13, Z11, Z17
+	VADDPS       Z14, Z12, Z18
+	VADDPS       Z17, Z15, Z19
+	VADDPS       Z18, Z16, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VDIVPS       Z19, Z21, Z19
+	VDIVPS       Z20, Z21, Z20
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R11*1), Z21
+	VPMOVZXBD    16(CX)(R11*1), Z22
+	VPXORQ       Z23, Z23, Z23
+	VPXORQ       Z24, Z24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z9, Z17, Z27
+	VADDPS        Z10, Z18, Z28
+	VPCMPEQD.BCST label0Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z22, K2
+	VMOVAPS       Z7, K1, Z23
+	VMOVAPS       Z8, K2, Z24
+	VMOVAPS       Z27, K1, Z25
+	VMOVAPS       Z28, K2, Z26
+	VMULPS        Z19, Z7, Z29
+	VMULPS        Z20, Z8, Z30
+	VMOVUPS       Z29, (DI)(R11*4)
+	VMOVUPS       Z30, 64(DI)(R11*4)
+	VMULPS        Z19, Z27, Z27
+	VMULPS        Z20, Z28, Z28
+	VMOVUPS       Z27, 8192(DI)(R11*4)
+	VMOVUPS       Z28, 8256(DI)(R11*4)
+	VADDPS        Z7, Z17, Z7
+	VADDPS        Z8, Z18, Z8
+	VPCMPEQD.BCST label1Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z22, K2
+	VMOVAPS       Z9, K1, Z23
+	VMOVAPS       Z10, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z9, Z9
+	VMULPS        Z20, Z10, Z10
+	VMOVUPS       Z9, 2048(DI)(R11*4)
+	VMOVUPS       Z10, 2112(DI)(R11*4)
+	VMULPS        Z19, Z7, Z7
+	VMULPS        Z20, Z8, Z8
+	VMOVUPS       Z7, 10240(DI)(R11*4)
+	VMOVUPS       Z8, 10304(DI)(R11*4)
+	VADDPS        Z13, Z15, Z7
+	VADDPS        Z14, Z16, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z22, K2
+	VMOVAPS       Z11, K1, Z23
+	VMOVAPS       Z12, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z11, Z9
+	VMULPS        Z20, Z12, Z10
+	VMOVUPS       Z9, 4096(DI)(R11*4)
+	VMOVUPS       Z10, 4160(DI)(R11*4)
+	VMULPS        Z19, Z7, Z7
+	VMULPS        Z20, Z8, Z8
+	VMOVUPS       Z7, 12288(DI)(R11*4)
+	VMOVUPS       Z8, 12352(DI)(R11*4)
+	VADDPS        Z11, Z15, Z7
+	VADDPS        Z12, Z16, Z8
+	VPCMPEQD.BCST label3Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z22, K2
+	VMOVAPS       Z13, K1, Z23
+	VMOVAPS       Z14, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z13, Z9
+	VMULPS        Z20, Z14, Z10
+	VMOVUPS       Z9, 6144(DI)(R11*4)
+	VMOVUPS       Z10, 6208(DI)(R11*4)
+	VMULPS        Z19, Z7, Z7
+	VMULPS        Z20, Z8, Z8
+	VMOVUPS       Z7, 14336(DI)(R11*4)
+	VMOVUPS       Z8, 14400(DI)(R11*4)
+	VMULPS        Z19, Z23, Z7
+	VMULPS        Z20, Z24, Z8
+	VMOVUPS       Z7, (R8)(R11*4)
+	VMOVUPS       Z8, 64(R8)(R11*4)
+	VMULPS        Z19, Z25, Z7
+	VMULPS        Z20, Z26, Z8
+	VMOVUPS       Z7, 2048(R8)(R11*4)
+	VMOVUPS       Z8, 2112(R8)(R11*4)
+	ADDQ          $0x00000020, R11
+	SUBQ          $0x00000020, R10
+	CMPQ          R10, $0x00000020
+	JGE           many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R10, CX
+	CMOVQLT     R10, CX
+	LEAQ        tailMasks<>+0(SB), R13
+	KMOVW       (R13)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*4), CX
+	VMOVUPS.Z   (CX), K1, Z7
+	VANDPS.BCST absBitsSingle<>+0(SB), Z7, Z8
+	VPMAXUD     Z8, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*1), K1, Z8
+	VANDPS.BCST absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD     Z9, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*2), K1, Z9
+	VANDPS.BCST absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD     Z10, Z6, Z6
+	VMOVUPS.Z   (CX)(DX*1), K1, Z10
+	VANDPS.BCST absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD     Z11, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VMOVAPD      Z11, Z13
+	VMOVAPD      Z11, Z14
+	VBROADCASTSS log2eSingle<>+0(SB), Z15
+	VFMADD231PS  Z15, Z7, Z12
+	VFMADD231PS  Z15, Z8, Z13
+	VFMADD231PS  Z15, Z9, Z14
+	VFMADD231PS  Z15, Z10, Z11
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z18
+	VSUBPS       Z18, Z12, Z15
+	VSUBPS       Z18, Z13, Z16
+	VSUBPS       Z18, Z14, Z17
+	VSUBPS       Z18, Z11, Z18
+	VBROADCASTSS ln2Single<>+0(SB), Z19
+	VFNMADD231PS Z19, Z15, Z7
+	VFNMADD231PS Z19, Z16, Z8
+	VFNMADD231PS Z19, Z17, Z9
+	VFNMADD231PS Z19, Z18, Z10
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z11, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z16
+	VMOVAPD      Z15, Z17
+	VMOVAPD      Z15, Z18
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VPADDD       Z12, Z16, Z7
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z11, Z15, Z10
+	VADDPS       Z8, Z7, Z11
+	VADDPS       Z10, Z9, Z12
+	VADDPS       Z12, Z11, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VDIVPS       Z13, Z14, Z13
+	VMOVAPS.Z    Z13, K1, Z13
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R11*1), K1, X14
+	VPMOVZXBD    X14, Z14
+	VPXORQ       Z15, Z15, Z15
+	VPXORQ       Z16, Z16, Z16
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z8, Z12, Z17
+	VPCMPEQD.BCST label0Single<>+0(SB), Z14, K1
+	VMOVAPS       Z7, K1, Z15
+	VMOVAPS       Z17, K1, Z16
+	VMULPS        Z13, Z7, Z18
+	VMOVUPS       Z18, (DI)(R11*4)
+	VMULPS        Z13, Z17, Z17
+	VMOVUPS       Z17, 8192(DI)(R11*4)
+	VADDPS        Z7, Z12, Z7
+	VPCMPEQD.BCST label1Single<>+0(SB), Z14, K1
+	VMOVAPS       Z8, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z8, Z8
+	VMOVUPS       Z8, 2048(DI)(R11*4)
+	VMULPS        Z13, Z7, Z7
+	VMOVUPS       Z7, 10240(DI)(R11*4)
+	VADDPS        Z10, Z11, Z7
+	VPCMPEQD.BCST label2Single<>+0(SB), Z14, K1
+	VMOVAPS       Z9, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z9, Z8
+	VMOVUPS       Z8, 4096(DI)(R11*4)
+	VMULPS        Z13, Z7, Z7
+	VMOVUPS       Z7, 12288(DI)(R11*4)
+	VADDPS        Z9, Z11, Z7
+	VPCMPEQD.BCST label3Single<>+0(SB), Z14, K1
+	VMOVAPS       Z10, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z10, Z8
+	VMOVUPS       Z8, 6144(DI)(R11*4)
+	VMULPS        Z13, Z7, Z7
+	VMOVUPS       Z7, 14336(DI)(R11*4)
+	VMULPS        Z13, Z15, Z7
+	VMOVUPS       Z7, (R8)(R11*4)
+	VMULPS        Z13, Z16, Z7
+	VMOVUPS       Z7, 2048(R8)(R11*4)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X7
+	VADDSS       X7, X7, X7
+	VCVTTSS2SIQ  X7, CX
+	VBROADCASTSS gamma+64(FP), Z7
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R11*4), Z8
+	VMOVUPS 64(R8)(R11*4), Z9
+	VMOVUPS 2048(R8)(R11*4), Z10
+	VMOVUPS 2112(R8)(R11*4), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z10, Z8, Z12
+	VADDPS       Z11, Z9, Z13
+	VPSUBD       Z8, Z12, Z14
+	VPSUBD       Z9, Z13, Z15
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z16
+	VANDPS       Z16, Z14, Z14
+	VANDPS       Z16, Z15, Z15
+	VPADDD       Z14, Z8, Z16
+	VPADDD       Z15, Z9, Z17
+	VSUBPS       Z8, Z16, Z18
+	VSUBPS       Z9, Z17, Z19
+	VSUBPS       Z10, Z18, Z18
+	VSUBPS       Z11, Z19, Z19
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z17, Z13, Z13
+	VDIVPS       Z12, Z18, Z12
+	VDIVPS       Z13, Z19, Z13
+	VMULPS       Z12, Z12, Z16
+	VMULPS       Z13, Z13, Z17
+	VADDPS       Z12, Z12, Z18
+	VADDPS       Z13, Z13, Z19
+	VPSRLD       $0x17, Z14, Z14
+	VPSRLD       $0x17, Z15, Z15
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z14, Z18
+	VFNMADD231PS Z20, Z15, Z19
+	VMULPS       Z16, Z12, Z12
+	VMULPS       Z17, Z13, Z13
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z14
+	VMOVAPD      Z14, Z15
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VFMADD231PS  Z15, Z12, Z18
+	VFMADD231PS  Z14, Z13, Z19
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z10, Z12
+	VMOVAPD      Z11, Z13
+	VMULPS       Z7, Z8, Z8
+	VMULPS       Z7, Z9, Z9
+	VFNMADD231PS Z18, Z8, Z12
+	VFNMADD231PS Z19, Z9, Z13
+	VMOVAPD      Z10, Z8
+	VMOVAPD      Z11, Z9
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole1
+	VSQRTPS Z8, Z10
+	VSQRTPS Z9, Z11
+	VMULPS  Z10, Z12, Z12
+	VMULPS  Z11, Z13, Z13
+
+whole1:
+	TESTQ R13, R13
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R13
+	JCC    square1
+	VMULPS Z8, Z12, Z12
+	VMULPS Z9, Z13, Z13
+
+square1:
+	TESTQ  R13, R13
+	JZ     power1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z9, Z9, Z9
+	JMP    again1
+
+power1:
+	VMOVUPS Z12, (R8)(R11*4)
+	VMOVUPS Z13, 64(R8)(R11*4)
+	ADDQ    $0x00000020, R11
+	SUBQ    $0x00000020, R10
+	CMPQ    R10, $0x00000020
+	JGE     many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R13
+	CMPQ    R10, R13
+	CMOVQLT R10, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	KMOVW   (R14)(R13*2), K1
+	VMOVUPS (R8)(R11*4), Z8
+	VMOVUPS 2048(R8)(R11*4), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z9, Z8, Z10
+	VPSUBD            Z8, Z10, Z11
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z11, Z11
+	VPADDD            Z11, Z8, Z12
+	VSUBPS            Z8, Z12, Z13
+	VSUBPS            Z9, Z13, Z13
+	VADDPS            Z12, Z10, Z10
+	VDIVPS            Z10, Z13, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z13
+	VPSRLD            $0x17, Z11, Z11
+	VCVTDQ2PS         Z11, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z13
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z11
+	VFMADD231PS       Z11, Z10, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z9, Z10
+	VMULPS       Z7, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z10
+	VMOVAPD      Z9, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPS Z8, Z9
+	VMULPS  Z9, Z10, Z10
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPS Z8, Z10, Z10
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPS Z8, Z8, Z8
+	JMP    again2
+
+power2:
+	VMOVUPS Z10, (R8)(R11*4)
+	ADDQ    $0x00000010, R11
+	SUBQ    $0x00000010, R10
+	JMP     few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R11*1), Z7
+	VMOVUPS       (DI)(R11*4), Z8
+	VMOVUPS       128(R12), Z9
+	VMOVUPS       (R12), Z10
+	VFMADD231PS   Z10, Z8, Z9
+	VMOVUPS       (R8)(R11*4), Z10
+	VMOVUPS       192(R12), Z11
+	VFMADD231PS   Z11, Z10, Z9
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VMOVUPS       64(R12), Z10
+	VMULPS        Z10, Z8, Z8
+	VBLENDMPS     Z9, Z8, K1, Z8
+	VMOVUPS       2048(DI)(R11*4), Z9
+	VMOVUPS       384(R12), Z10
+	VMOVUPS       256(R12), Z11
+	VFMADD231PS   Z11, Z9, Z10
+	VMOVUPS       (R8)(R11*4), Z11
+	VMOVUPS       448(R12), Z12
+	VFMADD231PS   Z12, Z11, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VMOVUPS       320(R12), Z11
+	VMULPS        Z11, Z9, Z9
+	VBLENDMPS     Z10, Z9, K1, Z9
+	VMOVUPS       4096(DI)(R11*4), Z10
+	VMOVAPD       Z0, Z11
+	VMOVUPS       512(R12), Z12
+	VFMADD231PS   Z12, Z10, Z11
+	VMOVUPS       (R8)(R11*4), Z12
+	VFMADD231PS   Z1, Z12, Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
+	VMOVUPS       576(R12), Z12
+	VMULPS        Z12, Z10, Z10
+	VBLENDMPS     Z11, Z10, K1, Z10
+	VMOVUPS       6144(DI)(R11*4), Z11
+	VMOVAPD       Z4, Z12
+	VFMADD231PS   Z2, Z11, Z12
+	VMOVUPS       (R8)(R11*4), Z13
+	VFMADD231PS   Z5, Z13, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K1
+	VMULPS        Z3, Z11, Z7
+	VBLENDMPS     Z12, Z7, K1, Z7
+	VADDPS        Z9, Z8, Z11
+	VADDPS        Z7, Z10, Z12
+	VADDPS        Z12, Z11, Z13
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z9, Z12, Z13
+	VMULPS      (DI)(R11*4), Z13, Z13
+	VMOVAPD     Z8, Z14
+	VMOVUPS     8192(DI)(R11*4), Z15
+	VFMSUB213PS Z13, Z15, Z14
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Z14, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Z14, (CX)
+
+stored3:
+	VADDPS      Z8, Z12, Z8
+	VMULPS      2048(DI)(R11*4), Z8, Z8
+	VMOVUPS     10240(DI)(R11*4), Z12
+	VFMSUB213PS Z8, Z12, Z9
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Z9, (CX)(BX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Z9, (CX)(BX*1)
+
+stored4:
+	VADDPS      Z7, Z11, Z8
+	VMULPS      4096(DI)(R11*4), Z8, Z8
+	VMOVAPD     Z10, Z9
+	VMOVUPS     12288(DI)(R11*4), Z12
+	VFMSUB213PS Z8, Z12, Z9
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Z9, (CX)(BX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Z9, (CX)(BX*2)
+
+stored5:
+	VADDPS      Z10, Z11, Z8
+	VMULPS      6144(DI)(R11*4), Z8, Z8
+	VMOVUPS     14336(DI)(R11*4), Z9
+	VFMSUB213PS Z8, Z9, Z7
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Z7, (CX)(SI*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Z7, (CX)(SI*1)
+
+stored6:
+	ADDQ $0x00000010, R11
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R10, CX
+	CMOVQLT       R10, CX
+	LEAQ          tailMasks<>+0(SB), R13
+	KMOVW         (R13)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R11*1), K1, X7
+	VPMOVZXBD     X7, Z7
+	VMOVUPS       (DI)(R11*4), Z8
+	VMOVUPS       128(R12), Z9
+	VMOVUPS       (R12), Z10
+	VFMADD231PS   Z10, Z8, Z9
+	VMOVUPS       (R8)(R11*4), Z10
+	VMOVUPS       192(R12), Z11
+	VFMADD231PS   Z11, Z10, Z9
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K2
+	VMOVUPS       64(R12), Z10
+	VMULPS        Z10, Z8, Z8
+	VBLENDMPS     Z9, Z8, K2, Z8
+	VMOVUPS       2048(DI)(R11*4), Z9
+	VMOVUPS       384(R12), Z10
+	VMOVUPS       256(R12), Z11
+	VFMADD231PS   Z11, Z9, Z10
+	VMOVUPS       (R8)(R11*4), Z11
+	VMOVUPS       448(R12), Z12
+	VFMADD231PS   Z12, Z11, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K2
+	VMOVUPS       320(R12), Z11
+	VMULPS        Z11, Z9, Z9
+	VBLENDMPS     Z10, Z9, K2, Z9
+	VMOVUPS       4096(DI)(R11*4), Z10
+	VMOVAPD       Z0, Z11
+	VMOVUPS       512(R12), Z12
+	VFMADD231PS   Z12, Z10, Z11
+	VMOVUPS       (R8)(R11*4), Z12
+	VFMADD231PS   Z1, Z12, Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K2
+	VMOVUPS       576(R12), Z12
+	VMULPS        Z12, Z10, Z10
+	VBLENDMPS     Z11, Z10, K2, Z10
+	VMOVUPS       6144(DI)(R11*4), Z11
+	VMOVAPD       Z4, Z12
+	VFMADD231PS   Z2, Z11, Z12
+	VMOVUPS       (R8)(R11*4), Z13
+	VFMADD231PS   Z5, Z13, Z12
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K2
+	VMULPS        Z3, Z11, Z7
+	VBLENDMPS     Z12, Z7, K2, Z7
+	VADDPS        Z9, Z8, Z11
+	VADDPS        Z7, Z10, Z12
+	VADDPS        Z12, Z11, Z13
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z9, Z12, Z13
+	VMULPS      (DI)(R11*4), Z13, Z13
+	VMOVAPD     Z8, Z14
+	VMOVUPS     8192(DI)(R11*4), Z15
+	VFMSUB213PS Z13, Z15, Z14
+	VMOVUPS     Z14, K1, (CX)
+	VADDPS      Z8, Z12, Z8
+	VMULPS      2048(DI)(R11*4), Z8, Z8
+	VMOVUPS     10240(DI)(R11*4), Z12
+	VFMSUB213PS Z8, Z12, Z9
+	VMOVUPS     Z9, K1, (CX)(BX*1)
+	VADDPS      Z7, Z11, Z8
+	VMULPS      4096(DI)(R11*4), Z8, Z8
+	VMOVAPD     Z10, Z9
+	VMOVUPS     12288(DI)(R11*4), Z12
+	VFMSUB213PS Z8, Z12, Z9
+	VMOVUPS     Z9, K1, (CX)(BX*2)
+	VADDPS      Z10, Z11, Z8
+	VMULPS      6144(DI)(R11*4), Z8, Z8
+	VMOVUPS     14336(DI)(R11*4), Z9
+	VFMSUB213PS Z8, Z9, Z7
+	VMOVUPS     Z7, K1, (CX)(SI*1)
+	ADDQ        $0x00000010, R11
+	SUBQ        $0x00000010, R10
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R9, y_base+24(FP)
+	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x02, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z6, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes4F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes4F64AVX512(SB), $20608-81
+	// softmaxPowerGradYLanes4F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD (CX), Z0
+	VBROADCASTSD 8(CX), Z1
+	VBROADCASTSD 16(CX), Z2
+	VBROADCASTSD 24(CX), Z3
+	VBROADCASTSD 64(CX), Z4
+	VBROADCASTSD 72(CX), Z5
+	VBROADCASTSD 80(CX), Z6
+	VBROADCASTSD 88(CX), Z7
+	VBROADCASTSD 128(CX), Z8
+	VBROADCASTSD 136(CX), Z9
+	VBROADCASTSD 144(CX), Z10
+	VBROADCASTSD 152(CX), Z11
+	VBROADCASTSD 192(CX), Z12
+	VBROADCASTSD 200(CX), Z13
+	VBROADCASTSD 208(CX), Z14
+	VBROADCASTSD 216(CX), Z15
+	VPXORQ       Z16, Z16, Z16
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z17
+	VANDPD.BCST absBits<>+0(SB), Z17, Z18
+	VPMAXUQ     Z18, Z16, Z16
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z18
+	VANDPD.BCST absBits<>+0(SB), Z18, Z19
+	VPMAXUQ     Z19, Z16, Z16
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z19
+	VANDPD.BCST absBits<>+0(SB), Z19, Z20
+	VPMAXUQ     Z20, Z16, Z16
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPD     (CX)(DX*1), Z20
+	VANDPD.BCST absBits<>+0(SB), Z20, Z21
+	VPMAXUQ     Z21, Z16, Z16
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSD log2e<>+0(SB), Z25
+	VFMADD231PD  Z25, Z17, Z22
+	VFMADD231PD  Z25, Z18, Z23
+	VFMADD231PD  Z25, Z19, Z24
+	VFMADD231PD  Z25, Z20, Z21
+	VBROADCASTSD sixteenths<>+0(SB), Z28
+	VSUBPD       Z28, Z22, Z25
+	VSUBPD       Z28, Z23, Z26
+	VSUBPD       Z28, Z24, Z27
+	VSUBPD       Z28, Z21, Z28
+	VBROADCASTSD ln2<>+0(SB), Z29
+	VFNMADD231PD Z29, Z25, Z17
+	VFNMADD231PD Z29, Z26, Z18
+	VFNMADD231PD Z29, Z27, Z19
+	VFNMADD231PD Z29, Z28, Z20
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z25
+	VMOVAPD   Z22, Z26
+	VMOVAPD   Z23, Z27
+	VMOVAPD   Z24, Z28
+	VMOVAPD   Z21, Z29
+	VPERMI2PD roots<>+64(SB), Z25, Z26
+	VPERMI2PD roots<>+64(SB), Z25, Z27
+	VPERMI2PD roots<>+64(SB), Z25, Z28
+	VPERMI2PD roots<>+64(SB), Z25, Z29
+	VPSLLQ    $0x30, Z22, Z22
+	VPSLLQ    $0x30, Z23, Z23
+	VPSLLQ    $0x30, Z24, Z24
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z22, Z26, Z22
+	VPADDQ    Z23, Z27, Z23
+	VPADDQ    Z24, Z28, Z24
+	VPADDQ    Z21, Z29, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z25
+	VMOVAPD      Z25, Z26
+	VMOVAPD      Z25, Z27
+	VMOVAPD      Z25, Z28
+	VBROADCASTSD expTablee<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTabled<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTablec<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTableb<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD one<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z25, Z20
+	VFMADD213PD  Z22, Z22, Z17
+	VFMADD213PD  Z23, Z23, Z18
+	VFMADD213PD  Z24, Z24, Z19
+	VFMADD213PD  Z21, Z21, Z20
+	VADDPD       Z18, Z17, Z21
+	VADDPD       Z20, Z19, Z22
+	VADDPD       Z22, Z21, Z23
+	VBROADCASTSD one<>+0(SB), Z24
+	VDIVPD       Z23, Z24, Z23
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R11*1), Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z18, Z22, Z27
+	VPCMPEQQ.BCST label0<>+0(SB), Z24, K1
+	VMOVAPD       Z17, K1, Z25
+	VMOVAPD       Z27, K1, Z26
+	VMULPD        Z23, Z17, Z28
+	VMOVUPS       Z28, (DI)(R11*8)
+	VMULPD        Z23, Z27, Z27
+	VMOVUPS       Z27, 8192(DI)(R11*8)
+	VADDPD        Z17, Z22, Z17
+	VPCMPEQQ.BCST label1<>+0(SB), Z24, K1
+	VMOVAPD       Z18, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z18, Z18
+	VMOVUPS       Z18, 2048(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 10240(DI)(R11*8)
+	VADDPD        Z20, Z21, Z17
+	VPCMPEQQ.BCST label2<>+0(SB), Z24, K1
+	VMOVAPD       Z19, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z19, Z18
+	VMOVUPS       Z18, 4096(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 12288(DI)(R11*8)
+	VADDPD        Z19, Z21, Z17
+	VPCMPEQQ.BCST label3<>+0(SB), Z24, K1
+	VMOVAPD       Z20, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z20, Z18
+	VMOVUPS       Z18, 6144(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 14336(DI)(R11*8)
+	VMULPD        Z23, Z25, Z17
+	VMOVUPS       Z17, (R8)(R11*8)
+	VMULPD        Z23, Z26, Z17
+	VMOVUPS       Z17, 2048(R8)(R11*8)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	CMPQ          R10, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R10, CX
+	CMOVQLT     R10, CX
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*8), CX
+	VMOVUPD.Z   (CX), K1, Z17
+	VANDPD.BCST absBits<>+0(SB), Z17, Z18
+	VPMAXUQ     Z18, Z16, Z16
+	VMOVUPD.Z   (CX)(AX*1), K1, Z18
+	VANDPD.BCST absBits<>+0(SB), Z18, Z19
+	VPMAXUQ     Z19, Z16, Z16
+	VMOVUPD.Z   (CX)(AX*2), K1, Z19
+	VANDPD.BCST absBits<>+0(SB), Z19, Z20
+	VPMAXUQ     Z20, Z16, Z16
+	VMOVUPD.Z   (CX)(DX*1), K1, Z20
+	VANDPD.BCST absBits<>+0(SB), Z20, Z21
+	VPMAXUQ     Z21, Z16, Z16
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSD log2e<>+0(SB), Z25
+	VFMADD231PD  Z25, Z17, Z22
+	VFMADD231PD  Z25, Z18, Z23
+	VFMADD231PD  Z25, Z19, Z24
+	VFMADD231PD  Z25, Z20, Z21
+	VBROADCASTSD sixteenths<>+0(SB), Z28
+	VSUBPD       Z28, Z22, Z25
+	VSUBPD       Z28, Z23, Z26
+	VSUBPD       Z28, Z24, Z27
+	VSUBPD       Z28, Z21, Z28
+	VBROADCASTSD ln2<>+0(SB), Z29
+	VFNMADD231PD Z29, Z25, Z17
+	VFNMADD231PD Z29, Z26, Z18
+	VFNMADD231PD Z29, Z27, Z19
+	VFNMADD231PD Z29, Z28, Z20
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z25
+	VMOVAPD   Z22, Z26
+	VMOVAPD   Z23, Z27
+	VMOVAPD   Z24, Z28
+	VMOVAPD   Z21, Z29
+	VPERMI2PD roots<>+64(SB), Z25, Z26
+	VPERMI2PD roots<>+64(SB), Z25, Z27
+	VPERMI2PD roots<>+64(SB), Z25, Z28
+	VPERMI2PD roots<>+64(SB), Z25, Z29
+	VPSLLQ    $0x30, Z22, Z22
+	VPSLLQ    $0x30, Z23, Z23
+	VPSLLQ    $0x30, Z24, Z24
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z22, Z26, Z22
+	VPADDQ    Z23, Z27, Z23
+	VPADDQ    Z24, Z28, Z24
+	VPADDQ    Z21, Z29, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z25
+	VMOVAPD      Z25, Z26
+	VMOVAPD      Z25, Z27
+	VMOVAPD      Z25, Z28
+	VBROADCASTSD expTablee<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTabled<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTablec<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD expTableb<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VBROADCASTSD one<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z26
+	VFMADD213PD  Z29, Z18, Z27
+	VFMADD213PD  Z29, Z19, Z28
+	VFMADD213PD  Z29, Z20, Z25
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z25, Z20
+	VFMADD213PD  Z22, Z22, Z17
+	VFMADD213PD  Z23, Z23, Z18
+	VFMADD213PD  Z24, Z24, Z19
+	VFMADD213PD  Z21, Z21, Z20
+	VADDPD       Z18, Z17, Z21
+	VADDPD       Z20, Z19, Z22
+	VADDPD       Z22, Z21, Z23
+	VBROADCASTSD one<>+0(SB), Z24
+	VDIVPD       Z23, Z24, Z23
+	VMOVAPD.Z    Z23, K1, Z23
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R11*1), K1, X24
+	VPMOVZXBQ    X24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z18, Z22, Z27
+	VPCMPEQQ.BCST label0<>+0(SB), Z24, K1
+	VMOVAPD       Z17, K1, Z25
+	VMOVAPD       Z27, K1, Z26
+	VMULPD        Z23, Z17, Z28
+	VMOVUPS       Z28, (DI)(R11*8)
+	VMULPD        Z23, Z27, Z27
+	VMOVUPS       Z27, 8192(DI)(R11*8)
+	VADDPD        Z17, Z22, Z17
+	VPCMPEQQ.BCST label1<>+0(SB), Z24, K1
+	VMOVAPD       Z18, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z18, Z18
+	VMOVUPS       Z18, 2048(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 10240(DI)(R11*8)
+	VADDPD        Z20, Z21, Z17
+	VPCMPEQQ.BCST label2<>+0(SB), Z24, K1
+	VMOVAPD       Z19, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z19, Z18
+	VMOVUPS       Z18, 4096(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 12288(DI)(R11*8)
+	VADDPD        Z19, Z21, Z17
+	VPCMPEQQ.BCST label3<>+0(SB), Z24, K1
+	VMOVAPD       Z20, K1, Z25
+	VMOVAPD       Z17, K1, Z26
+	VMULPD        Z23, Z20, Z18
+	VMOVUPS       Z18, 6144(DI)(R11*8)
+	VMULPD        Z23, Z17, Z17
+	VMOVUPS       Z17, 14336(DI)(R11*8)
+	VMULPD        Z23, Z25, Z17
+	VMOVUPS       Z17, (R8)(R11*8)
+	VMULPD        Z23, Z26, Z17
+	VMOVUPS       Z17, 2048(R8)(R11*8)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X17
+	VADDSD       X17, X17, X17
+	VCVTTSD2SIQ  X17, CX
+	VBROADCASTSD gamma+64(FP), Z17
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R11*8), Z18
+	VMOVUPS 64(R8)(R11*8), Z19
+	VMOVUPS 2048(R8)(R11*8), Z20
+	VMOVUPS 2112(R8)(R11*8), Z21
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z20, Z18, Z22
+	VADDPD       Z21, Z19, Z23
+	VPSUBQ       Z18, Z22, Z24
+	VPSUBQ       Z19, Z23, Z25
+	VBROADCASTSD signAndExponent<>+0(SB), Z26
+	VANDPD       Z26, Z24, Z24
+	VANDPD       Z26, Z25, Z25
+	VPADDQ       Z24, Z18, Z26
+	VPADDQ       Z25, Z19, Z27
+	VSUBPD       Z18, Z26, Z28
+	VSUBPD       Z19, Z27, Z29
+	VSUBPD       Z20, Z28, Z28
+	VSUBPD       Z21, Z29, Z29
+	VADDPD       Z26, Z22, Z22
+	VADDPD       Z27, Z23, Z23
+	VDIVPD       Z22, Z28, Z22
+	VDIVPD       Z23, Z29, Z23
+	VMULPD       Z22, Z22, Z26
+	VMULPD       Z23, Z23, Z27
+	VADDPD       Z22, Z22, Z28
+	VADDPD       Z23, Z23, Z29
+	VPSRLQ       $0x34, Z24, Z24
+	VPSRLQ       $0x34, Z25, Z25
+	VCVTQQ2PD    Z24, Z24
+	VCVTQQ2PD    Z25, Z25
+	VBROADCASTSD ln2<>+0(SB), Z30
+	VFNMADD231PD Z30, Z24, Z28
+	VFNMADD231PD Z30, Z25, Z29
+	VMULPD       Z26, Z22, Z22
+	VMULPD       Z27, Z23, Z23
+	VBROADCASTSD unit64j<>+0(SB), Z24
+	VMOVAPD      Z24, Z25
+	VBROADCASTSD unit64i<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64h<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64g<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64f<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64e<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64d<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64c<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64b<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VBROADCASTSD unit64a<>+0(SB), Z30
+	VFMADD213PD  Z30, Z26, Z25
+	VFMADD213PD  Z30, Z27, Z24
+	VFMADD231PD  Z25, Z22, Z28
+	VFMADD231PD  Z24, Z23, Z29
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z21, Z23
+	VMULPD       Z17, Z18, Z18
+	VMULPD       Z17, Z19, Z19
+	VFNMADD231PD Z28, Z18, Z22
+	VFNMADD231PD Z29, Z19, Z23
+	VMOVAPD      Z20, Z18
+	VMOVAPD      Z21, Z19
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole1
+	VSQRTPD Z18, Z20
+	VSQRTPD Z19, Z21
+	VMULPD  Z20, Z22, Z22
+	VMULPD  Z21, Z23, Z23
+
+whole1:
+	TESTQ R12, R12
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R12
+	JCC    square1
+	VMULPD Z18, Z22, Z22
+	VMULPD Z19, Z23, Z23
+
+square1:
+	TESTQ  R12, R12
+	JZ     power1
+	VMULPD Z18, Z18, Z18
+	VMULPD Z19, Z19, Z19
+	JMP    again1
+
+power1:
+	VMOVUPS Z22, (R8)(R11*8)
+	VMOVUPS Z23, 64(R8)(R11*8)
+	ADDQ    $0x00000010, R11
+	SUBQ    $0x00000010, R10
+	CMPQ    R10, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	KMOVW   (R13)(R12*2), K1
+	VMOVUPS (R8)(R11*8), Z18
+	VMOVUPS 2048(R8)(R11*8), Z19
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z19, Z18, Z20
+	VPSUBQ            Z18, Z20, Z21
+	VANDPD.BCST       signAndExponent<>+0(SB), Z21, Z21
+	VPADDQ            Z21, Z18, Z22
+	VSUBPD            Z18, Z22, Z23
+	VSUBPD            Z19, Z23, Z23
+	VADDPD            Z22, Z20, Z20
+	VDIVPD            Z20, Z23, Z20
+	VMULPD            Z20, Z20, Z22
+	VADDPD            Z20, Z20, Z23
+	VPSRLQ            $0x34, Z21, Z21
+	VCVTQQ2PD         Z21, Z21
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z23
+	VMULPD            Z22, Z20, Z20
+	VBROADCASTSD      unit64j<>+0(SB), Z21
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z22, Z21
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z22, Z21
+	VFMADD231PD       Z21, Z20, Z23
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z19, Z20
+	VMULPD       Z17, Z18, Z18
+	VFNMADD231PD Z23, Z18, Z20
+	VMOVAPD      Z19, Z18
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPD Z18, Z19
+	VMULPD  Z19, Z20, Z20
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPD Z18, Z20, Z20
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPD Z18, Z18, Z18
+	JMP    again2
+
+power2:
+	VMOVUPS Z20, (R8)(R11*8)
+	ADDQ    $0x00000008, R11
+	SUBQ    $0x00000008, R10
+	JMP     few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R11*1), Z17
+	VMOVUPS       (DI)(R11*8), Z18
+	VMOVAPD       Z2, Z19
+	VFMADD231PD   Z0, Z18, Z19
+	VMOVUPS       (R8)(R11*8), Z20
+	VFMADD231PD   Z3, Z20, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K1
+	VMULPD        Z1, Z18, Z18
+	VBLENDMPD     Z19, Z18, K1, Z18
+	VMOVUPS       2048(DI)(R11*8), Z19
+	VMOVAPD       Z6, Z20
+	VFMADD231PD   Z4, Z19, Z20
+	VMOVUPS       (R8)(R11*8), Z21
+	VFMADD231PD   Z7, Z21, Z20
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K1
+	VMULPD        Z5, Z19, Z19
+	VBLENDMPD     Z20, Z19, K1, Z19
+	VMOVUPS       4096(DI)(R11*8), Z20
+	VMOVAPD       Z10, Z21
+	VFMADD231PD   Z8, Z20, Z21
+	VMOVUPS       (R8)(R11*8), Z22
+	VFMADD231PD   Z11, Z22, Z21
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K1
+	VMULPD        Z9, Z20, Z20
+	VBLENDMPD     Z21, Z20, K1, Z20
+	VMOVUPS       6144(DI)(R11*8), Z21
+	VMOVAPD       Z14, Z22
+	VFMADD231PD   Z12, Z21, Z22
+	VMOVUPS       (R8)(R11*8), Z23
+	VFMADD231PD   Z15, Z23, Z22
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K1
+	VMULPD        Z13, Z21, Z17
+	VBLENDMPD     Z22, Z17, K1, Z17
+	VADDPD        Z19, Z18, Z21
+	VADDPD        Z17, Z20, Z22
+	VADDPD        Z22, Z21, Z23
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z19, Z22, Z23
+	VMULPD      (DI)(R11*8), Z23, Z23
+	VMOVAPD     Z18, Z24
+	VMOVUPS     8192(DI)(R11*8), Z25
+	VFMSUB213PD Z23, Z25, Z24
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Z24, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Z24, (CX)
+
+stored3:
+	VADDPD      Z18, Z22, Z18
+	VMULPD      2048(DI)(R11*8), Z18, Z18
+	VMOVUPS     10240(DI)(R11*8), Z22
+	VFMSUB213PD Z18, Z22, Z19
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Z19, (CX)(BX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Z19, (CX)(BX*1)
+
+stored4:
+	VADDPD      Z17, Z21, Z18
+	VMULPD      4096(DI)(R11*8), Z18, Z18
+	VMOVAPD     Z20, Z19
+	VMOVUPS     12288(DI)(R11*8), Z22
+	VFMSUB213PD Z18, Z22, Z19
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Z19, (CX)(BX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Z19, (CX)(BX*2)
+
+stored5:
+	VADDPD      Z20, Z21, Z18
+	VMULPD      6144(DI)(R11*8), Z18, Z18
+	VMOVUPS     14336(DI)(R11*8), Z19
+	VFMSUB213PD Z18, Z19, Z17
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Z17, (CX)(SI*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Z17, (CX)(SI*1)
+
+stored6:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R10, CX
+	CMOVQLT       R10, CX
+	LEAQ          tailMasks<>+0(SB), R12
+	KMOVW         (R12)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R11*1), K1, X17
+	VPMOVZXBQ     X17, Z17
+	VMOVUPS       (DI)(R11*8), Z18
+	VMOVAPD       Z2, Z19
+	VFMADD231PD   Z0, Z18, Z19
+	VMOVUPS       (R8)(R11*8), Z20
+	VFMADD231PD   Z3, Z20, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
+	VMULPD        Z1, Z18, Z18
+	VBLENDMPD     Z19, Z18, K2, Z18
+	VMOVUPS       2048(DI)(R11*8), Z19
+	VMOVAPD       Z6, Z20
+	VFMADD231PD   Z4, Z19, Z20
+	VMOVUPS       (R8)(R11*8), Z21
+	VFMADD231PD   Z7, Z21, Z20
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
+	VMULPD        Z5, Z19, Z19
+	VBLENDMPD     Z20, Z19, K2, Z19
+	VMOVUPS       4096(DI)(R11*8), Z20
+	VMOVAPD       Z10, Z21
+	VFMADD231PD   Z8, Z20, Z21
+	VMOVUPS       (R8)(R11*8), Z22
+	VFMADD231PD   Z11, Z22, Z21
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
+	VMULPD        Z9, Z20, Z20
+	VBLENDMPD     Z21, Z20, K2, Z20
+	VMOVUPS       6144(DI)(R11*8), Z21
+	VMOVAPD       Z14, Z22
+	VFMADD231PD   Z12, Z21, Z22
+	VMOVUPS       (R8)(R11*8), Z23
+	VFMADD231PD   Z15, Z23, Z22
+	VPCMPEQQ.BCST label3<>+0(SB), Z17, K2
+	VMULPD        Z13, Z21, Z17
+	VBLENDMPD     Z22, Z17, K2, Z17
+	VADDPD        Z19, Z18, Z21
+	VADDPD        Z17, Z20, Z22
+	VADDPD        Z22, Z21, Z23
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z19, Z22, Z23
+	VMULPD      (DI)(R11*8), Z23, Z23
+	VMOVAPD     Z18, Z24
+	VMOVUPS     8192(DI)(R11*8), Z25
+	VFMSUB213PD Z23, Z25, Z24
+	VMOVUPD     Z24, K1, (CX)
+	VADDPD      Z18, Z22, Z18
+	VMULPD      2048(DI)(R11*8), Z18, Z18
+	VMOVUPS     10240(DI)(R11*8), Z22
+	VFMSUB213PD Z18, Z22, Z19
+	VMOVUPD     Z19, K1, (CX)(BX*1)
+	VADDPD      Z17, Z21, Z18
+	VMULPD      4096(DI)(R11*8), Z18, Z18
+	VMOVAPD     Z20, Z19
+	VMOVUPS     12288(DI)(R11*8), Z22
+	VFMSUB213PD Z18, Z22, Z19
+	VMOVUPD     Z19, K1, (CX)(BX*2)
+	VADDPD      Z20, Z21, Z18
+	VMULPD      6144(DI)(R11*8), Z18, Z18
+	VMOVUPS     14336(DI)(R11*8), Z19
+	VFMSUB213PD Z18, Z19, Z17
+	VMOVUPD     Z17, K1, (CX)(SI*1)
+	ADDQ        $0x00000008, R11
+	SUBQ        $0x00000008, R10
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R9, y_base+24(FP)
+	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x03, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z16, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes8F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes8F32AVX512(SB), $20672-73
+	// softmaxPowerGradYLanes8F32AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         18623(SP), R9
+	ANDQ         $-64, R9
+	VBROADCASTSS (CX), Z0
+	VMOVUPS      Z0, (R9)
+	VBROADCASTSS 4(CX), Z0
+	VMOVUPS      Z0, 64(R9)
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, 128(R9)
+	VBROADCASTSS 12(CX), Z0
+	VMOVUPS      Z0, 192(R9)
+	VBROADCASTSS 32(CX), Z0
+	VMOVUPS      Z0, 256(R9)
+	VBROADCASTSS 36(CX), Z0
+	VMOVUPS      Z0, 320(R9)
+	VBROADCASTSS 40(CX), Z0
+	VMOVUPS      Z0, 384(R9)
+	VBROADCASTSS 44(CX), Z0
+	VMOVUPS      Z0, 448(R9)
+	VBROADCASTSS 64(CX), Z0
+	VMOVUPS      Z0, 512(R9)
+	VBROADCASTSS 68(CX), Z0
+	VMOVUPS      Z0, 576(R9)
+	VBROADCASTSS 72(CX), Z0
+	VMOVUPS      Z0, 640(R9)
+	VBROADCASTSS 76(CX), Z0
+	VMOVUPS      Z0, 704(R9)
+	VBROADCASTSS 96(CX), Z0
+	VMOVUPS      Z0, 768(R9)
+	VBROADCASTSS 100(CX), Z0
+	VMOVUPS      Z0, 832(R9)
+	VBROADCASTSS 104(CX), Z0
+	VMOVUPS      Z0, 896(R9)
+	VBROADCASTSS 108(CX), Z0
+	VMOVUPS      Z0, 960(R9)
+	VBROADCASTSS 128(CX), Z0
+	VMOVUPS      Z0, 1024(R9)
+	VBROADCASTSS 132(CX), Z0
+	VMOVUPS      Z0, 1088(R9)
+	VBROADCASTSS 136(CX), Z0
+	VMOVUPS      Z0, 1152(R9)
+	VBROADCASTSS 140(CX), Z0
+	VMOVUPS      Z0, 1216(R9)
+	VBROADCASTSS 160(CX), Z0
+	VMOVUPS      Z0, 1280(R9)
+	VBROADCASTSS 164(CX), Z0
+	VMOVUPS      Z0, 1344(R9)
+	VBROADCASTSS 168(CX), Z0
+	VMOVUPS      Z0, 1408(R9)
+	VBROADCASTSS 172(CX), Z0
+	VMOVUPS      Z0, 1472(R9)
+	VBROADCASTSS 192(CX), Z0
+	VMOVUPS      Z0, 1536(R9)
+	VBROADCASTSS 196(CX), Z0
+	VMOVUPS      Z0, 1600(R9)
+	VBROADCASTSS 200(CX), Z0
+	VMOVUPS      Z0, 1664(R9)
+	VBROADCASTSS 204(CX), Z0
+	VMOVUPS      Z0, 1728(R9)
+	VBROADCASTSS 224(CX), Z0
+	VMOVUPS      Z0, 1792(R9)
+	VBROADCASTSS 228(CX), Z0
+	VMOVUPS      Z0, 1856(R9)
+	VBROADCASTSS 232(CX), Z0
+	VMOVUPS      Z0, 1920(R9)
+	VBROADCASTSS 236(CX), Z0
+	VMOVUPS      Z0, 1984(R9)
+	VPXORQ       Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R12*4), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPS     (CX), Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPS     (CX)(AX*1), Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPS     (CX)(AX*2), Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPS     (CX)(DX*1), Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
+	VMOVUPS      (CX)(AX*4), Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	PREFETCHT0   8192(R13)(AX*1)
+	VMOVUPS      (R13)(AX*1), Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	PREFETCHT0   8192(R13)(AX*2)
+	VMOVUPS      (R13)(AX*2), Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPS      (CX)(DX*1), Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R12*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VMULPS        Z15, Z1, Z20
+	VMOVUPS       Z20, (DI)(R12*4)
+	VMULPS        Z15, Z19, Z19
+	VMOVUPS       Z19, 8192(DI)(R12*4)
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 1024(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 9216(DI)(R12*4)
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z3, Z5
+	VMOVUPS       Z5, 2048(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 10240(DI)(R12*4)
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z4, Z2
+	VMOVUPS       Z2, 3072(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 11264(DI)(R12*4)
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z8, Z3
+	VMOVUPS       Z3, 4096(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 12288(DI)(R12*4)
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z9, Z2
+	VMOVUPS       Z2, 5120(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 13312(DI)(R12*4)
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z10, Z3
+	VMOVUPS       Z3, 6144(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 14336(DI)(R12*4)
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z11, Z2
+	VMOVUPS       Z2, 7168(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 15360(DI)(R12*4)
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, (R8)(R12*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 1024(R8)(R12*4)
+	ADDQ          $0x00000010, R12
+	SUBQ          $0x00000010, R11
+	CMPQ          R11, $0x00000010
+	JGE           many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R11, CX
+	CMOVQLT     R11, CX
+	LEAQ        tailMasks<>+0(SB), R13
+	KMOVW       (R13)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R12*4), CX
+	VMOVUPS.Z   (CX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (CX)(AX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (CX)(AX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (CX)(DX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VMOVUPS.Z    (CX)(AX*4), K1, Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	VMOVUPS.Z    (R13)(AX*1), K1, Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	VMOVUPS.Z    (R13)(AX*2), K1, Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	VMOVUPS.Z    (CX)(DX*1), K1, Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R12*1), K1, X16
+	VPMOVZXBD    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VMULPS        Z15, Z1, Z20
+	VMOVUPS       Z20, (DI)(R12*4)
+	VMULPS        Z15, Z19, Z19
+	VMOVUPS       Z19, 8192(DI)(R12*4)
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 1024(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 9216(DI)(R12*4)
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z3, Z5
+	VMOVUPS       Z5, 2048(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 10240(DI)(R12*4)
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z4, Z2
+	VMOVUPS       Z2, 3072(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 11264(DI)(R12*4)
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z8, Z3
+	VMOVUPS       Z3, 4096(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 12288(DI)(R12*4)
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z9, Z2
+	VMOVUPS       Z2, 5120(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 13312(DI)(R12*4)
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z10, Z3
+	VMOVUPS       Z3, 6144(DI)(R12*4)
+	VMULPS        Z15, Z2, Z2
+	VMOVUPS       Z2, 14336(DI)(R12*4)
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z11, Z2
+	VMOVUPS       Z2, 7168(DI)(R12*4)
+	VMULPS        Z15, Z1, Z1
+	VMOVUPS       Z1, 15360(DI)(R12*4)
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, (R8)(R12*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 1024(R8)(R12*4)
+	ADDQ          $0x00000010, R12
+	SUBQ          $0x00000010, R11
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Z1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*4), Z2
+	VMOVUPS 64(R8)(R12*4), Z3
+	VMOVUPS 1024(R8)(R12*4), Z4
+	VMOVUPS 1088(R8)(R12*4), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z4, Z2, Z6
+	VADDPS       Z5, Z3, Z7
+	VPSUBD       Z2, Z6, Z8
+	VPSUBD       Z3, Z7, Z9
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z10
+	VANDPS       Z10, Z8, Z8
+	VANDPS       Z10, Z9, Z9
+	VPADDD       Z8, Z2, Z10
+	VPADDD       Z9, Z3, Z11
+	VSUBPS       Z2, Z10, Z12
+	VSUBPS       Z3, Z11, Z13
+	VSUBPS       Z4, Z12, Z12
+	VSUBPS       Z5, Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VDIVPS       Z6, Z12, Z6
+	VDIVPS       Z7, Z13, Z7
+	VMULPS       Z6, Z6, Z10
+	VMULPS       Z7, Z7, Z11
+	VADDPS       Z6, Z6, Z12
+	VADDPS       Z7, Z7, Z13
+	VPSRLD       $0x17, Z8, Z8
+	VPSRLD       $0x17, Z9, Z9
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z14
+	VFNMADD231PS Z14, Z8, Z12
+	VFNMADD231PS Z14, Z9, Z13
+	VMULPS       Z10, Z6, Z6
+	VMULPS       Z11, Z7, Z7
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VFMADD231PS  Z9, Z6, Z12
+	VFMADD231PS  Z8, Z7, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z4, Z6
+	VMOVAPD      Z5, Z7
+	VMULPS       Z1, Z2, Z2
+	VMULPS       Z1, Z3, Z3
+	VFNMADD231PS Z12, Z2, Z6
+	VFNMADD231PS Z13, Z3, Z7
+	VMOVAPD      Z4, Z2
+	VMOVAPD      Z5, Z3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole1
+	VSQRTPS Z2, Z4
+	VSQRTPS Z3, Z5
+	VMULPS  Z4, Z6, Z6
+	VMULPS  Z5, Z7, Z7
+
+whole1:
+	TESTQ R13, R13
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R13
+	JCC    square1
+	VMULPS Z2, Z6, Z6
+	VMULPS Z3, Z7, Z7
+
+square1:
+	TESTQ  R13, R13
+	JZ     power1
+	VMULPS Z2, Z2, Z2
+	VMULPS Z3, Z3, Z3
+	JMP    again1
+
+power1:
+	VMOVUPS Z6, (R8)(R12*4)
+	VMOVUPS Z7, 64(R8)(R12*4)
+	ADDQ    $0x00000020, R12
+	SUBQ    $0x00000020, R11
+	CMPQ    R11, $0x00000020
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	KMOVW   (R14)(R13*2), K1
+	VMOVUPS (R8)(R12*4), Z2
+	VMOVUPS 1024(R8)(R12*4), Z3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z3, Z2, Z4
+	VPSUBD            Z2, Z4, Z5
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z5, Z5
+	VPADDD            Z5, Z2, Z6
+	VSUBPS            Z2, Z6, Z7
+	VSUBPS            Z3, Z7, Z7
+	VADDPS            Z6, Z4, Z4
+	VDIVPS            Z4, Z7, Z4
+	VMULPS            Z4, Z4, Z6
+	VADDPS            Z4, Z4, Z7
+	VPSRLD            $0x17, Z5, Z5
+	VCVTDQ2PS         Z5, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z5, Z7
+	VMULPS            Z6, Z4, Z4
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z5
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z6, Z5
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z6, Z5
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z6, Z5
+	VFMADD231PS       Z5, Z4, Z7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z3, Z4
+	VMULPS       Z1, Z2, Z2
+	VFNMADD231PS Z7, Z2, Z4
+	VMOVAPD      Z3, Z2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPS Z2, Z3
+	VMULPS  Z3, Z4, Z4
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPS Z2, Z4, Z4
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPS Z2, Z2, Z2
+	JMP    again2
+
+power2:
+	VMOVUPS Z4, (R8)(R12*4)
+	ADDQ    $0x00000010, R12
+	SUBQ    $0x00000010, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R12*1), Z1
+	VMOVUPS       (DI)(R12*4), Z2
+	VMOVUPS       128(R9), Z3
+	VFMADD231PS   (R9), Z2, Z3
+	VMOVUPS       (R8)(R12*4), Z4
+	VFMADD231PS   192(R9), Z4, Z3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z1, K1
+	VMULPS        64(R9), Z2, Z2
+	VBLENDMPS     Z3, Z2, K1, Z2
+	VMOVUPS       1024(DI)(R12*4), Z3
+	VMOVUPS       384(R9), Z4
+	VFMADD231PS   256(R9), Z3, Z4
+	VMOVUPS       (R8)(R12*4), Z5
+	VFMADD231PS   448(R9), Z5, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z1, K1
+	VMULPS        320(R9), Z3, Z3
+	VBLENDMPS     Z4, Z3, K1, Z3
+	VMOVUPS       2048(DI)(R12*4), Z4
+	VMOVUPS       640(R9), Z5
+	VFMADD231PS   512(R9), Z4, Z5
+	VMOVUPS       (R8)(R12*4), Z6
+	VFMADD231PS   704(R9), Z6, Z5
+	VPCMPEQD.BCST label2Single<>+0(SB), Z1, K1
+	VMULPS        576(R9), Z4, Z4
+	VBLENDMPS     Z5, Z4, K1, Z4
+	VMOVUPS       3072(DI)(R12*4), Z5
+	VMOVUPS       896(R9), Z6
+	VFMADD231PS   768(R9), Z5, Z6
+	VMOVUPS       (R8)(R12*4), Z7
+	VFMADD231PS   960(R9), Z7, Z6
+	VPCMPEQD.BCST label3Single<>+0(SB), Z1, K1
+	VMULPS        832(R9), Z5, Z5
+	VBLENDMPS     Z6, Z5, K1, Z5
+	VMOVUPS       4096(DI)(R12*4), Z6
+	VMOVUPS       1152(R9), Z7
+	VFMADD231PS   1024(R9), Z6, Z7
+	VMOVUPS       (R8)(R12*4), Z8
+	VFMADD231PS   1216(R9), Z8, Z7
+	VPCMPEQD.BCST label4Single<>+0(SB), Z1, K1
+	VMULPS        1088(R9), Z6, Z6
+	VBLENDMPS     Z7, Z6, K1, Z6
+	VMOVUPS       5120(DI)(R12*4), Z7
+	VMOVUPS       1408(R9), Z8
+	VFMADD231PS   1280(R9), Z7, Z8
+	VMOVUPS       (R8)(R12*4), Z9
+	VFMADD231PS   1472(R9), Z9, Z8
+	VPCMPEQD.BCST label5Single<>+0(SB), Z1, K1
+	VMULPS        1344(R9), Z7, Z7
+	VBLENDMPS     Z8, Z7, K1, Z7
+	VMOVUPS       6144(DI)(R12*4), Z8
+	VMOVUPS       1664(R9), Z9
+	VFMADD231PS   1536(R9), Z8, Z9
+	VMOVUPS       (R8)(R12*4), Z10
+	VFMADD231PS   1728(R9), Z10, Z9
+	VPCMPEQD.BCST label6Single<>+0(SB), Z1, K1
+	VMULPS        1600(R9), Z8, Z8
+	VBLENDMPS     Z9, Z8, K1, Z8
+	VMOVUPS       7168(DI)(R12*4), Z9
+	VMOVUPS       1920(R9), Z10
+	VFMADD231PS   1792(R9), Z9, Z10
+	VMOVUPS       (R8)(R12*4), Z11
+	VFMADD231PS   1984(R9), Z11, Z10
+	VPCMPEQD.BCST label7Single<>+0(SB), Z1, K1
+	VMULPS        1856(R9), Z9, Z1
+	VBLENDMPS     Z10, Z1, K1, Z1
+	VADDPS        Z3, Z2, Z9
+	VADDPS        Z5, Z4, Z10
+	VADDPS        Z10, Z9, Z11
+	VADDPS        Z7, Z6, Z12
+	VADDPS        Z1, Z8, Z13
+	VADDPS        Z13, Z12, Z14
+	VADDPS        Z14, Z11, Z15
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z10, Z14, Z10
+	VADDPS      Z3, Z10, Z15
+	VMULPS      (DI)(R12*4), Z15, Z15
+	VMOVAPD     Z2, Z16
+	VMOVUPS     8192(DI)(R12*4), Z17
+	VFMSUB213PS Z15, Z17, Z16
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual3
+	VMOVNTPS    Z16, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPS Z16, (CX)
+
+stored3:
+	VADDPS      Z2, Z10, Z2
+	VMULPS      1024(DI)(R12*4), Z2, Z2
+	VMOVUPS     9216(DI)(R12*4), Z10
+	VFMSUB213PS Z2, Z10, Z3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual4
+	VMOVNTPS    Z3, (CX)(BX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPS Z3, (CX)(BX*1)
+
+stored4:
+	VADDPS      Z9, Z14, Z2
+	VADDPS      Z5, Z2, Z3
+	VMULPS      2048(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z4, Z9
+	VMOVUPS     10240(DI)(R12*4), Z10
+	VFMSUB213PS Z3, Z10, Z9
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual5
+	VMOVNTPS    Z9, (CX)(BX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPS Z9, (CX)(BX*2)
+
+stored5:
+	VADDPS      Z4, Z2, Z2
+	VMULPS      3072(DI)(R12*4), Z2, Z2
+	VMOVAPD     Z5, Z3
+	VMOVUPS     11264(DI)(R12*4), Z4
+	VFMSUB213PS Z2, Z4, Z3
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual6
+	VMOVNTPS    Z3, (CX)(SI*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPS Z3, (CX)(SI*1)
+
+stored6:
+	VADDPS      Z13, Z11, Z2
+	VADDPS      Z7, Z2, Z3
+	VMULPS      4096(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z6, Z4
+	VMOVUPS     12288(DI)(R12*4), Z5
+	VFMSUB213PS Z3, Z5, Z4
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual7
+	VMOVNTPS    Z4, (CX)(BX*4)
+	JMP         stored7
+
+usual7:
+	VMOVUPS Z4, (CX)(BX*4)
+
+stored7:
+	VADDPS      Z6, Z2, Z2
+	VMULPS      5120(DI)(R12*4), Z2, Z2
+	VMOVAPD     Z7, Z3
+	VMOVUPS     13312(DI)(R12*4), Z4
+	VFMSUB213PS Z2, Z4, Z3
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual8
+	VMOVNTPS    Z3, (R13)(BX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPS Z3, (R13)(BX*1)
+
+stored8:
+	VADDPS      Z12, Z11, Z2
+	VADDPS      Z1, Z2, Z3
+	VMULPS      6144(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z8, Z4
+	VMOVUPS     14336(DI)(R12*4), Z5
+	VFMSUB213PS Z3, Z5, Z4
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual9
+	VMOVNTPS    Z4, (R13)(BX*2)
+	JMP         stored9
+
+usual9:
+	VMOVUPS Z4, (R13)(BX*2)
+
+stored9:
+	VADDPS      Z8, Z2, Z2
+	VMULPS      7168(DI)(R12*4), Z2, Z2
+	VMOVUPS     15360(DI)(R12*4), Z3
+	VFMSUB213PS Z2, Z3, Z1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+68(FP), $0x00
+	JEQ         usual10
+	VMOVNTPS    Z1, (CX)(SI*1)
+	JMP         stored10
+
+usual10:
+	VMOVUPS Z1, (CX)(SI*1)
+
+stored10:
+	ADDQ $0x00000010, R12
+	SUBQ $0x00000010, R11
+	CMPQ R11, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R11, CX
+	CMOVQLT       R11, CX
+	LEAQ          tailMasks<>+0(SB), R13
+	KMOVW         (R13)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R12*1), K1, X1
+	VPMOVZXBD     X1, Z1
+	VMOVUPS       (DI)(R12*4), Z2
+	VMOVUPS       128(R9), Z3
+	VFMADD231PS   (R9), Z2, Z3
+	VMOVUPS       (R8)(R12*4), Z4
+	VFMADD231PS   192(R9), Z4, Z3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z1, K2
+	VMULPS        64(R9), Z2, Z2
+	VBLENDMPS     Z3, Z2, K2, Z2
+	VMOVUPS       1024(DI)(R12*4), Z3
+	VMOVUPS       384(R9), Z4
+	VFMADD231PS   256(R9), Z3, Z4
+	VMOVUPS       (R8)(R12*4), Z5
+	VFMADD231PS   448(R9), Z5, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z1, K2
+	VMULPS        320(R9), Z3, Z3
+	VBLENDMPS     Z4, Z3, K2, Z3
+	VMOVUPS       2048(DI)(R12*4), Z4
+	VMOVUPS       640(R9), Z5
+	VFMADD231PS   512(R9), Z4, Z5
+	VMOVUPS       (R8)(R12*4), Z6
+	VFMADD231PS   704(R9), Z6, Z5
+	VPCMPEQD.BCST label2Single<>+0(SB), Z1, K2
+	VMULPS        576(R9), Z4, Z4
+	VBLENDMPS     Z5, Z4, K2, Z4
+	VMOVUPS       3072(DI)(R12*4), Z5
+	VMOVUPS       896(R9), Z6
+	VFMADD231PS   768(R9), Z5, Z6
+	VMOVUPS       (R8)(R12*4), Z7
+	VFMADD231PS   960(R9), Z7, Z6
+	VPCMPEQD.BCST label3Single<>+0(SB), Z1, K2
+	VMULPS        832(R9), Z5, Z5
+	VBLENDMPS     Z6, Z5, K2, Z5
+	VMOVUPS       4096(DI)(R12*4), Z6
+	VMOVUPS       1152(R9), Z7
+	VFMADD231PS   1024(R9), Z6, Z7
+	VMOVUPS       (R8)(R12*4), Z8
+	VFMADD231PS   1216(R9), Z8, Z7
+	VPCMPEQD.BCST label4Single<>+0(SB), Z1, K2
+	VMULPS        1088(R9), Z6, Z6
+	VBLENDMPS     Z7, Z6, K2, Z6
+	VMOVUPS       5120(DI)(R12*4), Z7
+	VMOVUPS       1408(R9), Z8
+	VFMADD231PS   1280(R9), Z7, Z8
+	VMOVUPS       (R8)(R12*4), Z9
+	VFMADD231PS   1472(R9), Z9, Z8
+	VPCMPEQD.BCST label5Single<>+0(SB), Z1, K2
+	VMULPS        1344(R9), Z7, Z7
+	VBLENDMPS     Z8, Z7, K2, Z7
+	VMOVUPS       6144(DI)(R12*4), Z8
+	VMOVUPS       1664(R9), Z9
+	VFMADD231PS   1536(R9), Z8, Z9
+	VMOVUPS       (R8)(R12*4), Z10
+	VFMADD231PS   1728(R9), Z10, Z9
+	VPCMPEQD.BCST label6Single<>+0(SB), Z1, K2
+	VMULPS        1600(R9), Z8, Z8
+	VBLENDMPS     Z9, Z8, K2, Z8
+	VMOVUPS       7168(DI)(R12*4), Z9
+	VMOVUPS       1920(R9), Z10
+	VFMADD231PS   1792(R9), Z9, Z10
+	VMOVUPS       (R8)(R12*4), Z11
+	VFMADD231PS   1984(R9), Z11, Z10
+	VPCMPEQD.BCST label7Single<>+0(SB), Z1, K2
+	VMULPS        1856(R9), Z9, Z1
+	VBLENDMPS     Z10, Z1, K2, Z1
+	VADDPS        Z3, Z2, Z9
+	VADDPS        Z5, Z4, Z10
+	VADDPS        Z10, Z9, Z11
+	VADDPS        Z7, Z6, Z12
+	VADDPS        Z1, Z8, Z13
+	VADDPS        Z13, Z12, Z14
+	VADDPS        Z14, Z11, Z15
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R12*4), CX
+
+	// h q minus p times the others.
+	VADDPS      Z10, Z14, Z10
+	VADDPS      Z3, Z10, Z15
+	VMULPS      (DI)(R12*4), Z15, Z15
+	VMOVAPD     Z2, Z16
+	VMOVUPS     8192(DI)(R12*4), Z17
+	VFMSUB213PS Z15, Z17, Z16
+	VMOVUPS     Z16, K1, (CX)
+	VADDPS      Z2, Z10, Z2
+	VMULPS      1024(DI)(R12*4), Z2, Z2
+	VMOVUPS     9216(DI)(R12*4), Z10
+	VFMSUB213PS Z2, Z10, Z3
+	VMOVUPS     Z3, K1, (CX)(BX*1)
+	VADDPS      Z9, Z14, Z2
+	VADDPS      Z5, Z2, Z3
+	VMULPS      2048(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z4, Z9
+	VMOVUPS     10240(DI)(R12*4), Z10
+	VFMSUB213PS Z3, Z10, Z9
+	VMOVUPS     Z9, K1, (CX)(BX*2)
+	VADDPS      Z4, Z2, Z2
+	VMULPS      3072(DI)(R12*4), Z2, Z2
+	VMOVAPD     Z5, Z3
+	VMOVUPS     11264(DI)(R12*4), Z4
+	VFMSUB213PS Z2, Z4, Z3
+	VMOVUPS     Z3, K1, (CX)(SI*1)
+	VADDPS      Z13, Z11, Z2
+	VADDPS      Z7, Z2, Z3
+	VMULPS      4096(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z6, Z4
+	VMOVUPS     12288(DI)(R12*4), Z5
+	VFMSUB213PS Z3, Z5, Z4
+	VMOVUPS     Z4, K1, (CX)(BX*4)
+	VADDPS      Z6, Z2, Z2
+	VMULPS      5120(DI)(R12*4), Z2, Z2
+	VMOVAPD     Z7, Z3
+	VMOVUPS     13312(DI)(R12*4), Z4
+	VFMSUB213PS Z2, Z4, Z3
+	LEAQ        (CX)(BX*4), R13
+	VMOVUPS     Z3, K1, (R13)(BX*1)
+	VADDPS      Z12, Z11, Z2
+	VADDPS      Z1, Z2, Z3
+	VMULPS      6144(DI)(R12*4), Z3, Z3
+	VMOVAPD     Z8, Z4
+	VMOVUPS     14336(DI)(R12*4), Z5
+	VFMSUB213PS Z3, Z5, Z4
+	LEAQ        (CX)(BX*4), R13
+	VMOVUPS     Z4, K1, (R13)(BX*2)
+	VADDPS      Z8, Z2, Z2
+	VMULPS      7168(DI)(R12*4), Z2, Z2
+	VMOVUPS     15360(DI)(R12*4), Z3
+	VFMSUB213PS Z2, Z3, Z1
+	LEAQ        (CX)(BX*4), CX
+	VMOVUPS     Z1, K1, (CX)(SI*1)
+	ADDQ        $0x00000010, R12
+	SUBQ        $0x00000010, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R10, y_base+24(FP)
+	SUBQ         R10, y_len+32(FP)
+	SHLQ         $0x02, R10
+	ADDQ         R10, x+8(FP)
+	ADDQ         R10, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxPowerGradYLanes8F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxPowerGradYLanes8F64AVX512(SB), $20672-81
+	// softmaxPowerGradYLanes8F64AVX512 is the gradient through a softmax by labels, from the 8 coefficients of
+	// each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+	// false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+	// ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	LEAQ         16511(SP), R8
+	ANDQ         $-64, R8
+	MOVQ         coef+16(FP), CX
+	LEAQ         18623(SP), R9
+	ANDQ         $-64, R9
+	VBROADCASTSD (CX), Z0
+	VMOVUPS      Z0, (R9)
+	VBROADCASTSD 8(CX), Z0
+	VMOVUPS      Z0, 64(R9)
+	VBROADCASTSD 16(CX), Z0
+	VMOVUPS      Z0, 128(R9)
+	VBROADCASTSD 24(CX), Z0
+	VMOVUPS      Z0, 192(R9)
+	VBROADCASTSD 64(CX), Z0
+	VMOVUPS      Z0, 256(R9)
+	VBROADCASTSD 72(CX), Z0
+	VMOVUPS      Z0, 320(R9)
+	VBROADCASTSD 80(CX), Z0
+	VMOVUPS      Z0, 384(R9)
+	VBROADCASTSD 88(CX), Z0
+	VMOVUPS      Z0, 448(R9)
+	VBROADCASTSD 128(CX), Z0
+	VMOVUPS      Z0, 512(R9)
+	VBROADCASTSD 136(CX), Z0
+	VMOVUPS      Z0, 576(R9)
+	VBROADCASTSD 144(CX), Z0
+	VMOVUPS      Z0, 640(R9)
+	VBROADCASTSD 152(CX), Z0
+	VMOVUPS      Z0, 704(R9)
+	VBROADCASTSD 192(CX), Z0
+	VMOVUPS      Z0, 768(R9)
+	VBROADCASTSD 200(CX), Z0
+	VMOVUPS      Z0, 832(R9)
+	VBROADCASTSD 208(CX), Z0
+	VMOVUPS      Z0, 896(R9)
+	VBROADCASTSD 216(CX), Z0
+	VMOVUPS      Z0, 960(R9)
+	VBROADCASTSD 256(CX), Z0
+	VMOVUPS      Z0, 1024(R9)
+	VBROADCASTSD 264(CX), Z0
+	VMOVUPS      Z0, 1088(R9)
+	VBROADCASTSD 272(CX), Z0
+	VMOVUPS      Z0, 1152(R9)
+	VBROADCASTSD 280(CX), Z0
+	VMOVUPS      Z0, 1216(R9)
+	VBROADCASTSD 320(CX), Z0
+	VMOVUPS      Z0, 1280(R9)
+	VBROADCASTSD 328(CX), Z0
+	VMOVUPS      Z0, 1344(R9)
+	VBROADCASTSD 336(CX), Z0
+	VMOVUPS      Z0, 1408(R9)
+	VBROADCASTSD 344(CX), Z0
+	VMOVUPS      Z0, 1472(R9)
+	VBROADCASTSD 384(CX), Z0
+	VMOVUPS      Z0, 1536(R9)
+	VBROADCASTSD 392(CX), Z0
+	VMOVUPS      Z0, 1600(R9)
+	VBROADCASTSD 400(CX), Z0
+	VMOVUPS      Z0, 1664(R9)
+	VBROADCASTSD 408(CX), Z0
+	VMOVUPS      Z0, 1728(R9)
+	VBROADCASTSD 448(CX), Z0
+	VMOVUPS      Z0, 1792(R9)
+	VBROADCASTSD 456(CX), Z0
+	VMOVUPS      Z0, 1856(R9)
+	VBROADCASTSD 464(CX), Z0
+	VMOVUPS      Z0, 1920(R9)
+	VBROADCASTSD 472(CX), Z0
+	VMOVUPS      Z0, 1984(R9)
+	VPXORQ       Z0, Z0, Z0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, R10
+	CMPQ    R10, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R10
+	MOVQ    R10, R11
+	XORQ    R12, R12
+	CMPQ    R11, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R12*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPD     (CX)(DX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
+	VMOVUPD      (CX)(AX*4), Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	PREFETCHT0   8192(R13)(AX*1)
+	VMOVUPD      (R13)(AX*1), Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	PREFETCHT0   8192(R13)(AX*2)
+	VMOVUPD      (R13)(AX*2), Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPD      (CX)(DX*1), Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R12*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z1, Z20
+	VMOVUPS       Z20, (DI)(R12*8)
+	VMULPD        Z15, Z19, Z19
+	VMOVUPS       Z19, 8192(DI)(R12*8)
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 1024(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 9216(DI)(R12*8)
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z3, Z5
+	VMOVUPS       Z5, 2048(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 10240(DI)(R12*8)
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z4, Z2
+	VMOVUPS       Z2, 3072(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 11264(DI)(R12*8)
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z8, Z3
+	VMOVUPS       Z3, 4096(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 12288(DI)(R12*8)
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z9, Z2
+	VMOVUPS       Z2, 5120(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 13312(DI)(R12*8)
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z10, Z3
+	VMOVUPS       Z3, 6144(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 14336(DI)(R12*8)
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z11, Z2
+	VMOVUPS       Z2, 7168(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 15360(DI)(R12*8)
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, (R8)(R12*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 1024(R8)(R12*8)
+	ADDQ          $0x00000008, R12
+	SUBQ          $0x00000008, R11
+	CMPQ          R11, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R11, R11
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R11, CX
+	CMOVQLT     R11, CX
+	LEAQ        tailMasks<>+0(SB), R13
+	KMOVW       (R13)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R12*8), CX
+	VMOVUPD.Z   (CX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (CX)(AX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (CX)(AX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (CX)(DX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VMOVUPD.Z    (CX)(AX*4), K1, Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	VMOVUPD.Z    (R13)(AX*1), K1, Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R13
+	VMOVUPD.Z    (R13)(AX*2), K1, Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	VMOVUPD.Z    (CX)(DX*1), K1, Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R12*1), K1, X16
+	VPMOVZXBQ    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z1, Z20
+	VMOVUPS       Z20, (DI)(R12*8)
+	VMULPD        Z15, Z19, Z19
+	VMOVUPS       Z19, 8192(DI)(R12*8)
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 1024(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 9216(DI)(R12*8)
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z3, Z5
+	VMOVUPS       Z5, 2048(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 10240(DI)(R12*8)
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z4, Z2
+	VMOVUPS       Z2, 3072(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 11264(DI)(R12*8)
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z8, Z3
+	VMOVUPS       Z3, 4096(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 12288(DI)(R12*8)
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z9, Z2
+	VMOVUPS       Z2, 5120(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 13312(DI)(R12*8)
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z10, Z3
+	VMOVUPS       Z3, 6144(DI)(R12*8)
+	VMULPD        Z15, Z2, Z2
+	VMOVUPS       Z2, 14336(DI)(R12*8)
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z11, Z2
+	VMOVUPS       Z2, 7168(DI)(R12*8)
+	VMULPD        Z15, Z1, Z1
+	VMOVUPS       Z1, 15360(DI)(R12*8)
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, (R8)(R12*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 1024(R8)(R12*8)
+	ADDQ          $0x00000008, R12
+	SUBQ          $0x00000008, R11
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Z1
+	SUBQ         $0x02, CX
+	MOVQ         R10, R11
+	XORQ         R12, R12
+	CMPQ         R11, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS (R8)(R12*8), Z2
+	VMOVUPS 64(R8)(R12*8), Z3
+	VMOVUPS 1024(R8)(R12*8), Z4
+	VMOVUPS 1088(R8)(R12*8), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z4, Z2, Z6
+	VADDPD       Z5, Z3, Z7
+	VPSUBQ       Z2, Z6, Z8
+	VPSUBQ       Z3, Z7, Z9
+	VBROADCASTSD signAndExponent<>+0(SB), Z10
+	VANDPD       Z10, Z8, Z8
+	VANDPD       Z10, Z9, Z9
+	VPADDQ       Z8, Z2, Z10
+	VPADDQ       Z9, Z3, Z11
+	VSUBPD       Z2, Z10, Z12
+	VSUBPD       Z3, Z11, Z13
+	VSUBPD       Z4, Z12, Z12
+	VSUBPD       Z5, Z13, Z13
+	VADDPD       Z10, Z6, Z6
+	VADDPD       Z11, Z7, Z7
+	VDIVPD       Z6, Z12, Z6
+	VDIVPD       Z7, Z13, Z7
+	VMULPD       Z6, Z6, Z10
+	VMULPD       Z7, Z7, Z11
+	VADDPD       Z6, Z6, Z12
+	VADDPD       Z7, Z7, Z13
+	VPSRLQ       $0x34, Z8, Z8
+	VPSRLQ       $0x34, Z9, Z9
+	VCVTQQ2PD    Z8, Z8
+	VCVTQQ2PD    Z9, Z9
+	VBROADCASTSD ln2<>+0(SB), Z14
+	VFNMADD231PD Z14, Z8, Z12
+	VFNMADD231PD Z14, Z9, Z13
+	VMULPD       Z10, Z6, Z6
+	VMULPD       Z11, Z7, Z7
+	VBROADCASTSD unit64j<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSD unit64i<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64h<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64g<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64f<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64e<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64d<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64c<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64b<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64a<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VFMADD231PD  Z9, Z6, Z12
+	VFMADD231PD  Z8, Z7, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z4, Z6
+	VMOVAPD      Z5, Z7
+	VMULPD       Z1, Z2, Z2
+	VMULPD       Z1, Z3, Z3
+	VFNMADD231PD Z12, Z2, Z6
+	VFNMADD231PD Z13, Z3, Z7
+	VMOVAPD      Z4, Z2
+	VMOVAPD      Z5, Z3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole1
+	VSQRTPD Z2, Z4
+	VSQRTPD Z3, Z5
+	VMULPD  Z4, Z6, Z6
+	VMULPD  Z5, Z7, Z7
+
+whole1:
+	TESTQ R13, R13
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R13
+	JCC    square1
+	VMULPD Z2, Z6, Z6
+	VMULPD Z3, Z7, Z7
+
+square1:
+	TESTQ  R13, R13
+	JZ     power1
+	VMULPD Z2, Z2, Z2
+	VMULPD Z3, Z3, Z3
+	JMP    again1
+
+power1:
+	VMOVUPS Z6, (R8)(R12*8)
+	VMOVUPS Z7, 64(R8)(R12*8)
+	ADDQ    $0x00000010, R12
+	SUBQ    $0x00000010, R11
+	CMPQ    R11, $0x00000010
+	JGE     many2
+
+few2:
+	TESTQ R11, R11
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R13
+	CMPQ    R11, R13
+	CMOVQLT R11, R13
+	LEAQ    tailMasks<>+0(SB), R14
+	KMOVW   (R14)(R13*2), K1
+	VMOVUPS (R8)(R12*8), Z2
+	VMOVUPS 1024(R8)(R12*8), Z3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z3, Z2, Z4
+	VPSUBQ            Z2, Z4, Z5
+	VANDPD.BCST       signAndExponent<>+0(SB), Z5, Z5
+	VPADDQ            Z5, Z2, Z6
+	VSUBPD            Z2, Z6, Z7
+	VSUBPD            Z3, Z7, Z7
+	VADDPD            Z6, Z4, Z4
+	VDIVPD            Z4, Z7, Z4
+	VMULPD            Z4, Z4, Z6
+	VADDPD            Z4, Z4, Z7
+	VPSRLQ            $0x34, Z5, Z5
+	VCVTQQ2PD         Z5, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z7
+	VMULPD            Z6, Z4, Z4
+	VBROADCASTSD      unit64j<>+0(SB), Z5
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z6, Z5
+	VFMADD231PD       Z5, Z4, Z7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z3, Z4
+	VMULPD       Z1, Z2, Z2
+	VFNMADD231PD Z7, Z2, Z4
+	VMOVAPD      Z3, Z2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R13
+	SHRQ    $0x01, R13
+	JCC     whole2
+	VSQRTPD Z2, Z3
+	VMULPD  Z3, Z4, Z4
+
+whole2:
+	TESTQ R13, R13
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R13
+	JCC    square2
+	VMULPD Z2, Z4, Z4
+
+square2:
+	TESTQ  R13, R13
+	JZ     power2
+	VMULPD Z2, Z2, Z2
+	JMP    again2
+
+power2:
+	VMOVUPS Z4, (R8)(R12*8)
+	ADDQ    $0x00000008, R12
+	SUBQ    $0x00000008, R11
+	JMP     few2
+
+done2:
+	MOVQ R10, R11
+	XORQ R12, R12
+	CMPQ R11, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R12*1), Z1
+	VMOVUPS       (DI)(R12*8), Z2
+	VMOVUPS       128(R9), Z3
+	VFMADD231PD   (R9), Z2, Z3
+	VMOVUPS       (R8)(R12*8), Z4
+	VFMADD231PD   192(R9), Z4, Z3
+	VPCMPEQQ.BCST label0<>+0(SB), Z1, K1
+	VMULPD        64(R9), Z2, Z2
+	VBLENDMPD     Z3, Z2, K1, Z2
+	VMOVUPS       1024(DI)(R12*8), Z3
+	VMOVUPS       384(R9), Z4
+	VFMADD231PD   256(R9), Z3, Z4
+	VMOVUPS       (R8)(R12*8), Z5
+	VFMADD231PD   448(R9), Z5, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z1, K1
+	VMULPD        320(R9), Z3, Z3
+	VBLENDMPD     Z4, Z3, K1, Z3
+	VMOVUPS       2048(DI)(R12*8), Z4
+	VMOVUPS       640(R9), Z5
+	VFMADD231PD   512(R9), Z4, Z5
+	VMOVUPS       (R8)(R12*8), Z6
+	VFMADD231PD   704(R9), Z6, Z5
+	VPCMPEQQ.BCST label2<>+0(SB), Z1, K1
+	VMULPD        576(R9), Z4, Z4
+	VBLENDMPD     Z5, Z4, K1, Z4
+	VMOVUPS       3072(DI)(R12*8), Z5
+	VMOVUPS       896(R9), Z6
+	VFMADD231PD   768(R9), Z5, Z6
+	VMOVUPS       (R8)(R12*8), Z7
+	VFMADD231PD   960(R9), Z7, Z6
+	VPCMPEQQ.BCST label3<>+0(SB), Z1, K1
+	VMULPD        832(R9), Z5, Z5
+	VBLENDMPD     Z6, Z5, K1, Z5
+	VMOVUPS       4096(DI)(R12*8), Z6
+	VMOVUPS       1152(R9), Z7
+	VFMADD231PD   1024(R9), Z6, Z7
+	VMOVUPS       (R8)(R12*8), Z8
+	VFMADD231PD   1216(R9), Z8, Z7
+	VPCMPEQQ.BCST label4<>+0(SB), Z1, K1
+	VMULPD        1088(R9), Z6, Z6
+	VBLENDMPD     Z7, Z6, K1, Z6
+	VMOVUPS       5120(DI)(R12*8), Z7
+	VMOVUPS       1408(R9), Z8
+	VFMADD231PD   1280(R9), Z7, Z8
+	VMOVUPS       (R8)(R12*8), Z9
+	VFMADD231PD   1472(R9), Z9, Z8
+	VPCMPEQQ.BCST label5<>+0(SB), Z1, K1
+	VMULPD        1344(R9), Z7, Z7
+	VBLENDMPD     Z8, Z7, K1, Z7
+	VMOVUPS       6144(DI)(R12*8), Z8
+	VMOVUPS       1664(R9), Z9
+	VFMADD231PD   1536(R9), Z8, Z9
+	VMOVUPS       (R8)(R12*8), Z10
+	VFMADD231PD   1728(R9), Z10, Z9
+	VPCMPEQQ.BCST label6<>+0(SB), Z1, K1
+	VMULPD        1600(R9), Z8, Z8
+	VBLENDMPD     Z9, Z8, K1, Z8
+	VMOVUPS       7168(DI)(R12*8), Z9
+	VMOVUPS       1920(R9), Z10
+	VFMADD231PD   1792(R9), Z9, Z10
+	VMOVUPS       (R8)(R12*8), Z11
+	VFMADD231PD   1984(R9), Z11, Z10
+	VPCMPEQQ.BCST label7<>+0(SB), Z1, K1
+	VMULPD        1856(R9), Z9, Z1
+	VBLENDMPD     Z10, Z1, K1, Z1
+	VADDPD        Z3, Z2, Z9
+	VADDPD        Z5, Z4, Z10
+	VADDPD        Z10, Z9, Z11
+	VADDPD        Z7, Z6, Z12
+	VADDPD        Z1, Z8, Z13
+	VADDPD        Z13, Z12, Z14
+	VADDPD        Z14, Z11, Z15
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z10, Z14, Z10
+	VADDPD      Z3, Z10, Z15
+	VMULPD      (DI)(R12*8), Z15, Z15
+	VMOVAPD     Z2, Z16
+	VMOVUPS     8192(DI)(R12*8), Z17
+	VFMSUB213PD Z15, Z17, Z16
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual3
+	VMOVNTPD    Z16, (CX)
+	JMP         stored3
+
+usual3:
+	VMOVUPD Z16, (CX)
+
+stored3:
+	VADDPD      Z2, Z10, Z2
+	VMULPD      1024(DI)(R12*8), Z2, Z2
+	VMOVUPS     9216(DI)(R12*8), Z10
+	VFMSUB213PD Z2, Z10, Z3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual4
+	VMOVNTPD    Z3, (CX)(BX*1)
+	JMP         stored4
+
+usual4:
+	VMOVUPD Z3, (CX)(BX*1)
+
+stored4:
+	VADDPD      Z9, Z14, Z2
+	VADDPD      Z5, Z2, Z3
+	VMULPD      2048(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z4, Z9
+	VMOVUPS     10240(DI)(R12*8), Z10
+	VFMSUB213PD Z3, Z10, Z9
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual5
+	VMOVNTPD    Z9, (CX)(BX*2)
+	JMP         stored5
+
+usual5:
+	VMOVUPD Z9, (CX)(BX*2)
+
+stored5:
+	VADDPD      Z4, Z2, Z2
+	VMULPD      3072(DI)(R12*8), Z2, Z2
+	VMOVAPD     Z5, Z3
+	VMOVUPS     11264(DI)(R12*8), Z4
+	VFMSUB213PD Z2, Z4, Z3
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual6
+	VMOVNTPD    Z3, (CX)(SI*1)
+	JMP         stored6
+
+usual6:
+	VMOVUPD Z3, (CX)(SI*1)
+
+stored6:
+	VADDPD      Z13, Z11, Z2
+	VADDPD      Z7, Z2, Z3
+	VMULPD      4096(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z6, Z4
+	VMOVUPS     12288(DI)(R12*8), Z5
+	VFMSUB213PD Z3, Z5, Z4
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual7
+	VMOVNTPD    Z4, (CX)(BX*4)
+	JMP         stored7
+
+usual7:
+	VMOVUPD Z4, (CX)(BX*4)
+
+stored7:
+	VADDPD      Z6, Z2, Z2
+	VMULPD      5120(DI)(R12*8), Z2, Z2
+	VMOVAPD     Z7, Z3
+	VMOVUPS     13312(DI)(R12*8), Z4
+	VFMSUB213PD Z2, Z4, Z3
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual8
+	VMOVNTPD    Z3, (R13)(BX*1)
+	JMP         stored8
+
+usual8:
+	VMOVUPD Z3, (R13)(BX*1)
+
+stored8:
+	VADDPD      Z12, Z11, Z2
+	VADDPD      Z1, Z2, Z3
+	VMULPD      6144(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z8, Z4
+	VMOVUPS     14336(DI)(R12*8), Z5
+	VFMSUB213PD Z3, Z5, Z4
+	LEAQ        (CX)(BX*4), R13
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual9
+	VMOVNTPD    Z4, (R13)(BX*2)
+	JMP         stored9
+
+usual9:
+	VMOVUPD Z4, (R13)(BX*2)
+
+stored9:
+	VADDPD      Z8, Z2, Z2
+	VMULPD      7168(DI)(R12*8), Z2, Z2
+	VMOVUPS     15360(DI)(R12*8), Z3
+	VFMSUB213PD Z2, Z3, Z1
+	LEAQ        (CX)(BX*4), CX
+	CMPB        stream+72(FP), $0x00
+	JEQ         usual10
+	VMOVNTPD    Z1, (CX)(SI*1)
+	JMP         stored10
+
+usual10:
+	VMOVUPD Z1, (CX)(SI*1)
+
+stored10:
+	ADDQ $0x00000008, R12
+	SUBQ $0x00000008, R11
+	CMPQ R11, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R11, R11
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R11, CX
+	CMOVQLT       R11, CX
+	LEAQ          tailMasks<>+0(SB), R13
+	KMOVW         (R13)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R12*1), K1, X1
+	VPMOVZXBQ     X1, Z1
+	VMOVUPS       (DI)(R12*8), Z2
+	VMOVUPS       128(R9), Z3
+	VFMADD231PD   (R9), Z2, Z3
+	VMOVUPS       (R8)(R12*8), Z4
+	VFMADD231PD   192(R9), Z4, Z3
+	VPCMPEQQ.BCST label0<>+0(SB), Z1, K2
+	VMULPD        64(R9), Z2, Z2
+	VBLENDMPD     Z3, Z2, K2, Z2
+	VMOVUPS       1024(DI)(R12*8), Z3
+	VMOVUPS       384(R9), Z4
+	VFMADD231PD   256(R9), Z3, Z4
+	VMOVUPS       (R8)(R12*8), Z5
+	VFMADD231PD   448(R9), Z5, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z1, K2
+	VMULPD        320(R9), Z3, Z3
+	VBLENDMPD     Z4, Z3, K2, Z3
+	VMOVUPS       2048(DI)(R12*8), Z4
+	VMOVUPS       640(R9), Z5
+	VFMADD231PD   512(R9), Z4, Z5
+	VMOVUPS       (R8)(R12*8), Z6
+	VFMADD231PD   704(R9), Z6, Z5
+	VPCMPEQQ.BCST label2<>+0(SB), Z1, K2
+	VMULPD        576(R9), Z4, Z4
+	VBLENDMPD     Z5, Z4, K2, Z4
+	VMOVUPS       3072(DI)(R12*8), Z5
+	VMOVUPS       896(R9), Z6
+	VFMADD231PD   768(R9), Z5, Z6
+	VMOVUPS       (R8)(R12*8), Z7
+	VFMADD231PD   960(R9), Z7, Z6
+	VPCMPEQQ.BCST label3<>+0(SB), Z1, K2
+	VMULPD        832(R9), Z5, Z5
+	VBLENDMPD     Z6, Z5, K2, Z5
+	VMOVUPS       4096(DI)(R12*8), Z6
+	VMOVUPS       1152(R9), Z7
+	VFMADD231PD   1024(R9), Z6, Z7
+	VMOVUPS       (R8)(R12*8), Z8
+	VFMADD231PD   1216(R9), Z8, Z7
+	VPCMPEQQ.BCST label4<>+0(SB), Z1, K2
+	VMULPD        1088(R9), Z6, Z6
+	VBLENDMPD     Z7, Z6, K2, Z6
+	VMOVUPS       5120(DI)(R12*8), Z7
+	VMOVUPS       1408(R9), Z8
+	VFMADD231PD   1280(R9), Z7, Z8
+	VMOVUPS       (R8)(R12*8), Z9
+	VFMADD231PD   1472(R9), Z9, Z8
+	VPCMPEQQ.BCST label5<>+0(SB), Z1, K2
+	VMULPD        1344(R9), Z7, Z7
+	VBLENDMPD     Z8, Z7, K2, Z7
+	VMOVUPS       6144(DI)(R12*8), Z8
+	VMOVUPS       1664(R9), Z9
+	VFMADD231PD   1536(R9), Z8, Z9
+	VMOVUPS       (R8)(R12*8), Z10
+	VFMADD231PD   1728(R9), Z10, Z9
+	VPCMPEQQ.BCST label6<>+0(SB), Z1, K2
+	VMULPD        1600(R9), Z8, Z8
+	VBLENDMPD     Z9, Z8, K2, Z8
+	VMOVUPS       7168(DI)(R12*8), Z9
+	VMOVUPS       1920(R9), Z10
+	VFMADD231PD   1792(R9), Z9, Z10
+	VMOVUPS       (R8)(R12*8), Z11
+	VFMADD231PD   1984(R9), Z11, Z10
+	VPCMPEQQ.BCST label7<>+0(SB), Z1, K2
+	VMULPD        1856(R9), Z9, Z1
+	VBLENDMPD     Z10, Z1, K2, Z1
+	VADDPD        Z3, Z2, Z9
+	VADDPD        Z5, Z4, Z10
+	VADDPD        Z10, Z9, Z11
+	VADDPD        Z7, Z6, Z12
+	VADDPD        Z1, Z8, Z13
+	VADDPD        Z13, Z12, Z14
+	VADDPD        Z14, Z11, Z15
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R12*8), CX
+
+	// h q minus p times the others.
+	VADDPD      Z10, Z14, Z10
+	VADDPD      Z3, Z10, Z15
+	VMULPD      (DI)(R12*8), Z15, Z15
+	VMOVAPD     Z2, Z16
+	VMOVUPS     8192(DI)(R12*8), Z17
+	VFMSUB213PD Z15, Z17, Z16
+	VMOVUPD     Z16, K1, (CX)
+	VADDPD      Z2, Z10, Z2
+	VMULPD      1024(DI)(R12*8), Z2, Z2
+	VMOVUPS     9216(DI)(R12*8), Z10
+	VFMSUB213PD Z2, Z10, Z3
+	VMOVUPD     Z3, K1, (CX)(BX*1)
+	VADDPD      Z9, Z14, Z2
+	VADDPD      Z5, Z2, Z3
+	VMULPD      2048(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z4, Z9
+	VMOVUPS     10240(DI)(R12*8), Z10
+	VFMSUB213PD Z3, Z10, Z9
+	VMOVUPD     Z9, K1, (CX)(BX*2)
+	VADDPD      Z4, Z2, Z2
+	VMULPD      3072(DI)(R12*8), Z2, Z2
+	VMOVAPD     Z5, Z3
+	VMOVUPS     11264(DI)(R12*8), Z4
+	VFMSUB213PD Z2, Z4, Z3
+	VMOVUPD     Z3, K1, (CX)(SI*1)
+	VADDPD      Z13, Z11, Z2
+	VADDPD      Z7, Z2, Z3
+	VMULPD      4096(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z6, Z4
+	VMOVUPS     12288(DI)(R12*8), Z5
+	VFMSUB213PD Z3, Z5, Z4
+	VMOVUPD     Z4, K1, (CX)(BX*4)
+	VADDPD      Z6, Z2, Z2
+	VMULPD      5120(DI)(R12*8), Z2, Z2
+	VMOVAPD     Z7, Z3
+	VMOVUPS     13312(DI)(R12*8), Z4
+	VFMSUB213PD Z2, Z4, Z3
+	LEAQ        (CX)(BX*4), R13
+	VMOVUPD     Z3, K1, (R13)(BX*1)
+	VADDPD      Z12, Z11, Z2
+	VADDPD      Z1, Z2, Z3
+	VMULPD      6144(DI)(R12*8), Z3, Z3
+	VMOVAPD     Z8, Z4
+	VMOVUPS     14336(DI)(R12*8), Z5
+	VFMSUB213PD Z3, Z5, Z4
+	LEAQ        (CX)(BX*4), R13
+	VMOVUPD     Z4, K1, (R13)(BX*2)
+	VADDPD      Z8, Z2, Z2
+	VMULPD      7168(DI)(R12*8), Z2, Z2
+	VMOVUPS     15360(DI)(R12*8), Z3
+	VFMSUB213PD Z2, Z3, Z1
+	LEAQ        (CX)(BX*4), CX
+	VMOVUPD     Z1, K1, (CX)(SI*1)
+	ADDQ        $0x00000008, R12
+	SUBQ        $0x00000008, R11
+	JMP         few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R10, y_base+24(FP)
+	SUBQ         R10, y_len+32(FP)
+	SHLQ         $0x03, R10
+	ADDQ         R10, x+8(FP)
+	ADDQ         R10, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes2F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes2F32AVX512(SB), $8384-73
+	LEAQ 8256(SP), R9
+	ADDQ $0x3f, R9
+	ANDQ $-64, R9
+
+	// softmaxOnlyPowerGradYLanes2F32AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, (R9)
+	VBROADCASTSS 12(CX), Z0
+	VBROADCASTSS 40(CX), Z1
+	VBROADCASTSS 44(CX), Z2
+	VPXORQ       Z3, Z3, Z3
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000040
+	JL      few
+
+many:
+	// Vectors at a time: 4.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R8*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z4
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z5
+	PREFETCHT0   8320(CX)
+	VMOVUPS      128(CX), Z6
+	PREFETCHT0   8384(CX)
+	VMOVUPS      192(CX), Z7
+	VBROADCASTSS absBitsSingle<>+0(SB), Z11
+	VANDPS       Z11, Z4, Z8
+	VANDPS       Z11, Z5, Z9
+	VANDPS       Z11, Z6, Z10
+	VANDPS       Z11, Z7, Z11
+	VPMAXUD      Z8, Z3, Z3
+	VPMAXUD      Z9, Z3, Z3
+	VPMAXUD      Z10, Z3, Z3
+	VPMAXUD      Z11, Z3, Z3
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z8
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z9
+	PREFETCHT0   8320(CX)(AX*1)
+	VMOVUPS      128(CX)(AX*1), Z10
+	PREFETCHT0   8384(CX)(AX*1)
+	VMOVUPS      192(CX)(AX*1), Z11
+	VBROADCASTSS absBitsSingle<>+0(SB), Z15
+	VANDPS       Z15, Z8, Z12
+	VANDPS       Z15, Z9, Z13
+	VANDPS       Z15, Z10, Z14
+	VANDPS       Z15, Z11, Z15
+	VPMAXUD      Z12, Z3, Z3
+	VPMAXUD      Z13, Z3, Z3
+	VPMAXUD      Z14, Z3, Z3
+	VPMAXUD      Z15, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VMOVAPD      Z12, Z16
+	VMOVAPD      Z12, Z17
+	VMOVAPD      Z12, Z18
+	VMOVAPD      Z12, Z19
+	VBROADCASTSS log2eSingle<>+0(SB), Z20
+	VFMADD231PS  Z20, Z4, Z13
+	VFMADD231PS  Z20, Z5, Z14
+	VFMADD231PS  Z20, Z6, Z15
+	VFMADD231PS  Z20, Z7, Z16
+	VFMADD231PS  Z20, Z8, Z17
+	VFMADD231PS  Z20, Z9, Z18
+	VFMADD231PS  Z20, Z10, Z19
+	VFMADD231PS  Z20, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z27
+	VSUBPS       Z27, Z13, Z20
+	VSUBPS       Z27, Z14, Z21
+	VSUBPS       Z27, Z15, Z22
+	VSUBPS       Z27, Z16, Z23
+	VSUBPS       Z27, Z17, Z24
+	VSUBPS       Z27, Z18, Z25
+	VSUBPS       Z27, Z19, Z26
+	VSUBPS       Z27, Z12, Z27
+	VBROADCASTSS ln2Single<>+0(SB), Z28
+	VFNMADD231PS Z28, Z20, Z4
+	VFNMADD231PS Z28, Z21, Z5
+	VFNMADD231PS Z28, Z22, Z6
+	VFNMADD231PS Z28, Z23, Z7
+	VFNMADD231PS Z28, Z24, Z8
+	VFNMADD231PS Z28, Z25, Z9
+	VFNMADD231PS Z28, Z26, Z10
+	VFNMADD231PS Z28, Z27, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z18, Z18
+	VPSLLD       $0x17, Z19, Z19
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VMOVAPD      Z20, Z24
+	VMOVAPD      Z20, Z25
+	VMOVAPD      Z20, Z26
+	VMOVAPD      Z20, Z27
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z4, Z21
+	VFMADD213PS  Z28, Z5, Z22
+	VFMADD213PS  Z28, Z6, Z23
+	VFMADD213PS  Z28, Z7, Z24
+	VFMADD213PS  Z28, Z8, Z25
+	VFMADD213PS  Z28, Z9, Z26
+	VFMADD213PS  Z28, Z10, Z27
+	VFMADD213PS  Z28, Z11, Z20
+	VPADDD       Z13, Z21, Z4
+	VPADDD       Z14, Z22, Z5
+	VPADDD       Z15, Z23, Z6
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z17, Z25, Z8
+	VPADDD       Z18, Z26, Z9
+	VPADDD       Z19, Z27, Z10
+	VPADDD       Z12, Z20, Z11
+	VADDPS       Z8, Z4, Z12
+	VADDPS       Z9, Z5, Z13
+	VADDPS       Z10, Z6, Z14
+	VADDPS       Z11, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z12, Z16, Z12
+	VDIVPS       Z13, Z16, Z13
+	VDIVPS       Z14, Z16, Z14
+	VDIVPS       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Z16
+	VPMOVZXBD    16(CX)(R8*1), Z17
+	VPMOVZXBD    32(CX)(R8*1), Z18
+	VPMOVZXBD    48(CX)(R8*1), Z19
+	VPXORQ       Z20, Z20, Z20
+	VPXORQ       Z21, Z21, Z21
+	VPXORQ       Z22, Z22, Z22
+	VPXORQ       Z23, Z23, Z23
+	VPXORQ       Z24, Z24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+	VPXORQ       Z27, Z27, Z27
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z18, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z19, K4
+	VMOVAPS       Z4, K1, Z20
+	VMOVAPS       Z5, K2, Z21
+	VMOVAPS       Z6, K3, Z22
+	VMOVAPS       Z7, K4, Z23
+	VMOVAPS       Z8, K1, Z24
+	VMOVAPS       Z9, K2, Z25
+	VMOVAPS       Z10, K3, Z26
+	VMOVAPS       Z11, K4, Z27
+	VMULPS        Z12, Z4, Z28
+	VMULPS        Z13, Z5, Z29
+	VMULPS        Z14, Z6, Z30
+	VMULPS        Z15, Z7, Z31
+	VMOVUPS       Z28, (BX)(R8*4)
+	VMOVUPS       Z29, 64(BX)(R8*4)
+	VMOVUPS       Z30, 128(BX)(R8*4)
+	VMOVUPS       Z31, 192(BX)(R8*4)
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z18, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z19, K4
+	VMOVAPS       Z8, K1, Z20
+	VMOVAPS       Z9, K2, Z21
+	VMOVAPS       Z10, K3, Z22
+	VMOVAPS       Z11, K4, Z23
+	VMOVAPS       Z4, K1, Z24
+	VMOVAPS       Z5, K2, Z25
+	VMOVAPS       Z6, K3, Z26
+	VMOVAPS       Z7, K4, Z27
+	VMULPS        Z12, Z8, Z4
+	VMULPS        Z13, Z9, Z5
+	VMULPS        Z14, Z10, Z6
+	VMULPS        Z15, Z11, Z7
+	VMOVUPS       Z4, 2048(BX)(R8*4)
+	VMOVUPS       Z5, 2112(BX)(R8*4)
+	VMOVUPS       Z6, 2176(BX)(R8*4)
+	VMOVUPS       Z7, 2240(BX)(R8*4)
+	VMULPS        Z12, Z20, Z4
+	VMULPS        Z13, Z21, Z5
+	VMULPS        Z14, Z22, Z6
+	VMULPS        Z15, Z23, Z7
+	VMOVUPS       Z4, 4096(BX)(R8*4)
+	VMOVUPS       Z5, 4160(BX)(R8*4)
+	VMOVUPS       Z6, 4224(BX)(R8*4)
+	VMOVUPS       Z7, 4288(BX)(R8*4)
+	VMULPS        Z12, Z24, Z4
+	VMULPS        Z13, Z25, Z5
+	VMULPS        Z14, Z26, Z6
+	VMULPS        Z15, Z27, Z7
+	VMOVUPS       Z4, 6144(BX)(R8*4)
+	VMOVUPS       Z5, 6208(BX)(R8*4)
+	VMOVUPS       Z6, 6272(BX)(R8*4)
+	VMOVUPS       Z7, 6336(BX)(R8*4)
+	ADDQ          $0x00000040, R8
+	SUBQ          $0x00000040, DI
+	CMPQ          DI, $0x00000040
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        DI, CX
+	CMOVQLT     DI, CX
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R8*4), CX
+	VMOVUPS.Z   (CX), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z3, Z3
+	VMOVUPS.Z   (CX)(AX*1), K1, Z5
+	VANDPS.BCST absBitsSingle<>+0(SB), Z5, Z6
+	VPMAXUD     Z6, Z3, Z3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z6
+	VMOVAPD      Z6, Z7
+	VBROADCASTSS log2eSingle<>+0(SB), Z8
+	VFMADD231PS  Z8, Z4, Z7
+	VFMADD231PS  Z8, Z5, Z6
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z9
+	VSUBPS       Z9, Z7, Z8
+	VSUBPS       Z9, Z6, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z10
+	VFNMADD231PS Z10, Z8, Z4
+	VFNMADD231PS Z10, Z9, Z5
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z6, Z6
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VBROADCASTSS oneSingle<>+0(SB), Z10
+	VFMADD213PS  Z10, Z4, Z9
+	VFMADD213PS  Z10, Z5, Z8
+	VPADDD       Z7, Z9, Z4
+	VPADDD       Z6, Z8, Z5
+	VADDPS       Z5, Z4, Z6
+	VBROADCASTSS oneSingle<>+0(SB), Z7
+	VDIVPS       Z6, Z7, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R8*1), K1, X7
+	VPMOVZXBD    X7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VMOVAPS       Z4, K1, Z8
+	VMOVAPS       Z5, K1, Z9
+	VMULPS        Z6, Z4, Z10
+	VMOVUPS       Z10, (BX)(R8*4)
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VMOVAPS       Z5, K1, Z8
+	VMOVAPS       Z4, K1, Z9
+	VMULPS        Z6, Z5, Z4
+	VMOVUPS       Z4, 2048(BX)(R8*4)
+	VMULPS        Z6, Z8, Z4
+	VMOVUPS       Z4, 4096(BX)(R8*4)
+	VMULPS        Z6, Z9, Z4
+	VMOVUPS       Z4, 6144(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X4
+	VADDSS       X4, X4, X4
+	VCVTTSS2SIQ  X4, CX
+	VBROADCASTSS gamma+64(FP), Z4
+	SUBQ         $0x02, CX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 4096(BX)(R8*4), Z5
+	VMOVUPS 4160(BX)(R8*4), Z6
+	VMOVUPS 6144(BX)(R8*4), Z7
+	VMOVUPS 6208(BX)(R8*4), Z8
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z7, Z5, Z9
+	VADDPS       Z8, Z6, Z10
+	VPSUBD       Z5, Z9, Z11
+	VPSUBD       Z6, Z10, Z12
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z13
+	VANDPS       Z13, Z11, Z11
+	VANDPS       Z13, Z12, Z12
+	VPADDD       Z11, Z5, Z13
+	VPADDD       Z12, Z6, Z14
+	VSUBPS       Z5, Z13, Z15
+	VSUBPS       Z6, Z14, Z16
+	VSUBPS       Z7, Z15, Z15
+	VSUBPS       Z8, Z16, Z16
+	VADDPS       Z13, Z9, Z9
+	VADDPS       Z14, Z10, Z10
+	VDIVPS       Z9, Z15, Z9
+	VDIVPS       Z10, Z16, Z10
+	VMULPS       Z9, Z9, Z13
+	VMULPS       Z10, Z10, Z14
+	VADDPS       Z9, Z9, Z15
+	VADDPS       Z10, Z10, Z16
+	VPSRLD       $0x17, Z11, Z11
+	VPSRLD       $0x17, Z12, Z12
+	VCVTDQ2PS    Z11, Z11
+	VCVTDQ2PS    Z12, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z17
+	VFNMADD231PS Z17, Z11, Z15
+	VFNMADD231PS Z17, Z12, Z16
+	VMULPS       Z13, Z9, Z9
+	VMULPS       Z14, Z10, Z10
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z17
+	VFMADD213PS  Z17, Z13, Z12
+	VFMADD213PS  Z17, Z14, Z11
+	VFMADD231PS  Z12, Z9, Z15
+	VFMADD231PS  Z11, Z10, Z16
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z7, Z9
+	VMOVAPD      Z8, Z10
+	VMULPS       Z4, Z5, Z5
+	VMULPS       Z4, Z6, Z6
+	VFNMADD231PS Z15, Z5, Z9
+	VFNMADD231PS Z16, Z6, Z10
+	VMOVAPD      Z7, Z5
+	VMOVAPD      Z8, Z6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole1
+	VSQRTPS Z5, Z11
+	VSQRTPS Z6, Z12
+	VMULPS  Z11, Z9, Z9
+	VMULPS  Z12, Z10, Z10
+
+whole1:
+	TESTQ R10, R10
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R10
+	JCC    square1
+	VMULPS Z5, Z9, Z9
+	VMULPS Z6, Z10, Z10
+
+square1:
+	TESTQ  R10, R10
+	JZ     power1
+	VMULPS Z5, Z5, Z5
+	VMULPS Z6, Z6, Z6
+	JMP    again1
+
+power1:
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z11, Z11, Z11
+	VPXORQ        Z12, Z12, Z12
+	MOVQ          y_base+24(FP), R10
+	VPMOVZXBD     (R10)(R8*1), Z13
+	VPMOVZXBD     16(R10)(R8*1), Z14
+	VPCMPEQD.BCST label0Single<>+0(SB), Z13, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z14, K2
+	VMOVUPS       (R9), Z15
+	VMOVAPS       Z15, K1, Z5
+	VMOVAPS       Z15, K2, Z6
+	VMOVAPD       Z0, Z15
+	VMOVAPS       Z15, K1, Z11
+	VMOVAPS       Z15, K2, Z12
+	VPCMPEQD.BCST label1Single<>+0(SB), Z13, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z14, K2
+	VMOVAPD       Z1, Z13
+	VMOVAPS       Z13, K1, Z5
+	VMOVAPS       Z13, K2, Z6
+	VMOVAPD       Z2, Z13
+	VMOVAPS       Z13, K1, Z11
+	VMOVAPS       Z13, K2, Z12
+	VFMADD231PS   Z11, Z9, Z5
+	VFMADD231PS   Z12, Z10, Z6
+	VMULPS        Z7, Z5, Z7
+	VMULPS        Z8, Z6, Z8
+	VMOVUPS       Z7, 4096(BX)(R8*4)
+	VMOVUPS       Z8, 4160(BX)(R8*4)
+	VBROADCASTSS  signBitSingle<>+0(SB), Z7
+	VXORPS        Z7, Z5, Z5
+	VXORPS        Z7, Z6, Z6
+	VMOVUPS       Z5, 6144(BX)(R8*4)
+	VMOVUPS       Z6, 6208(BX)(R8*4)
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R10
+	CMPQ    DI, R10
+	CMOVQLT DI, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	KMOVW   (R11)(R10*2), K1
+	VMOVUPS 4096(BX)(R8*4), Z5
+	VMOVUPS 6144(BX)(R8*4), Z6
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z6, Z5, Z7
+	VPSUBD            Z5, Z7, Z8
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z8, Z8
+	VPADDD            Z8, Z5, Z9
+	VSUBPS            Z5, Z9, Z10
+	VSUBPS            Z6, Z10, Z10
+	VADDPS            Z9, Z7, Z7
+	VDIVPS            Z7, Z10, Z7
+	VMULPS            Z7, Z7, Z9
+	VADDPS            Z7, Z7, Z10
+	VPSRLD            $0x17, Z8, Z8
+	VCVTDQ2PS         Z8, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z10
+	VMULPS            Z9, Z7, Z7
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z9, Z8
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z9, Z8
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z9, Z8
+	VFMADD231PS       Z8, Z7, Z10
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z6, Z7
+	VMULPS       Z4, Z5, Z5
+	VFNMADD231PS Z10, Z5, Z7
+	VMOVAPD      Z6, Z5
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R10
+	SHRQ    $0x01, R10
+	JCC     whole2
+	VSQRTPS Z5, Z8
+	VMULPS  Z8, Z7, Z7
+
+whole2:
+	TESTQ R10, R10
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R10
+	JCC    square2
+	VMULPS Z5, Z7, Z7
+
+square2:
+	TESTQ  R10, R10
+	JZ     power2
+	VMULPS Z5, Z5, Z5
+	JMP    again2
+
+power2:
+	VPXORQ        Z5, Z5, Z5
+	VPXORQ        Z8, Z8, Z8
+	MOVQ          y_base+24(FP), R10
+	VMOVDQU8.Z    (R10)(R8*1), K1, X9
+	VPMOVZXBD     X9, Z9
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
+	VMOVUPS       (R9), Z10
+	VMOVAPS       Z10, K1, Z5
+	VMOVAPD       Z0, Z10
+	VMOVAPS       Z10, K1, Z8
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
+	VMOVAPD       Z1, Z9
+	VMOVAPS       Z9, K1, Z5
+	VMOVAPD       Z2, Z9
+	VMOVAPS       Z9, K1, Z8
+	VFMADD231PS   Z8, Z7, Z5
+	VMULPS        Z6, Z5, Z6
+	VMOVUPS       Z6, 4096(BX)(R8*4)
+	VXORPS.BCST   signBitSingle<>+0(SB), Z5, Z5
+	VMOVUPS       Z5, 6144(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few2
+
+done2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R8*1), Z4
+	VMOVUPS       4096(BX)(R8*4), Z5
+	VMOVUPS       6144(BX)(R8*4), Z6
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*4), CX
+	VMULPS        (BX)(R8*4), Z6, Z7
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VMOVAPS       Z5, K1, Z7
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual3
+	VMOVNTPS      Z7, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPS Z7, (CX)
+
+stored3:
+	VMULPS        2048(BX)(R8*4), Z6, Z6
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VMOVAPS       Z5, K1, Z6
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual4
+	VMOVNTPS      Z6, (CX)(DX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPS Z6, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, DI
+	CMPQ DI, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          DI, CX
+	CMOVQLT       DI, CX
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R8*1), K1, X4
+	VPMOVZXBD     X4, Z4
+	VMOVUPS       4096(BX)(R8*4), Z5
+	VMOVUPS       6144(BX)(R8*4), Z6
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*4), CX
+	VMULPS        (BX)(R8*4), Z6, Z7
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K2
+	VMOVAPS       Z5, K2, Z7
+	VMOVUPS       Z7, K1, (CX)
+	VMULPS        2048(BX)(R8*4), Z6, Z6
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K2
+	VMOVAPS       Z5, K2, Z6
+	VMOVUPS       Z6, K1, (CX)(DX*1)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         SI, y_base+24(FP)
+	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z3, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes2F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes2F64AVX512(SB), $16448-81
+	// softmaxOnlyPowerGradYLanes2F64AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD 16(CX), Z0
+	VBROADCASTSD 24(CX), Z1
+	VBROADCASTSD 80(CX), Z2
+	VBROADCASTSD 88(CX), Z3
+	VPXORQ       Z4, Z4, Z4
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R8*8), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPD      (CX), Z5
+	PREFETCHT0   8256(CX)
+	VMOVUPD      64(CX), Z6
+	VBROADCASTSD absBits<>+0(SB), Z8
+	VANDPD       Z8, Z5, Z7
+	VANDPD       Z8, Z6, Z8
+	VPMAXUQ      Z7, Z4, Z4
+	VPMAXUQ      Z8, Z4, Z4
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPD      (CX)(AX*1), Z7
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPD      64(CX)(AX*1), Z8
+	VBROADCASTSD absBits<>+0(SB), Z10
+	VANDPD       Z10, Z7, Z9
+	VANDPD       Z10, Z8, Z10
+	VPMAXUQ      Z9, Z4, Z4
+	VPMAXUQ      Z10, Z4, Z4
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD log2e<>+0(SB), Z13
+	VFMADD231PD  Z13, Z5, Z10
+	VFMADD231PD  Z13, Z6, Z11
+	VFMADD231PD  Z13, Z7, Z12
+	VFMADD231PD  Z13, Z8, Z9
+	VBROADCASTSD sixteenths<>+0(SB), Z16
+	VSUBPD       Z16, Z10, Z13
+	VSUBPD       Z16, Z11, Z14
+	VSUBPD       Z16, Z12, Z15
+	VSUBPD       Z16, Z9, Z16
+	VBROADCASTSD ln2<>+0(SB), Z17
+	VFNMADD231PD Z17, Z13, Z5
+	VFNMADD231PD Z17, Z14, Z6
+	VFNMADD231PD Z17, Z15, Z7
+	VFNMADD231PD Z17, Z16, Z8
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z10, Z14
+	VMOVAPD   Z11, Z15
+	VMOVAPD   Z12, Z16
+	VMOVAPD   Z9, Z17
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z13, Z16
+	VPERMI2PD roots<>+64(SB), Z13, Z17
+	VPSLLQ    $0x30, Z10, Z10
+	VPSLLQ    $0x30, Z11, Z11
+	VPSLLQ    $0x30, Z12, Z12
+	VPSLLQ    $0x30, Z9, Z9
+	VPADDQ    Z10, Z14, Z10
+	VPADDQ    Z11, Z15, Z11
+	VPADDQ    Z12, Z16, Z12
+	VPADDQ    Z9, Z17, Z9
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VBROADCASTSD expTablee<>+0(SB), Z17
+	VFMADD213PD  Z17, Z5, Z14
+	VFMADD213PD  Z17, Z6, Z15
+	VFMADD213PD  Z17, Z7, Z16
+	VFMADD213PD  Z17, Z8, Z13
+	VBROADCASTSD expTabled<>+0(SB), Z17
+	VFMADD213PD  Z17, Z5, Z14
+	VFMADD213PD  Z17, Z6, Z15
+	VFMADD213PD  Z17, Z7, Z16
+	VFMADD213PD  Z17, Z8, Z13
+	VBROADCASTSD expTablec<>+0(SB), Z17
+	VFMADD213PD  Z17, Z5, Z14
+	VFMADD213PD  Z17, Z6, Z15
+	VFMADD213PD  Z17, Z7, Z16
+	VFMADD213PD  Z17, Z8, Z13
+	VBROADCASTSD expTableb<>+0(SB), Z17
+	VFMADD213PD  Z17, Z5, Z14
+	VFMADD213PD  Z17, Z6, Z15
+	VFMADD213PD  Z17, Z7, Z16
+	VFMADD213PD  Z17, Z8, Z13
+	VBROADCASTSD one<>+0(SB), Z17
+	VFMADD213PD  Z17, Z5, Z14
+	VFMADD213PD  Z17, Z6, Z15
+	VFMADD213PD  Z17, Z7, Z16
+	VFMADD213PD  Z17, Z8, Z13
+	VMULPD       Z5, Z14, Z5
+	VMULPD       Z6, Z15, Z6
+	VMULPD       Z7, Z16, Z7
+	VMULPD       Z8, Z13, Z8
+	VFMADD213PD  Z10, Z10, Z5
+	VFMADD213PD  Z11, Z11, Z6
+	VFMADD213PD  Z12, Z12, Z7
+	VFMADD213PD  Z9, Z9, Z8
+	VADDPD       Z7, Z5, Z9
+	VADDPD       Z8, Z6, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VDIVPD       Z9, Z11, Z9
+	VDIVPD       Z10, Z11, Z10
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Z11
+	VPMOVZXBQ    8(CX)(R8*1), Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+	VPXORQ       Z15, Z15, Z15
+	VPXORQ       Z16, Z16, Z16
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K2
+	VMOVAPD       Z5, K1, Z13
+	VMOVAPD       Z6, K2, Z14
+	VMOVAPD       Z7, K1, Z15
+	VMOVAPD       Z8, K2, Z16
+	VMULPD        Z9, Z5, Z17
+	VMULPD        Z10, Z6, Z18
+	VMOVUPS       Z17, (BX)(R8*8)
+	VMOVUPS       Z18, 64(BX)(R8*8)
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K2
+	VMOVAPD       Z7, K1, Z13
+	VMOVAPD       Z8, K2, Z14
+	VMOVAPD       Z5, K1, Z15
+	VMOVAPD       Z6, K2, Z16
+	VMULPD        Z9, Z7, Z5
+	VMULPD        Z10, Z8, Z6
+	VMOVUPS       Z5, 4096(BX)(R8*8)
+	VMOVUPS       Z6, 4160(BX)(R8*8)
+	VMULPD        Z9, Z13, Z5
+	VMULPD        Z10, Z14, Z6
+	VMOVUPS       Z5, 8192(BX)(R8*8)
+	VMOVUPS       Z6, 8256(BX)(R8*8)
+	VMULPD        Z9, Z15, Z5
+	VMULPD        Z10, Z16, Z6
+	VMOVUPS       Z5, 12288(BX)(R8*8)
+	VMOVUPS       Z6, 12352(BX)(R8*8)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	CMPQ          DI, $0x00000010
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        DI, CX
+	CMOVQLT     DI, CX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R8*8), CX
+	VMOVUPD.Z   (CX), K1, Z5
+	VANDPD.BCST absBits<>+0(SB), Z5, Z6
+	VPMAXUQ     Z6, Z4, Z4
+	VMOVUPD.Z   (CX)(AX*1), K1, Z6
+	VANDPD.BCST absBits<>+0(SB), Z6, Z7
+	VPMAXUQ     Z7, Z4, Z4
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z7
+	VMOVAPD      Z7, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z5, Z8
+	VFMADD231PD  Z9, Z6, Z7
+	VBROADCASTSD sixteenths<>+0(SB), Z10
+	VSUBPD       Z10, Z8, Z9
+	VSUBPD       Z10, Z7, Z10
+	VBROADCASTSD ln2<>+0(SB), Z11
+	VFNMADD231PD Z11, Z9, Z5
+	VFNMADD231PD Z11, Z10, Z6
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z8, Z10
+	VMOVAPD   Z7, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z7, Z7
+	VPADDQ    Z8, Z10, Z8
+	VPADDQ    Z7, Z11, Z7
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VBROADCASTSD expTablee<>+0(SB), Z11
+	VFMADD213PD  Z11, Z5, Z10
+	VFMADD213PD  Z11, Z6, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z11
+	VFMADD213PD  Z11, Z5, Z10
+	VFMADD213PD  Z11, Z6, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z11
+	VFMADD213PD  Z11, Z5, Z10
+	VFMADD213PD  Z11, Z6, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z11
+	VFMADD213PD  Z11, Z5, Z10
+	VFMADD213PD  Z11, Z6, Z9
+	VBROADCASTSD one<>+0(SB), Z11
+	VFMADD213PD  Z11, Z5, Z10
+	VFMADD213PD  Z11, Z6, Z9
+	VMULPD       Z5, Z10, Z5
+	VMULPD       Z6, Z9, Z6
+	VFMADD213PD  Z8, Z8, Z5
+	VFMADD213PD  Z7, Z7, Z6
+	VADDPD       Z6, Z5, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VDIVPD       Z7, Z8, Z7
+	VMOVAPD.Z    Z7, K1, Z7
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R8*1), K1, X8
+	VPMOVZXBQ    X8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+	// Each sum of the others adds up: nothing cancels.
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K1
+	VMOVAPD       Z5, K1, Z9
+	VMOVAPD       Z6, K1, Z10
+	VMULPD        Z7, Z5, Z11
+	VMOVUPS       Z11, (BX)(R8*8)
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K1
+	VMOVAPD       Z6, K1, Z9
+	VMOVAPD       Z5, K1, Z10
+	VMULPD        Z7, Z6, Z5
+	VMOVUPS       Z5, 4096(BX)(R8*8)
+	VMULPD        Z7, Z9, Z5
+	VMOVUPS       Z5, 8192(BX)(R8*8)
+	VMULPD        Z7, Z10, Z5
+	VMOVUPS       Z5, 12288(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X5
+	VADDSD       X5, X5, X5
+	VCVTTSD2SIQ  X5, CX
+	VBROADCASTSD gamma+64(FP), Z5
+	SUBQ         $0x02, CX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(BX)(R8*8), Z6
+	VMOVUPS 8256(BX)(R8*8), Z7
+	VMOVUPS 12288(BX)(R8*8), Z8
+	VMOVUPS 12352(BX)(R8*8), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z8, Z6, Z10
+	VADDPD       Z9, Z7, Z11
+	VPSUBQ       Z6, Z10, Z12
+	VPSUBQ       Z7, Z11, Z13
+	VBROADCASTSD signAndExponent<>+0(SB), Z14
+	VANDPD       Z14, Z12, Z12
+	VANDPD       Z14, Z13, Z13
+	VPADDQ       Z12, Z6, Z14
+	VPADDQ       Z13, Z7, Z15
+	VSUBPD       Z6, Z14, Z16
+	VSUBPD       Z7, Z15, Z17
+	VSUBPD       Z8, Z16, Z16
+	VSUBPD       Z9, Z17, Z17
+	VADDPD       Z14, Z10, Z10
+	VADDPD       Z15, Z11, Z11
+	VDIVPD       Z10, Z16, Z10
+	VDIVPD       Z11, Z17, Z11
+	VMULPD       Z10, Z10, Z14
+	VMULPD       Z11, Z11, Z15
+	VADDPD       Z10, Z10, Z16
+	VADDPD       Z11, Z11, Z17
+	VPSRLQ       $0x34, Z12, Z12
+	VPSRLQ       $0x34, Z13, Z13
+	VCVTQQ2PD    Z12, Z12
+	VCVTQQ2PD    Z13, Z13
+	VBROADCASTSD ln2<>+0(SB), Z18
+	VFNMADD231PD Z18, Z12, Z16
+	VFNMADD231PD Z18, Z13, Z17
+	VMULPD       Z14, Z10, Z10
+	VMULPD       Z15, Z11, Z11
+	VBROADCASTSD unit64j<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VBROADCASTSD unit64i<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64h<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64g<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64f<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64e<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64d<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64c<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64b<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VBROADCASTSD unit64a<>+0(SB), Z18
+	VFMADD213PD  Z18, Z14, Z13
+	VFMADD213PD  Z18, Z15, Z12
+	VFMADD231PD  Z13, Z10, Z16
+	VFMADD231PD  Z12, Z11, Z17
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z8, Z10
+	VMOVAPD      Z9, Z11
+	VMULPD       Z5, Z6, Z6
+	VMULPD       Z5, Z7, Z7
+	VFNMADD231PD Z16, Z6, Z10
+	VFNMADD231PD Z17, Z7, Z11
+	VMOVAPD      Z8, Z6
+	VMOVAPD      Z9, Z7
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z6, Z12
+	VSQRTPD Z7, Z13
+	VMULPD  Z12, Z10, Z10
+	VMULPD  Z13, Z11, Z11
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z6, Z10, Z10
+	VMULPD Z7, Z11, Z11
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z6, Z6, Z6
+	VMULPD Z7, Z7, Z7
+	JMP    again1
+
+power1:
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z7, Z7, Z7
+	VPXORQ        Z12, Z12, Z12
+	VPXORQ        Z13, Z13, Z13
+	MOVQ          y_base+24(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z14
+	VPMOVZXBQ     8(R9)(R8*1), Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z14, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z15, K2
+	VMOVAPD       Z0, Z16
+	VMOVAPD       Z16, K1, Z6
+	VMOVAPD       Z16, K2, Z7
+	VMOVAPD       Z1, Z16
+	VMOVAPD       Z16, K1, Z12
+	VMOVAPD       Z16, K2, Z13
+	VPCMPEQQ.BCST label1<>+0(SB), Z14, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z15, K2
+	VMOVAPD       Z2, Z14
+	VMOVAPD       Z14, K1, Z6
+	VMOVAPD       Z14, K2, Z7
+	VMOVAPD       Z3, Z14
+	VMOVAPD       Z14, K1, Z12
+	VMOVAPD       Z14, K2, Z13
+	VFMADD231PD   Z12, Z10, Z6
+	VFMADD231PD   Z13, Z11, Z7
+	VMULPD        Z8, Z6, Z8
+	VMULPD        Z9, Z7, Z9
+	VMOVUPS       Z8, 8192(BX)(R8*8)
+	VMOVUPS       Z9, 8256(BX)(R8*8)
+	VBROADCASTSD  signBit<>+0(SB), Z8
+	VXORPD        Z8, Z6, Z6
+	VXORPD        Z8, Z7, Z7
+	VMOVUPS       Z6, 12288(BX)(R8*8)
+	VMOVUPS       Z7, 12352(BX)(R8*8)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	CMPQ          DI, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	KMOVW   (R10)(R9*2), K1
+	VMOVUPS 8192(BX)(R8*8), Z6
+	VMOVUPS 12288(BX)(R8*8), Z7
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z7, Z6, Z8
+	VPSUBQ            Z6, Z8, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z9, Z6, Z10
+	VSUBPD            Z6, Z10, Z11
+	VSUBPD            Z7, Z11, Z11
+	VADDPD            Z10, Z8, Z8
+	VDIVPD            Z8, Z11, Z8
+	VMULPD            Z8, Z8, Z10
+	VADDPD            Z8, Z8, Z11
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z11
+	VMULPD            Z10, Z8, Z8
+	VBROADCASTSD      unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z10, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z10, Z9
+	VFMADD231PD       Z9, Z8, Z11
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z7, Z8
+	VMULPD       Z5, Z6, Z6
+	VFNMADD231PD Z11, Z6, Z8
+	VMOVAPD      Z7, Z6
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z6, Z9
+	VMULPD  Z9, Z8, Z8
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z6, Z8, Z8
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z6, Z6, Z6
+	JMP    again2
+
+power2:
+	VPXORQ        Z6, Z6, Z6
+	VPXORQ        Z9, Z9, Z9
+	MOVQ          y_base+24(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X10
+	VPMOVZXBQ     X10, Z10
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K1
+	VMOVAPD       Z0, Z11
+	VMOVAPD       Z11, K1, Z6
+	VMOVAPD       Z1, Z11
+	VMOVAPD       Z11, K1, Z9
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K1
+	VMOVAPD       Z2, Z10
+	VMOVAPD       Z10, K1, Z6
+	VMOVAPD       Z3, Z10
+	VMOVAPD       Z10, K1, Z9
+	VFMADD231PD   Z9, Z8, Z6
+	VMULPD        Z7, Z6, Z7
+	VMOVUPS       Z7, 8192(BX)(R8*8)
+	VXORPD.BCST   signBit<>+0(SB), Z6, Z6
+	VMOVUPS       Z6, 12288(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few2
+
+done2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R8*1), Z5
+	VMOVUPS       8192(BX)(R8*8), Z6
+	VMOVUPS       12288(BX)(R8*8), Z7
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*8), CX
+	VMULPD        (BX)(R8*8), Z7, Z8
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VMOVAPD       Z6, K1, Z8
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual3
+	VMOVNTPD      Z8, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPD Z8, (CX)
+
+stored3:
+	VMULPD        4096(BX)(R8*8), Z7, Z7
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VMOVAPD       Z6, K1, Z7
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual4
+	VMOVNTPD      Z7, (CX)(DX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPD Z7, (CX)(DX*1)
+
+stored4:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          DI, CX
+	CMOVQLT       DI, CX
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R8*1), K1, X5
+	VPMOVZXBQ     X5, Z5
+	VMOVUPS       8192(BX)(R8*8), Z6
+	VMOVUPS       12288(BX)(R8*8), Z7
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*8), CX
+	VMULPD        (BX)(R8*8), Z7, Z8
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K2
+	VMOVAPD       Z6, K2, Z8
+	VMOVUPD       Z8, K1, (CX)
+	VMULPD        4096(BX)(R8*8), Z7, Z7
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K2
+	VMOVAPD       Z6, K2, Z7
+	VMOVUPD       Z7, K1, (CX)(DX*1)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         SI, y_base+24(FP)
+	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z4, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes3F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes3F32AVX512(SB), $10304-73
+	// softmaxOnlyPowerGradYLanes3F32AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x02, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS 8(CX), Z0
+	VBROADCASTSS 12(CX), Z1
+	VBROADCASTSS 40(CX), Z2
+	VBROADCASTSS 44(CX), Z3
+	VBROADCASTSS 72(CX), Z4
+	VBROADCASTSS 76(CX), Z5
+	VPXORQ       Z6, Z6, Z6
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, SI
+	CMPQ    SI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R8*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z7
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z10
+	VANDPS       Z10, Z7, Z9
+	VANDPS       Z10, Z8, Z10
+	VPMAXUD      Z9, Z6, Z6
+	VPMAXUD      Z10, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z9
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z10
+	VBROADCASTSS absBitsSingle<>+0(SB), Z12
+	VANDPS       Z12, Z9, Z11
+	VANDPS       Z12, Z10, Z12
+	VPMAXUD      Z11, Z6, Z6
+	VPMAXUD      Z12, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*2)
+	VMOVUPS      (CX)(AX*2), Z11
+	PREFETCHT0   8256(CX)(AX*2)
+	VMOVUPS      64(CX)(AX*2), Z12
+	VBROADCASTSS absBitsSingle<>+0(SB), Z14
+	VANDPS       Z14, Z11, Z13
+	VANDPS       Z14, Z12, Z14
+	VPMAXUD      Z13, Z6, Z6
+	VPMAXUD      Z14, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VMOVAPD      Z13, Z17
+	VMOVAPD      Z13, Z18
+	VBROADCASTSS log2eSingle<>+0(SB), Z19
+	VFMADD231PS  Z19, Z7, Z14
+	VFMADD231PS  Z19, Z8, Z15
+	VFMADD231PS  Z19, Z9, Z16
+	VFMADD231PS  Z19, Z10, Z17
+	VFMADD231PS  Z19, Z11, Z18
+	VFMADD231PS  Z19, Z12, Z13
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z24
+	VSUBPS       Z24, Z14, Z19
+	VSUBPS       Z24, Z15, Z20
+	VSUBPS       Z24, Z16, Z21
+	VSUBPS       Z24, Z17, Z22
+	VSUBPS       Z24, Z18, Z23
+	VSUBPS       Z24, Z13, Z24
+	VBROADCASTSS ln2Single<>+0(SB), Z25
+	VFNMADD231PS Z25, Z19, Z7
+	VFNMADD231PS Z25, Z20, Z8
+	VFNMADD231PS Z25, Z21, Z9
+	VFNMADD231PS Z25, Z22, Z10
+	VFNMADD231PS Z25, Z23, Z11
+	VFNMADD231PS Z25, Z24, Z12
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z18, Z18
+	VPSLLD       $0x17, Z13, Z13
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VMOVAPD      Z19, Z22
+	VMOVAPD      Z19, Z23
+	VMOVAPD      Z19, Z24
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z7, Z20
+	VFMADD213PS  Z25, Z8, Z21
+	VFMADD213PS  Z25, Z9, Z22
+	VFMADD213PS  Z25, Z10, Z23
+	VFMADD213PS  Z25, Z11, Z24
+	VFMADD213PS  Z25, Z12, Z19
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z7, Z20
+	VFMADD213PS  Z25, Z8, Z21
+	VFMADD213PS  Z25, Z9, Z22
+	VFMADD213PS  Z25, Z10, Z23
+	VFMADD213PS  Z25, Z11, Z24
+	VFMADD213PS  Z25, Z12, Z19
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z7, Z20
+	VFMADD213PS  Z25, Z8, Z21
+	VFMADD213PS  Z25, Z9, Z22
+	VFMADD213PS  Z25, Z10, Z23
+	VFMADD213PS  Z25, Z11, Z24
+	VFMADD213PS  Z25, Z12, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z7, Z20
+	VFMADD213PS  Z25, Z8, Z21
+	VFMADD213PS  Z25, Z9, Z22
+	VFMADD213PS  Z25, Z10, Z23
+	VFMADD213PS  Z25, Z11, Z24
+	VFMADD213PS  Z25, Z12, Z19
+	VBROADCASTSS oneSingle<>+0(SB), Z25
+	VFMADD213PS  Z25, Z7, Z20
+	VFMADD213PS  Z25, Z8, Z21
+	VFMADD213PS  Z25, Z9, Z22
+	VFMADD213PS  Z25, Z10, Z23
+	VFMADD213PS  Z25, Z11, Z24
+	VFMADD213PS  Z25, Z12, Z19
+	VPADDD       Z14, Z20, Z7
+	VPADDD       Z15, Z21, Z8
+	VPADDD       Z16, Z22, Z9
+	VPADDD       Z17, Z23, Z10
+	VPADDD       Z18, Z24, Z11
+	VPADDD       Z13, Z19, Z12
+	VADDPS       Z9, Z7, Z13
+	VADDPS       Z10, Z8, Z14
+	VADDPS       Z11, Z13, Z15
+	VADDPS       Z12, Z14, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z17
+	VDIVPS       Z15, Z17, Z15
+	VDIVPS       Z16, Z17, Z16
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R8*1), Z17
+	VPMOVZXBD    16(CX)(R8*1), Z18
+	VPXORQ       Z19, Z19, Z19
+	VPXORQ       Z20, Z20, Z20
+	VPXORQ       Z21, Z21, Z21
+	VPXORQ       Z22, Z22, Z22
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z9, Z11, Z23
+	VADDPS        Z10, Z12, Z24
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z18, K2
+	VMOVAPS       Z7, K1, Z19
+	VMOVAPS       Z8, K2, Z20
+	VMOVAPS       Z23, K1, Z21
+	VMOVAPS       Z24, K2, Z22
+	VMULPS        Z15, Z7, Z23
+	VMULPS        Z16, Z8, Z24
+	VMOVUPS       Z23, (BX)(R8*4)
+	VMOVUPS       Z24, 64(BX)(R8*4)
+	VADDPS        Z7, Z11, Z7
+	VADDPS        Z8, Z12, Z8
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z18, K2
+	VMOVAPS       Z9, K1, Z19
+	VMOVAPS       Z10, K2, Z20
+	VMOVAPS       Z7, K1, Z21
+	VMOVAPS       Z8, K2, Z22
+	VMULPS        Z15, Z9, Z7
+	VMULPS        Z16, Z10, Z8
+	VMOVUPS       Z7, 2048(BX)(R8*4)
+	VMOVUPS       Z8, 2112(BX)(R8*4)
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z18, K2
+	VMOVAPS       Z11, K1, Z19
+	VMOVAPS       Z12, K2, Z20
+	VMOVAPS       Z13, K1, Z21
+	VMOVAPS       Z14, K2, Z22
+	VMULPS        Z15, Z11, Z7
+	VMULPS        Z16, Z12, Z8
+	VMOVUPS       Z7, 4096(BX)(R8*4)
+	VMOVUPS       Z8, 4160(BX)(R8*4)
+	VMULPS        Z15, Z19, Z7
+	VMULPS        Z16, Z20, Z8
+	VMOVUPS       Z7, 6144(BX)(R8*4)
+	VMOVUPS       Z8, 6208(BX)(R8*4)
+	VMULPS        Z15, Z21, Z7
+	VMULPS        Z16, Z22, Z8
+	VMOVUPS       Z7, 8192(BX)(R8*4)
+	VMOVUPS       Z8, 8256(BX)(R8*4)
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        DI, CX
+	CMOVQLT     DI, CX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R8*4), CX
+	VMOVUPS.Z   (CX), K1, Z7
+	VANDPS.BCST absBitsSingle<>+0(SB), Z7, Z8
+	VPMAXUD     Z8, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*1), K1, Z8
+	VANDPS.BCST absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD     Z9, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*2), K1, Z9
+	VANDPS.BCST absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD     Z10, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
+	VMOVAPD      Z10, Z12
+	VBROADCASTSS log2eSingle<>+0(SB), Z13
+	VFMADD231PS  Z13, Z7, Z11
+	VFMADD231PS  Z13, Z8, Z12
+	VFMADD231PS  Z13, Z9, Z10
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z15
+	VSUBPS       Z15, Z11, Z13
+	VSUBPS       Z15, Z12, Z14
+	VSUBPS       Z15, Z10, Z15
+	VBROADCASTSS ln2Single<>+0(SB), Z16
+	VFNMADD231PS Z16, Z13, Z7
+	VFNMADD231PS Z16, Z14, Z8
+	VFNMADD231PS Z16, Z15, Z9
+	VPSLLD       $0x17, Z11, Z11
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z10, Z10
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z16
+	VFMADD213PS  Z16, Z7, Z14
+	VFMADD213PS  Z16, Z8, Z15
+	VFMADD213PS  Z16, Z9, Z13
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z16
+	VFMADD213PS  Z16, Z7, Z14
+	VFMADD213PS  Z16, Z8, Z15
+	VFMADD213PS  Z16, Z9, Z13
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z16
+	VFMADD213PS  Z16, Z7, Z14
+	VFMADD213PS  Z16, Z8, Z15
+	VFMADD213PS  Z16, Z9, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VFMADD213PS  Z16, Z7, Z14
+	VFMADD213PS  Z16, Z8, Z15
+	VFMADD213PS  Z16, Z9, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VFMADD213PS  Z16, Z7, Z14
+	VFMADD213PS  Z16, Z8, Z15
+	VFMADD213PS  Z16, Z9, Z13
+	VPADDD       Z11, Z14, Z7
+	VPADDD       Z12, Z15, Z8
+	VPADDD       Z10, Z13, Z9
+	VADDPS       Z8, Z7, Z10
+	VADDPS       Z9, Z10, Z11
+	VBROADCASTSS oneSingle<>+0(SB), Z12
+	VDIVPS       Z11, Z12, Z11
+	VMOVAPS.Z    Z11, K1, Z11
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R8*1), K1, X12
+	VPMOVZXBD    X12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z8, Z9, Z15
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
+	VMOVAPS       Z7, K1, Z13
+	VMOVAPS       Z15, K1, Z14
+	VMULPS        Z11, Z7, Z15
+	VMOVUPS       Z15, (BX)(R8*4)
+	VADDPS        Z7, Z9, Z7
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
+	VMOVAPS       Z8, K1, Z13
+	VMOVAPS       Z7, K1, Z14
+	VMULPS        Z11, Z8, Z7
+	VMOVUPS       Z7, 2048(BX)(R8*4)
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
+	VMOVAPS       Z9, K1, Z13
+	VMOVAPS       Z10, K1, Z14
+	VMULPS        Z11, Z9, Z7
+	VMOVUPS       Z7, 4096(BX)(R8*4)
+	VMULPS        Z11, Z13, Z7
+	VMOVUPS       Z7, 6144(BX)(R8*4)
+	VMULPS        Z11, Z14, Z7
+	VMOVUPS       Z7, 8192(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X7
+	VADDSS       X7, X7, X7
+	VCVTTSS2SIQ  X7, CX
+	VBROADCASTSS gamma+64(FP), Z7
+	SUBQ         $0x02, CX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 6144(BX)(R8*4), Z8
+	VMOVUPS 6208(BX)(R8*4), Z9
+	VMOVUPS 8192(BX)(R8*4), Z10
+	VMOVUPS 8256(BX)(R8*4), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z10, Z8, Z12
+	VADDPS       Z11, Z9, Z13
+	VPSUBD       Z8, Z12, Z14
+	VPSUBD       Z9, Z13, Z15
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z16
+	VANDPS       Z16, Z14, Z14
+	VANDPS       Z16, Z15, Z15
+	VPADDD       Z14, Z8, Z16
+	VPADDD       Z15, Z9, Z17
+	VSUBPS       Z8, Z16, Z18
+	VSUBPS       Z9, Z17, Z19
+	VSUBPS       Z10, Z18, Z18
+	VSUBPS       Z11, Z19, Z19
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z17, Z13, Z13
+	VDIVPS       Z12, Z18, Z12
+	VDIVPS       Z13, Z19, Z13
+	VMULPS       Z12, Z12, Z16
+	VMULPS       Z13, Z13, Z17
+	VADDPS       Z12, Z12, Z18
+	VADDPS       Z13, Z13, Z19
+	VPSRLD       $0x17, Z14, Z14
+	VPSRLD       $0x17, Z15, Z15
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z14, Z18
+	VFNMADD231PS Z20, Z15, Z19
+	VMULPS       Z16, Z12, Z12
+	VMULPS       Z17, Z13, Z13
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z14
+	VMOVAPD      Z14, Z15
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VFMADD231PS  Z15, Z12, Z18
+	VFMADD231PS  Z14, Z13, Z19
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z10, Z12
+	VMOVAPD      Z11, Z13
+	VMULPS       Z7, Z8, Z8
+	VMULPS       Z7, Z9, Z9
+	VFNMADD231PS Z18, Z8, Z12
+	VFNMADD231PS Z19, Z9, Z13
+	VMOVAPD      Z10, Z8
+	VMOVAPD      Z11, Z9
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPS Z8, Z14
+	VSQRTPS Z9, Z15
+	VMULPS  Z14, Z12, Z12
+	VMULPS  Z15, Z13, Z13
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPS Z8, Z12, Z12
+	VMULPS Z9, Z13, Z13
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z9, Z9, Z9
+	JMP    again1
+
+power1:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	MOVQ          y_base+24(FP), R9
+	VPMOVZXBD     (R9)(R8*1), Z16
+	VPMOVZXBD     16(R9)(R8*1), Z17
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VMOVAPD       Z0, Z18
+	VMOVAPS       Z18, K1, Z8
+	VMOVAPS       Z18, K2, Z9
+	VMOVAPD       Z1, Z18
+	VMOVAPS       Z18, K1, Z14
+	VMOVAPS       Z18, K2, Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VMOVAPD       Z2, Z18
+	VMOVAPS       Z18, K1, Z8
+	VMOVAPS       Z18, K2, Z9
+	VMOVAPD       Z3, Z18
+	VMOVAPS       Z18, K1, Z14
+	VMOVAPS       Z18, K2, Z15
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
+	VMOVAPD       Z4, Z16
+	VMOVAPS       Z16, K1, Z8
+	VMOVAPS       Z16, K2, Z9
+	VMOVAPD       Z5, Z16
+	VMOVAPS       Z16, K1, Z14
+	VMOVAPS       Z16, K2, Z15
+	VFMADD231PS   Z14, Z12, Z8
+	VFMADD231PS   Z15, Z13, Z9
+	VMULPS        Z10, Z8, Z10
+	VMULPS        Z11, Z9, Z11
+	VMOVUPS       Z10, 6144(BX)(R8*4)
+	VMOVUPS       Z11, 6208(BX)(R8*4)
+	VBROADCASTSS  signBitSingle<>+0(SB), Z10
+	VXORPS        Z10, Z8, Z8
+	VXORPS        Z10, Z9, Z9
+	VMOVUPS       Z8, 8192(BX)(R8*4)
+	VMOVUPS       Z9, 8256(BX)(R8*4)
+	ADDQ          $0x00000020, R8
+	SUBQ          $0x00000020, DI
+	CMPQ          DI, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	KMOVW   (R10)(R9*2), K1
+	VMOVUPS 6144(BX)(R8*4), Z8
+	VMOVUPS 8192(BX)(R8*4), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z9, Z8, Z10
+	VPSUBD            Z8, Z10, Z11
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z11, Z11
+	VPADDD            Z11, Z8, Z12
+	VSUBPS            Z8, Z12, Z13
+	VSUBPS            Z9, Z13, Z13
+	VADDPS            Z12, Z10, Z10
+	VDIVPS            Z10, Z13, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z13
+	VPSRLD            $0x17, Z11, Z11
+	VCVTDQ2PS         Z11, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z13
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z11
+	VFMADD231PS       Z11, Z10, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z9, Z10
+	VMULPS       Z7, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z10
+	VMOVAPD      Z9, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPS Z8, Z10, Z10
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPS Z8, Z8, Z8
+	JMP    again2
+
+power2:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z11, Z11, Z11
+	MOVQ          y_base+24(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X12
+	VPMOVZXBD     X12, Z12
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
+	VMOVAPD       Z0, Z13
+	VMOVAPS       Z13, K1, Z8
+	VMOVAPD       Z1, Z13
+	VMOVAPS       Z13, K1, Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
+	VMOVAPD       Z2, Z13
+	VMOVAPS       Z13, K1, Z8
+	VMOVAPD       Z3, Z13
+	VMOVAPS       Z13, K1, Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
+	VMOVAPD       Z4, Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPD       Z5, Z12
+	VMOVAPS       Z12, K1, Z11
+	VFMADD231PS   Z11, Z10, Z8
+	VMULPS        Z9, Z8, Z9
+	VMOVUPS       Z9, 6144(BX)(R8*4)
+	VXORPS.BCST   signBitSingle<>+0(SB), Z8, Z8
+	VMOVUPS       Z8, 8192(BX)(R8*4)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few2
+
+done2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R8*1), Z7
+	VMOVUPS       6144(BX)(R8*4), Z8
+	VMOVUPS       8192(BX)(R8*4), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*4), CX
+	VMULPS        (BX)(R8*4), Z9, Z10
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z10
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual3
+	VMOVNTPS      Z10, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPS Z10, (CX)
+
+stored3:
+	VMULPS        2048(BX)(R8*4), Z9, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z10
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual4
+	VMOVNTPS      Z10, (CX)(DX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPS Z10, (CX)(DX*1)
+
+stored4:
+	VMULPS        4096(BX)(R8*4), Z9, Z9
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z9
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual5
+	VMOVNTPS      Z9, (CX)(DX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPS Z9, (CX)(DX*2)
+
+stored5:
+	ADDQ $0x00000010, R8
+	SUBQ $0x00000010, DI
+	CMPQ DI, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          DI, CX
+	CMOVQLT       DI, CX
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R8*1), K1, X7
+	VPMOVZXBD     X7, Z7
+	VMOVUPS       6144(BX)(R8*4), Z8
+	VMOVUPS       8192(BX)(R8*4), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*4), CX
+	VMULPS        (BX)(R8*4), Z9, Z10
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z10
+	VMOVUPS       Z10, K1, (CX)
+	VMULPS        2048(BX)(R8*4), Z9, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z10
+	VMOVUPS       Z10, K1, (CX)(DX*1)
+	VMULPS        4096(BX)(R8*4), Z9, Z9
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z9
+	VMOVUPS       Z9, K1, (CX)(DX*2)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         SI, y_base+24(FP)
+	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x02, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z6, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes3F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes3F64AVX512(SB), $12864-81
+	// softmaxOnlyPowerGradYLanes3F64AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	MOVQ         outStride+48(FP), DX
+	SHLQ         $0x03, DX
+	LEAQ         63(SP), BX
+	ANDQ         $-64, BX
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD 16(CX), Z0
+	VBROADCASTSD 24(CX), Z1
+	VBROADCASTSD 80(CX), Z2
+	VBROADCASTSD 88(CX), Z3
+	VBROADCASTSD 144(CX), Z4
+	VBROADCASTSD 152(CX), Z5
+	VPXORQ       Z6, Z6, Z6
+
+window:
+	// 320 positions at a time.
+	MOVQ    $0x00000140, SI
+	CMPQ    SI, y_len+32(FP)
+	CMOVQGT y_len+32(FP), SI
+	MOVQ    SI, DI
+	XORQ    R8, R8
+	CMPQ    DI, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R8*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z7
+	VANDPD.BCST absBits<>+0(SB), Z7, Z8
+	VPMAXUQ     Z8, Z6, Z6
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z8
+	VANDPD.BCST absBits<>+0(SB), Z8, Z9
+	VPMAXUQ     Z9, Z6, Z6
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z9
+	VANDPD.BCST absBits<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z6, Z6
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
+	VMOVAPD      Z10, Z12
+	VBROADCASTSD log2e<>+0(SB), Z13
+	VFMADD231PD  Z13, Z7, Z11
+	VFMADD231PD  Z13, Z8, Z12
+	VFMADD231PD  Z13, Z9, Z10
+	VBROADCASTSD sixteenths<>+0(SB), Z15
+	VSUBPD       Z15, Z11, Z13
+	VSUBPD       Z15, Z12, Z14
+	VSUBPD       Z15, Z10, Z15
+	VBROADCASTSD ln2<>+0(SB), Z16
+	VFNMADD231PD Z16, Z13, Z7
+	VFNMADD231PD Z16, Z14, Z8
+	VFNMADD231PD Z16, Z15, Z9
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z11, Z14
+	VMOVAPD   Z12, Z15
+	VMOVAPD   Z10, Z16
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z13, Z16
+	VPSLLQ    $0x30, Z11, Z11
+	VPSLLQ    $0x30, Z12, Z12
+	VPSLLQ    $0x30, Z10, Z10
+	VPADDQ    Z11, Z14, Z11
+	VPADDQ    Z12, Z15, Z12
+	VPADDQ    Z10, Z16, Z10
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VBROADCASTSD expTablee<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTabled<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTablec<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTableb<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD one<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VMULPD       Z7, Z14, Z7
+	VMULPD       Z8, Z15, Z8
+	VMULPD       Z9, Z13, Z9
+	VFMADD213PD  Z11, Z11, Z7
+	VFMADD213PD  Z12, Z12, Z8
+	VFMADD213PD  Z10, Z10, Z9
+	VADDPD       Z8, Z7, Z10
+	VADDPD       Z9, Z10, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VDIVPD       Z11, Z12, Z11
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R8*1), Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z8, Z9, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K1
+	VMOVAPD       Z7, K1, Z13
+	VMOVAPD       Z15, K1, Z14
+	VMULPD        Z11, Z7, Z15
+	VMOVUPS       Z15, (BX)(R8*8)
+	VADDPD        Z7, Z9, Z7
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K1
+	VMOVAPD       Z8, K1, Z13
+	VMOVAPD       Z7, K1, Z14
+	VMULPD        Z11, Z8, Z7
+	VMOVUPS       Z7, 2560(BX)(R8*8)
+	VPCMPEQQ.BCST label2<>+0(SB), Z12, K1
+	VMOVAPD       Z9, K1, Z13
+	VMOVAPD       Z10, K1, Z14
+	VMULPD        Z11, Z9, Z7
+	VMOVUPS       Z7, 5120(BX)(R8*8)
+	VMULPD        Z11, Z13, Z7
+	VMOVUPS       Z7, 7680(BX)(R8*8)
+	VMULPD        Z11, Z14, Z7
+	VMOVUPS       Z7, 10240(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	CMPQ          DI, $0x00000008
+	JGE           many
+
+few:
+	TESTQ DI, DI
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        DI, CX
+	CMOVQLT     DI, CX
+	LEAQ        tailMasks<>+0(SB), R9
+	KMOVW       (R9)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R8*8), CX
+	VMOVUPD.Z   (CX), K1, Z7
+	VANDPD.BCST absBits<>+0(SB), Z7, Z8
+	VPMAXUQ     Z8, Z6, Z6
+	VMOVUPD.Z   (CX)(AX*1), K1, Z8
+	VANDPD.BCST absBits<>+0(SB), Z8, Z9
+	VPMAXUQ     Z9, Z6, Z6
+	VMOVUPD.Z   (CX)(AX*2), K1, Z9
+	VANDPD.BCST absBits<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z6, Z6
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
+	VMOVAPD      Z10, Z12
+	VBROADCASTSD log2e<>+0(SB), Z13
+	VFMADD231PD  Z13, Z7, Z11
+	VFMADD231PD  Z13, Z8, Z12
+	VFMADD231PD  Z13, Z9, Z10
+	VBROADCASTSD sixteenths<>+0(SB), Z15
+	VSUBPD       Z15, Z11, Z13
+	VSUBPD       Z15, Z12, Z14
+	VSUBPD       Z15, Z10, Z15
+	VBROADCASTSD ln2<>+0(SB), Z16
+	VFNMADD231PD Z16, Z13, Z7
+	VFNMADD231PD Z16, Z14, Z8
+	VFNMADD231PD Z16, Z15, Z9
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z11, Z14
+	VMOVAPD   Z12, Z15
+	VMOVAPD   Z10, Z16
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z13, Z16
+	VPSLLQ    $0x30, Z11, Z11
+	VPSLLQ    $0x30, Z12, Z12
+	VPSLLQ    $0x30, Z10, Z10
+	VPADDQ    Z11, Z14, Z11
+	VPADDQ    Z12, Z15, Z12
+	VPADDQ    Z10, Z16, Z10
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VBROADCASTSD expTablee<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTabled<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTablec<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD expTableb<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VBROADCASTSD one<>+0(SB), Z16
+	VFMADD213PD  Z16, Z7, Z14
+	VFMADD213PD  Z16, Z8, Z15
+	VFMADD213PD  Z16, Z9, Z13
+	VMULPD       Z7, Z14, Z7
+	VMULPD       Z8, Z15, Z8
+	VMULPD       Z9, Z13, Z9
+	VFMADD213PD  Z11, Z11, Z7
+	VFMADD213PD  Z12, Z12, Z8
+	VFMADD213PD  Z10, Z10, Z9
+	VADDPD       Z8, Z7, Z10
+	VADDPD       Z9, Z10, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VDIVPD       Z11, Z12, Z11
+	VMOVAPD.Z    Z11, K1, Z11
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R8*1), K1, X12
+	VPMOVZXBQ    X12, Z12
+	VPXORQ       Z13, Z13, Z13
+	VPXORQ       Z14, Z14, Z14
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z8, Z9, Z15
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K1
+	VMOVAPD       Z7, K1, Z13
+	VMOVAPD       Z15, K1, Z14
+	VMULPD        Z11, Z7, Z15
+	VMOVUPS       Z15, (BX)(R8*8)
+	VADDPD        Z7, Z9, Z7
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K1
+	VMOVAPD       Z8, K1, Z13
+	VMOVAPD       Z7, K1, Z14
+	VMULPD        Z11, Z8, Z7
+	VMOVUPS       Z7, 2560(BX)(R8*8)
+	VPCMPEQQ.BCST label2<>+0(SB), Z12, K1
+	VMOVAPD       Z9, K1, Z13
+	VMOVAPD       Z10, K1, Z14
+	VMULPD        Z11, Z9, Z7
+	VMOVUPS       Z7, 5120(BX)(R8*8)
+	VMULPD        Z11, Z13, Z7
+	VMOVUPS       Z7, 7680(BX)(R8*8)
+	VMULPD        Z11, Z14, Z7
+	VMOVUPS       Z7, 10240(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X7
+	VADDSD       X7, X7, X7
+	VCVTTSD2SIQ  X7, CX
+	VBROADCASTSD gamma+64(FP), Z7
+	SUBQ         $0x02, CX
+	MOVQ         SI, DI
+	XORQ         R8, R8
+	CMPQ         DI, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 7680(BX)(R8*8), Z8
+	VMOVUPS 7744(BX)(R8*8), Z9
+	VMOVUPS 10240(BX)(R8*8), Z10
+	VMOVUPS 10304(BX)(R8*8), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z10, Z8, Z12
+	VADDPD       Z11, Z9, Z13
+	VPSUBQ       Z8, Z12, Z14
+	VPSUBQ       Z9, Z13, Z15
+	VBROADCASTSD signAndExponent<>+0(SB), Z16
+	VANDPD       Z16, Z14, Z14
+	VANDPD       Z16, Z15, Z15
+	VPADDQ       Z14, Z8, Z16
+	VPADDQ       Z15, Z9, Z17
+	VSUBPD       Z8, Z16, Z18
+	VSUBPD       Z9, Z17, Z19
+	VSUBPD       Z10, Z18, Z18
+	VSUBPD       Z11, Z19, Z19
+	VADDPD       Z16, Z12, Z12
+	VADDPD       Z17, Z13, Z13
+	VDIVPD       Z12, Z18, Z12
+	VDIVPD       Z13, Z19, Z13
+	VMULPD       Z12, Z12, Z16
+	VMULPD       Z13, Z13, Z17
+	VADDPD       Z12, Z12, Z18
+	VADDPD       Z13, Z13, Z19
+	VPSRLQ       $0x34, Z14, Z14
+	VPSRLQ       $0x34, Z15, Z15
+	VCVTQQ2PD    Z14, Z14
+	VCVTQQ2PD    Z15, Z15
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z14, Z18
+	VFNMADD231PD Z20, Z15, Z19
+	VMULPD       Z16, Z12, Z12
+	VMULPD       Z17, Z13, Z13
+	VBROADCASTSD unit64j<>+0(SB), Z14
+	VMOVAPD      Z14, Z15
+	VBROADCASTSD unit64i<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64h<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64g<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64f<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64e<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64d<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64c<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64b<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VBROADCASTSD unit64a<>+0(SB), Z20
+	VFMADD213PD  Z20, Z16, Z15
+	VFMADD213PD  Z20, Z17, Z14
+	VFMADD231PD  Z15, Z12, Z18
+	VFMADD231PD  Z14, Z13, Z19
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z10, Z12
+	VMOVAPD      Z11, Z13
+	VMULPD       Z7, Z8, Z8
+	VMULPD       Z7, Z9, Z9
+	VFNMADD231PD Z18, Z8, Z12
+	VFNMADD231PD Z19, Z9, Z13
+	VMOVAPD      Z10, Z8
+	VMOVAPD      Z11, Z9
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole1
+	VSQRTPD Z8, Z14
+	VSQRTPD Z9, Z15
+	VMULPD  Z14, Z12, Z12
+	VMULPD  Z15, Z13, Z13
+
+whole1:
+	TESTQ R9, R9
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R9
+	JCC    square1
+	VMULPD Z8, Z12, Z12
+	VMULPD Z9, Z13, Z13
+
+square1:
+	TESTQ  R9, R9
+	JZ     power1
+	VMULPD Z8, Z8, Z8
+	VMULPD Z9, Z9, Z9
+	JMP    again1
+
+power1:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	MOVQ          y_base+24(FP), R9
+	VPMOVZXBQ     (R9)(R8*1), Z16
+	VPMOVZXBQ     8(R9)(R8*1), Z17
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z17, K2
+	VMOVAPD       Z0, Z18
+	VMOVAPD       Z18, K1, Z8
+	VMOVAPD       Z18, K2, Z9
+	VMOVAPD       Z1, Z18
+	VMOVAPD       Z18, K1, Z14
+	VMOVAPD       Z18, K2, Z15
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z17, K2
+	VMOVAPD       Z2, Z18
+	VMOVAPD       Z18, K1, Z8
+	VMOVAPD       Z18, K2, Z9
+	VMOVAPD       Z3, Z18
+	VMOVAPD       Z18, K1, Z14
+	VMOVAPD       Z18, K2, Z15
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z17, K2
+	VMOVAPD       Z4, Z16
+	VMOVAPD       Z16, K1, Z8
+	VMOVAPD       Z16, K2, Z9
+	VMOVAPD       Z5, Z16
+	VMOVAPD       Z16, K1, Z14
+	VMOVAPD       Z16, K2, Z15
+	VFMADD231PD   Z14, Z12, Z8
+	VFMADD231PD   Z15, Z13, Z9
+	VMULPD        Z10, Z8, Z10
+	VMULPD        Z11, Z9, Z11
+	VMOVUPS       Z10, 7680(BX)(R8*8)
+	VMOVUPS       Z11, 7744(BX)(R8*8)
+	VBROADCASTSD  signBit<>+0(SB), Z10
+	VXORPD        Z10, Z8, Z8
+	VXORPD        Z10, Z9, Z9
+	VMOVUPS       Z8, 10240(BX)(R8*8)
+	VMOVUPS       Z9, 10304(BX)(R8*8)
+	ADDQ          $0x00000010, R8
+	SUBQ          $0x00000010, DI
+	CMPQ          DI, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ DI, DI
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	KMOVW   (R10)(R9*2), K1
+	VMOVUPS 7680(BX)(R8*8), Z8
+	VMOVUPS 10240(BX)(R8*8), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z9, Z8, Z10
+	VPSUBQ            Z8, Z10, Z11
+	VANDPD.BCST       signAndExponent<>+0(SB), Z11, Z11
+	VPADDQ            Z11, Z8, Z12
+	VSUBPD            Z8, Z12, Z13
+	VSUBPD            Z9, Z13, Z13
+	VADDPD            Z12, Z10, Z10
+	VDIVPD            Z10, Z13, Z10
+	VMULPD            Z10, Z10, Z12
+	VADDPD            Z10, Z10, Z13
+	VPSRLQ            $0x34, Z11, Z11
+	VCVTQQ2PD         Z11, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z13
+	VMULPD            Z12, Z10, Z10
+	VBROADCASTSD      unit64j<>+0(SB), Z11
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z12, Z11
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z12, Z11
+	VFMADD231PD       Z11, Z10, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z9, Z10
+	VMULPD       Z7, Z8, Z8
+	VFNMADD231PD Z13, Z8, Z10
+	VMOVAPD      Z9, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R9
+	SHRQ    $0x01, R9
+	JCC     whole2
+	VSQRTPD Z8, Z11
+	VMULPD  Z11, Z10, Z10
+
+whole2:
+	TESTQ R9, R9
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R9
+	JCC    square2
+	VMULPD Z8, Z10, Z10
+
+square2:
+	TESTQ  R9, R9
+	JZ     power2
+	VMULPD Z8, Z8, Z8
+	JMP    again2
+
+power2:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z11, Z11, Z11
+	MOVQ          y_base+24(FP), R9
+	VMOVDQU8.Z    (R9)(R8*1), K1, X12
+	VPMOVZXBQ     X12, Z12
+	VPCMPEQQ.BCST label0<>+0(SB), Z12, K1
+	VMOVAPD       Z0, Z13
+	VMOVAPD       Z13, K1, Z8
+	VMOVAPD       Z1, Z13
+	VMOVAPD       Z13, K1, Z11
+	VPCMPEQQ.BCST label1<>+0(SB), Z12, K1
+	VMOVAPD       Z2, Z13
+	VMOVAPD       Z13, K1, Z8
+	VMOVAPD       Z3, Z13
+	VMOVAPD       Z13, K1, Z11
+	VPCMPEQQ.BCST label2<>+0(SB), Z12, K1
+	VMOVAPD       Z4, Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z5, Z12
+	VMOVAPD       Z12, K1, Z11
+	VFMADD231PD   Z11, Z10, Z8
+	VMULPD        Z9, Z8, Z9
+	VMOVUPS       Z9, 7680(BX)(R8*8)
+	VXORPD.BCST   signBit<>+0(SB), Z8, Z8
+	VMOVUPS       Z8, 10240(BX)(R8*8)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few2
+
+done2:
+	MOVQ SI, DI
+	XORQ R8, R8
+	CMPQ DI, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R8*1), Z7
+	VMOVUPS       7680(BX)(R8*8), Z8
+	VMOVUPS       10240(BX)(R8*8), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*8), CX
+	VMULPD        (BX)(R8*8), Z9, Z10
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
+	VMOVAPD       Z8, K1, Z10
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual3
+	VMOVNTPD      Z10, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPD Z10, (CX)
+
+stored3:
+	VMULPD        2560(BX)(R8*8), Z9, Z10
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
+	VMOVAPD       Z8, K1, Z10
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual4
+	VMOVNTPD      Z10, (CX)(DX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPD Z10, (CX)(DX*1)
+
+stored4:
+	VMULPD        5120(BX)(R8*8), Z9, Z9
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K1
+	VMOVAPD       Z8, K1, Z9
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual5
+	VMOVNTPD      Z9, (CX)(DX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPD Z9, (CX)(DX*2)
+
+stored5:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, DI
+	CMPQ DI, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ DI, DI
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          DI, CX
+	CMOVQLT       DI, CX
+	LEAQ          tailMasks<>+0(SB), R9
+	KMOVW         (R9)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R8*1), K1, X7
+	VPMOVZXBQ     X7, Z7
+	VMOVUPS       7680(BX)(R8*8), Z8
+	VMOVUPS       10240(BX)(R8*8), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R8*8), CX
+	VMULPD        (BX)(R8*8), Z9, Z10
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K2
+	VMOVAPD       Z8, K2, Z10
+	VMOVUPD       Z10, K1, (CX)
+	VMULPD        2560(BX)(R8*8), Z9, Z10
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K2
+	VMOVAPD       Z8, K2, Z10
+	VMOVUPD       Z10, K1, (CX)(DX*1)
+	VMULPD        5120(BX)(R8*8), Z9, Z9
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K2
+	VMOVAPD       Z8, K2, Z9
+	VMOVUPD       Z9, K1, (CX)(DX*2)
+	ADDQ          $0x00000008, R8
+	SUBQ          $0x00000008, DI
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         SI, y_base+24(FP)
+	SUBQ         SI, y_len+32(FP)
+	SHLQ         $0x03, SI
+	ADDQ         SI, x+8(FP)
+	ADDQ         SI, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z6, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes4F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes4F32AVX512(SB), $12544-73
+	LEAQ 12352(SP), R11
+	ADDQ $0x3f, R11
+	ANDQ $-64, R11
+
+	// softmaxOnlyPowerGradYLanes4F32AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, (R11)
+	VBROADCASTSS 12(CX), Z0
+	VMOVUPS      Z0, 64(R11)
+	VBROADCASTSS 40(CX), Z0
+	VBROADCASTSS 44(CX), Z1
+	VBROADCASTSS 72(CX), Z2
+	VBROADCASTSS 76(CX), Z3
+	VBROADCASTSS 104(CX), Z4
+	VBROADCASTSS 108(CX), Z5
+	VPXORQ       Z6, Z6, Z6
+
+window:
+	// 512 positions at a time.
+	MOVQ    $0x00000200, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000020
+	JL      few
+
+many:
+	// Vectors at a time: 2.
+	MOVQ         x+8(FP), CX
+	LEAQ         (CX)(R10*4), CX
+	PREFETCHT0   8192(CX)
+	VMOVUPS      (CX), Z7
+	PREFETCHT0   8256(CX)
+	VMOVUPS      64(CX), Z8
+	VBROADCASTSS absBitsSingle<>+0(SB), Z10
+	VANDPS       Z10, Z7, Z9
+	VANDPS       Z10, Z8, Z10
+	VPMAXUD      Z9, Z6, Z6
+	VPMAXUD      Z10, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*1)
+	VMOVUPS      (CX)(AX*1), Z9
+	PREFETCHT0   8256(CX)(AX*1)
+	VMOVUPS      64(CX)(AX*1), Z10
+	VBROADCASTSS absBitsSingle<>+0(SB), Z12
+	VANDPS       Z12, Z9, Z11
+	VANDPS       Z12, Z10, Z12
+	VPMAXUD      Z11, Z6, Z6
+	VPMAXUD      Z12, Z6, Z6
+	PREFETCHT0   8192(CX)(AX*2)
+	VMOVUPS      (CX)(AX*2), Z11
+	PREFETCHT0   8256(CX)(AX*2)
+	VMOVUPS      64(CX)(AX*2), Z12
+	VBROADCASTSS absBitsSingle<>+0(SB), Z14
+	VANDPS       Z14, Z11, Z13
+	VANDPS       Z14, Z12, Z14
+	VPMAXUD      Z13, Z6, Z6
+	VPMAXUD      Z14, Z6, Z6
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPS      (CX)(DX*1), Z13
+	PREFETCHT0   8256(CX)(DX*1)
+	VMOVUPS      64(CX)(DX*1), Z14
+	VBROADCASTSS absBitsSingle<>+0(SB), Z16
+	VANDPS       Z16, Z13, Z15
+	VANDPS       Z16, Z14, Z16
+	VPMAXUD      Z15, Z6, Z6
+	VPMAXUD      Z16, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z16
+	VMOVAPD      Z15, Z17
+	VMOVAPD      Z15, Z18
+	VMOVAPD      Z15, Z19
+	VMOVAPD      Z15, Z20
+	VMOVAPD      Z15, Z21
+	VMOVAPD      Z15, Z22
+	VBROADCASTSS log2eSingle<>+0(SB), Z23
+	VFMADD231PS  Z23, Z7, Z16
+	VFMADD231PS  Z23, Z8, Z17
+	VFMADD231PS  Z23, Z9, Z18
+	VFMADD231PS  Z23, Z10, Z19
+	VFMADD231PS  Z23, Z11, Z20
+	VFMADD231PS  Z23, Z12, Z21
+	VFMADD231PS  Z23, Z13, Z22
+	VFMADD231PS  Z23, Z14, Z15
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z30
+	VSUBPS       Z30, Z16, Z23
+	VSUBPS       Z30, Z17, Z24
+	VSUBPS       Z30, Z18, Z25
+	VSUBPS       Z30, Z19, Z26
+	VSUBPS       Z30, Z20, Z27
+	VSUBPS       Z30, Z21, Z28
+	VSUBPS       Z30, Z22, Z29
+	VSUBPS       Z30, Z15, Z30
+	VBROADCASTSS ln2Single<>+0(SB), Z31
+	VFNMADD231PS Z31, Z23, Z7
+	VFNMADD231PS Z31, Z24, Z8
+	VFNMADD231PS Z31, Z25, Z9
+	VFNMADD231PS Z31, Z26, Z10
+	VFNMADD231PS Z31, Z27, Z11
+	VFNMADD231PS Z31, Z28, Z12
+	VFNMADD231PS Z31, Z29, Z13
+	VFNMADD231PS Z31, Z30, Z14
+	VPSLLD       $0x17, Z16, Z16
+	VPSLLD       $0x17, Z17, Z17
+	VPSLLD       $0x17, Z18, Z18
+	VPSLLD       $0x17, Z19, Z19
+	VPSLLD       $0x17, Z20, Z20
+	VPSLLD       $0x17, Z21, Z21
+	VPSLLD       $0x17, Z22, Z22
+	VPSLLD       $0x17, Z15, Z15
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z23
+	VMOVAPD      Z23, Z24
+	VMOVAPD      Z23, Z25
+	VMOVAPD      Z23, Z26
+	VMOVAPD      Z23, Z27
+	VMOVAPD      Z23, Z28
+	VMOVAPD      Z23, Z29
+	VMOVAPD      Z23, Z30
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS oneSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VBROADCASTSS oneSingle<>+0(SB), Z31
+	VFMADD213PS  Z31, Z7, Z24
+	VFMADD213PS  Z31, Z8, Z25
+	VFMADD213PS  Z31, Z9, Z26
+	VFMADD213PS  Z31, Z10, Z27
+	VFMADD213PS  Z31, Z11, Z28
+	VFMADD213PS  Z31, Z12, Z29
+	VFMADD213PS  Z31, Z13, Z30
+	VFMADD213PS  Z31, Z14, Z23
+	VPADDD       Z16, Z24, Z7
+	VPADDD       Z17, Z25, Z8
+	VPADDD       Z18, Z26, Z9
+	VPADDD       Z19, Z27, Z10
+	VPADDD       Z20, Z28, Z11
+	VPADDD       Z21, Z29, Z12
+	VPADDD       Z22, Z30, Z13
+	VPADDD       Z15, Z23, Z14
+	VADDPS       Z9, Z7, Z15
+	VADDPS       Z10, Z8, Z16
+	VADDPS       Z13, Z11, Z17
+	VADDPS       Z14, Z12, Z18
+	VADDPS       Z17, Z15, Z19
+	VADDPS       Z18, Z16, Z20
+	VBROADCASTSS oneSingle<>+0(SB), Z21
+	VDIVPS       Z19, Z21, Z19
+	VDIVPS       Z20, Z21, Z20
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R10*1), Z21
+	VPMOVZXBD    16(CX)(R10*1), Z22
+	VPXORQ       Z23, Z23, Z23
+	VPXORQ       Z24, Z24, Z24
+	VPXORQ       Z25, Z25, Z25
+	VPXORQ       Z26, Z26, Z26
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z9, Z17, Z27
+	VADDPS        Z10, Z18, Z28
+	VPCMPEQD.BCST label0Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z22, K2
+	VMOVAPS       Z7, K1, Z23
+	VMOVAPS       Z8, K2, Z24
+	VMOVAPS       Z27, K1, Z25
+	VMOVAPS       Z28, K2, Z26
+	VMULPS        Z19, Z7, Z27
+	VMULPS        Z20, Z8, Z28
+	VMOVUPS       Z27, (DI)(R10*4)
+	VMOVUPS       Z28, 64(DI)(R10*4)
+	VADDPS        Z7, Z17, Z7
+	VADDPS        Z8, Z18, Z8
+	VPCMPEQD.BCST label1Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z22, K2
+	VMOVAPS       Z9, K1, Z23
+	VMOVAPS       Z10, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z9, Z7
+	VMULPS        Z20, Z10, Z8
+	VMOVUPS       Z7, 2048(DI)(R10*4)
+	VMOVUPS       Z8, 2112(DI)(R10*4)
+	VADDPS        Z13, Z15, Z7
+	VADDPS        Z14, Z16, Z8
+	VPCMPEQD.BCST label2Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z22, K2
+	VMOVAPS       Z11, K1, Z23
+	VMOVAPS       Z12, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z11, Z7
+	VMULPS        Z20, Z12, Z8
+	VMOVUPS       Z7, 4096(DI)(R10*4)
+	VMOVUPS       Z8, 4160(DI)(R10*4)
+	VADDPS        Z11, Z15, Z7
+	VADDPS        Z12, Z16, Z8
+	VPCMPEQD.BCST label3Single<>+0(SB), Z21, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z22, K2
+	VMOVAPS       Z13, K1, Z23
+	VMOVAPS       Z14, K2, Z24
+	VMOVAPS       Z7, K1, Z25
+	VMOVAPS       Z8, K2, Z26
+	VMULPS        Z19, Z13, Z7
+	VMULPS        Z20, Z14, Z8
+	VMOVUPS       Z7, 6144(DI)(R10*4)
+	VMOVUPS       Z8, 6208(DI)(R10*4)
+	VMULPS        Z19, Z23, Z7
+	VMULPS        Z20, Z24, Z8
+	VMOVUPS       Z7, 8192(DI)(R10*4)
+	VMOVUPS       Z8, 8256(DI)(R10*4)
+	VMULPS        Z19, Z25, Z7
+	VMULPS        Z20, Z26, Z8
+	VMOVUPS       Z7, 10240(DI)(R10*4)
+	VMOVUPS       Z8, 10304(DI)(R10*4)
+	ADDQ          $0x00000020, R10
+	SUBQ          $0x00000020, R9
+	CMPQ          R9, $0x00000020
+	JGE           many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R9, CX
+	CMOVQLT     R9, CX
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R10*4), CX
+	VMOVUPS.Z   (CX), K1, Z7
+	VANDPS.BCST absBitsSingle<>+0(SB), Z7, Z8
+	VPMAXUD     Z8, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*1), K1, Z8
+	VANDPS.BCST absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD     Z9, Z6, Z6
+	VMOVUPS.Z   (CX)(AX*2), K1, Z9
+	VANDPS.BCST absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD     Z10, Z6, Z6
+	VMOVUPS.Z   (CX)(DX*1), K1, Z10
+	VANDPS.BCST absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD     Z11, Z6, Z6
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
+	VMOVAPD      Z11, Z13
+	VMOVAPD      Z11, Z14
+	VBROADCASTSS log2eSingle<>+0(SB), Z15
+	VFMADD231PS  Z15, Z7, Z12
+	VFMADD231PS  Z15, Z8, Z13
+	VFMADD231PS  Z15, Z9, Z14
+	VFMADD231PS  Z15, Z10, Z11
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z18
+	VSUBPS       Z18, Z12, Z15
+	VSUBPS       Z18, Z13, Z16
+	VSUBPS       Z18, Z14, Z17
+	VSUBPS       Z18, Z11, Z18
+	VBROADCASTSS ln2Single<>+0(SB), Z19
+	VFNMADD231PS Z19, Z15, Z7
+	VFNMADD231PS Z19, Z16, Z8
+	VFNMADD231PS Z19, Z17, Z9
+	VFNMADD231PS Z19, Z18, Z10
+	VPSLLD       $0x17, Z12, Z12
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z11, Z11
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z15
+	VMOVAPD      Z15, Z16
+	VMOVAPD      Z15, Z17
+	VMOVAPD      Z15, Z18
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z19
+	VFMADD213PS  Z19, Z7, Z16
+	VFMADD213PS  Z19, Z8, Z17
+	VFMADD213PS  Z19, Z9, Z18
+	VFMADD213PS  Z19, Z10, Z15
+	VPADDD       Z12, Z16, Z7
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z11, Z15, Z10
+	VADDPS       Z8, Z7, Z11
+	VADDPS       Z10, Z9, Z12
+	VADDPS       Z12, Z11, Z13
+	VBROADCASTSS oneSingle<>+0(SB), Z14
+	VDIVPS       Z13, Z14, Z13
+	VMOVAPS.Z    Z13, K1, Z13
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R10*1), K1, X14
+	VPMOVZXBD    X14, Z14
+	VPXORQ       Z15, Z15, Z15
+	VPXORQ       Z16, Z16, Z16
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z8, Z12, Z17
+	VPCMPEQD.BCST label0Single<>+0(SB), Z14, K1
+	VMOVAPS       Z7, K1, Z15
+	VMOVAPS       Z17, K1, Z16
+	VMULPS        Z13, Z7, Z17
+	VMOVUPS       Z17, (DI)(R10*4)
+	VADDPS        Z7, Z12, Z7
+	VPCMPEQD.BCST label1Single<>+0(SB), Z14, K1
+	VMOVAPS       Z8, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z8, Z7
+	VMOVUPS       Z7, 2048(DI)(R10*4)
+	VADDPS        Z10, Z11, Z7
+	VPCMPEQD.BCST label2Single<>+0(SB), Z14, K1
+	VMOVAPS       Z9, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z9, Z7
+	VMOVUPS       Z7, 4096(DI)(R10*4)
+	VADDPS        Z9, Z11, Z7
+	VPCMPEQD.BCST label3Single<>+0(SB), Z14, K1
+	VMOVAPS       Z10, K1, Z15
+	VMOVAPS       Z7, K1, Z16
+	VMULPS        Z13, Z10, Z7
+	VMOVUPS       Z7, 6144(DI)(R10*4)
+	VMULPS        Z13, Z15, Z7
+	VMOVUPS       Z7, 8192(DI)(R10*4)
+	VMULPS        Z13, Z16, Z7
+	VMOVUPS       Z7, 10240(DI)(R10*4)
+	ADDQ          $0x00000010, R10
+	SUBQ          $0x00000010, R9
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X7
+	VADDSS       X7, X7, X7
+	VCVTTSS2SIQ  X7, CX
+	VBROADCASTSS gamma+64(FP), Z7
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R10*4), Z8
+	VMOVUPS 8256(DI)(R10*4), Z9
+	VMOVUPS 10240(DI)(R10*4), Z10
+	VMOVUPS 10304(DI)(R10*4), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z10, Z8, Z12
+	VADDPS       Z11, Z9, Z13
+	VPSUBD       Z8, Z12, Z14
+	VPSUBD       Z9, Z13, Z15
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z16
+	VANDPS       Z16, Z14, Z14
+	VANDPS       Z16, Z15, Z15
+	VPADDD       Z14, Z8, Z16
+	VPADDD       Z15, Z9, Z17
+	VSUBPS       Z8, Z16, Z18
+	VSUBPS       Z9, Z17, Z19
+	VSUBPS       Z10, Z18, Z18
+	VSUBPS       Z11, Z19, Z19
+	VADDPS       Z16, Z12, Z12
+	VADDPS       Z17, Z13, Z13
+	VDIVPS       Z12, Z18, Z12
+	VDIVPS       Z13, Z19, Z13
+	VMULPS       Z12, Z12, Z16
+	VMULPS       Z13, Z13, Z17
+	VADDPS       Z12, Z12, Z18
+	VADDPS       Z13, Z13, Z19
+	VPSRLD       $0x17, Z14, Z14
+	VPSRLD       $0x17, Z15, Z15
+	VCVTDQ2PS    Z14, Z14
+	VCVTDQ2PS    Z15, Z15
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z14, Z18
+	VFNMADD231PS Z20, Z15, Z19
+	VMULPS       Z16, Z12, Z12
+	VMULPS       Z17, Z13, Z13
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z14
+	VMOVAPD      Z14, Z15
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z16, Z15
+	VFMADD213PS  Z20, Z17, Z14
+	VFMADD231PS  Z15, Z12, Z18
+	VFMADD231PS  Z14, Z13, Z19
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z10, Z12
+	VMOVAPD      Z11, Z13
+	VMULPS       Z7, Z8, Z8
+	VMULPS       Z7, Z9, Z9
+	VFNMADD231PS Z18, Z8, Z12
+	VFNMADD231PS Z19, Z9, Z13
+	VMOVAPD      Z10, Z8
+	VMOVAPD      Z11, Z9
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole1
+	VSQRTPS Z8, Z14
+	VSQRTPS Z9, Z15
+	VMULPS  Z14, Z12, Z12
+	VMULPS  Z15, Z13, Z13
+
+whole1:
+	TESTQ R12, R12
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R12
+	JCC    square1
+	VMULPS Z8, Z12, Z12
+	VMULPS Z9, Z13, Z13
+
+square1:
+	TESTQ  R12, R12
+	JZ     power1
+	VMULPS Z8, Z8, Z8
+	VMULPS Z9, Z9, Z9
+	JMP    again1
+
+power1:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	VPXORQ        Z14, Z14, Z14
+	VPXORQ        Z15, Z15, Z15
+	MOVQ          y_base+24(FP), R12
+	VPMOVZXBD     (R12)(R10*1), Z16
+	VPMOVZXBD     16(R12)(R10*1), Z17
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z17, K2
+	VMOVUPS       (R11), Z18
+	VMOVAPS       Z18, K1, Z8
+	VMOVAPS       Z18, K2, Z9
+	VMOVUPS       64(R11), Z18
+	VMOVAPS       Z18, K1, Z14
+	VMOVAPS       Z18, K2, Z15
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z17, K2
+	VMOVAPD       Z0, Z18
+	VMOVAPS       Z18, K1, Z8
+	VMOVAPS       Z18, K2, Z9
+	VMOVAPD       Z1, Z18
+	VMOVAPS       Z18, K1, Z14
+	VMOVAPS       Z18, K2, Z15
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z17, K2
+	VMOVAPD       Z2, Z18
+	VMOVAPS       Z18, K1, Z8
+	VMOVAPS       Z18, K2, Z9
+	VMOVAPD       Z3, Z18
+	VMOVAPS       Z18, K1, Z14
+	VMOVAPS       Z18, K2, Z15
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z17, K2
+	VMOVAPD       Z4, Z16
+	VMOVAPS       Z16, K1, Z8
+	VMOVAPS       Z16, K2, Z9
+	VMOVAPD       Z5, Z16
+	VMOVAPS       Z16, K1, Z14
+	VMOVAPS       Z16, K2, Z15
+	VFMADD231PS   Z14, Z12, Z8
+	VFMADD231PS   Z15, Z13, Z9
+	VMULPS        Z10, Z8, Z10
+	VMULPS        Z11, Z9, Z11
+	VMOVUPS       Z10, 8192(DI)(R10*4)
+	VMOVUPS       Z11, 8256(DI)(R10*4)
+	VBROADCASTSS  signBitSingle<>+0(SB), Z10
+	VXORPS        Z10, Z8, Z8
+	VXORPS        Z10, Z9, Z9
+	VMOVUPS       Z8, 10240(DI)(R10*4)
+	VMOVUPS       Z9, 10304(DI)(R10*4)
+	ADDQ          $0x00000020, R10
+	SUBQ          $0x00000020, R9
+	CMPQ          R9, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R12
+	CMPQ    R9, R12
+	CMOVQLT R9, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	KMOVW   (R13)(R12*2), K1
+	VMOVUPS 8192(DI)(R10*4), Z8
+	VMOVUPS 10240(DI)(R10*4), Z9
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z9, Z8, Z10
+	VPSUBD            Z8, Z10, Z11
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z11, Z11
+	VPADDD            Z11, Z8, Z12
+	VSUBPS            Z8, Z12, Z13
+	VSUBPS            Z9, Z13, Z13
+	VADDPS            Z12, Z10, Z10
+	VDIVPS            Z10, Z13, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z13
+	VPSRLD            $0x17, Z11, Z11
+	VCVTDQ2PS         Z11, Z11
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z13
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z11
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z11
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z11
+	VFMADD231PS       Z11, Z10, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z9, Z10
+	VMULPS       Z7, Z8, Z8
+	VFNMADD231PS Z13, Z8, Z10
+	VMOVAPD      Z9, Z8
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPS Z8, Z11
+	VMULPS  Z11, Z10, Z10
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPS Z8, Z10, Z10
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPS Z8, Z8, Z8
+	JMP    again2
+
+power2:
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z11, Z11, Z11
+	MOVQ          y_base+24(FP), R12
+	VMOVDQU8.Z    (R12)(R10*1), K1, X12
+	VPMOVZXBD     X12, Z12
+	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
+	VMOVUPS       (R11), Z13
+	VMOVAPS       Z13, K1, Z8
+	VMOVUPS       64(R11), Z13
+	VMOVAPS       Z13, K1, Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
+	VMOVAPD       Z0, Z13
+	VMOVAPS       Z13, K1, Z8
+	VMOVAPD       Z1, Z13
+	VMOVAPS       Z13, K1, Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
+	VMOVAPD       Z2, Z13
+	VMOVAPS       Z13, K1, Z8
+	VMOVAPD       Z3, Z13
+	VMOVAPS       Z13, K1, Z11
+	VPCMPEQD.BCST label3Single<>+0(SB), Z12, K1
+	VMOVAPD       Z4, Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPD       Z5, Z12
+	VMOVAPS       Z12, K1, Z11
+	VFMADD231PS   Z11, Z10, Z8
+	VMULPS        Z9, Z8, Z9
+	VMOVUPS       Z9, 8192(DI)(R10*4)
+	VXORPS.BCST   signBitSingle<>+0(SB), Z8, Z8
+	VMOVUPS       Z8, 10240(DI)(R10*4)
+	ADDQ          $0x00000010, R10
+	SUBQ          $0x00000010, R9
+	JMP           few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R10*1), Z7
+	VMOVUPS       8192(DI)(R10*4), Z8
+	VMOVUPS       10240(DI)(R10*4), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R10*4), CX
+	VMULPS        (DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z10
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual3
+	VMOVNTPS      Z10, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPS Z10, (CX)
+
+stored3:
+	VMULPS        2048(DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z10
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual4
+	VMOVNTPS      Z10, (CX)(BX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPS Z10, (CX)(BX*1)
+
+stored4:
+	VMULPS        4096(DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z10
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual5
+	VMOVNTPS      Z10, (CX)(BX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPS Z10, (CX)(BX*2)
+
+stored5:
+	VMULPS        6144(DI)(R10*4), Z9, Z9
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K1
+	VMOVAPS       Z8, K1, Z9
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual6
+	VMOVNTPS      Z9, (CX)(SI*1)
+	JMP           stored6
+
+usual6:
+	VMOVUPS Z9, (CX)(SI*1)
+
+stored6:
+	ADDQ $0x00000010, R10
+	SUBQ $0x00000010, R9
+	CMPQ R9, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R9, CX
+	CMOVQLT       R9, CX
+	LEAQ          tailMasks<>+0(SB), R12
+	KMOVW         (R12)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R10*1), K1, X7
+	VPMOVZXBD     X7, Z7
+	VMOVUPS       8192(DI)(R10*4), Z8
+	VMOVUPS       10240(DI)(R10*4), Z9
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R10*4), CX
+	VMULPS        (DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z10
+	VMOVUPS       Z10, K1, (CX)
+	VMULPS        2048(DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z10
+	VMOVUPS       Z10, K1, (CX)(BX*1)
+	VMULPS        4096(DI)(R10*4), Z9, Z10
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z10
+	VMOVUPS       Z10, K1, (CX)(BX*2)
+	VMULPS        6144(DI)(R10*4), Z9, Z9
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K2
+	VMOVAPS       Z8, K2, Z9
+	VMOVUPS       Z9, K1, (CX)(SI*1)
+	ADDQ          $0x00000010, R10
+	SUBQ          $0x00000010, R9
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R8, y_base+24(FP)
+	SUBQ         R8, y_len+32(FP)
+	SHLQ         $0x02, R8
+	ADDQ         R8, x+8(FP)
+	ADDQ         R8, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z6, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes4F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes4F64AVX512(SB), $12352-81
+	// softmaxOnlyPowerGradYLanes4F64AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	VBROADCASTSD 16(CX), Z0
+	VBROADCASTSD 24(CX), Z1
+	VBROADCASTSD 80(CX), Z2
+	VBROADCASTSD 88(CX), Z3
+	VBROADCASTSD 144(CX), Z4
+	VBROADCASTSD 152(CX), Z5
+	VBROADCASTSD 208(CX), Z6
+	VBROADCASTSD 216(CX), Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R8
+	CMPQ    R8, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R8
+	MOVQ    R8, R9
+	XORQ    R10, R10
+	CMPQ    R9, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R10*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z9
+	VANDPD.BCST absBits<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z8, Z8
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z10
+	VANDPD.BCST absBits<>+0(SB), Z10, Z11
+	VPMAXUQ     Z11, Z8, Z8
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z11
+	VANDPD.BCST absBits<>+0(SB), Z11, Z12
+	VPMAXUQ     Z12, Z8, Z8
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPD     (CX)(DX*1), Z12
+	VANDPD.BCST absBits<>+0(SB), Z12, Z13
+	VPMAXUQ     Z13, Z8, Z8
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VBROADCASTSD log2e<>+0(SB), Z17
+	VFMADD231PD  Z17, Z9, Z14
+	VFMADD231PD  Z17, Z10, Z15
+	VFMADD231PD  Z17, Z11, Z16
+	VFMADD231PD  Z17, Z12, Z13
+	VBROADCASTSD sixteenths<>+0(SB), Z20
+	VSUBPD       Z20, Z14, Z17
+	VSUBPD       Z20, Z15, Z18
+	VSUBPD       Z20, Z16, Z19
+	VSUBPD       Z20, Z13, Z20
+	VBROADCASTSD ln2<>+0(SB), Z21
+	VFNMADD231PD Z21, Z17, Z9
+	VFNMADD231PD Z21, Z18, Z10
+	VFNMADD231PD Z21, Z19, Z11
+	VFNMADD231PD Z21, Z20, Z12
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z16, Z20
+	VMOVAPD   Z13, Z21
+	VPERMI2PD roots<>+64(SB), Z17, Z18
+	VPERMI2PD roots<>+64(SB), Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z17, Z20
+	VPERMI2PD roots<>+64(SB), Z17, Z21
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z16, Z16
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z16, Z20, Z16
+	VPADDQ    Z13, Z21, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VBROADCASTSD expTablee<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTabled<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTablec<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTableb<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD one<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z20, Z11
+	VMULPD       Z12, Z17, Z12
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z16, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z12
+	VADDPD       Z10, Z9, Z13
+	VADDPD       Z12, Z11, Z14
+	VADDPD       Z14, Z13, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R10*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z10, Z14, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z9, Z19
+	VMOVUPS       Z19, (DI)(R10*8)
+	VADDPD        Z9, Z14, Z9
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z10, Z9
+	VMOVUPS       Z9, 2048(DI)(R10*8)
+	VADDPD        Z12, Z13, Z9
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z11, Z9
+	VMOVUPS       Z9, 4096(DI)(R10*8)
+	VADDPD        Z11, Z13, Z9
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z12, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z12, Z9
+	VMOVUPS       Z9, 6144(DI)(R10*8)
+	VMULPD        Z15, Z17, Z9
+	VMOVUPS       Z9, 8192(DI)(R10*8)
+	VMULPD        Z15, Z18, Z9
+	VMOVUPS       Z9, 10240(DI)(R10*8)
+	ADDQ          $0x00000008, R10
+	SUBQ          $0x00000008, R9
+	CMPQ          R9, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R9, R9
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R9, CX
+	CMOVQLT     R9, CX
+	LEAQ        tailMasks<>+0(SB), R11
+	KMOVW       (R11)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R10*8), CX
+	VMOVUPD.Z   (CX), K1, Z9
+	VANDPD.BCST absBits<>+0(SB), Z9, Z10
+	VPMAXUQ     Z10, Z8, Z8
+	VMOVUPD.Z   (CX)(AX*1), K1, Z10
+	VANDPD.BCST absBits<>+0(SB), Z10, Z11
+	VPMAXUQ     Z11, Z8, Z8
+	VMOVUPD.Z   (CX)(AX*2), K1, Z11
+	VANDPD.BCST absBits<>+0(SB), Z11, Z12
+	VPMAXUQ     Z12, Z8, Z8
+	VMOVUPD.Z   (CX)(DX*1), K1, Z12
+	VANDPD.BCST absBits<>+0(SB), Z12, Z13
+	VPMAXUQ     Z13, Z8, Z8
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z15
+	VMOVAPD      Z13, Z16
+	VBROADCASTSD log2e<>+0(SB), Z17
+	VFMADD231PD  Z17, Z9, Z14
+	VFMADD231PD  Z17, Z10, Z15
+	VFMADD231PD  Z17, Z11, Z16
+	VFMADD231PD  Z17, Z12, Z13
+	VBROADCASTSD sixteenths<>+0(SB), Z20
+	VSUBPD       Z20, Z14, Z17
+	VSUBPD       Z20, Z15, Z18
+	VSUBPD       Z20, Z16, Z19
+	VSUBPD       Z20, Z13, Z20
+	VBROADCASTSD ln2<>+0(SB), Z21
+	VFNMADD231PD Z21, Z17, Z9
+	VFNMADD231PD Z21, Z18, Z10
+	VFNMADD231PD Z21, Z19, Z11
+	VFNMADD231PD Z21, Z20, Z12
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z16, Z20
+	VMOVAPD   Z13, Z21
+	VPERMI2PD roots<>+64(SB), Z17, Z18
+	VPERMI2PD roots<>+64(SB), Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z17, Z20
+	VPERMI2PD roots<>+64(SB), Z17, Z21
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z16, Z16
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z16, Z20, Z16
+	VPADDQ    Z13, Z21, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z17
+	VMOVAPD      Z17, Z18
+	VMOVAPD      Z17, Z19
+	VMOVAPD      Z17, Z20
+	VBROADCASTSD expTablee<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTabled<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTablec<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD expTableb<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VBROADCASTSD one<>+0(SB), Z21
+	VFMADD213PD  Z21, Z9, Z18
+	VFMADD213PD  Z21, Z10, Z19
+	VFMADD213PD  Z21, Z11, Z20
+	VFMADD213PD  Z21, Z12, Z17
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z20, Z11
+	VMULPD       Z12, Z17, Z12
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z16, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z12
+	VADDPD       Z10, Z9, Z13
+	VADDPD       Z12, Z11, Z14
+	VADDPD       Z14, Z13, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R10*1), K1, X16
+	VPMOVZXBQ    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z10, Z14, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z9, Z19
+	VMOVUPS       Z19, (DI)(R10*8)
+	VADDPD        Z9, Z14, Z9
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z10, Z9
+	VMOVUPS       Z9, 2048(DI)(R10*8)
+	VADDPD        Z12, Z13, Z9
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z11, Z9
+	VMOVUPS       Z9, 4096(DI)(R10*8)
+	VADDPD        Z11, Z13, Z9
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z12, K1, Z17
+	VMOVAPD       Z9, K1, Z18
+	VMULPD        Z15, Z12, Z9
+	VMOVUPS       Z9, 6144(DI)(R10*8)
+	VMULPD        Z15, Z17, Z9
+	VMOVUPS       Z9, 8192(DI)(R10*8)
+	VMULPD        Z15, Z18, Z9
+	VMOVUPS       Z9, 10240(DI)(R10*8)
+	ADDQ          $0x00000008, R10
+	SUBQ          $0x00000008, R9
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X9
+	VADDSD       X9, X9, X9
+	VCVTTSD2SIQ  X9, CX
+	VBROADCASTSD gamma+64(FP), Z9
+	SUBQ         $0x02, CX
+	MOVQ         R8, R9
+	XORQ         R10, R10
+	CMPQ         R9, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R10*8), Z10
+	VMOVUPS 8256(DI)(R10*8), Z11
+	VMOVUPS 10240(DI)(R10*8), Z12
+	VMOVUPS 10304(DI)(R10*8), Z13
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z12, Z10, Z14
+	VADDPD       Z13, Z11, Z15
+	VPSUBQ       Z10, Z14, Z16
+	VPSUBQ       Z11, Z15, Z17
+	VBROADCASTSD signAndExponent<>+0(SB), Z18
+	VANDPD       Z18, Z16, Z16
+	VANDPD       Z18, Z17, Z17
+	VPADDQ       Z16, Z10, Z18
+	VPADDQ       Z17, Z11, Z19
+	VSUBPD       Z10, Z18, Z20
+	VSUBPD       Z11, Z19, Z21
+	VSUBPD       Z12, Z20, Z20
+	VSUBPD       Z13, Z21, Z21
+	VADDPD       Z18, Z14, Z14
+	VADDPD       Z19, Z15, Z15
+	VDIVPD       Z14, Z20, Z14
+	VDIVPD       Z15, Z21, Z15
+	VMULPD       Z14, Z14, Z18
+	VMULPD       Z15, Z15, Z19
+	VADDPD       Z14, Z14, Z20
+	VADDPD       Z15, Z15, Z21
+	VPSRLQ       $0x34, Z16, Z16
+	VPSRLQ       $0x34, Z17, Z17
+	VCVTQQ2PD    Z16, Z16
+	VCVTQQ2PD    Z17, Z17
+	VBROADCASTSD ln2<>+0(SB), Z22
+	VFNMADD231PD Z22, Z16, Z20
+	VFNMADD231PD Z22, Z17, Z21
+	VMULPD       Z18, Z14, Z14
+	VMULPD       Z19, Z15, Z15
+	VBROADCASTSD unit64j<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VBROADCASTSD unit64i<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64h<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64g<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64f<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64e<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64d<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64c<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64b<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VBROADCASTSD unit64a<>+0(SB), Z22
+	VFMADD213PD  Z22, Z18, Z17
+	VFMADD213PD  Z22, Z19, Z16
+	VFMADD231PD  Z17, Z14, Z20
+	VFMADD231PD  Z16, Z15, Z21
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z13, Z15
+	VMULPD       Z9, Z10, Z10
+	VMULPD       Z9, Z11, Z11
+	VFNMADD231PD Z20, Z10, Z14
+	VFNMADD231PD Z21, Z11, Z15
+	VMOVAPD      Z12, Z10
+	VMOVAPD      Z13, Z11
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole1
+	VSQRTPD Z10, Z16
+	VSQRTPD Z11, Z17
+	VMULPD  Z16, Z14, Z14
+	VMULPD  Z17, Z15, Z15
+
+whole1:
+	TESTQ R11, R11
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R11
+	JCC    square1
+	VMULPD Z10, Z14, Z14
+	VMULPD Z11, Z15, Z15
+
+square1:
+	TESTQ  R11, R11
+	JZ     power1
+	VMULPD Z10, Z10, Z10
+	VMULPD Z11, Z11, Z11
+	JMP    again1
+
+power1:
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z11, Z11, Z11
+	VPXORQ        Z16, Z16, Z16
+	VPXORQ        Z17, Z17, Z17
+	MOVQ          y_base+24(FP), R11
+	VPMOVZXBQ     (R11)(R10*1), Z18
+	VPMOVZXBQ     8(R11)(R10*1), Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z18, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z19, K2
+	VMOVAPD       Z0, Z20
+	VMOVAPD       Z20, K1, Z10
+	VMOVAPD       Z20, K2, Z11
+	VMOVAPD       Z1, Z20
+	VMOVAPD       Z20, K1, Z16
+	VMOVAPD       Z20, K2, Z17
+	VPCMPEQQ.BCST label1<>+0(SB), Z18, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z19, K2
+	VMOVAPD       Z2, Z20
+	VMOVAPD       Z20, K1, Z10
+	VMOVAPD       Z20, K2, Z11
+	VMOVAPD       Z3, Z20
+	VMOVAPD       Z20, K1, Z16
+	VMOVAPD       Z20, K2, Z17
+	VPCMPEQQ.BCST label2<>+0(SB), Z18, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z19, K2
+	VMOVAPD       Z4, Z20
+	VMOVAPD       Z20, K1, Z10
+	VMOVAPD       Z20, K2, Z11
+	VMOVAPD       Z5, Z20
+	VMOVAPD       Z20, K1, Z16
+	VMOVAPD       Z20, K2, Z17
+	VPCMPEQQ.BCST label3<>+0(SB), Z18, K1
+	VPCMPEQQ.BCST label3<>+0(SB), Z19, K2
+	VMOVAPD       Z6, Z18
+	VMOVAPD       Z18, K1, Z10
+	VMOVAPD       Z18, K2, Z11
+	VMOVAPD       Z7, Z18
+	VMOVAPD       Z18, K1, Z16
+	VMOVAPD       Z18, K2, Z17
+	VFMADD231PD   Z16, Z14, Z10
+	VFMADD231PD   Z17, Z15, Z11
+	VMULPD        Z12, Z10, Z12
+	VMULPD        Z13, Z11, Z13
+	VMOVUPS       Z12, 8192(DI)(R10*8)
+	VMOVUPS       Z13, 8256(DI)(R10*8)
+	VBROADCASTSD  signBit<>+0(SB), Z12
+	VXORPD        Z12, Z10, Z10
+	VXORPD        Z12, Z11, Z11
+	VMOVUPS       Z10, 10240(DI)(R10*8)
+	VMOVUPS       Z11, 10304(DI)(R10*8)
+	ADDQ          $0x00000010, R10
+	SUBQ          $0x00000010, R9
+	CMPQ          R9, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ R9, R9
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R11
+	CMPQ    R9, R11
+	CMOVQLT R9, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	KMOVW   (R12)(R11*2), K1
+	VMOVUPS 8192(DI)(R10*8), Z10
+	VMOVUPS 10240(DI)(R10*8), Z11
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z15
+	VSUBPD            Z11, Z15, Z15
+	VADDPD            Z14, Z12, Z12
+	VDIVPD            Z12, Z15, Z12
+	VMULPD            Z12, Z12, Z14
+	VADDPD            Z12, Z12, Z15
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z15
+	VMULPD            Z14, Z12, Z12
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z14, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z14, Z13
+	VFMADD231PD       Z13, Z12, Z15
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z11, Z12
+	VMULPD       Z9, Z10, Z10
+	VFNMADD231PD Z15, Z10, Z12
+	VMOVAPD      Z11, Z10
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R11
+	SHRQ    $0x01, R11
+	JCC     whole2
+	VSQRTPD Z10, Z13
+	VMULPD  Z13, Z12, Z12
+
+whole2:
+	TESTQ R11, R11
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R11
+	JCC    square2
+	VMULPD Z10, Z12, Z12
+
+square2:
+	TESTQ  R11, R11
+	JZ     power2
+	VMULPD Z10, Z10, Z10
+	JMP    again2
+
+power2:
+	VPXORQ        Z10, Z10, Z10
+	VPXORQ        Z13, Z13, Z13
+	MOVQ          y_base+24(FP), R11
+	VMOVDQU8.Z    (R11)(R10*1), K1, X14
+	VPMOVZXBQ     X14, Z14
+	VPCMPEQQ.BCST label0<>+0(SB), Z14, K1
+	VMOVAPD       Z0, Z15
+	VMOVAPD       Z15, K1, Z10
+	VMOVAPD       Z1, Z15
+	VMOVAPD       Z15, K1, Z13
+	VPCMPEQQ.BCST label1<>+0(SB), Z14, K1
+	VMOVAPD       Z2, Z15
+	VMOVAPD       Z15, K1, Z10
+	VMOVAPD       Z3, Z15
+	VMOVAPD       Z15, K1, Z13
+	VPCMPEQQ.BCST label2<>+0(SB), Z14, K1
+	VMOVAPD       Z4, Z15
+	VMOVAPD       Z15, K1, Z10
+	VMOVAPD       Z5, Z15
+	VMOVAPD       Z15, K1, Z13
+	VPCMPEQQ.BCST label3<>+0(SB), Z14, K1
+	VMOVAPD       Z6, Z14
+	VMOVAPD       Z14, K1, Z10
+	VMOVAPD       Z7, Z14
+	VMOVAPD       Z14, K1, Z13
+	VFMADD231PD   Z13, Z12, Z10
+	VMULPD        Z11, Z10, Z11
+	VMOVUPS       Z11, 8192(DI)(R10*8)
+	VXORPD.BCST   signBit<>+0(SB), Z10, Z10
+	VMOVUPS       Z10, 10240(DI)(R10*8)
+	ADDQ          $0x00000008, R10
+	SUBQ          $0x00000008, R9
+	JMP           few2
+
+done2:
+	MOVQ R8, R9
+	XORQ R10, R10
+	CMPQ R9, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R10*1), Z9
+	VMOVUPS       8192(DI)(R10*8), Z10
+	VMOVUPS       10240(DI)(R10*8), Z11
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R10*8), CX
+	VMULPD        (DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VMOVAPD       Z10, K1, Z12
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual3
+	VMOVNTPD      Z12, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPD Z12, (CX)
+
+stored3:
+	VMULPD        2048(DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VMOVAPD       Z10, K1, Z12
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual4
+	VMOVNTPD      Z12, (CX)(BX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPD Z12, (CX)(BX*1)
+
+stored4:
+	VMULPD        4096(DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
+	VMOVAPD       Z10, K1, Z12
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual5
+	VMOVNTPD      Z12, (CX)(BX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPD Z12, (CX)(BX*2)
+
+stored5:
+	VMULPD        6144(DI)(R10*8), Z11, Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
+	VMOVAPD       Z10, K1, Z11
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual6
+	VMOVNTPD      Z11, (CX)(SI*1)
+	JMP           stored6
+
+usual6:
+	VMOVUPD Z11, (CX)(SI*1)
+
+stored6:
+	ADDQ $0x00000008, R10
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R9, R9
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R9, CX
+	CMOVQLT       R9, CX
+	LEAQ          tailMasks<>+0(SB), R11
+	KMOVW         (R11)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R10*1), K1, X9
+	VPMOVZXBQ     X9, Z9
+	VMOVUPS       8192(DI)(R10*8), Z10
+	VMOVUPS       10240(DI)(R10*8), Z11
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R10*8), CX
+	VMULPD        (DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K2
+	VMOVAPD       Z10, K2, Z12
+	VMOVUPD       Z12, K1, (CX)
+	VMULPD        2048(DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K2
+	VMOVAPD       Z10, K2, Z12
+	VMOVUPD       Z12, K1, (CX)(BX*1)
+	VMULPD        4096(DI)(R10*8), Z11, Z12
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K2
+	VMOVAPD       Z10, K2, Z12
+	VMOVUPD       Z12, K1, (CX)(BX*2)
+	VMULPD        6144(DI)(R10*8), Z11, Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K2
+	VMOVAPD       Z10, K2, Z11
+	VMOVUPD       Z11, K1, (CX)(SI*1)
+	ADDQ          $0x00000008, R10
+	SUBQ          $0x00000008, R9
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R8, y_base+24(FP)
+	SUBQ         R8, y_len+32(FP)
+	SHLQ         $0x03, R8
+	ADDQ         R8, x+8(FP)
+	ADDQ         R8, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z8, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes8F32AVX512(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes8F32AVX512(SB), $11392-73
+	// softmaxOnlyPowerGradYLanes8F32AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x02, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x02, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         10367(SP), R8
+	ANDQ         $-64, R8
+	VBROADCASTSS 8(CX), Z0
+	VMOVUPS      Z0, (R8)
+	VBROADCASTSS 12(CX), Z0
+	VMOVUPS      Z0, 64(R8)
+	VBROADCASTSS 40(CX), Z0
+	VMOVUPS      Z0, 128(R8)
+	VBROADCASTSS 44(CX), Z0
+	VMOVUPS      Z0, 192(R8)
+	VBROADCASTSS 72(CX), Z0
+	VMOVUPS      Z0, 256(R8)
+	VBROADCASTSS 76(CX), Z0
+	VMOVUPS      Z0, 320(R8)
+	VBROADCASTSS 104(CX), Z0
+	VMOVUPS      Z0, 384(R8)
+	VBROADCASTSS 108(CX), Z0
+	VMOVUPS      Z0, 448(R8)
+	VBROADCASTSS 136(CX), Z0
+	VMOVUPS      Z0, 512(R8)
+	VBROADCASTSS 140(CX), Z0
+	VMOVUPS      Z0, 576(R8)
+	VBROADCASTSS 168(CX), Z0
+	VMOVUPS      Z0, 640(R8)
+	VBROADCASTSS 172(CX), Z0
+	VMOVUPS      Z0, 704(R8)
+	VBROADCASTSS 200(CX), Z0
+	VMOVUPS      Z0, 768(R8)
+	VBROADCASTSS 204(CX), Z0
+	VMOVUPS      Z0, 832(R8)
+	VBROADCASTSS 232(CX), Z0
+	VMOVUPS      Z0, 896(R8)
+	VBROADCASTSS 236(CX), Z0
+	VMOVUPS      Z0, 960(R8)
+	VPXORQ       Z0, Z0, Z0
+
+window:
+	// 256 positions at a time.
+	MOVQ    $0x00000100, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000010
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*4), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPS     (CX), Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPS     (CX)(AX*1), Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPS     (CX)(AX*2), Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPS     (CX)(DX*1), Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
+	VMOVUPS      (CX)(AX*4), Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*1)
+	VMOVUPS      (R12)(AX*1), Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*2)
+	VMOVUPS      (R12)(AX*2), Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPS      (CX)(DX*1), Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBD    (CX)(R11*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VMULPS        Z15, Z1, Z19
+	VMOVUPS       Z19, (DI)(R11*4)
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z2, Z1
+	VMOVUPS       Z1, 1024(DI)(R11*4)
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z3, Z2
+	VMOVUPS       Z2, 2048(DI)(R11*4)
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z4, Z1
+	VMOVUPS       Z1, 3072(DI)(R11*4)
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z8, Z2
+	VMOVUPS       Z2, 4096(DI)(R11*4)
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z9, Z1
+	VMOVUPS       Z1, 5120(DI)(R11*4)
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z10, Z2
+	VMOVUPS       Z2, 6144(DI)(R11*4)
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z11, Z1
+	VMOVUPS       Z1, 7168(DI)(R11*4)
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, 8192(DI)(R11*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 9216(DI)(R11*4)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	CMPQ          R10, $0x00000010
+	JGE           many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000010, CX
+	CMPQ        R10, CX
+	CMOVQLT     R10, CX
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*4), CX
+	VMOVUPS.Z   (CX), K1, Z1
+	VANDPS.BCST absBitsSingle<>+0(SB), Z1, Z2
+	VPMAXUD     Z2, Z0, Z0
+	VMOVUPS.Z   (CX)(AX*1), K1, Z2
+	VANDPS.BCST absBitsSingle<>+0(SB), Z2, Z3
+	VPMAXUD     Z3, Z0, Z0
+	VMOVUPS.Z   (CX)(AX*2), K1, Z3
+	VANDPS.BCST absBitsSingle<>+0(SB), Z3, Z4
+	VPMAXUD     Z4, Z0, Z0
+	VMOVUPS.Z   (CX)(DX*1), K1, Z4
+	VANDPS.BCST absBitsSingle<>+0(SB), Z4, Z5
+	VPMAXUD     Z5, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSS log2eSingle<>+0(SB), Z9
+	VFMADD231PS  Z9, Z1, Z6
+	VFMADD231PS  Z9, Z2, Z7
+	VFMADD231PS  Z9, Z3, Z8
+	VFMADD231PS  Z9, Z4, Z5
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VSUBPS       Z12, Z6, Z9
+	VSUBPS       Z12, Z7, Z10
+	VSUBPS       Z12, Z8, Z11
+	VSUBPS       Z12, Z5, Z12
+	VBROADCASTSS ln2Single<>+0(SB), Z13
+	VFNMADD231PS Z13, Z9, Z1
+	VFNMADD231PS Z13, Z10, Z2
+	VFNMADD231PS Z13, Z11, Z3
+	VFNMADD231PS Z13, Z12, Z4
+	VPSLLD       $0x17, Z6, Z6
+	VPSLLD       $0x17, Z7, Z7
+	VPSLLD       $0x17, Z8, Z8
+	VPSLLD       $0x17, Z5, Z5
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VBROADCASTSS oneSingle<>+0(SB), Z13
+	VFMADD213PS  Z13, Z1, Z10
+	VFMADD213PS  Z13, Z2, Z11
+	VFMADD213PS  Z13, Z3, Z12
+	VFMADD213PS  Z13, Z4, Z9
+	VPADDD       Z6, Z10, Z1
+	VPADDD       Z7, Z11, Z2
+	VPADDD       Z8, Z12, Z3
+	VPADDD       Z5, Z9, Z4
+	VADDPS       Z2, Z1, Z5
+	VADDPS       Z4, Z3, Z6
+	VADDPS       Z6, Z5, Z7
+	VMOVUPS.Z    (CX)(AX*4), K1, Z8
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z8, Z9
+	VPMAXUD      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	VMOVUPS.Z    (R12)(AX*1), K1, Z9
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z9, Z10
+	VPMAXUD      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	VMOVUPS.Z    (R12)(AX*2), K1, Z10
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z10, Z11
+	VPMAXUD      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	VMOVUPS.Z    (CX)(DX*1), K1, Z11
+	VANDPS.BCST  absBitsSingle<>+0(SB), Z11, Z12
+	VPMAXUD      Z12, Z0, Z0
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSS log2eSingle<>+0(SB), Z16
+	VFMADD231PS  Z16, Z8, Z13
+	VFMADD231PS  Z16, Z9, Z14
+	VFMADD231PS  Z16, Z10, Z15
+	VFMADD231PS  Z16, Z11, Z12
+	VBROADCASTSS roundBitsSingle<>+0(SB), Z19
+	VSUBPS       Z19, Z13, Z16
+	VSUBPS       Z19, Z14, Z17
+	VSUBPS       Z19, Z15, Z18
+	VSUBPS       Z19, Z12, Z19
+	VBROADCASTSS ln2Single<>+0(SB), Z20
+	VFNMADD231PS Z20, Z16, Z8
+	VFNMADD231PS Z20, Z17, Z9
+	VFNMADD231PS Z20, Z18, Z10
+	VFNMADD231PS Z20, Z19, Z11
+	VPSLLD       $0x17, Z13, Z13
+	VPSLLD       $0x17, Z14, Z14
+	VPSLLD       $0x17, Z15, Z15
+	VPSLLD       $0x17, Z12, Z12
+
+	// A polynomial of e^r.
+	VBROADCASTSS expLogit32fSingle<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSS expLogit32eSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32dSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS expLogit32cSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VBROADCASTSS oneSingle<>+0(SB), Z20
+	VFMADD213PS  Z20, Z8, Z17
+	VFMADD213PS  Z20, Z9, Z18
+	VFMADD213PS  Z20, Z10, Z19
+	VFMADD213PS  Z20, Z11, Z16
+	VPADDD       Z13, Z17, Z8
+	VPADDD       Z14, Z18, Z9
+	VPADDD       Z15, Z19, Z10
+	VPADDD       Z12, Z16, Z11
+	VADDPS       Z9, Z8, Z12
+	VADDPS       Z11, Z10, Z13
+	VADDPS       Z13, Z12, Z14
+	VADDPS       Z14, Z7, Z15
+	VBROADCASTSS oneSingle<>+0(SB), Z16
+	VDIVPS       Z15, Z16, Z15
+	VMOVAPS.Z    Z15, K1, Z15
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R11*1), K1, X16
+	VPMOVZXBD    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPS        Z6, Z14, Z6
+	VADDPS        Z2, Z6, Z19
+	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
+	VMOVAPS       Z1, K1, Z17
+	VMOVAPS       Z19, K1, Z18
+	VMULPS        Z15, Z1, Z19
+	VMOVUPS       Z19, (DI)(R11*4)
+	VADDPS        Z1, Z6, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
+	VMOVAPS       Z2, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z2, Z1
+	VMOVUPS       Z1, 1024(DI)(R11*4)
+	VADDPS        Z5, Z14, Z1
+	VADDPS        Z4, Z1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
+	VMOVAPS       Z3, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z3, Z2
+	VMOVUPS       Z2, 2048(DI)(R11*4)
+	VADDPS        Z3, Z1, Z1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
+	VMOVAPS       Z4, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z4, Z1
+	VMOVUPS       Z1, 3072(DI)(R11*4)
+	VADDPS        Z13, Z7, Z1
+	VADDPS        Z9, Z1, Z2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
+	VMOVAPS       Z8, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z8, Z2
+	VMOVUPS       Z2, 4096(DI)(R11*4)
+	VADDPS        Z8, Z1, Z1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
+	VMOVAPS       Z9, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z9, Z1
+	VMOVUPS       Z1, 5120(DI)(R11*4)
+	VADDPS        Z12, Z7, Z1
+	VADDPS        Z11, Z1, Z2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
+	VMOVAPS       Z10, K1, Z17
+	VMOVAPS       Z2, K1, Z18
+	VMULPS        Z15, Z10, Z2
+	VMOVUPS       Z2, 6144(DI)(R11*4)
+	VADDPS        Z10, Z1, Z1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
+	VMOVAPS       Z11, K1, Z17
+	VMOVAPS       Z1, K1, Z18
+	VMULPS        Z15, Z11, Z1
+	VMOVUPS       Z1, 7168(DI)(R11*4)
+	VMULPS        Z15, Z17, Z1
+	VMOVUPS       Z1, 8192(DI)(R11*4)
+	VMULPS        Z15, Z18, Z1
+	VMOVUPS       Z1, 9216(DI)(R11*4)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	JMP           few
+
+done:
+	VMOVSS       gamma+64(FP), X1
+	VADDSS       X1, X1, X1
+	VCVTTSS2SIQ  X1, CX
+	VBROADCASTSS gamma+64(FP), Z1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000020
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*4), Z2
+	VMOVUPS 8256(DI)(R11*4), Z3
+	VMOVUPS 9216(DI)(R11*4), Z4
+	VMOVUPS 9280(DI)(R11*4), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z4, Z2, Z6
+	VADDPS       Z5, Z3, Z7
+	VPSUBD       Z2, Z6, Z8
+	VPSUBD       Z3, Z7, Z9
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z10
+	VANDPS       Z10, Z8, Z8
+	VANDPS       Z10, Z9, Z9
+	VPADDD       Z8, Z2, Z10
+	VPADDD       Z9, Z3, Z11
+	VSUBPS       Z2, Z10, Z12
+	VSUBPS       Z3, Z11, Z13
+	VSUBPS       Z4, Z12, Z12
+	VSUBPS       Z5, Z13, Z13
+	VADDPS       Z10, Z6, Z6
+	VADDPS       Z11, Z7, Z7
+	VDIVPS       Z6, Z12, Z6
+	VDIVPS       Z7, Z13, Z7
+	VMULPS       Z6, Z6, Z10
+	VMULPS       Z7, Z7, Z11
+	VADDPS       Z6, Z6, Z12
+	VADDPS       Z7, Z7, Z13
+	VPSRLD       $0x17, Z8, Z8
+	VPSRLD       $0x17, Z9, Z9
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z9, Z9
+	VBROADCASTSS ln2Single<>+0(SB), Z14
+	VFNMADD231PS Z14, Z8, Z12
+	VFNMADD231PS Z14, Z9, Z13
+	VMULPS       Z10, Z6, Z6
+	VMULPS       Z11, Z7, Z7
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z14
+	VFMADD213PS  Z14, Z10, Z9
+	VFMADD213PS  Z14, Z11, Z8
+	VFMADD231PS  Z9, Z6, Z12
+	VFMADD231PS  Z8, Z7, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z4, Z6
+	VMOVAPD      Z5, Z7
+	VMULPS       Z1, Z2, Z2
+	VMULPS       Z1, Z3, Z3
+	VFNMADD231PS Z12, Z2, Z6
+	VFNMADD231PS Z13, Z3, Z7
+	VMOVAPD      Z4, Z2
+	VMOVAPD      Z5, Z3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole1
+	VSQRTPS Z2, Z8
+	VSQRTPS Z3, Z9
+	VMULPS  Z8, Z6, Z6
+	VMULPS  Z9, Z7, Z7
+
+whole1:
+	TESTQ R12, R12
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R12
+	JCC    square1
+	VMULPS Z2, Z6, Z6
+	VMULPS Z3, Z7, Z7
+
+square1:
+	TESTQ  R12, R12
+	JZ     power1
+	VMULPS Z2, Z2, Z2
+	VMULPS Z3, Z3, Z3
+	JMP    again1
+
+power1:
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	MOVQ          y_base+24(FP), R12
+	VPMOVZXBD     (R12)(R11*1), Z10
+	VPMOVZXBD     16(R12)(R11*1), Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K2
+	VMOVUPS       (R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       64(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K2
+	VMOVUPS       128(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       192(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K2
+	VMOVUPS       256(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       320(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K2
+	VMOVUPS       384(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       448(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label4Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K2
+	VMOVUPS       512(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       576(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label5Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K2
+	VMOVUPS       640(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       704(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label6Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K2
+	VMOVUPS       768(R8), Z12
+	VMOVAPS       Z12, K1, Z2
+	VMOVAPS       Z12, K2, Z3
+	VMOVUPS       832(R8), Z12
+	VMOVAPS       Z12, K1, Z8
+	VMOVAPS       Z12, K2, Z9
+	VPCMPEQD.BCST label7Single<>+0(SB), Z10, K1
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K2
+	VMOVUPS       896(R8), Z10
+	VMOVAPS       Z10, K1, Z2
+	VMOVAPS       Z10, K2, Z3
+	VMOVUPS       960(R8), Z10
+	VMOVAPS       Z10, K1, Z8
+	VMOVAPS       Z10, K2, Z9
+	VFMADD231PS   Z8, Z6, Z2
+	VFMADD231PS   Z9, Z7, Z3
+	VMULPS        Z4, Z2, Z4
+	VMULPS        Z5, Z3, Z5
+	VMOVUPS       Z4, 8192(DI)(R11*4)
+	VMOVUPS       Z5, 8256(DI)(R11*4)
+	VBROADCASTSS  signBitSingle<>+0(SB), Z4
+	VXORPS        Z4, Z2, Z2
+	VXORPS        Z4, Z3, Z3
+	VMOVUPS       Z2, 9216(DI)(R11*4)
+	VMOVUPS       Z3, 9280(DI)(R11*4)
+	ADDQ          $0x00000020, R11
+	SUBQ          $0x00000020, R10
+	CMPQ          R10, $0x00000020
+	JGE           many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000010, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	KMOVW   (R13)(R12*2), K1
+	VMOVUPS 8192(DI)(R11*4), Z2
+	VMOVUPS 9216(DI)(R11*4), Z3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS            Z3, Z2, Z4
+	VPSUBD            Z2, Z4, Z5
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z5, Z5
+	VPADDD            Z5, Z2, Z6
+	VSUBPS            Z2, Z6, Z7
+	VSUBPS            Z3, Z7, Z7
+	VADDPS            Z6, Z4, Z4
+	VDIVPS            Z4, Z7, Z4
+	VMULPS            Z4, Z4, Z6
+	VADDPS            Z4, Z4, Z7
+	VPSRLD            $0x17, Z5, Z5
+	VCVTDQ2PS         Z5, Z5
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z5, Z7
+	VMULPS            Z6, Z4, Z4
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z5
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z6, Z5
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z6, Z5
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z6, Z5
+	VFMADD231PS       Z5, Z4, Z7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z3, Z4
+	VMULPS       Z1, Z2, Z2
+	VFNMADD231PS Z7, Z2, Z4
+	VMOVAPD      Z3, Z2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPS Z2, Z5
+	VMULPS  Z5, Z4, Z4
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPS Z2, Z4, Z4
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPS Z2, Z2, Z2
+	JMP    again2
+
+power2:
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z5, Z5, Z5
+	MOVQ          y_base+24(FP), R12
+	VMOVDQU8.Z    (R12)(R11*1), K1, X6
+	VPMOVZXBD     X6, Z6
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K1
+	VMOVUPS       (R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       64(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K1
+	VMOVUPS       128(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       192(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K1
+	VMOVUPS       256(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       320(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label3Single<>+0(SB), Z6, K1
+	VMOVUPS       384(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       448(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label4Single<>+0(SB), Z6, K1
+	VMOVUPS       512(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       576(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label5Single<>+0(SB), Z6, K1
+	VMOVUPS       640(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       704(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label6Single<>+0(SB), Z6, K1
+	VMOVUPS       768(R8), Z7
+	VMOVAPS       Z7, K1, Z2
+	VMOVUPS       832(R8), Z7
+	VMOVAPS       Z7, K1, Z5
+	VPCMPEQD.BCST label7Single<>+0(SB), Z6, K1
+	VMOVUPS       896(R8), Z6
+	VMOVAPS       Z6, K1, Z2
+	VMOVUPS       960(R8), Z6
+	VMOVAPS       Z6, K1, Z5
+	VFMADD231PS   Z5, Z4, Z2
+	VMULPS        Z3, Z2, Z3
+	VMOVUPS       Z3, 8192(DI)(R11*4)
+	VXORPS.BCST   signBitSingle<>+0(SB), Z2, Z2
+	VMOVUPS       Z2, 9216(DI)(R11*4)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	JMP           few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000010
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBD     (CX)(R11*1), Z1
+	VMOVUPS       8192(DI)(R11*4), Z2
+	VMOVUPS       9216(DI)(R11*4), Z3
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*4), CX
+	VMULPS        (DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label0Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual3
+	VMOVNTPS      Z4, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPS Z4, (CX)
+
+stored3:
+	VMULPS        1024(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual4
+	VMOVNTPS      Z4, (CX)(BX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPS Z4, (CX)(BX*1)
+
+stored4:
+	VMULPS        2048(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual5
+	VMOVNTPS      Z4, (CX)(BX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPS Z4, (CX)(BX*2)
+
+stored5:
+	VMULPS        3072(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label3Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual6
+	VMOVNTPS      Z4, (CX)(SI*1)
+	JMP           stored6
+
+usual6:
+	VMOVUPS Z4, (CX)(SI*1)
+
+stored6:
+	VMULPS        4096(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label4Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual7
+	VMOVNTPS      Z4, (CX)(BX*4)
+	JMP           stored7
+
+usual7:
+	VMOVUPS Z4, (CX)(BX*4)
+
+stored7:
+	VMULPS        5120(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label5Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	LEAQ          (CX)(BX*4), R12
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual8
+	VMOVNTPS      Z4, (R12)(BX*1)
+	JMP           stored8
+
+usual8:
+	VMOVUPS Z4, (R12)(BX*1)
+
+stored8:
+	VMULPS        6144(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label6Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z4
+	LEAQ          (CX)(BX*4), R12
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual9
+	VMOVNTPS      Z4, (R12)(BX*2)
+	JMP           stored9
+
+usual9:
+	VMOVUPS Z4, (R12)(BX*2)
+
+stored9:
+	VMULPS        7168(DI)(R11*4), Z3, Z3
+	VPCMPEQD.BCST label7Single<>+0(SB), Z1, K1
+	VMOVAPS       Z2, K1, Z3
+	LEAQ          (CX)(BX*4), CX
+	CMPB          stream+68(FP), $0x00
+	JEQ           usual10
+	VMOVNTPS      Z3, (CX)(SI*1)
+	JMP           stored10
+
+usual10:
+	VMOVUPS Z3, (CX)(SI*1)
+
+stored10:
+	ADDQ $0x00000010, R11
+	SUBQ $0x00000010, R10
+	CMPQ R10, $0x00000010
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000010, CX
+	CMPQ          R10, CX
+	CMOVQLT       R10, CX
+	LEAQ          tailMasks<>+0(SB), R12
+	KMOVW         (R12)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R11*1), K1, X1
+	VPMOVZXBD     X1, Z1
+	VMOVUPS       8192(DI)(R11*4), Z2
+	VMOVUPS       9216(DI)(R11*4), Z3
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*4), CX
+	VMULPS        (DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label0Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	VMOVUPS       Z4, K1, (CX)
+	VMULPS        1024(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label1Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	VMOVUPS       Z4, K1, (CX)(BX*1)
+	VMULPS        2048(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label2Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	VMOVUPS       Z4, K1, (CX)(BX*2)
+	VMULPS        3072(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label3Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	VMOVUPS       Z4, K1, (CX)(SI*1)
+	VMULPS        4096(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label4Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	VMOVUPS       Z4, K1, (CX)(BX*4)
+	VMULPS        5120(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label5Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	LEAQ          (CX)(BX*4), R12
+	VMOVUPS       Z4, K1, (R12)(BX*1)
+	VMULPS        6144(DI)(R11*4), Z3, Z4
+	VPCMPEQD.BCST label6Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z4
+	LEAQ          (CX)(BX*4), R12
+	VMOVUPS       Z4, K1, (R12)(BX*2)
+	VMULPS        7168(DI)(R11*4), Z3, Z3
+	VPCMPEQD.BCST label7Single<>+0(SB), Z1, K2
+	VMOVAPS       Z2, K2, Z3
+	LEAQ          (CX)(BX*4), CX
+	VMOVUPS       Z3, K1, (CX)(SI*1)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R9, y_base+24(FP)
+	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x02, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUD.BCST $0x06, softmaxLimitSingle<>+0(SB), Z0, K1
+	KMOVW        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+72(FP)
+	VZEROUPPER
+	RET
+
+// func softmaxOnlyPowerGradYLanes8F64AVX512(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·softmaxOnlyPowerGradYLanes8F64AVX512(SB), $11392-81
+	// softmaxOnlyPowerGradYLanes8F64AVX512 is the gradient through a softmax by labels of what members alone
+	// contribute to, from the 8 coefficients of each class; 2 gamma is one of
+	// 2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+	// or beyond ±40, or ±150 in float64. out may lie on x.
+	MOVQ         xstride+56(FP), AX
+	SHLQ         $0x03, AX
+	LEAQ         (AX)(AX*2), DX
+	MOVQ         outStride+48(FP), BX
+	SHLQ         $0x03, BX
+	LEAQ         (BX)(BX*2), SI
+	LEAQ         63(SP), DI
+	ANDQ         $-64, DI
+	MOVQ         coef+16(FP), CX
+	LEAQ         10367(SP), R8
+	ANDQ         $-64, R8
+	VBROADCASTSD 16(CX), Z0
+	VMOVUPS      Z0, (R8)
+	VBROADCASTSD 24(CX), Z0
+	VMOVUPS      Z0, 64(R8)
+	VBROADCASTSD 80(CX), Z0
+	VMOVUPS      Z0, 128(R8)
+	VBROADCASTSD 88(CX), Z0
+	VMOVUPS      Z0, 192(R8)
+	VBROADCASTSD 144(CX), Z0
+	VMOVUPS      Z0, 256(R8)
+	VBROADCASTSD 152(CX), Z0
+	VMOVUPS      Z0, 320(R8)
+	VBROADCASTSD 208(CX), Z0
+	VMOVUPS      Z0, 384(R8)
+	VBROADCASTSD 216(CX), Z0
+	VMOVUPS      Z0, 448(R8)
+	VBROADCASTSD 272(CX), Z0
+	VMOVUPS      Z0, 512(R8)
+	VBROADCASTSD 280(CX), Z0
+	VMOVUPS      Z0, 576(R8)
+	VBROADCASTSD 336(CX), Z0
+	VMOVUPS      Z0, 640(R8)
+	VBROADCASTSD 344(CX), Z0
+	VMOVUPS      Z0, 704(R8)
+	VBROADCASTSD 400(CX), Z0
+	VMOVUPS      Z0, 768(R8)
+	VBROADCASTSD 408(CX), Z0
+	VMOVUPS      Z0, 832(R8)
+	VBROADCASTSD 464(CX), Z0
+	VMOVUPS      Z0, 896(R8)
+	VBROADCASTSD 472(CX), Z0
+	VMOVUPS      Z0, 960(R8)
+	VPXORQ       Z0, Z0, Z0
+
+window:
+	// 128 positions at a time.
+	MOVQ    $0x00000080, R9
+	CMPQ    R9, y_len+32(FP)
+	CMOVQGT y_len+32(FP), R9
+	MOVQ    R9, R10
+	XORQ    R11, R11
+	CMPQ    R10, $0x00000008
+	JL      few
+
+many:
+	// Vectors at a time: 1.
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*8), CX
+	PREFETCHT0  8192(CX)
+	VMOVUPD     (CX), Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*1)
+	VMOVUPD     (CX)(AX*1), Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	PREFETCHT0  8192(CX)(AX*2)
+	VMOVUPD     (CX)(AX*2), Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	PREFETCHT0  8192(CX)(DX*1)
+	VMOVUPD     (CX)(DX*1), Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	PREFETCHT0   8192(CX)(AX*4)
+	VMOVUPD      (CX)(AX*4), Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*1)
+	VMOVUPD      (R12)(AX*1), Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	PREFETCHT0   8192(R12)(AX*2)
+	VMOVUPD      (R12)(AX*2), Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	PREFETCHT0   8192(CX)(DX*1)
+	VMOVUPD      (CX)(DX*1), Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	MOVQ         y_base+24(FP), CX
+	VPMOVZXBQ    (CX)(R11*1), Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z1, Z19
+	VMOVUPS       Z19, (DI)(R11*8)
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z2, Z1
+	VMOVUPS       Z1, 1024(DI)(R11*8)
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z3, Z2
+	VMOVUPS       Z2, 2048(DI)(R11*8)
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z4, Z1
+	VMOVUPS       Z1, 3072(DI)(R11*8)
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z8, Z2
+	VMOVUPS       Z2, 4096(DI)(R11*8)
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z9, Z1
+	VMOVUPS       Z1, 5120(DI)(R11*8)
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z10, Z2
+	VMOVUPS       Z2, 6144(DI)(R11*8)
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z11, Z1
+	VMOVUPS       Z1, 7168(DI)(R11*8)
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, 8192(DI)(R11*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 9216(DI)(R11*8)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	CMPQ          R10, $0x00000008
+	JGE           many
+
+few:
+	TESTQ R10, R10
+	JLE   done
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ        $0x00000008, CX
+	CMPQ        R10, CX
+	CMOVQLT     R10, CX
+	LEAQ        tailMasks<>+0(SB), R12
+	KMOVW       (R12)(CX*2), K1
+	MOVQ        x+8(FP), CX
+	LEAQ        (CX)(R11*8), CX
+	VMOVUPD.Z   (CX), K1, Z1
+	VANDPD.BCST absBits<>+0(SB), Z1, Z2
+	VPMAXUQ     Z2, Z0, Z0
+	VMOVUPD.Z   (CX)(AX*1), K1, Z2
+	VANDPD.BCST absBits<>+0(SB), Z2, Z3
+	VPMAXUQ     Z3, Z0, Z0
+	VMOVUPD.Z   (CX)(AX*2), K1, Z3
+	VANDPD.BCST absBits<>+0(SB), Z3, Z4
+	VPMAXUQ     Z4, Z0, Z0
+	VMOVUPD.Z   (CX)(DX*1), K1, Z4
+	VANDPD.BCST absBits<>+0(SB), Z4, Z5
+	VPMAXUQ     Z5, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z5
+	VMOVAPD      Z5, Z6
+	VMOVAPD      Z5, Z7
+	VMOVAPD      Z5, Z8
+	VBROADCASTSD log2e<>+0(SB), Z9
+	VFMADD231PD  Z9, Z1, Z6
+	VFMADD231PD  Z9, Z2, Z7
+	VFMADD231PD  Z9, Z3, Z8
+	VFMADD231PD  Z9, Z4, Z5
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VSUBPD       Z12, Z6, Z9
+	VSUBPD       Z12, Z7, Z10
+	VSUBPD       Z12, Z8, Z11
+	VSUBPD       Z12, Z5, Z12
+	VBROADCASTSD ln2<>+0(SB), Z13
+	VFNMADD231PD Z13, Z9, Z1
+	VFNMADD231PD Z13, Z10, Z2
+	VFNMADD231PD Z13, Z11, Z3
+	VFNMADD231PD Z13, Z12, Z4
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z9
+	VMOVAPD   Z6, Z10
+	VMOVAPD   Z7, Z11
+	VMOVAPD   Z8, Z12
+	VMOVAPD   Z5, Z13
+	VPERMI2PD roots<>+64(SB), Z9, Z10
+	VPERMI2PD roots<>+64(SB), Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z9, Z12
+	VPERMI2PD roots<>+64(SB), Z9, Z13
+	VPSLLQ    $0x30, Z6, Z6
+	VPSLLQ    $0x30, Z7, Z7
+	VPSLLQ    $0x30, Z8, Z8
+	VPSLLQ    $0x30, Z5, Z5
+	VPADDQ    Z6, Z10, Z6
+	VPADDQ    Z7, Z11, Z7
+	VPADDQ    Z8, Z12, Z8
+	VPADDQ    Z5, Z13, Z5
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z9
+	VMOVAPD      Z9, Z10
+	VMOVAPD      Z9, Z11
+	VMOVAPD      Z9, Z12
+	VBROADCASTSD expTablee<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTabled<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTablec<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD expTableb<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VBROADCASTSD one<>+0(SB), Z13
+	VFMADD213PD  Z13, Z1, Z10
+	VFMADD213PD  Z13, Z2, Z11
+	VFMADD213PD  Z13, Z3, Z12
+	VFMADD213PD  Z13, Z4, Z9
+	VMULPD       Z1, Z10, Z1
+	VMULPD       Z2, Z11, Z2
+	VMULPD       Z3, Z12, Z3
+	VMULPD       Z4, Z9, Z4
+	VFMADD213PD  Z6, Z6, Z1
+	VFMADD213PD  Z7, Z7, Z2
+	VFMADD213PD  Z8, Z8, Z3
+	VFMADD213PD  Z5, Z5, Z4
+	VADDPD       Z2, Z1, Z5
+	VADDPD       Z4, Z3, Z6
+	VADDPD       Z6, Z5, Z7
+	VMOVUPD.Z    (CX)(AX*4), K1, Z8
+	VANDPD.BCST  absBits<>+0(SB), Z8, Z9
+	VPMAXUQ      Z9, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	VMOVUPD.Z    (R12)(AX*1), K1, Z9
+	VANDPD.BCST  absBits<>+0(SB), Z9, Z10
+	VPMAXUQ      Z10, Z0, Z0
+	LEAQ         (CX)(AX*4), R12
+	VMOVUPD.Z    (R12)(AX*2), K1, Z10
+	VANDPD.BCST  absBits<>+0(SB), Z10, Z11
+	VPMAXUQ      Z11, Z0, Z0
+	LEAQ         (CX)(AX*4), CX
+	VMOVUPD.Z    (CX)(DX*1), K1, Z11
+	VANDPD.BCST  absBits<>+0(SB), Z11, Z12
+	VPMAXUQ      Z12, Z0, Z0
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD sixteenths<>+0(SB), Z12
+	VMOVAPD      Z12, Z13
+	VMOVAPD      Z12, Z14
+	VMOVAPD      Z12, Z15
+	VBROADCASTSD log2e<>+0(SB), Z16
+	VFMADD231PD  Z16, Z8, Z13
+	VFMADD231PD  Z16, Z9, Z14
+	VFMADD231PD  Z16, Z10, Z15
+	VFMADD231PD  Z16, Z11, Z12
+	VBROADCASTSD sixteenths<>+0(SB), Z19
+	VSUBPD       Z19, Z13, Z16
+	VSUBPD       Z19, Z14, Z17
+	VSUBPD       Z19, Z15, Z18
+	VSUBPD       Z19, Z12, Z19
+	VBROADCASTSD ln2<>+0(SB), Z20
+	VFNMADD231PD Z20, Z16, Z8
+	VFNMADD231PD Z20, Z17, Z9
+	VFNMADD231PD Z20, Z18, Z10
+	VFNMADD231PD Z20, Z19, Z11
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z13, Z17
+	VMOVAPD   Z14, Z18
+	VMOVAPD   Z15, Z19
+	VMOVAPD   Z12, Z20
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z16, Z19
+	VPERMI2PD roots<>+64(SB), Z16, Z20
+	VPSLLQ    $0x30, Z13, Z13
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z15, Z15
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z13, Z17, Z13
+	VPADDQ    Z14, Z18, Z14
+	VPADDQ    Z15, Z19, Z15
+	VPADDQ    Z12, Z20, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD expTablef<>+0(SB), Z16
+	VMOVAPD      Z16, Z17
+	VMOVAPD      Z16, Z18
+	VMOVAPD      Z16, Z19
+	VBROADCASTSD expTablee<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTabled<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTablec<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD expTableb<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VBROADCASTSD one<>+0(SB), Z20
+	VFMADD213PD  Z20, Z8, Z17
+	VFMADD213PD  Z20, Z9, Z18
+	VFMADD213PD  Z20, Z10, Z19
+	VFMADD213PD  Z20, Z11, Z16
+	VMULPD       Z8, Z17, Z8
+	VMULPD       Z9, Z18, Z9
+	VMULPD       Z10, Z19, Z10
+	VMULPD       Z11, Z16, Z11
+	VFMADD213PD  Z13, Z13, Z8
+	VFMADD213PD  Z14, Z14, Z9
+	VFMADD213PD  Z15, Z15, Z10
+	VFMADD213PD  Z12, Z12, Z11
+	VADDPD       Z9, Z8, Z12
+	VADDPD       Z11, Z10, Z13
+	VADDPD       Z13, Z12, Z14
+	VADDPD       Z14, Z7, Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VDIVPD       Z15, Z16, Z15
+	VMOVAPD.Z    Z15, K1, Z15
+	MOVQ         y_base+24(FP), CX
+	VMOVDQU8.Z   (CX)(R11*1), K1, X16
+	VPMOVZXBQ    X16, Z16
+	VPXORQ       Z17, Z17, Z17
+	VPXORQ       Z18, Z18, Z18
+
+	// Each sum of the others adds up: nothing cancels.
+	VADDPD        Z6, Z14, Z6
+	VADDPD        Z2, Z6, Z19
+	VPCMPEQQ.BCST label0<>+0(SB), Z16, K1
+	VMOVAPD       Z1, K1, Z17
+	VMOVAPD       Z19, K1, Z18
+	VMULPD        Z15, Z1, Z19
+	VMOVUPS       Z19, (DI)(R11*8)
+	VADDPD        Z1, Z6, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z16, K1
+	VMOVAPD       Z2, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z2, Z1
+	VMOVUPS       Z1, 1024(DI)(R11*8)
+	VADDPD        Z5, Z14, Z1
+	VADDPD        Z4, Z1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z16, K1
+	VMOVAPD       Z3, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z3, Z2
+	VMOVUPS       Z2, 2048(DI)(R11*8)
+	VADDPD        Z3, Z1, Z1
+	VPCMPEQQ.BCST label3<>+0(SB), Z16, K1
+	VMOVAPD       Z4, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z4, Z1
+	VMOVUPS       Z1, 3072(DI)(R11*8)
+	VADDPD        Z13, Z7, Z1
+	VADDPD        Z9, Z1, Z2
+	VPCMPEQQ.BCST label4<>+0(SB), Z16, K1
+	VMOVAPD       Z8, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z8, Z2
+	VMOVUPS       Z2, 4096(DI)(R11*8)
+	VADDPD        Z8, Z1, Z1
+	VPCMPEQQ.BCST label5<>+0(SB), Z16, K1
+	VMOVAPD       Z9, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z9, Z1
+	VMOVUPS       Z1, 5120(DI)(R11*8)
+	VADDPD        Z12, Z7, Z1
+	VADDPD        Z11, Z1, Z2
+	VPCMPEQQ.BCST label6<>+0(SB), Z16, K1
+	VMOVAPD       Z10, K1, Z17
+	VMOVAPD       Z2, K1, Z18
+	VMULPD        Z15, Z10, Z2
+	VMOVUPS       Z2, 6144(DI)(R11*8)
+	VADDPD        Z10, Z1, Z1
+	VPCMPEQQ.BCST label7<>+0(SB), Z16, K1
+	VMOVAPD       Z11, K1, Z17
+	VMOVAPD       Z1, K1, Z18
+	VMULPD        Z15, Z11, Z1
+	VMOVUPS       Z1, 7168(DI)(R11*8)
+	VMULPD        Z15, Z17, Z1
+	VMOVUPS       Z1, 8192(DI)(R11*8)
+	VMULPD        Z15, Z18, Z1
+	VMOVUPS       Z1, 9216(DI)(R11*8)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	JMP           few
+
+done:
+	VMOVSD       gamma+64(FP), X1
+	VADDSD       X1, X1, X1
+	VCVTTSD2SIQ  X1, CX
+	VBROADCASTSD gamma+64(FP), Z1
+	SUBQ         $0x02, CX
+	MOVQ         R9, R10
+	XORQ         R11, R11
+	CMPQ         R10, $0x00000010
+	JL           few2
+
+many2:
+	// Vectors at a time: 2.
+	VMOVUPS 8192(DI)(R11*8), Z2
+	VMOVUPS 8256(DI)(R11*8), Z3
+	VMOVUPS 9216(DI)(R11*8), Z4
+	VMOVUPS 9280(DI)(R11*8), Z5
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z4, Z2, Z6
+	VADDPD       Z5, Z3, Z7
+	VPSUBQ       Z2, Z6, Z8
+	VPSUBQ       Z3, Z7, Z9
+	VBROADCASTSD signAndExponent<>+0(SB), Z10
+	VANDPD       Z10, Z8, Z8
+	VANDPD       Z10, Z9, Z9
+	VPADDQ       Z8, Z2, Z10
+	VPADDQ       Z9, Z3, Z11
+	VSUBPD       Z2, Z10, Z12
+	VSUBPD       Z3, Z11, Z13
+	VSUBPD       Z4, Z12, Z12
+	VSUBPD       Z5, Z13, Z13
+	VADDPD       Z10, Z6, Z6
+	VADDPD       Z11, Z7, Z7
+	VDIVPD       Z6, Z12, Z6
+	VDIVPD       Z7, Z13, Z7
+	VMULPD       Z6, Z6, Z10
+	VMULPD       Z7, Z7, Z11
+	VADDPD       Z6, Z6, Z12
+	VADDPD       Z7, Z7, Z13
+	VPSRLQ       $0x34, Z8, Z8
+	VPSRLQ       $0x34, Z9, Z9
+	VCVTQQ2PD    Z8, Z8
+	VCVTQQ2PD    Z9, Z9
+	VBROADCASTSD ln2<>+0(SB), Z14
+	VFNMADD231PD Z14, Z8, Z12
+	VFNMADD231PD Z14, Z9, Z13
+	VMULPD       Z10, Z6, Z6
+	VMULPD       Z11, Z7, Z7
+	VBROADCASTSD unit64j<>+0(SB), Z8
+	VMOVAPD      Z8, Z9
+	VBROADCASTSD unit64i<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64h<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64g<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64f<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64e<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64d<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64c<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64b<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VBROADCASTSD unit64a<>+0(SB), Z14
+	VFMADD213PD  Z14, Z10, Z9
+	VFMADD213PD  Z14, Z11, Z8
+	VFMADD231PD  Z9, Z6, Z12
+	VFMADD231PD  Z8, Z7, Z13
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z4, Z6
+	VMOVAPD      Z5, Z7
+	VMULPD       Z1, Z2, Z2
+	VMULPD       Z1, Z3, Z3
+	VFNMADD231PD Z12, Z2, Z6
+	VFNMADD231PD Z13, Z3, Z7
+	VMOVAPD      Z4, Z2
+	VMOVAPD      Z5, Z3
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole1
+	VSQRTPD Z2, Z8
+	VSQRTPD Z3, Z9
+	VMULPD  Z8, Z6, Z6
+	VMULPD  Z9, Z7, Z7
+
+whole1:
+	TESTQ R12, R12
+	JZ    power1
+
+again1:
+	SHRQ   $0x01, R12
+	JCC    square1
+	VMULPD Z2, Z6, Z6
+	VMULPD Z3, Z7, Z7
+
+square1:
+	TESTQ  R12, R12
+	JZ     power1
+	VMULPD Z2, Z2, Z2
+	VMULPD Z3, Z3, Z3
+	JMP    again1
+
+power1:
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z3, Z3, Z3
+	VPXORQ        Z8, Z8, Z8
+	VPXORQ        Z9, Z9, Z9
+	MOVQ          y_base+24(FP), R12
+	VPMOVZXBQ     (R12)(R11*1), Z10
+	VPMOVZXBQ     8(R12)(R11*1), Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K2
+	VMOVUPS       (R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       64(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K2
+	VMOVUPS       128(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       192(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label2<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K2
+	VMOVUPS       256(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       320(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label3<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K2
+	VMOVUPS       384(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       448(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label4<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K2
+	VMOVUPS       512(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       576(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label5<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K2
+	VMOVUPS       640(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       704(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label6<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K2
+	VMOVUPS       768(R8), Z12
+	VMOVAPD       Z12, K1, Z2
+	VMOVAPD       Z12, K2, Z3
+	VMOVUPS       832(R8), Z12
+	VMOVAPD       Z12, K1, Z8
+	VMOVAPD       Z12, K2, Z9
+	VPCMPEQQ.BCST label7<>+0(SB), Z10, K1
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K2
+	VMOVUPS       896(R8), Z10
+	VMOVAPD       Z10, K1, Z2
+	VMOVAPD       Z10, K2, Z3
+	VMOVUPS       960(R8), Z10
+	VMOVAPD       Z10, K1, Z8
+	VMOVAPD       Z10, K2, Z9
+	VFMADD231PD   Z8, Z6, Z2
+	VFMADD231PD   Z9, Z7, Z3
+	VMULPD        Z4, Z2, Z4
+	VMULPD        Z5, Z3, Z5
+	VMOVUPS       Z4, 8192(DI)(R11*8)
+	VMOVUPS       Z5, 8256(DI)(R11*8)
+	VBROADCASTSD  signBit<>+0(SB), Z4
+	VXORPD        Z4, Z2, Z2
+	VXORPD        Z4, Z3, Z3
+	VMOVUPS       Z2, 9216(DI)(R11*8)
+	VMOVUPS       Z3, 9280(DI)(R11*8)
+	ADDQ          $0x00000010, R11
+	SUBQ          $0x00000010, R10
+	CMPQ          R10, $0x00000010
+	JGE           many2
+
+few2:
+	TESTQ R10, R10
+	JLE   done2
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ    $0x00000008, R12
+	CMPQ    R10, R12
+	CMOVQLT R10, R12
+	LEAQ    tailMasks<>+0(SB), R13
+	KMOVW   (R13)(R12*2), K1
+	VMOVUPS 8192(DI)(R11*8), Z2
+	VMOVUPS 9216(DI)(R11*8), Z3
+
+	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD            Z3, Z2, Z4
+	VPSUBQ            Z2, Z4, Z5
+	VANDPD.BCST       signAndExponent<>+0(SB), Z5, Z5
+	VPADDQ            Z5, Z2, Z6
+	VSUBPD            Z2, Z6, Z7
+	VSUBPD            Z3, Z7, Z7
+	VADDPD            Z6, Z4, Z4
+	VDIVPD            Z4, Z7, Z4
+	VMULPD            Z4, Z4, Z6
+	VADDPD            Z4, Z4, Z7
+	VPSRLQ            $0x34, Z5, Z5
+	VCVTQQ2PD         Z5, Z5
+	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z7
+	VMULPD            Z6, Z4, Z4
+	VBROADCASTSD      unit64j<>+0(SB), Z5
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z6, Z5
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z6, Z5
+	VFMADD231PD       Z5, Z4, Z7
+
+	// q^(gamma-1) (q - gamma p ln(p)).
+	VMOVAPD      Z3, Z4
+	VMULPD       Z1, Z2, Z2
+	VFNMADD231PD Z7, Z2, Z4
+	VMOVAPD      Z3, Z2
+
+	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
+	MOVQ    CX, R12
+	SHRQ    $0x01, R12
+	JCC     whole2
+	VSQRTPD Z2, Z5
+	VMULPD  Z5, Z4, Z4
+
+whole2:
+	TESTQ R12, R12
+	JZ    power2
+
+again2:
+	SHRQ   $0x01, R12
+	JCC    square2
+	VMULPD Z2, Z4, Z4
+
+square2:
+	TESTQ  R12, R12
+	JZ     power2
+	VMULPD Z2, Z2, Z2
+	JMP    again2
+
+power2:
+	VPXORQ        Z2, Z2, Z2
+	VPXORQ        Z5, Z5, Z5
+	MOVQ          y_base+24(FP), R12
+	VMOVDQU8.Z    (R12)(R11*1), K1, X6
+	VPMOVZXBQ     X6, Z6
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K1
+	VMOVUPS       (R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       64(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K1
+	VMOVUPS       128(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       192(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K1
+	VMOVUPS       256(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       320(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label3<>+0(SB), Z6, K1
+	VMOVUPS       384(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       448(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label4<>+0(SB), Z6, K1
+	VMOVUPS       512(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       576(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label5<>+0(SB), Z6, K1
+	VMOVUPS       640(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       704(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label6<>+0(SB), Z6, K1
+	VMOVUPS       768(R8), Z7
+	VMOVAPD       Z7, K1, Z2
+	VMOVUPS       832(R8), Z7
+	VMOVAPD       Z7, K1, Z5
+	VPCMPEQQ.BCST label7<>+0(SB), Z6, K1
+	VMOVUPS       896(R8), Z6
+	VMOVAPD       Z6, K1, Z2
+	VMOVUPS       960(R8), Z6
+	VMOVAPD       Z6, K1, Z5
+	VFMADD231PD   Z5, Z4, Z2
+	VMULPD        Z3, Z2, Z3
+	VMOVUPS       Z3, 8192(DI)(R11*8)
+	VXORPD.BCST   signBit<>+0(SB), Z2, Z2
+	VMOVUPS       Z2, 9216(DI)(R11*8)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	JMP           few2
+
+done2:
+	MOVQ R9, R10
+	XORQ R11, R11
+	CMPQ R10, $0x00000008
+	JL   few3
+
+many3:
+	// Vectors at a time: 1.
+	MOVQ          y_base+24(FP), CX
+	VPMOVZXBQ     (CX)(R11*1), Z1
+	VMOVUPS       8192(DI)(R11*8), Z2
+	VMOVUPS       9216(DI)(R11*8), Z3
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*8), CX
+	VMULPD        (DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label0<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual3
+	VMOVNTPD      Z4, (CX)
+	JMP           stored3
+
+usual3:
+	VMOVUPD Z4, (CX)
+
+stored3:
+	VMULPD        1024(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual4
+	VMOVNTPD      Z4, (CX)(BX*1)
+	JMP           stored4
+
+usual4:
+	VMOVUPD Z4, (CX)(BX*1)
+
+stored4:
+	VMULPD        2048(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual5
+	VMOVNTPD      Z4, (CX)(BX*2)
+	JMP           stored5
+
+usual5:
+	VMOVUPD Z4, (CX)(BX*2)
+
+stored5:
+	VMULPD        3072(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label3<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual6
+	VMOVNTPD      Z4, (CX)(SI*1)
+	JMP           stored6
+
+usual6:
+	VMOVUPD Z4, (CX)(SI*1)
+
+stored6:
+	VMULPD        4096(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label4<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual7
+	VMOVNTPD      Z4, (CX)(BX*4)
+	JMP           stored7
+
+usual7:
+	VMOVUPD Z4, (CX)(BX*4)
+
+stored7:
+	VMULPD        5120(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label5<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	LEAQ          (CX)(BX*4), R12
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual8
+	VMOVNTPD      Z4, (R12)(BX*1)
+	JMP           stored8
+
+usual8:
+	VMOVUPD Z4, (R12)(BX*1)
+
+stored8:
+	VMULPD        6144(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label6<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z4
+	LEAQ          (CX)(BX*4), R12
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual9
+	VMOVNTPD      Z4, (R12)(BX*2)
+	JMP           stored9
+
+usual9:
+	VMOVUPD Z4, (R12)(BX*2)
+
+stored9:
+	VMULPD        7168(DI)(R11*8), Z3, Z3
+	VPCMPEQQ.BCST label7<>+0(SB), Z1, K1
+	VMOVAPD       Z2, K1, Z3
+	LEAQ          (CX)(BX*4), CX
+	CMPB          stream+72(FP), $0x00
+	JEQ           usual10
+	VMOVNTPD      Z3, (CX)(SI*1)
+	JMP           stored10
+
+usual10:
+	VMOVUPD Z3, (CX)(SI*1)
+
+stored10:
+	ADDQ $0x00000008, R11
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
+	JGE  many3
+
+few3:
+	TESTQ R10, R10
+	JLE   done3
+
+	// One vector, of which only the first lanes may exist.
+	MOVQ          $0x00000008, CX
+	CMPQ          R10, CX
+	CMOVQLT       R10, CX
+	LEAQ          tailMasks<>+0(SB), R12
+	KMOVW         (R12)(CX*2), K1
+	MOVQ          y_base+24(FP), CX
+	VMOVDQU8.Z    (CX)(R11*1), K1, X1
+	VPMOVZXBQ     X1, Z1
+	VMOVUPS       8192(DI)(R11*8), Z2
+	VMOVUPS       9216(DI)(R11*8), Z3
+	MOVQ          out+0(FP), CX
+	LEAQ          (CX)(R11*8), CX
+	VMULPD        (DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label0<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	VMOVUPD       Z4, K1, (CX)
+	VMULPD        1024(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label1<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	VMOVUPD       Z4, K1, (CX)(BX*1)
+	VMULPD        2048(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label2<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	VMOVUPD       Z4, K1, (CX)(BX*2)
+	VMULPD        3072(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label3<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	VMOVUPD       Z4, K1, (CX)(SI*1)
+	VMULPD        4096(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label4<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	VMOVUPD       Z4, K1, (CX)(BX*4)
+	VMULPD        5120(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label5<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	LEAQ          (CX)(BX*4), R12
+	VMOVUPD       Z4, K1, (R12)(BX*1)
+	VMULPD        6144(DI)(R11*8), Z3, Z4
+	VPCMPEQQ.BCST label6<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z4
+	LEAQ          (CX)(BX*4), R12
+	VMOVUPD       Z4, K1, (R12)(BX*2)
+	VMULPD        7168(DI)(R11*8), Z3, Z3
+	VPCMPEQQ.BCST label7<>+0(SB), Z1, K2
+	VMOVAPD       Z2, K2, Z3
+	LEAQ          (CX)(BX*4), CX
+	VMOVUPD       Z3, K1, (CX)(SI*1)
+	ADDQ          $0x00000008, R11
+	SUBQ          $0x00000008, R10
+	JMP           few3
+
+done3:
+	// The parameters move on.
+	ADDQ         R9, y_base+24(FP)
+	SUBQ         R9, y_len+32(FP)
+	SHLQ         $0x03, R9
+	ADDQ         R9, x+8(FP)
+	ADDQ         R9, out+0(FP)
+	CMPQ         y_len+32(FP), $0x00
+	JG           window
+	VPCMPUQ.BCST $0x06, softmaxLimit<>+0(SB), Z0, K1
+	KMOVB        K1, AX
+	TESTL        AX, AX
+	SETEQ        AL
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"math"
+	"slices"
 	"unsafe"
 )
 
@@ -56,13 +57,25 @@ func fusedLoops[T Float]() *fused[T] {
 	f.stream = f.unpack
 	for c := 2; c <= 4; c++ {
 		f.softmax.sumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
-			return sumsYLoop(acc, x, y, xstride, c, false)
+			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true})
 		}
 		f.softmax.logSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
-			return sumsYLoop(acc, x, y, xstride, c, true)
+			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, logs: true})
+		}
+		f.softmax.powerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
+			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, logs: true, power: true, gamma: gamma})
+		}
+		f.softmax.onlyPowerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
+			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{power: true, gamma: gamma})
 		}
 		f.softmax.gradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool {
-			return gradYLoop(out, x, coef, y, outStride, xstride, c, stream)
+			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{region: true}, stream)
+		}
+		f.softmax.powerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool {
+			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{region: true, power: true, gamma: gamma}, stream)
+		}
+		f.softmax.onlyPowerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool {
+			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{power: true, gamma: gamma}, stream)
 		}
 	}
 	for _, c := range []int{2, 3, 4, 8} {
@@ -246,32 +259,54 @@ func softmaxLoop[T Float](p, q, x, _ *T, stride, xstride, c, n int) bool {
 	return true
 }
 
-func sumsYLoop[T Float](acc *[numSums]float64, x *T, y []uint8, xstride, c int, logs bool) bool {
+// wholeLoop is what the kernels of all classes at once do.
+type wholeLoop[T Float] struct {
+	region, logs, power bool
+	gamma               T
+}
+
+func sumsYLoop[T Float](acc *[numSums]float64, x *T, y []uint8, xstride, c int, what wholeLoop[T]) bool {
 	n := len(y)
-	p, q, l, qy := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n)
+	p, q, l, qy, powers := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n), make([]T, n)
 	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
 		return false
 	}
 	memberLogsLoop(l, qy, &p[0], &q[0], y, n, c)
+	memberPowersLoop(powers, l, qy, what.gamma)
 	for k := range c {
 		to := element(acc, k)
-		r := to[sumR]
-		regionYLoop(to, p[k*n:][:n], q[k*n:][:n], y, uint8(k))
-		to[sumR] = r
-		if logs {
+		if what.region {
+			r := to[sumR]
+			regionYLoop(to, p[k*n:][:n], q[k*n:][:n], y, uint8(k))
+			to[sumR] = r
+		}
+		if what.logs {
 			sumYLoop(&to[sumLogP], l, y, uint8(k))
+		}
+		if what.power {
+			sumYLoop(&to[sumPos], powers, y, uint8(k))
 		}
 	}
 	return true
 }
 
-func gradYLoop[T Float](out, x, coef *T, y []uint8, outStride, xstride, c int, stream bool) bool {
+func gradYLoop[T Float](out, x, coef *T, y []uint8, outStride, xstride, c int, what wholeLoop[T], stream bool) bool {
 	n := len(y)
-	p, q, none := make([]T, c*n), make([]T, c*n), make([]T, n)
+	p, q, l, qy, m := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n), make([]T, n)
 	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
 		return false
 	}
-	chainYLoop(out, &p[0], &q[0], &none[0], coef, nil, y, outStride, n, c, stream)
+	if what.power {
+		memberLogsLoop(l, qy, &p[0], &q[0], y, n, c)
+		memberPowersGradLoop(m, l, qy, what.gamma)
+	}
+	by := slices.Clone(unsafe.Slice(coef, numCoefs*c))
+	if !what.region {
+		for k := range c {
+			by[numCoefs*k+coefIn], by[numCoefs*k+coefOut] = 0, 0
+		}
+	}
+	chainYLoop(out, &p[0], &q[0], &m[0], &by[0], nil, y, outStride, n, c, stream)
 	return true
 }
 

@@ -19,8 +19,20 @@ var (
 		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
 			2: softmaxLogSumsYLanes2F32AVX2, 3: softmaxLogSumsYLanes3F32AVX2, 4: softmaxLogSumsYLanes4F32AVX2, 8: softmaxLogSumsYLanes8F32AVX2,
 		},
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+			2: softmaxPowerSumsYLanes2F32AVX2, 3: softmaxPowerSumsYLanes3F32AVX2, 4: softmaxPowerSumsYLanes4F32AVX2, 8: softmaxPowerSumsYLanes8F32AVX2,
+		},
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+			2: softmaxOnlyPowerSumsYLanes2F32AVX2, 3: softmaxOnlyPowerSumsYLanes3F32AVX2, 4: softmaxOnlyPowerSumsYLanes4F32AVX2, 8: softmaxOnlyPowerSumsYLanes8F32AVX2,
+		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
 			2: softmaxGradYLanes2F32AVX2, 3: softmaxGradYLanes3F32AVX2, 4: softmaxGradYLanes4F32AVX2, 8: softmaxGradYLanes8F32AVX2,
+		},
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+			2: softmaxPowerGradYLanes2F32AVX2, 3: softmaxPowerGradYLanes3F32AVX2, 4: softmaxPowerGradYLanes4F32AVX2, 8: softmaxPowerGradYLanes8F32AVX2,
+		},
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+			2: softmaxOnlyPowerGradYLanes2F32AVX2, 3: softmaxOnlyPowerGradYLanes3F32AVX2, 4: softmaxOnlyPowerGradYLanes4F32AVX2, 8: softmaxOnlyPowerGradYLanes8F32AVX2,
 		},
 		memberPowers:     memberPowersLanesF32AVX2,
 		memberExpLog:     memberExpLogLanesF32AVX2,
@@ -48,8 +60,20 @@ var (
 		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
 			2: softmaxLogSumsYLanes2F64AVX2, 3: softmaxLogSumsYLanes3F64AVX2, 4: softmaxLogSumsYLanes4F64AVX2, 8: softmaxLogSumsYLanes8F64AVX2,
 		},
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+			2: softmaxPowerSumsYLanes2F64AVX2, 3: softmaxPowerSumsYLanes3F64AVX2, 4: softmaxPowerSumsYLanes4F64AVX2, 8: softmaxPowerSumsYLanes8F64AVX2,
+		},
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+			2: softmaxOnlyPowerSumsYLanes2F64AVX2, 3: softmaxOnlyPowerSumsYLanes3F64AVX2, 4: softmaxOnlyPowerSumsYLanes4F64AVX2, 8: softmaxOnlyPowerSumsYLanes8F64AVX2,
+		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
 			2: softmaxGradYLanes2F64AVX2, 3: softmaxGradYLanes3F64AVX2, 4: softmaxGradYLanes4F64AVX2, 8: softmaxGradYLanes8F64AVX2,
+		},
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+			2: softmaxPowerGradYLanes2F64AVX2, 3: softmaxPowerGradYLanes3F64AVX2, 4: softmaxPowerGradYLanes4F64AVX2, 8: softmaxPowerGradYLanes8F64AVX2,
+		},
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+			2: softmaxOnlyPowerGradYLanes2F64AVX2, 3: softmaxOnlyPowerGradYLanes3F64AVX2, 4: softmaxOnlyPowerGradYLanes4F64AVX2, 8: softmaxOnlyPowerGradYLanes8F64AVX2,
 		},
 		memberPowers:     memberPowersLanesF64AVX2,
 		memberExpLog:     memberExpLogLanesF64AVX2,
@@ -77,8 +101,20 @@ var (
 		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
 			2: softmaxLogSumsYLanes2F32AVX512, 3: softmaxLogSumsYLanes3F32AVX512, 4: softmaxLogSumsYLanes4F32AVX512, 8: softmaxLogSumsYLanes8F32AVX512,
 		},
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+			2: softmaxPowerSumsYLanes2F32AVX512, 3: softmaxPowerSumsYLanes3F32AVX512, 4: softmaxPowerSumsYLanes4F32AVX512, 8: softmaxPowerSumsYLanes8F32AVX512,
+		},
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+			2: softmaxOnlyPowerSumsYLanes2F32AVX512, 3: softmaxOnlyPowerSumsYLanes3F32AVX512, 4: softmaxOnlyPowerSumsYLanes4F32AVX512, 8: softmaxOnlyPowerSumsYLanes8F32AVX512,
+		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
 			2: softmaxGradYLanes2F32AVX512, 3: softmaxGradYLanes3F32AVX512, 4: softmaxGradYLanes4F32AVX512, 8: softmaxGradYLanes8F32AVX512,
+		},
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+			2: softmaxPowerGradYLanes2F32AVX512, 3: softmaxPowerGradYLanes3F32AVX512, 4: softmaxPowerGradYLanes4F32AVX512, 8: softmaxPowerGradYLanes8F32AVX512,
+		},
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+			2: softmaxOnlyPowerGradYLanes2F32AVX512, 3: softmaxOnlyPowerGradYLanes3F32AVX512, 4: softmaxOnlyPowerGradYLanes4F32AVX512, 8: softmaxOnlyPowerGradYLanes8F32AVX512,
 		},
 		memberPowers:     memberPowersLanesF32AVX512,
 		memberExpLog:     memberExpLogLanesF32AVX512,
@@ -106,8 +142,20 @@ var (
 		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
 			2: softmaxLogSumsYLanes2F64AVX512, 3: softmaxLogSumsYLanes3F64AVX512, 4: softmaxLogSumsYLanes4F64AVX512, 8: softmaxLogSumsYLanes8F64AVX512,
 		},
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+			2: softmaxPowerSumsYLanes2F64AVX512, 3: softmaxPowerSumsYLanes3F64AVX512, 4: softmaxPowerSumsYLanes4F64AVX512, 8: softmaxPowerSumsYLanes8F64AVX512,
+		},
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+			2: softmaxOnlyPowerSumsYLanes2F64AVX512, 3: softmaxOnlyPowerSumsYLanes3F64AVX512, 4: softmaxOnlyPowerSumsYLanes4F64AVX512, 8: softmaxOnlyPowerSumsYLanes8F64AVX512,
+		},
 		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
 			2: softmaxGradYLanes2F64AVX512, 3: softmaxGradYLanes3F64AVX512, 4: softmaxGradYLanes4F64AVX512, 8: softmaxGradYLanes8F64AVX512,
+		},
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+			2: softmaxPowerGradYLanes2F64AVX512, 3: softmaxPowerGradYLanes3F64AVX512, 4: softmaxPowerGradYLanes4F64AVX512, 8: softmaxPowerGradYLanes8F64AVX512,
+		},
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+			2: softmaxOnlyPowerGradYLanes2F64AVX512, 3: softmaxOnlyPowerGradYLanes3F64AVX512, 4: softmaxOnlyPowerGradYLanes4F64AVX512, 8: softmaxOnlyPowerGradYLanes8F64AVX512,
 		},
 		memberPowers:     memberPowersLanesF64AVX512,
 		memberExpLog:     memberExpLogLanesF64AVX512,

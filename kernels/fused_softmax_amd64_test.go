@@ -189,6 +189,7 @@ func (k *softmaxTest[T]) span(s *softmaxSpan[T], atEnd bool) {
 	k.members(s, atEnd)
 	k.sums(s, atEnd)
 	k.chain(s, atEnd)
+	k.wholePowers(s, atEnd)
 	k.whole(s, atEnd)
 }
 
@@ -228,8 +229,68 @@ func (k *softmaxTest[T]) whole(s *softmaxSpan[T], atEnd bool) {
 	for c := range s.classes {
 		s.coef[numCoefs*c+coefB] = 0
 	}
+	k.gradient(s, atEnd, "gradient at once", 32+2*k.softmaxULPs(), func(out, x *T, stride int, stream bool) bool {
+		return k.asm.gradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, stream)
+	})
+}
+
+// wholePowers tests the same with a power, each span with another.
+func (k *softmaxTest[T]) wholePowers(s *softmaxSpan[T], atEnd bool) {
+	k.Helper()
+	if s.classes > maxUnrolled || k.asm.powerSumsY[s.classes] == nil {
+		return
+	}
+	gammas := []T{1, 1.5, 2, 2.5, 3, 4, 5.5, 8}
+	gamma := gammas[s.n%len(gammas)]
+	x := k.x.put(s.x, atEnd)
+	got, only, want := make([][numSums]float64, s.classes), make([][numSums]float64, s.classes), make([][numSums]float64, s.classes)
+	powers := make([]T, s.n)
+	k.loops.memberPowers(powers, s.l, s.qy, gamma)
+	for range 2 {
+		ok := k.asm.powerSumsY[s.classes](&got[0], ptr(x), s.y, s.xstride, gamma)
+		if !k.asm.onlyPowerSumsY[s.classes](&only[0], ptr(x), s.y, s.xstride, gamma) || !ok {
+			k.Fatalf("%s: sums declined", k.what)
+		}
+		for c := range want {
+			k.loops.regionY(&want[c], s.row(s.p, c), s.row(s.q, c), s.y, uint8(c))
+			k.loops.sumY(&want[c][sumLogP], s.l, s.y, uint8(c))
+			k.loops.sumY(&want[c][sumPos], powers, s.y, uint8(c))
+			want[c][sumR] = 0
+		}
+	}
+	ulps := 16 + (2+2*float64(gamma))*k.softmaxULPs()
+	for c := range want {
+		for i, w := range want[c] {
+			tol := (ulps*k.u+float64(s.n)*0x1p-53)*math.Abs(w) + 0x1p-120
+			alone := 0.0 // the other sums
+			if i == sumPos {
+				alone = w
+			}
+			if !(math.Abs(got[c][i]-w) <= tol && math.Abs(only[c][i]-alone) <= tol) || i != sumPos && only[c][i] != 0 {
+				k.Fatalf("%s: γ = %v: sum %d of class %d: %g and alone %g, want %g", k.what, gamma, i, c, got[c][i], only[c][i], w)
+			}
+		}
+	}
+	k.loops.memberPowersGrad(s.m, s.l, s.qy, gamma)
+	k.gradient(s, atEnd, fmt.Sprintf("gradient with γ = %v", gamma), ulps+16, func(out, x *T, stride int, stream bool) bool {
+		return k.asm.powerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, gamma, stream)
+	})
+	members := *s // whose gradient takes these coefficients for 0
+	members.coef = slices.Clone(s.coef)
+	for c := range s.classes {
+		members.coef[numCoefs*c+coefIn], members.coef[numCoefs*c+coefOut] = 0, 0
+	}
+	k.gradient(&members, atEnd, fmt.Sprintf("members' gradient with γ = %v", gamma), ulps+16, func(out, x *T, stride int, stream bool) bool {
+		return k.asm.onlyPowerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, gamma, stream)
+	})
+}
+
+// gradient tests a gradient of all classes at once, with streaming stores and
+// where it lies on x.
+func (k *softmaxTest[T]) gradient(s *softmaxSpan[T], atEnd bool, name string, ulps float64, asm func(out, x *T, stride int, stream bool) bool) {
+	k.Helper()
 	for _, stream := range []bool{false, true} {
-		stride := s.xstride
+		x, stride := k.x.put(s.x, atEnd), s.xstride
 		if stream {
 			stride = s.stride
 		}
@@ -238,25 +299,25 @@ func (k *softmaxTest[T]) whole(s *softmaxSpan[T], atEnd bool) {
 		if !stream {
 			got = k.out.put(got, atEnd)
 		}
-		if !k.asm.gradY[s.classes](ptr(got), ptr(x), ptr(s.coef), s.y, stride, s.xstride, stream) {
-			k.Fatalf("%s: gradient declined", k.what)
+		if !asm(ptr(got), ptr(x), stride, stream) {
+			k.Fatalf("%s: %s declined", k.what, name)
 		}
 		k.loops.chainY[0](ptr(want), ptr(s.p), ptr(s.q), ptr(s.m), ptr(s.coef), nil, s.y, stride, s.stride, s.classes, stream)
 		k.scale(s, scale, stride)
-		k.near(fmt.Sprintf("gradient at once, stream %v", stream), got, want, scale, 32+2*k.softmaxULPs())
-		if !stream {
-			for c := range s.classes { // what lies between the rows
-				copy(want[c*stride:][:s.n], got[c*stride:][:s.n])
-			}
-			for i, v := range want {
-				if v == untouched {
-					want[i] = x[i]
-				}
-			}
-			k.asm.gradY[s.classes](ptr(x), ptr(x), ptr(s.coef), s.y, stride, s.xstride, stream)
-			k.near("gradient in place", x, want, nil, 0)
+		k.near(fmt.Sprintf("%s, stream %v", name, stream), got, want, scale, ulps)
+		if stream {
+			continue
 		}
-		x = k.x.put(s.x, atEnd)
+		for c := range s.classes { // what lies between the rows
+			copy(want[c*stride:][:s.n], got[c*stride:][:s.n])
+		}
+		for i, v := range want {
+			if v == untouched {
+				want[i] = x[i]
+			}
+		}
+		asm(ptr(x), ptr(x), stride, stream)
+		k.near(name+" in place", x, want, nil, 0)
 	}
 }
 
@@ -437,6 +498,16 @@ func declinesLogits[T Float](t *testing.T, isa string, asm *softmaxKernels[T]) {
 				}
 				if asm.gradY[classes] != nil && asm.gradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, false) {
 					t.Fatalf("%s: %d classes, n = %d: gradient %g", isa, classes, n, bad)
+				}
+				if asm.powerSumsY[classes] == nil {
+					continue
+				}
+				if asm.powerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 2) || asm.onlyPowerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 2) {
+					t.Fatalf("%s: %d classes, n = %d: sums with a power %g", isa, classes, n, bad)
+				}
+				if asm.powerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 2, false) ||
+					asm.onlyPowerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 2, false) {
+					t.Fatalf("%s: %d classes, n = %d: gradient with a power %g", isa, classes, n, bad)
 				}
 			}
 		}

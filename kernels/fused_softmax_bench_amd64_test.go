@@ -102,6 +102,14 @@ func benchSoftmax[T Float](b *testing.B, name string, k *softmaxKernels[T], clas
 			{"gradY", each(func(x, out *T, y []uint8) {
 				k.gradY[classes](out, x, ptr(s.coef), y, n, all.xstride, false)
 			})},
+			{"powerSumsY2", each(func(x, _ *T, y []uint8) { k.powerSumsY[classes](&whole[0], x, y, all.xstride, 2) })},
+			{"onlyPowerSumsY2", each(func(x, _ *T, y []uint8) { k.onlyPowerSumsY[classes](&whole[0], x, y, all.xstride, 2) })},
+			{"powerGradY2", each(func(x, out *T, y []uint8) {
+				k.powerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 2, false)
+			})},
+			{"onlyPowerGradY2", each(func(x, out *T, y []uint8) {
+				k.onlyPowerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 2, false)
+			})},
 		}...)
 	}
 	for _, step := range steps {

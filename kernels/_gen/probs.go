@@ -368,14 +368,51 @@ func softmaxLanesFew(g *gen, classes int) {
 		x.atIndex(g)
 		p.atIndex(g)
 		q.atIndex(g)
-		g.softmaxOf(x, p, q, classes, k, most)
+		g.softmaxOf(x, softmaxRows{p: p, q: q, room: p}, classes, k, most)
 	})
 	g.returnWithin(most, softmaxLimit)
 }
 
-// softmaxOf leaves the softmax of the vectors at hand in p and q. In lanes that
-// do not exist both are 0.
-func (g *gen) softmaxOf(x, p, q classMatrix, classes, vectors int, most vec) {
+// softmaxRows is where a softmax goes: the probabilities of all classes, and those
+// of each position's own class, p before q. What is nil is not asked for. room is
+// for exponentials that wait; it may be p.
+type softmaxRows struct {
+	p, q, room classMatrix
+	own        *scratch
+}
+
+// softmaxOf leaves the softmax of the vectors at hand in rows. In lanes that do
+// not exist it is 0.
+func (g *gen) softmaxOf(x classMatrix, to softmaxRows, classes, vectors int, most vec) {
+	tree := g.expTree(x, to.room, classes, vectors, most)
+	inverse := g.existing(g.div(g.load(one).times(vectors), tree.sum))
+	var labels vec
+	var members []vec
+	if to.own != nil {
+		labels = g.labelLanes(g.byteLabels("y"), vectors)
+		members = g.accumulators(2, vectors)
+	}
+	g.Comment("Each sum of the others adds up: nothing cancels.")
+	tree.others(g, nil, func(c int, own, others vec) {
+		if to.own != nil {
+			m := g.isLabel(labels, c)
+			g.merge(members[0], m, own)
+			g.merge(members[1], m, others)
+		}
+		if to.p != nil {
+			to.p.write(g, c, g.mul(own, inverse))
+		}
+		if to.q != nil {
+			to.q.write(g, c, g.mul(others, inverse))
+		}
+	})
+	for i, v := range members {
+		to.own.write(g, i, g.mul(v, inverse))
+	}
+}
+
+// expTree is the sums of the exponentials of the logits at hand.
+func (g *gen) expTree(x, room classMatrix, classes, vectors int, most vec) *classTree {
 	var parts []*classTree
 	together, keep := 4, classes <= 4 || g.wide()
 	if !keep {
@@ -390,21 +427,15 @@ func (g *gen) softmaxOf(x, p, q classMatrix, classes, vectors int, most vec) {
 		e := g.exps(logits)
 		part := g.classTree(e, from)
 		if !keep {
-			g.Comment("There are too few registers: they come back from p.")
+			g.Comment("There are too few registers: they come back from memory.")
 			for c := range e {
-				p.write(g, from+c, e[c])
+				room.write(g, from+c, e[c])
 			}
-			part.forget(func(c int) vec { return p.read(g, c, vectors) })
+			part.forget(func(c int) vec { return room.read(g, c, vectors) })
 		}
 		parts = append(parts, part)
 	}
-	tree := g.joinAll(parts)
-	inverse := g.existing(g.div(g.load(one).times(vectors), tree.sum))
-	g.Comment("Each sum of the others adds up: nothing cancels.")
-	tree.others(g, nil, func(c int, own, others vec) {
-		p.write(g, c, g.mul(own, inverse))
-		q.write(g, c, g.mul(others, inverse))
-	})
+	return g.joinAll(parts)
 }
 
 func softmaxLanes(g *gen) {

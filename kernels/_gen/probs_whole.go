@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/mmcloughlin/avo/attr"
 	"github.com/mmcloughlin/avo/operand"
@@ -10,19 +12,24 @@ import (
 
 // probsWhole is what does all of few classes at once: their sums, or the gradient
 // from logits.
-var probsWhole = []primitive{
-	{"softmaxSumsYLanes2", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 2, false) }},
-	{"softmaxSumsYLanes3", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 3, false) }},
-	{"softmaxSumsYLanes4", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 4, false) }},
-	{"softmaxSumsYLanes8", true, true, sumsYType, sumsYDoc, func(g *gen) { softmaxSumsY(g, 8, false) }},
-	{"softmaxLogSumsYLanes2", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 2, true) }},
-	{"softmaxLogSumsYLanes3", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 3, true) }},
-	{"softmaxLogSumsYLanes4", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 4, true) }},
-	{"softmaxLogSumsYLanes8", true, true, sumsYType, logSumsYDoc, func(g *gen) { softmaxSumsY(g, 8, true) }},
-	{"softmaxGradYLanes2", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 2) }},
-	{"softmaxGradYLanes3", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 3) }},
-	{"softmaxGradYLanes4", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 4) }},
-	{"softmaxGradYLanes8", true, true, gradYType, gradYDoc, func(g *gen) { softmaxGradY(g, 8) }},
+var probsWhole = slices.Concat(
+	ofClasses("softmaxSumsYLanes", sumsYType, sumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{region: true}) }),
+	ofClasses("softmaxLogSumsYLanes", sumsYType, logSumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{region: true, logs: true}) }),
+	ofClasses("softmaxPowerSumsYLanes", powerSumsYType, powerSumsYDoc, func(g *gen, c int) {
+		softmaxSumsY(g, c, wholeSums{region: true, logs: true, power: true})
+	}),
+	ofClasses("softmaxOnlyPowerSumsYLanes", powerSumsYType, onlyPowerSumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{power: true}) }),
+	ofClasses("softmaxGradYLanes", gradYType, gradYDoc, func(g *gen, c int) { softmaxGradY(g, c, false) }),
+	ofClasses("softmaxPowerGradYLanes", powerGradYType, powerGradYDoc, func(g *gen, c int) { softmaxGradY(g, c, true) }),
+	ofClasses("softmaxOnlyPowerGradYLanes", powerGradYType, onlyPowerGradYDoc, softmaxOnlyPowerGradY),
+)
+
+// ofClasses is a kernel of each number of classes.
+func ofClasses(name, signature, doc string, body func(g *gen, classes int)) (all []primitive) {
+	for _, c := range []int{2, 3, 4, 8} {
+		all = append(all, primitive{fmt.Sprint(name, c), true, true, signature, doc, func(g *gen) { body(g, c) }})
+	}
+	return all
 }
 
 const (
@@ -64,6 +71,38 @@ each other. It reports false if some logit is a NaN or beyond ±40, or
 		}
 	}
 `
+	powerSumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int, gamma T) bool"
+	powerSumsYDoc  = `
+adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
+follow each other; 2 gamma is one of 2 … 16. It reports false if some
+logit is a NaN or beyond ±40, or ±150 in float64.
+
+	p, q := softmax(x)
+	for i, c := range y {
+		for k := range p {
+			if int(c) == k {
+				acc[16*k] += p[k][i]
+				acc[16*k+2] += q[k][i]
+				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
+				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
+			} else {
+				acc[16*k+1] += p[k][i]
+				acc[16*k+3] += q[k][i]
+			}
+		}
+	}
+`
+	onlyPowerSumsYDoc = `
+adds Pos of every class, of which the sums follow each other; 2 gamma
+is one of 2 … 16. It reports false if some logit is a NaN or beyond
+±40, or ±150 in float64.
+
+	p, q := softmax(x)
+	for i, c := range y {
+		p, q := p[c][i], q[c][i]
+		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
+	}
+`
 	gradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool"
 	gradYDoc  = `
 is the gradient through a softmax by labels, from the 8 coefficients of
@@ -87,6 +126,54 @@ a NaN or beyond ±40, or ±150 in float64. out may lie on x.
 				}
 			}
 			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+		}
+	}
+`
+	powerGradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool"
+	powerGradYDoc  = `
+is the gradient through a softmax by labels, from the 8 coefficients of
+each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
+false, and out is unspecified, if some logit is a NaN or beyond ±40, or
+±150 in float64. out may lie on x.
+
+	p, q := softmax(x)
+	h := func(k, i int) T {
+		by, p, q := coef[8*k:], p[k][i], q[k][i]
+		if int(y[i]) == k {
+			m := pow(q, gamma-1) * (q + gamma*p*log1p(q/p))
+			return p*by[0] + by[2] + by[3]*m
+		}
+		return p * by[1]
+	}
+	for i := range y {
+		for k := range p {
+			others := 0.0
+			for o := range p {
+				if o != k {
+					others += h(o, i)
+				}
+			}
+			out[k*outStride+i] = h(k, i)*q[k][i] - p[k][i]*others
+		}
+	}
+`
+	onlyPowerGradYDoc = `
+is the gradient through a softmax by labels of what members alone
+contribute to, from the 8 coefficients of each class; 2 gamma is one of
+2 … 16. It reports false, and out is unspecified, if some logit is a NaN
+or beyond ±40, or ±150 in float64. out may lie on x.
+
+	p, q := softmax(x)
+	for i, c := range y {
+		by, own, others := coef[8*int(c):], p[c][i], q[c][i]
+		m := pow(others, gamma-1) * (others + gamma*own*log1p(others/own))
+		h := by[2] + by[3]*m
+		for k := range p {
+			if int(c) == k {
+				out[k*outStride+i] = h * others
+			} else {
+				out[k*outStride+i] = -h * p[k][i]
+			}
 		}
 	}
 `
@@ -215,27 +302,50 @@ func (g *gen) windows(size int, matrices []string, body func(rows func(vectors i
 	g.JG(operand.LabelRef("window"))
 }
 
+// wholeSums is which sums a kernel forms: TP FP FN TN, LogP, and Pos.
+type wholeSums struct{ region, logs, power bool }
+
+// ofMembers is where the sums go that members alone contribute to.
+func (w wholeSums) ofMembers() (sums []int) {
+	if w.logs {
+		sums = append(sums, 10)
+	}
+	if w.power {
+		sums = append(sums, 12)
+	}
+	return sums
+}
+
 // softmaxSumsY takes window after window of positions in three steps, each with
-// many vectors on their way: probabilities, sums by labels, and logarithms.
-func softmaxSumsY(g *gen, classes int, logs bool) {
+// many vectors on their way: probabilities, sums by labels, and what logarithms
+// make of the members' probabilities. Without region sums the first step leaves
+// those alone.
+func softmaxSumsY(g *gen, classes int, what wholeSums) {
 	acc := g.pointer("acc")
 	x := g.classRows("x", "xstride", classes)
 	size := g.sumsWindow(classes)
 	p := g.scratch(2*classes+2, size)
 	q, own := p.matrix(classes), p.matrix(2*classes) // of members: p, then q
+	to := softmaxRows{p: p, q: q, room: p}
+	if !what.region {
+		to = softmaxRows{own: own, room: p}
+	}
 	g.sharing = true
 	most := g.zero(1)
 	g.windows(size, []string{"x"}, func(rows func(int, func(int))) {
 		rows(g.softmaxVectors(classes), func(k int) {
 			x.atIndex(g)
-			g.softmaxOf(x, p, q, classes, k, most)
+			g.softmaxOf(x, to, classes, k, most)
 		})
-		together := g.few(2)
-		for first := 0; first < classes; first += together {
-			g.sumsOfClasses(rows, acc.base, p, q, own, first, min(together, classes-first), logs)
+		members := what.ofMembers()
+		if what.region {
+			together := g.few(2)
+			for first := 0; first < classes; first += together {
+				g.sumsOfClasses(rows, acc.base, p, q, own, first, min(together, classes-first), len(members) > 0)
+			}
 		}
-		if logs {
-			g.logsOfClasses(rows, acc.base, own, classes)
+		if len(members) > 0 {
+			g.logsOfClasses(rows, acc.base, own, classes, what)
 		}
 	})
 	g.returnWithin(most, softmaxLimit)
@@ -298,72 +408,110 @@ func (g *gen) addElsewhere(sum vec, m, elsewhere mask, v vec) {
 	g.sum(sum, g.unless(m, v))
 }
 
-// logsOfClasses adds LogP of all classes from the probabilities of members.
-func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, own *scratch, classes int) {
-	sums := g.accumulators(classes, 1)
+// logsOfClasses adds LogP and Pos of all classes from the probabilities of members.
+func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, own *scratch, classes int, what wholeSums) {
+	members := what.ofMembers()
+	sums := g.accumulators(classes*len(members), 1)
+	var exponent reg.GPVirtual
+	if what.power {
+		exponent = g.twice("gamma")
+	}
 	rows(g.few(2), func(k int) {
 		labels := g.labelLanes(g.byteLabels("y"), k)
 		p, q := own.read(g, 0, k), own.read(g, 1, k)
+		var terms []vec
 		l := g.existing(g.ownLog(p, q))
+		if what.logs {
+			terms = append(terms, l)
+		}
+		if what.power {
+			power := l
+			if what.logs {
+				power = g.copy(l)
+			}
+			g.timesHalfPower(power, q, exponent)
+			terms = append(terms, power)
+		}
 		for c := range classes {
 			for i, m := range g.isLabel(labels, c) {
-				g.addWhere(sums[c], mask{m}, l[i:i+1])
+				for j, v := range terms {
+					g.addWhere(sums[len(terms)*c+j], mask{m}, v[i:i+1])
+				}
 			}
 		}
 	})
-	for c, v := range sums {
-		g.addLanes(acc, 16*c+10, v)
+	for i, v := range sums {
+		g.addLanes(acc, 16*(i/len(members))+members[i%len(members)], v)
 	}
 }
 
-// classCoefs is the coefficients of a gradient without squares, spread over
-// vectors: in registers or, where there are too few, in memory.
-type classCoefs struct {
-	in, out, a []any // by class
+// twice is 2γ, an integer.
+func (g *gen) twice(gamma string) reg.GPVirtual {
+	x, k := g.XMM(), g.GP64()
+	fp(g, g.VMOVSD, g.VMOVSS)(g.frame(gamma), x)
+	fp(g, g.VADDSD, g.VADDSS)(x, x, x)
+	fp(g, g.VCVTTSD2SIQ, g.VCVTTSS2SIQ)(x, k)
+	return k
 }
 
-func (g *gen) classCoefs(classes int) (c classCoefs) {
+// classCoefs is some of the coefficients of all classes, spread over vectors: in
+// registers or, where there are too few, in memory.
+type classCoefs [][]any // by the place among the coefficients and the class
+
+func (g *gen) classCoefs(classes int, places ...int) classCoefs {
 	coef := g.matrix("coef")
 	var room *cells
 	if !g.wide() || classes > 4 {
-		room = g.cells(3 * classes)
+		room = g.cells(len(places) * classes)
 	}
+	c := make(classCoefs, 8)
 	for k := range classes {
-		for i, to := range []*[]any{&c.in, &c.out, &c.a} {
-			v := g.spread(everyLane{Base: coef.base, Disp: (8*k + i) * coef.size})
+		for i, place := range places {
+			v := g.spread(everyLane{Base: coef.base, Disp: (8*k + place) * coef.size})
 			if room == nil {
-				*to = append(*to, v)
+				c[place] = append(c[place], v)
 				continue
 			}
-			room.write(g, 3*k+i, v)
-			*to = append(*to, wholeVector(room.of(g, 3*k+i)))
+			at := len(places)*k + i
+			room.write(g, at, v)
+			c[place] = append(c[place], wholeVector(room.of(g, at)))
 		}
 	}
 	return c
 }
 
-// softmaxGradY takes window after window of positions in two steps, like
+// softmaxGradY takes window after window of positions in steps, like
 // softmaxSumsY.
-func softmaxGradY(g *gen, classes int) {
+func softmaxGradY(g *gen, classes int, power bool) {
 	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
 	size := g.sumsWindow(classes)
 	p := g.scratch(2*classes, size)
 	q := p.matrix(classes)
+	to, places := softmaxRows{p: p, q: q, room: p}, []int{0, 1, 2}
+	if power {
+		to.own, places = g.scratch(2, size), append(places, 3)
+	}
 	g.sharing = true
-	coefs := g.classCoefs(classes)
+	coefs := g.classCoefs(classes, places...)
 	most := g.zero(1)
 	g.windows(size, []string{"x", "out"}, func(rows func(int, func(int))) {
 		rows(g.softmaxVectors(classes), func(k int) {
 			x.atIndex(g)
-			g.softmaxOf(x, p, q, classes, k, most)
+			g.softmaxOf(x, to, classes, k, most)
 		})
+		if power {
+			g.powerSlopes(rows, to.own, func(k int, m, _ vec) { to.own.write(g, 0, m) })
+		}
 		rows(1, func(k int) {
 			labels := g.labelLanes(g.byteLabels("y"), k)
 			tree := g.sumsOf(classes, func(c int) vec {
 				pp := p.read(g, c, k)
-				own := g.loaded(coefs.a[c])
-				g.addTo(own, pp, coefs.in[c])
-				return g.choose(g.isLabel(labels, c), own, g.mul(pp, coefs.out[c]))
+				own := g.loaded(coefs[2][c])
+				g.addTo(own, pp, coefs[0][c])
+				if power {
+					g.addTo(own, to.own.read(g, 0, k), coefs[3][c])
+				}
+				return g.choose(g.isLabel(labels, c), own, g.mul(pp, coefs[1][c]))
 			})
 			out.atIndex(g)
 			g.Comment("h q minus p times the others.")
@@ -376,6 +524,63 @@ func softmaxGradY(g *gen, classes int) {
 		})
 	})
 	g.returnWithin(most, softmaxLimit)
+}
+
+// softmaxOnlyPowerGradY is softmaxGradY of what members alone contribute to: no
+// class has others to add up, and one q of each position is enough.
+func softmaxOnlyPowerGradY(g *gen, classes int) {
+	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
+	size := g.sumsWindow(classes)
+	p := g.scratch(classes+2, size)
+	own := p.matrix(classes)
+	g.sharing = true
+	coefs := g.classCoefs(classes, 2, 3)
+	most := g.zero(1)
+	g.windows(size, []string{"x", "out"}, func(rows func(int, func(int))) {
+		rows(g.softmaxVectors(classes), func(k int) {
+			x.atIndex(g)
+			g.softmaxOf(x, softmaxRows{p: p, room: p, own: own}, classes, k, most)
+		})
+		g.powerSlopes(rows, own, func(k int, m, q vec) {
+			h, by := g.zero(k), g.zero(k)
+			labels := g.labelLanes(g.byteLabels("y"), k)
+			for c := range classes {
+				member := g.isLabel(labels, c)
+				g.merge(h, member, g.loaded(coefs[2][c]))
+				g.merge(by, member, g.loaded(coefs[3][c]))
+			}
+			g.addTo(h, m, by)
+			own.write(g, 0, g.mul(h, q))
+			own.write(g, 1, g.xor(h, signBit))
+		})
+		rows(1, func(k int) {
+			labels := g.labelLanes(g.byteLabels("y"), k)
+			own, other := own.read(g, 0, k), own.read(g, 1, k)
+			out.atIndex(g)
+			for c := range classes {
+				pp := g.mul(other, wholeVector(p.mem(g, c, 0)))
+				g.merge(pp, g.isLabel(labels, c), own)
+				g.streamedTo(out.class(g, c, 0), pp)
+			}
+		})
+	})
+	g.returnWithin(most, softmaxLimit)
+}
+
+// powerSlopes calls use with the derivative of q^γ ln p by the log-odds, over q,
+// and with q.
+func (g *gen) powerSlopes(rows func(int, func(int)), own *scratch, use func(vectors int, m, q vec)) {
+	exponent, gamma := g.twice("gamma"), g.broadcast("gamma")
+	g.SUBQ(operand.U8(2), exponent)
+	rows(2, func(k int) {
+		p, q := own.read(g, 0, k), own.read(g, 1, k)
+		l := g.ownLog(p, q)
+		g.Comment("q^(gamma-1) (q - gamma p ln(p)).")
+		m := g.copy(q)
+		g.subFrom(m, g.mul(p, gamma.times(k)), l)
+		g.timesHalfPower(m, g.copy(q), exponent)
+		use(k, m, q)
+	})
 }
 
 // loaded is a copy of a vector that is in a register or in memory.
