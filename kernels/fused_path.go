@@ -141,11 +141,54 @@ func (p *Plan[T]) chooseSoftmax(path *fusedPath[T]) {
 		gradient = gradient && derivatives
 	}
 	path.steps, path.gradient = steps, gradient
-	if c := p.spec.C; c <= maxUnrolled && len(l.Powers) == 0 && !f.Square {
+	if p.spec.C <= maxUnrolled && len(l.Powers) <= 1 && !f.Square {
+		p.chooseWhole(path)
+	}
+}
+
+// chooseWhole finds the kernels that do all of a pass under softmax.
+func (p *Plan[T]) chooseWhole(path *fusedPath[T]) {
+	f, k, c := &p.program.Features, &p.fused.softmax, p.spec.C
+	members := !f.Region && !f.Soft // they alone contribute
+	switch {
+	case len(f.Powers) == 0:
 		path.sums, path.grad = k.sumsY[c], k.gradY[c]
 		if f.LogP {
 			path.sums = k.logSumsY[c]
 		}
+	case !multiplies(path.power):
+	case members && !f.LogP:
+		path.raise(k.onlyPowerSumsY[c], k.onlyPowerGradY[c])
+	case members:
+		path.raise(k.powerSumsY[c], k.onlyPowerGradY[c])
+	default:
+		path.raise(k.powerSumsY[c], k.powerGradY[c])
+	}
+}
+
+// multiplies reports whether products and a root make q^γ and q^(γ−1).
+func multiplies(p *losses.Power) bool {
+	twice := 2 * p.Gamma
+	return !p.ExpLog && twice == math.Trunc(twice) && twice >= 2 && twice <= 16
+}
+
+// raise has kernels with a power do all of both passes, if they are there: one
+// step forms all sums.
+func (path *fusedPath[T]) raise(
+	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool,
+	grad func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool,
+) {
+	if sums == nil || grad == nil {
+		return
+	}
+	first, gamma := &path.steps[0], T(path.power.Gamma)
+	first.moves = append(first.moves, path.steps[1].moves...)
+	path.steps = path.steps[:1]
+	path.sums = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
+		return sums(acc, x, y, xstride, gamma)
+	}
+	path.grad = func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool {
+		return grad(out, x, coef, y, outStride, xstride, gamma, stream)
 	}
 }
 

@@ -78,6 +78,7 @@ func coverages() (all []coverage) {
 		for _, expr := range []string{
 			"dice", "ce", "dice + ce", "focal_ce", "focal_ce(gamma=0.5)", "dice_focal", "exp_log", "exp_log_ce(gamma=2)", "ce + focal_ce",
 			"dice(squared=true)", "ss + ce", "dice(soft=true) + ce", "gdl + focal_ce(gamma=1.3)", "dice(soft=true) + dice",
+			"ce + focal_ce(gamma=1.5) + dice", "focal_ce(gamma=8)", "focal_ce(gamma=8.5)",
 		} {
 			add(expr, kernels.Softmax, classes, false, true, true)
 			add(expr, kernels.Softmax, classes, true, false, false)
