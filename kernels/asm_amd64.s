@@ -95068,14 +95068,10 @@ done6:
 
 // func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes2F32AVX2(SB), $12448-57
-	LEAQ 12352(SP), R9
-	ADDQ $0x1f, R9
-	ANDQ $-32, R9
-
-	// softmaxPowerSumsYLanes2F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+TEXT ·softmaxPowerSumsYLanes2F32AVX2(SB), $12352-57
+	// softmaxPowerSumsYLanes2F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -95209,9 +95205,9 @@ few:
 	MOVQ       $0x00000008, DX
 	CMPQ       DI, DX
 	CMOVQLT    DI, DX
-	LEAQ       tailMasks<>+0(SB), R10
+	LEAQ       tailMasks<>+0(SB), R9
 	NEGQ       DX
-	VMOVDQU    32(R10)(DX*4), Y1
+	VMOVDQU    32(R9)(DX*4), Y1
 	MOVQ       x+8(FP), DX
 	LEAQ       (DX)(R8*4), DX
 	VMASKMOVPS (DX), Y1, Y2
@@ -95339,23 +95335,23 @@ few2:
 	MOVQ    $0x00000008, R8
 	CMPQ    DX, R8
 	CMOVQLT DX, R8
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R8, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y9
-	MOVQ    y_base+16(FP), R10
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*4), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (R10)(DI*1), R12
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R11
-	MOVBQZX   -1(R12)(R8*1), R10
-	ORQ       R10, R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
 	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R11, X9
+	VMOVQ     R10, X9
 	VPMOVZXBD X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
@@ -95479,11 +95475,9 @@ done2:
 	VMOVSD       X2, 152(AX)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMOVSS       gamma+48(FP), X5
-	VADDSS       X5, X5, X5
-	VCVTTSS2SIQ  X5, DX
+	VMOVSS       gamma+48(FP), X3
+	VADDSS       X3, X3, X3
+	VCVTTSS2SIQ  X3, DX
 	MOVQ         SI, DI
 	XORQ         R8, R8
 	CMPQ         DI, $0x00000010
@@ -95491,11 +95485,9 @@ done2:
 
 many3:
 	// Vectors at a time: 2.
-	MOVQ      y_base+16(FP), R10
-	VPMOVZXBD (R10)(R8*1), Y5
-	VMOVUPS   Y5, (R9)
-	VPMOVZXBD 8(R10)(R8*1), Y5
-	VMOVUPS   Y5, 32(R9)
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBD (R9)(R8*1), Y3
+	VPMOVZXBD 8(R9)(R8*1), Y4
 	VMOVUPS   8192(BX)(R8*4), Y5
 	VMOVUPS   8224(BX)(R8*4), Y6
 	VMOVUPS   10240(BX)(R8*4), Y7
@@ -95545,60 +95537,46 @@ many3:
 	VFMADD213PS  Y15, Y10, Y11
 	VFMADD231PS  Y12, Y5, Y13
 	VFMADD231PS  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R10
-	SHRQ    $0x01, R10
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPS Y7, Y9
-	VSQRTPS Y8, Y10
-	VMULPS  Y9, Y5, Y5
-	VMULPS  Y10, Y6, Y6
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
 
 whole2:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JZ    power2
 
 again2:
-	SHRQ   $0x01, R10
+	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPS Y7, Y5, Y5
-	VMULPS Y8, Y6, Y6
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
 
 square2:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     power2
 	VMULPS Y7, Y7, Y7
 	VMULPS Y8, Y8, Y8
 	JMP    again2
 
 power2:
-	VMOVUPS  (R9), Y7
-	VPCMPEQD label0Single<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQD label0Single<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPS   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPS   Y7, Y2, Y2
-	VMOVUPS  (R9), Y7
-	VPCMPEQD label1Single<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQD label1Single<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y3, Y3
-	VANDPD   Y5, Y7, Y5
-	VADDPS   Y5, Y4, Y4
-	VANDPD   Y14, Y8, Y5
-	VADDPS   Y5, Y3, Y3
-	VANDPD   Y6, Y8, Y5
-	VADDPS   Y5, Y4, Y4
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y3
+	VPCMPEQD label1Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VADDPS   Y3, Y2, Y2
+	VANDPD   Y14, Y4, Y3
+	VADDPS   Y3, Y2, Y2
 	ADDQ     $0x00000010, R8
 	SUBQ     $0x00000010, DI
 	CMPQ     DI, $0x00000010
@@ -95609,124 +95587,99 @@ few3:
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y5
-	MOVQ    y_base+16(FP), R11
+	MOVQ    $0x00000008, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y3
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (R11)(R8*1), R13
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes3:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R13)(R10*1), R11
-	ORQ       R11, R12
-	DECQ      R10
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R12, X6
-	VPMOVZXBD X6, Y6
-	VMOVUPS   8192(BX)(R8*4), Y7
-	VMOVUPS   10240(BX)(R8*4), Y8
+	VMOVQ     R11, X4
+	VPMOVZXBD X4, Y4
+	VMOVUPS   8192(BX)(R8*4), Y5
+	VMOVUPS   10240(BX)(R8*4), Y6
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS       Y8, Y7, Y9
-	VPSUBD       Y7, Y9, Y10
-	VANDPS       signAndExponentSingle<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y7, Y11
-	VSUBPS       Y7, Y11, Y7
-	VSUBPS       Y8, Y7, Y7
-	VADDPS       Y11, Y9, Y9
-	VDIVPS       Y9, Y7, Y7
-	VMULPS       Y7, Y7, Y9
-	VADDPS       Y7, Y7, Y11
-	VPSRLD       $0x17, Y10, Y10
-	VCVTDQ2PS    Y10, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y11
-	VMULPS       Y9, Y7, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFMADD231PS  Y10, Y7, Y11
-	VANDPD       Y11, Y5, Y5
-	VMOVAPD      Y5, Y7
+	VADDPS       Y6, Y5, Y7
+	VPSUBD       Y5, Y7, Y8
+	VANDPS       signAndExponentSingle<>+0(SB), Y8, Y8
+	VPADDD       Y8, Y5, Y9
+	VSUBPS       Y5, Y9, Y5
+	VSUBPS       Y6, Y5, Y5
+	VADDPS       Y9, Y7, Y7
+	VDIVPS       Y7, Y5, Y5
+	VMULPS       Y5, Y5, Y7
+	VADDPS       Y5, Y5, Y9
+	VPSRLD       $0x17, Y8, Y8
+	VCVTDQ2PS    Y8, Y8
+	VFNMADD231PS ln2Single<>+0(SB), Y8, Y9
+	VMULPS       Y7, Y5, Y5
+	VMOVUPS      unitLanedSingle<>+0(SB), Y8
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y7, Y8
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
+	VFMADD231PS  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R10
-	SHRQ    $0x01, R10
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
 	JCC     whole4
-	VSQRTPS Y8, Y9
-	VMULPS  Y9, Y7, Y7
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
 
 whole4:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JZ    power4
 
 again4:
-	SHRQ   $0x01, R10
+	SHRQ   $0x01, R9
 	JCC    square4
-	VMULPS Y8, Y7, Y7
+	VMULPS Y6, Y3, Y3
 
 square4:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     power4
-	VMULPS Y8, Y8, Y8
+	VMULPS Y6, Y6, Y6
 	JMP    again4
 
 power4:
-	VPCMPEQD label0Single<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y7, Y8, Y8
-	VADDPS   Y8, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y6, Y6
-	VANDPD   Y5, Y6, Y5
-	VADDPS   Y5, Y3, Y3
-	VANDPD   Y7, Y6, Y5
-	VADDPS   Y5, Y4, Y4
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VADDPS   Y3, Y2, Y2
 	ADDQ     $0x00000008, R8
 	SUBQ     $0x00000008, DI
 	JMP      few3
 
 done3:
-	VEXTRACTF128 $0x01, Y1, X5
-	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y1, X3
+	VCVTPS2PD    X3, Y3
 	VCVTPS2PD    X1, Y1
-	VADDPD       Y5, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPD       X5, X1, X1
-	VUNPCKHPD    X1, X1, X5
-	VADDSD       X5, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDPD       Y3, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VCVTPS2PD    X1, Y1
 	VCVTPS2PD    X2, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
-	VEXTRACTF128 $0x01, Y3, X1
-	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X3, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       208(AX), X2, X2
-	VMOVSD       X2, 208(AX)
-	VEXTRACTF128 $0x01, Y4, X1
-	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X4, Y2
 	VADDPD       Y1, Y2, Y2
 	VEXTRACTF128 $0x01, Y2, X1
 	VADDPD       X1, X2, X2
@@ -95752,14 +95705,10 @@ done3:
 
 // func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes2F64AVX2(SB), $24736-57
-	LEAQ 24640(SP), R9
-	ADDQ $0x1f, R9
-	ANDQ $-32, R9
-
-	// softmaxPowerSumsYLanes2F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+TEXT ·softmaxPowerSumsYLanes2F64AVX2(SB), $24640-57
+	// softmaxPowerSumsYLanes2F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -95918,9 +95867,9 @@ few:
 	MOVQ       $0x00000004, DX
 	CMPQ       DI, DX
 	CMOVQLT    DI, DX
-	LEAQ       tailMasks<>+0(SB), R10
+	LEAQ       tailMasks<>+0(SB), R9
 	NEGQ       DX
-	VMOVDQU    32(R10)(DX*8), Y1
+	VMOVDQU    32(R9)(DX*8), Y1
 	MOVQ       x+8(FP), DX
 	LEAQ       (DX)(R8*8), DX
 	VMASKMOVPD (DX), Y1, Y2
@@ -96063,23 +96012,23 @@ few2:
 	MOVQ    $0x00000004, R8
 	CMPQ    DX, R8
 	CMOVQLT DX, R8
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R8, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y9
-	MOVQ    y_base+16(FP), R10
+	LEAQ    tailMasks<>+0(SB), R9
+	MOVQ    R8, R10
+	NEGQ    R10
+	VMOVDQU 32(R9)(R10*8), Y9
+	MOVQ    y_base+16(FP), R9
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (R10)(DI*1), R12
+	XORQ R10, R10
+	LEAQ (R9)(DI*1), R11
 
 bytes1:
-	SHLQ      $0x08, R11
-	MOVBQZX   -1(R12)(R8*1), R10
-	ORQ       R10, R11
+	SHLQ      $0x08, R10
+	MOVBQZX   -1(R11)(R8*1), R9
+	ORQ       R9, R10
 	DECQ      R8
 	JNZ       bytes1
-	VMOVQ     R11, X9
+	VMOVQ     R10, X9
 	VPMOVZXBQ X9, Y9
 	VXORPD    Y10, Y10, Y10
 	VXORPD    Y11, Y11, Y11
@@ -96171,11 +96120,9 @@ done2:
 	VMOVSD       X8, 152(AX)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMOVSD       gamma+48(FP), X5
-	VADDSD       X5, X5, X5
-	VCVTTSD2SIQ  X5, DX
+	VMOVSD       gamma+48(FP), X3
+	VADDSD       X3, X3, X3
+	VCVTTSD2SIQ  X3, DX
 	MOVQ         SI, DI
 	XORQ         R8, R8
 	CMPQ         DI, $0x00000008
@@ -96183,11 +96130,9 @@ done2:
 
 many3:
 	// Vectors at a time: 2.
-	MOVQ      y_base+16(FP), R10
-	VPMOVZXBQ (R10)(R8*1), Y5
-	VMOVUPS   Y5, (R9)
-	VPMOVZXBQ 4(R10)(R8*1), Y5
-	VMOVUPS   Y5, 32(R9)
+	MOVQ      y_base+16(FP), R9
+	VPMOVZXBQ (R9)(R8*1), Y3
+	VPMOVZXBQ 4(R9)(R8*1), Y4
 	VMOVUPS   16384(BX)(R8*8), Y5
 	VMOVUPS   16416(BX)(R8*8), Y6
 	VMOVUPS   20480(BX)(R8*8), Y7
@@ -96259,60 +96204,46 @@ many3:
 	VFMADD213PD  Y15, Y10, Y11
 	VFMADD231PD  Y12, Y5, Y13
 	VFMADD231PD  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R10
-	SHRQ    $0x01, R10
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPD Y7, Y9
-	VSQRTPD Y8, Y10
-	VMULPD  Y9, Y5, Y5
-	VMULPD  Y10, Y6, Y6
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
 
 whole2:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JZ    power2
 
 again2:
-	SHRQ   $0x01, R10
+	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPD Y7, Y5, Y5
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
 
 square2:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     power2
 	VMULPD Y7, Y7, Y7
 	VMULPD Y8, Y8, Y8
 	JMP    again2
 
 power2:
-	VMOVUPS  (R9), Y7
-	VPCMPEQQ label0<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQQ label0<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y2, Y2
-	VMOVUPS  (R9), Y7
-	VPCMPEQQ label1<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQQ label1<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y3, Y3
-	VANDPD   Y5, Y7, Y5
-	VADDPD   Y5, Y4, Y4
-	VANDPD   Y14, Y8, Y5
-	VADDPD   Y5, Y3, Y3
-	VANDPD   Y6, Y8, Y5
-	VADDPD   Y5, Y4, Y4
+	VPCMPEQQ label0<>+0(SB), Y3, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y3, Y3
+	VPCMPEQQ label1<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y3, Y3
+	VADDPD   Y3, Y2, Y2
+	VANDPD   Y14, Y4, Y3
+	VADDPD   Y3, Y2, Y2
 	ADDQ     $0x00000008, R8
 	SUBQ     $0x00000008, DI
 	CMPQ     DI, $0x00000008
@@ -96323,122 +96254,105 @@ few3:
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R10
-	CMPQ    DI, R10
-	CMOVQLT DI, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*8), Y5
-	MOVQ    y_base+16(FP), R11
+	MOVQ    $0x00000004, R9
+	CMPQ    DI, R9
+	CMOVQLT DI, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*8), Y3
+	MOVQ    y_base+16(FP), R10
 
 	// The labels that exist, one by one.
-	XORQ R12, R12
-	LEAQ (R11)(R8*1), R13
+	XORQ R11, R11
+	LEAQ (R10)(R8*1), R12
 
 bytes3:
-	SHLQ      $0x08, R12
-	MOVBQZX   -1(R13)(R10*1), R11
-	ORQ       R11, R12
-	DECQ      R10
+	SHLQ      $0x08, R11
+	MOVBQZX   -1(R12)(R9*1), R10
+	ORQ       R10, R11
+	DECQ      R9
 	JNZ       bytes3
-	VMOVQ     R12, X6
-	VPMOVZXBQ X6, Y6
-	VMOVUPS   16384(BX)(R8*8), Y7
-	VMOVUPS   20480(BX)(R8*8), Y8
+	VMOVQ     R11, X4
+	VPMOVZXBQ X4, Y4
+	VMOVUPS   16384(BX)(R8*8), Y5
+	VMOVUPS   20480(BX)(R8*8), Y6
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD       Y8, Y7, Y9
-	VPSUBQ       Y7, Y9, Y10
-	VANDPD       signAndExponent<>+0(SB), Y10, Y10
-	VPADDQ       Y10, Y7, Y11
-	VSUBPD       Y7, Y11, Y7
-	VSUBPD       Y8, Y7, Y7
-	VADDPD       Y11, Y9, Y9
-	VDIVPD       Y9, Y7, Y7
-	VMULPD       Y7, Y7, Y9
-	VADDPD       Y7, Y7, Y11
-	VPSRLQ       $0x34, Y10, Y10
-	VORPD        integerBits<>+0(SB), Y10, Y10
-	VSUBPD       integerBits<>+0(SB), Y10, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y11
-	VMULPD       Y9, Y7, Y7
-	VMOVUPD      unit64j<>+0(SB), Y10
-	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
-	VFMADD231PD  Y10, Y7, Y11
-	VANDPD       Y11, Y5, Y5
-	VMOVAPD      Y5, Y7
+	VADDPD       Y6, Y5, Y7
+	VPSUBQ       Y5, Y7, Y8
+	VANDPD       signAndExponent<>+0(SB), Y8, Y8
+	VPADDQ       Y8, Y5, Y9
+	VSUBPD       Y5, Y9, Y5
+	VSUBPD       Y6, Y5, Y5
+	VADDPD       Y9, Y7, Y7
+	VDIVPD       Y7, Y5, Y5
+	VMULPD       Y5, Y5, Y7
+	VADDPD       Y5, Y5, Y9
+	VPSRLQ       $0x34, Y8, Y8
+	VORPD        integerBits<>+0(SB), Y8, Y8
+	VSUBPD       integerBits<>+0(SB), Y8, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y9
+	VMULPD       Y7, Y5, Y5
+	VMOVUPD      unit64j<>+0(SB), Y8
+	VFMADD213PD  unit64i<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64h<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64g<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64f<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64e<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64d<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64c<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64b<>+0(SB), Y7, Y8
+	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
+	VFMADD231PD  Y8, Y5, Y9
+	VANDPD       Y9, Y3, Y3
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R10
-	SHRQ    $0x01, R10
+	MOVQ    DX, R9
+	SHRQ    $0x01, R9
 	JCC     whole4
-	VSQRTPD Y8, Y9
-	VMULPD  Y9, Y7, Y7
+	VSQRTPD Y6, Y5
+	VMULPD  Y5, Y3, Y3
 
 whole4:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JZ    power4
 
 again4:
-	SHRQ   $0x01, R10
+	SHRQ   $0x01, R9
 	JCC    square4
-	VMULPD Y8, Y7, Y7
+	VMULPD Y6, Y3, Y3
 
 square4:
-	TESTQ  R10, R10
+	TESTQ  R9, R9
 	JZ     power4
-	VMULPD Y8, Y8, Y8
+	VMULPD Y6, Y6, Y6
 	JMP    again4
 
 power4:
-	VPCMPEQQ label0<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y7, Y8, Y8
-	VADDPD   Y8, Y2, Y2
-	VPCMPEQQ label1<>+0(SB), Y6, Y6
-	VANDPD   Y5, Y6, Y5
-	VADDPD   Y5, Y3, Y3
-	VANDPD   Y7, Y6, Y5
-	VADDPD   Y5, Y4, Y4
+	VPCMPEQQ label0<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y4, Y4
+	VANDPD   Y3, Y4, Y3
+	VADDPD   Y3, Y2, Y2
 	ADDQ     $0x00000004, R8
 	SUBQ     $0x00000004, DI
 	JMP      few3
 
 done3:
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPD       X5, X1, X1
-	VUNPCKHPD    X1, X1, X5
-	VADDSD       X5, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y1, X3
+	VADDPD       X3, X1, X1
+	VUNPCKHPD    X1, X1, X3
+	VADDSD       X3, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
-	VEXTRACTF128 $0x01, Y3, X1
-	VADDPD       X1, X3, X3
-	VUNPCKHPD    X3, X3, X1
-	VADDSD       X1, X3, X3
-	VADDSD       208(AX), X3, X3
-	VMOVSD       X3, 208(AX)
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       224(AX), X4, X4
-	VMOVSD       X4, 224(AX)
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
 
 	// The parameters move on.
 	ADDQ      SI, y_base+16(FP)
@@ -96457,14 +96371,14 @@ done3:
 
 // func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes3F32AVX2(SB), $16608-57
+TEXT ·softmaxPowerSumsYLanes3F32AVX2(SB), $16512-57
 	LEAQ 16448(SP), R9
 	ADDQ $0x1f, R9
 	ANDQ $-32, R9
 
-	// softmaxPowerSumsYLanes3F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes3F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -97000,14 +96914,9 @@ done3:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(R9)
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(R9)
-	VMOVSS       gamma+48(FP), X5
-	VADDSS       X5, X5, X5
-	VCVTTSS2SIQ  X5, DX
+	VMOVSS       gamma+48(FP), X4
+	VADDSS       X4, X4, X4
+	VCVTTSS2SIQ  X4, DX
 	MOVQ         SI, DI
 	XORQ         R8, R8
 	CMPQ         DI, $0x00000010
@@ -97016,10 +96925,9 @@ done3:
 many4:
 	// Vectors at a time: 2.
 	MOVQ      y_base+16(FP), R10
-	VPMOVZXBD (R10)(R8*1), Y5
-	VMOVUPS   Y5, (R9)
-	VPMOVZXBD 8(R10)(R8*1), Y5
-	VMOVUPS   Y5, 32(R9)
+	VPMOVZXBD (R10)(R8*1), Y4
+	VMOVUPS   Y4, (R9)
+	VPMOVZXBD 8(R10)(R8*1), Y4
 	VMOVUPS   12288(BX)(R8*4), Y5
 	VMOVUPS   12320(BX)(R8*4), Y6
 	VMOVUPS   14336(BX)(R8*4), Y7
@@ -97069,17 +96977,15 @@ many4:
 	VFMADD213PS  Y15, Y10, Y11
 	VFMADD231PS  Y12, Y5, Y13
 	VFMADD231PS  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole3
-	VSQRTPS Y7, Y9
-	VSQRTPS Y8, Y10
-	VMULPS  Y9, Y5, Y5
-	VMULPS  Y10, Y6, Y6
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
 
 whole3:
 	TESTQ R10, R10
@@ -97088,8 +96994,8 @@ whole3:
 again3:
 	SHRQ   $0x01, R10
 	JCC    square3
-	VMULPS Y7, Y5, Y5
-	VMULPS Y8, Y6, Y6
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
 
 square3:
 	TESTQ  R10, R10
@@ -97099,50 +97005,27 @@ square3:
 	JMP    again3
 
 power3:
-	VMOVUPS  (R9), Y7
-	VPCMPEQD label0Single<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQD label0Single<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPS   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPS   Y7, Y2, Y2
-	VMOVUPS  (R9), Y7
-	VPCMPEQD label1Single<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQD label1Single<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y3, Y3
-	VANDPD   Y5, Y7, Y7
-	VADDPS   Y7, Y4, Y4
-	VANDPD   Y14, Y8, Y7
-	VADDPS   Y7, Y3, Y3
-	VANDPD   Y6, Y8, Y7
-	VADDPS   Y7, Y4, Y4
-	VMOVUPS  (R9), Y7
-	VPCMPEQD label2Single<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQD label2Single<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R9), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R9)
-	VANDPD   Y5, Y7, Y5
-	VMOVUPS  64(R9), Y7
-	VADDPS   Y5, Y7, Y7
-	VMOVUPS  Y7, 64(R9)
-	VANDPD   Y14, Y8, Y5
-	VMOVUPS  96(R9), Y7
-	VADDPS   Y5, Y7, Y7
-	VMOVUPS  Y7, 96(R9)
-	VANDPD   Y6, Y8, Y5
-	VMOVUPS  64(R9), Y6
-	VADDPS   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R9)
+	VMOVUPS  (R9), Y5
+	VPCMPEQD label0Single<>+0(SB), Y5, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VMOVUPS  (R9), Y5
+	VPCMPEQD label1Single<>+0(SB), Y5, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VMOVUPS  (R9), Y5
+	VPCMPEQD label2Single<>+0(SB), Y5, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y3, Y3
+	VANDPD   Y14, Y4, Y4
+	VADDPS   Y4, Y3, Y3
 	ADDQ     $0x00000010, R8
 	SUBQ     $0x00000010, DI
 	CMPQ     DI, $0x00000010
@@ -97159,7 +97042,7 @@ few4:
 	LEAQ    tailMasks<>+0(SB), R11
 	MOVQ    R10, R12
 	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y5
+	VMOVDQU 32(R11)(R12*4), Y4
 	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
@@ -97172,40 +97055,39 @@ bytes4:
 	ORQ       R11, R12
 	DECQ      R10
 	JNZ       bytes4
-	VMOVQ     R12, X6
-	VPMOVZXBD X6, Y6
-	VMOVUPS   12288(BX)(R8*4), Y7
-	VMOVUPS   14336(BX)(R8*4), Y8
+	VMOVQ     R12, X5
+	VPMOVZXBD X5, Y5
+	VMOVUPS   12288(BX)(R8*4), Y6
+	VMOVUPS   14336(BX)(R8*4), Y7
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS       Y8, Y7, Y9
-	VPSUBD       Y7, Y9, Y10
-	VANDPS       signAndExponentSingle<>+0(SB), Y10, Y10
-	VPADDD       Y10, Y7, Y11
-	VSUBPS       Y7, Y11, Y7
-	VSUBPS       Y8, Y7, Y7
-	VADDPS       Y11, Y9, Y9
-	VDIVPS       Y9, Y7, Y7
-	VMULPS       Y7, Y7, Y9
-	VADDPS       Y7, Y7, Y11
-	VPSRLD       $0x17, Y10, Y10
-	VCVTDQ2PS    Y10, Y10
-	VFNMADD231PS ln2Single<>+0(SB), Y10, Y11
-	VMULPS       Y9, Y7, Y7
-	VMOVUPS      unitLanedSingle<>+0(SB), Y10
-	VFMADD213PS  unitLanecSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLanebSingle<>+0(SB), Y9, Y10
-	VFMADD213PS  unitLaneaSingle<>+0(SB), Y9, Y10
-	VFMADD231PS  Y10, Y7, Y11
-	VANDPD       Y11, Y5, Y5
-	VMOVAPD      Y5, Y7
+	VADDPS       Y7, Y6, Y8
+	VPSUBD       Y6, Y8, Y9
+	VANDPS       signAndExponentSingle<>+0(SB), Y9, Y9
+	VPADDD       Y9, Y6, Y10
+	VSUBPS       Y6, Y10, Y6
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y10, Y8, Y8
+	VDIVPS       Y8, Y6, Y6
+	VMULPS       Y6, Y6, Y8
+	VADDPS       Y6, Y6, Y10
+	VPSRLD       $0x17, Y9, Y9
+	VCVTDQ2PS    Y9, Y9
+	VFNMADD231PS ln2Single<>+0(SB), Y9, Y10
+	VMULPS       Y8, Y6, Y6
+	VMOVUPS      unitLanedSingle<>+0(SB), Y9
+	VFMADD213PS  unitLanecSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLanebSingle<>+0(SB), Y8, Y9
+	VFMADD213PS  unitLaneaSingle<>+0(SB), Y8, Y9
+	VFMADD231PS  Y9, Y6, Y10
+	VANDPD       Y10, Y4, Y4
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole5
-	VSQRTPS Y8, Y9
-	VMULPS  Y9, Y7, Y7
+	VSQRTPS Y7, Y6
+	VMULPS  Y6, Y4, Y4
 
 whole5:
 	TESTQ R10, R10
@@ -97214,49 +97096,39 @@ whole5:
 again5:
 	SHRQ   $0x01, R10
 	JCC    square5
-	VMULPS Y8, Y7, Y7
+	VMULPS Y7, Y4, Y4
 
 square5:
 	TESTQ  R10, R10
 	JZ     power5
-	VMULPS Y8, Y8, Y8
+	VMULPS Y7, Y7, Y7
 	JMP    again5
 
 power5:
-	VPCMPEQD label0Single<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y7, Y8, Y8
-	VADDPS   Y8, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPS   Y9, Y3, Y3
-	VANDPD   Y7, Y8, Y8
-	VADDPS   Y8, Y4, Y4
-	VPCMPEQD label2Single<>+0(SB), Y6, Y6
-	VANDPD   Y5, Y6, Y5
-	VMOVUPS  96(R9), Y8
-	VADDPS   Y5, Y8, Y8
-	VMOVUPS  Y8, 96(R9)
-	VANDPD   Y7, Y6, Y5
-	VMOVUPS  64(R9), Y6
-	VADDPS   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R9)
+	VPCMPEQD label0Single<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPS   Y6, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPS   Y6, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y5, Y5
+	VANDPD   Y4, Y5, Y4
+	VADDPS   Y4, Y3, Y3
 	ADDQ     $0x00000008, R8
 	SUBQ     $0x00000008, DI
 	JMP      few4
 
 done4:
-	VEXTRACTF128 $0x01, Y1, X5
-	VCVTPS2PD    X5, Y5
+	VEXTRACTF128 $0x01, Y1, X4
+	VCVTPS2PD    X4, Y4
 	VCVTPS2PD    X1, Y1
-	VADDPD       Y5, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPD       X5, X1, X1
-	VUNPCKHPD    X1, X1, X5
-	VADDSD       X5, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDPD       Y4, Y1, Y1
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VCVTPS2PD    X1, Y1
 	VCVTPS2PD    X2, Y2
@@ -97265,8 +97137,8 @@ done4:
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
 	VEXTRACTF128 $0x01, Y3, X1
 	VCVTPS2PD    X1, Y1
 	VCVTPS2PD    X3, Y2
@@ -97275,42 +97147,8 @@ done4:
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       208(AX), X2, X2
-	VMOVSD       X2, 208(AX)
-	VEXTRACTF128 $0x01, Y4, X1
-	VCVTPS2PD    X1, Y1
-	VCVTPS2PD    X4, Y2
-	VADDPD       Y1, Y2, Y2
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       224(AX), X2, X2
-	VMOVSD       X2, 224(AX)
-	VMOVUPS      96(R9), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      96(R9), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       336(AX), X1, X1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      64(R9), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      64(R9), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       352(AX), X1, X1
-	VMOVSD       X1, 352(AX)
+	VADDSD       352(AX), X2, X2
+	VMOVSD       X2, 352(AX)
 
 	// The parameters move on.
 	ADDQ      SI, y_base+16(FP)
@@ -97329,14 +97167,14 @@ done4:
 
 // func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes3F64AVX2(SB), $20704-57
+TEXT ·softmaxPowerSumsYLanes3F64AVX2(SB), $20608-57
 	LEAQ 20544(SP), R9
 	ADDQ $0x1f, R9
 	ANDQ $-32, R9
 
-	// softmaxPowerSumsYLanes3F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes3F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -97864,14 +97702,9 @@ done3:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(R9)
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(R9)
-	VMOVSD       gamma+48(FP), X5
-	VADDSD       X5, X5, X5
-	VCVTTSD2SIQ  X5, DX
+	VMOVSD       gamma+48(FP), X4
+	VADDSD       X4, X4, X4
+	VCVTTSD2SIQ  X4, DX
 	MOVQ         SI, DI
 	XORQ         R8, R8
 	CMPQ         DI, $0x00000008
@@ -97880,10 +97713,9 @@ done3:
 many4:
 	// Vectors at a time: 2.
 	MOVQ      y_base+16(FP), R10
-	VPMOVZXBQ (R10)(R8*1), Y5
-	VMOVUPS   Y5, (R9)
-	VPMOVZXBQ 4(R10)(R8*1), Y5
-	VMOVUPS   Y5, 32(R9)
+	VPMOVZXBQ (R10)(R8*1), Y4
+	VMOVUPS   Y4, (R9)
+	VPMOVZXBQ 4(R10)(R8*1), Y4
 	VMOVUPS   15360(BX)(R8*8), Y5
 	VMOVUPS   15392(BX)(R8*8), Y6
 	VMOVUPS   17920(BX)(R8*8), Y7
@@ -97955,17 +97787,15 @@ many4:
 	VFMADD213PD  Y15, Y10, Y11
 	VFMADD231PD  Y12, Y5, Y13
 	VFMADD231PD  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole3
-	VSQRTPD Y7, Y9
-	VSQRTPD Y8, Y10
-	VMULPD  Y9, Y5, Y5
-	VMULPD  Y10, Y6, Y6
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
 
 whole3:
 	TESTQ R10, R10
@@ -97974,8 +97804,8 @@ whole3:
 again3:
 	SHRQ   $0x01, R10
 	JCC    square3
-	VMULPD Y7, Y5, Y5
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
 
 square3:
 	TESTQ  R10, R10
@@ -97985,50 +97815,27 @@ square3:
 	JMP    again3
 
 power3:
-	VMOVUPS  (R9), Y7
-	VPCMPEQQ label0<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQQ label0<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y2, Y2
-	VMOVUPS  (R9), Y7
-	VPCMPEQQ label1<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQQ label1<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y3, Y3
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y4, Y4
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y3, Y3
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y4, Y4
-	VMOVUPS  (R9), Y7
-	VPCMPEQQ label2<>+0(SB), Y7, Y7
-	VMOVUPS  32(R9), Y8
-	VPCMPEQQ label2<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R9), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R9)
-	VANDPD   Y5, Y7, Y5
-	VMOVUPS  64(R9), Y7
-	VADDPD   Y5, Y7, Y7
-	VMOVUPS  Y7, 64(R9)
-	VANDPD   Y14, Y8, Y5
-	VMOVUPS  96(R9), Y7
-	VADDPD   Y5, Y7, Y7
-	VMOVUPS  Y7, 96(R9)
-	VANDPD   Y6, Y8, Y5
-	VMOVUPS  64(R9), Y6
-	VADDPD   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R9)
+	VMOVUPS  (R9), Y5
+	VPCMPEQQ label0<>+0(SB), Y5, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VMOVUPS  (R9), Y5
+	VPCMPEQQ label1<>+0(SB), Y5, Y5
+	VPCMPEQQ label1<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VMOVUPS  (R9), Y5
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VPCMPEQQ label2<>+0(SB), Y4, Y4
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y14, Y4, Y4
+	VADDPD   Y4, Y3, Y3
 	ADDQ     $0x00000008, R8
 	SUBQ     $0x00000008, DI
 	CMPQ     DI, $0x00000008
@@ -98045,7 +97852,7 @@ few4:
 	LEAQ    tailMasks<>+0(SB), R11
 	MOVQ    R10, R12
 	NEGQ    R12
-	VMOVDQU 32(R11)(R12*8), Y5
+	VMOVDQU 32(R11)(R12*8), Y4
 	MOVQ    y_base+16(FP), R11
 
 	// The labels that exist, one by one.
@@ -98058,47 +97865,46 @@ bytes4:
 	ORQ       R11, R12
 	DECQ      R10
 	JNZ       bytes4
-	VMOVQ     R12, X6
-	VPMOVZXBQ X6, Y6
-	VMOVUPS   15360(BX)(R8*8), Y7
-	VMOVUPS   17920(BX)(R8*8), Y8
+	VMOVQ     R12, X5
+	VPMOVZXBQ X5, Y5
+	VMOVUPS   15360(BX)(R8*8), Y6
+	VMOVUPS   17920(BX)(R8*8), Y7
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD       Y8, Y7, Y9
-	VPSUBQ       Y7, Y9, Y10
-	VANDPD       signAndExponent<>+0(SB), Y10, Y10
-	VPADDQ       Y10, Y7, Y11
-	VSUBPD       Y7, Y11, Y7
-	VSUBPD       Y8, Y7, Y7
-	VADDPD       Y11, Y9, Y9
-	VDIVPD       Y9, Y7, Y7
-	VMULPD       Y7, Y7, Y9
-	VADDPD       Y7, Y7, Y11
-	VPSRLQ       $0x34, Y10, Y10
-	VORPD        integerBits<>+0(SB), Y10, Y10
-	VSUBPD       integerBits<>+0(SB), Y10, Y10
-	VFNMADD231PD ln2<>+0(SB), Y10, Y11
-	VMULPD       Y9, Y7, Y7
-	VMOVUPD      unit64j<>+0(SB), Y10
-	VFMADD213PD  unit64i<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64h<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64g<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64f<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64e<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64d<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64c<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64b<>+0(SB), Y9, Y10
-	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
-	VFMADD231PD  Y10, Y7, Y11
-	VANDPD       Y11, Y5, Y5
-	VMOVAPD      Y5, Y7
+	VADDPD       Y7, Y6, Y8
+	VPSUBQ       Y6, Y8, Y9
+	VANDPD       signAndExponent<>+0(SB), Y9, Y9
+	VPADDQ       Y9, Y6, Y10
+	VSUBPD       Y6, Y10, Y6
+	VSUBPD       Y7, Y6, Y6
+	VADDPD       Y10, Y8, Y8
+	VDIVPD       Y8, Y6, Y6
+	VMULPD       Y6, Y6, Y8
+	VADDPD       Y6, Y6, Y10
+	VPSRLQ       $0x34, Y9, Y9
+	VORPD        integerBits<>+0(SB), Y9, Y9
+	VSUBPD       integerBits<>+0(SB), Y9, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y10
+	VMULPD       Y8, Y6, Y6
+	VMOVUPD      unit64j<>+0(SB), Y9
+	VFMADD213PD  unit64i<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64h<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64g<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64f<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64e<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64d<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64c<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64b<>+0(SB), Y8, Y9
+	VFMADD213PD  unit64a<>+0(SB), Y8, Y9
+	VFMADD231PD  Y9, Y6, Y10
+	VANDPD       Y10, Y4, Y4
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole5
-	VSQRTPD Y8, Y9
-	VMULPD  Y9, Y7, Y7
+	VSQRTPD Y7, Y6
+	VMULPD  Y6, Y4, Y4
 
 whole5:
 	TESTQ R10, R10
@@ -98107,93 +97913,47 @@ whole5:
 again5:
 	SHRQ   $0x01, R10
 	JCC    square5
-	VMULPD Y8, Y7, Y7
+	VMULPD Y7, Y4, Y4
 
 square5:
 	TESTQ  R10, R10
 	JZ     power5
-	VMULPD Y8, Y8, Y8
+	VMULPD Y7, Y7, Y7
 	JMP    again5
 
 power5:
-	VPCMPEQQ label0<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y7, Y8, Y8
-	VADDPD   Y8, Y2, Y2
-	VPCMPEQQ label1<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPD   Y9, Y3, Y3
-	VANDPD   Y7, Y8, Y8
-	VADDPD   Y8, Y4, Y4
-	VPCMPEQQ label2<>+0(SB), Y6, Y6
-	VANDPD   Y5, Y6, Y5
-	VMOVUPS  96(R9), Y8
-	VADDPD   Y5, Y8, Y8
-	VMOVUPS  Y8, 96(R9)
-	VANDPD   Y7, Y6, Y5
-	VMOVUPS  64(R9), Y6
-	VADDPD   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R9)
+	VPCMPEQQ label0<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPD   Y6, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y5, Y6
+	VANDPD   Y4, Y6, Y6
+	VADDPD   Y6, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VANDPD   Y4, Y5, Y4
+	VADDPD   Y4, Y3, Y3
 	ADDQ     $0x00000004, R8
 	SUBQ     $0x00000004, DI
 	JMP      few4
 
 done4:
-	VEXTRACTF128 $0x01, Y1, X5
-	VADDPD       X5, X1, X1
-	VUNPCKHPD    X1, X1, X5
-	VADDSD       X5, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VEXTRACTF128 $0x01, Y1, X4
+	VADDPD       X4, X1, X1
+	VUNPCKHPD    X1, X1, X4
+	VADDSD       X4, X1, X1
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
 	VEXTRACTF128 $0x01, Y3, X1
 	VADDPD       X1, X3, X3
 	VUNPCKHPD    X3, X3, X1
 	VADDSD       X1, X3, X3
-	VADDSD       208(AX), X3, X3
-	VMOVSD       X3, 208(AX)
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       224(AX), X4, X4
-	VMOVSD       X4, 224(AX)
-	VMOVUPS      96(R9), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      96(R9), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 96(R9)
-	VMOVUPS      96(R9), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      96(R9), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 96(R9)
-	VMOVUPS      96(R9), Y1
-	VADDSD       336(AX), X1, X1
-	VMOVUPS      Y1, 96(R9)
-	VMOVUPS      96(R9), Y1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      64(R9), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      64(R9), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 64(R9)
-	VMOVUPS      64(R9), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      64(R9), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 64(R9)
-	VMOVUPS      64(R9), Y1
-	VADDSD       352(AX), X1, X1
-	VMOVUPS      Y1, 64(R9)
-	VMOVUPS      64(R9), Y1
-	VMOVSD       X1, 352(AX)
+	VADDSD       352(AX), X3, X3
+	VMOVSD       X3, 352(AX)
 
 	// The parameters move on.
 	ADDQ      SI, y_base+16(FP)
@@ -98212,14 +97972,14 @@ done4:
 
 // func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes4F32AVX2(SB), $20768-57
+TEXT ·softmaxPowerSumsYLanes4F32AVX2(SB), $20640-57
 	LEAQ 20544(SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// softmaxPowerSumsYLanes4F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes4F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -98875,14 +98635,6 @@ done3:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 160(R10)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 128(R10)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 96(R10)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 64(R10)
-	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, 32(R10)
 	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, (R10)
@@ -98948,17 +98700,15 @@ many4:
 	VFMADD213PS  Y15, Y10, Y11
 	VFMADD231PS  Y12, Y5, Y13
 	VFMADD231PS  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R11
 	SHRQ    $0x01, R11
 	JCC     whole3
-	VSQRTPS Y7, Y9
-	VSQRTPS Y8, Y10
-	VMULPS  Y9, Y5, Y5
-	VMULPS  Y10, Y6, Y6
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
 
 whole3:
 	TESTQ R11, R11
@@ -98967,8 +98717,8 @@ whole3:
 again3:
 	SHRQ   $0x01, R11
 	JCC    square3
-	VMULPS Y7, Y5, Y5
-	VMULPS Y8, Y6, Y6
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
 
 square3:
 	TESTQ  R11, R11
@@ -98978,67 +98728,35 @@ square3:
 	JMP    again3
 
 power3:
-	VPCMPEQD label0Single<>+0(SB), Y3, Y7
-	VPCMPEQD label0Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPS   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPS   Y7, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y3, Y7
-	VPCMPEQD label1Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  160(R10), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 160(R10)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  128(R10), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 128(R10)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  160(R10), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 160(R10)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  128(R10), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 128(R10)
-	VPCMPEQD label2Single<>+0(SB), Y3, Y7
-	VPCMPEQD label2Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R10), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R10)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  64(R10), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 64(R10)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  96(R10), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 96(R10)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  64(R10), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 64(R10)
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y3, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R10), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R10)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R10), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R10)
 	VPCMPEQD label3Single<>+0(SB), Y3, Y3
 	VPCMPEQD label3Single<>+0(SB), Y4, Y4
-	VANDPD   Y13, Y3, Y7
-	VMOVUPS  32(R10), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 32(R10)
-	VANDPD   Y5, Y3, Y3
+	VANDPD   Y13, Y3, Y3
 	VMOVUPS  (R10), Y5
 	VADDPS   Y3, Y5, Y5
 	VMOVUPS  Y5, (R10)
 	VANDPD   Y14, Y4, Y3
-	VMOVUPS  32(R10), Y5
-	VADDPS   Y3, Y5, Y5
-	VMOVUPS  Y5, 32(R10)
-	VANDPD   Y6, Y4, Y3
 	VMOVUPS  (R10), Y4
 	VADDPS   Y3, Y4, Y4
 	VMOVUPS  Y4, (R10)
@@ -99097,14 +98815,13 @@ bytes4:
 	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
 	VFMADD231PS  Y8, Y5, Y9
 	VANDPD       Y9, Y3, Y3
-	VMOVAPD      Y3, Y5
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R11
 	SHRQ    $0x01, R11
 	JCC     whole5
-	VSQRTPS Y6, Y7
-	VMULPS  Y7, Y5, Y5
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
 
 whole5:
 	TESTQ R11, R11
@@ -99113,7 +98830,7 @@ whole5:
 again5:
 	SHRQ   $0x01, R11
 	JCC    square5
-	VMULPS Y6, Y5, Y5
+	VMULPS Y6, Y3, Y3
 
 square5:
 	TESTQ  R11, R11
@@ -99122,35 +98839,19 @@ square5:
 	JMP    again5
 
 power5:
-	VPCMPEQD label0Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y5, Y6, Y6
-	VADDPS   Y6, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  160(R10), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 160(R10)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  128(R10), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 128(R10)
-	VPCMPEQD label2Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  96(R10), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 96(R10)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  64(R10), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 64(R10)
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R10), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R10)
 	VPCMPEQD label3Single<>+0(SB), Y4, Y4
 	VANDPD   Y3, Y4, Y3
-	VMOVUPS  32(R10), Y6
-	VADDPS   Y3, Y6, Y6
-	VMOVUPS  Y6, 32(R10)
-	VANDPD   Y5, Y4, Y3
 	VMOVUPS  (R10), Y4
 	VADDPS   Y3, Y4, Y4
 	VMOVUPS  Y4, (R10)
@@ -99167,8 +98868,8 @@ done4:
 	VADDPD       X3, X1, X1
 	VUNPCKHPD    X1, X1, X3
 	VADDSD       X3, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VCVTPS2PD    X1, Y1
 	VCVTPS2PD    X2, Y2
@@ -99177,48 +98878,12 @@ done4:
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
-	VMOVUPS      160(R10), Y1
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      32(R10), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      160(R10), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       208(AX), X1, X1
-	VMOVSD       X1, 208(AX)
-	VMOVUPS      128(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      128(R10), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       224(AX), X1, X1
-	VMOVSD       X1, 224(AX)
-	VMOVUPS      96(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      96(R10), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       336(AX), X1, X1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      64(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      64(R10), Y1
+	VMOVUPS      32(R10), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -99227,18 +98892,6 @@ done4:
 	VADDSD       X2, X1, X1
 	VADDSD       352(AX), X1, X1
 	VMOVSD       X1, 352(AX)
-	VMOVUPS      32(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      32(R10), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       464(AX), X1, X1
-	VMOVSD       X1, 464(AX)
 	VMOVUPS      (R10), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
@@ -99269,14 +98922,14 @@ done4:
 
 // func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes4F64AVX2(SB), $20768-57
+TEXT ·softmaxPowerSumsYLanes4F64AVX2(SB), $20640-57
 	LEAQ 20544(SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// softmaxPowerSumsYLanes4F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes4F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -99919,14 +99572,6 @@ done3:
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 160(R10)
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 128(R10)
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(R10)
-	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(R10)
 	VMOVSD       gamma+48(FP), X5
 	VADDSD       X5, X5, X5
 	VCVTTSD2SIQ  X5, DX
@@ -100013,17 +99658,15 @@ many4:
 	VFMADD213PD  Y15, Y10, Y11
 	VFMADD231PD  Y12, Y5, Y13
 	VFMADD231PD  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R11
 	SHRQ    $0x01, R11
 	JCC     whole3
-	VSQRTPD Y7, Y9
-	VSQRTPD Y8, Y10
-	VMULPD  Y9, Y5, Y5
-	VMULPD  Y10, Y6, Y6
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
 
 whole3:
 	TESTQ R11, R11
@@ -100032,8 +99675,8 @@ whole3:
 again3:
 	SHRQ   $0x01, R11
 	JCC    square3
-	VMULPD Y7, Y5, Y5
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
 
 square3:
 	TESTQ  R11, R11
@@ -100043,70 +99686,38 @@ square3:
 	JMP    again3
 
 power3:
-	VMOVUPS  (R10), Y7
-	VPCMPEQQ label0<>+0(SB), Y7, Y7
-	VMOVUPS  32(R10), Y8
-	VPCMPEQQ label0<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y2, Y2
-	VMOVUPS  (R10), Y7
-	VPCMPEQQ label1<>+0(SB), Y7, Y7
-	VMOVUPS  32(R10), Y8
-	VPCMPEQQ label1<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y3, Y3
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y4, Y4
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y3, Y3
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y4, Y4
-	VMOVUPS  (R10), Y7
-	VPCMPEQQ label2<>+0(SB), Y7, Y7
-	VMOVUPS  32(R10), Y8
-	VPCMPEQQ label2<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  160(R10), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 160(R10)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  128(R10), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 128(R10)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  160(R10), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 160(R10)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  128(R10), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 128(R10)
-	VMOVUPS  (R10), Y7
-	VPCMPEQQ label3<>+0(SB), Y7, Y7
-	VMOVUPS  32(R10), Y8
-	VPCMPEQQ label3<>+0(SB), Y8, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R10), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R10)
-	VANDPD   Y5, Y7, Y5
-	VMOVUPS  64(R10), Y7
-	VADDPD   Y5, Y7, Y7
-	VMOVUPS  Y7, 64(R10)
-	VANDPD   Y14, Y8, Y5
-	VMOVUPS  96(R10), Y7
-	VADDPD   Y5, Y7, Y7
-	VMOVUPS  Y7, 96(R10)
-	VANDPD   Y6, Y8, Y5
-	VMOVUPS  64(R10), Y6
-	VADDPD   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R10)
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label0<>+0(SB), Y5, Y5
+	VMOVUPS  32(R10), Y6
+	VPCMPEQQ label0<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label1<>+0(SB), Y5, Y5
+	VMOVUPS  32(R10), Y6
+	VPCMPEQQ label1<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label2<>+0(SB), Y5, Y5
+	VMOVUPS  32(R10), Y6
+	VPCMPEQQ label2<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y3, Y3
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y3, Y3
+	VMOVUPS  (R10), Y5
+	VPCMPEQQ label3<>+0(SB), Y5, Y5
+	VMOVUPS  32(R10), Y6
+	VPCMPEQQ label3<>+0(SB), Y6, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y4, Y4
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y4, Y4
 	ADDQ     $0x00000008, R9
 	SUBQ     $0x00000008, R8
 	CMPQ     R8, $0x00000008
@@ -100169,14 +99780,13 @@ bytes4:
 	VFMADD213PD  unit64a<>+0(SB), Y9, Y10
 	VFMADD231PD  Y10, Y7, Y11
 	VANDPD       Y11, Y5, Y5
-	VMOVAPD      Y5, Y7
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R11
 	SHRQ    $0x01, R11
 	JCC     whole5
-	VSQRTPD Y8, Y9
-	VMULPD  Y9, Y7, Y7
+	VSQRTPD Y8, Y7
+	VMULPD  Y7, Y5, Y5
 
 whole5:
 	TESTQ R11, R11
@@ -100185,7 +99795,7 @@ whole5:
 again5:
 	SHRQ   $0x01, R11
 	JCC    square5
-	VMULPD Y8, Y7, Y7
+	VMULPD Y8, Y5, Y5
 
 square5:
 	TESTQ  R11, R11
@@ -100194,34 +99804,18 @@ square5:
 	JMP    again5
 
 power5:
-	VPCMPEQQ label0<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y7, Y8, Y8
-	VADDPD   Y8, Y2, Y2
-	VPCMPEQQ label1<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VADDPD   Y9, Y3, Y3
-	VANDPD   Y7, Y8, Y8
-	VADDPD   Y8, Y4, Y4
-	VPCMPEQQ label2<>+0(SB), Y6, Y8
-	VANDPD   Y5, Y8, Y9
-	VMOVUPS  160(R10), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 160(R10)
-	VANDPD   Y7, Y8, Y8
-	VMOVUPS  128(R10), Y9
-	VADDPD   Y8, Y9, Y9
-	VMOVUPS  Y9, 128(R10)
+	VPCMPEQQ label0<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y6, Y7
+	VANDPD   Y5, Y7, Y7
+	VADDPD   Y7, Y3, Y3
 	VPCMPEQQ label3<>+0(SB), Y6, Y6
 	VANDPD   Y5, Y6, Y5
-	VMOVUPS  96(R10), Y8
-	VADDPD   Y5, Y8, Y8
-	VMOVUPS  Y8, 96(R10)
-	VANDPD   Y7, Y6, Y5
-	VMOVUPS  64(R10), Y6
-	VADDPD   Y5, Y6, Y6
-	VMOVUPS  Y6, 64(R10)
+	VADDPD   Y5, Y4, Y4
 	ADDQ     $0x00000004, R9
 	SUBQ     $0x00000004, R8
 	JMP      few4
@@ -100231,86 +99825,26 @@ done4:
 	VADDPD       X5, X1, X1
 	VUNPCKHPD    X1, X1, X5
 	VADDSD       X5, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
 	VEXTRACTF128 $0x01, Y3, X1
 	VADDPD       X1, X3, X3
 	VUNPCKHPD    X3, X3, X1
 	VADDSD       X1, X3, X3
-	VADDSD       208(AX), X3, X3
-	VMOVSD       X3, 208(AX)
+	VADDSD       352(AX), X3, X3
+	VMOVSD       X3, 352(AX)
 	VEXTRACTF128 $0x01, Y4, X1
 	VADDPD       X1, X4, X4
 	VUNPCKHPD    X4, X4, X1
 	VADDSD       X1, X4, X4
-	VADDSD       224(AX), X4, X4
-	VMOVSD       X4, 224(AX)
-	VMOVUPS      160(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      160(R10), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 160(R10)
-	VMOVUPS      160(R10), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      160(R10), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 160(R10)
-	VMOVUPS      160(R10), Y1
-	VADDSD       336(AX), X1, X1
-	VMOVUPS      Y1, 160(R10)
-	VMOVUPS      160(R10), Y1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      128(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      128(R10), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 128(R10)
-	VMOVUPS      128(R10), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      128(R10), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 128(R10)
-	VMOVUPS      128(R10), Y1
-	VADDSD       352(AX), X1, X1
-	VMOVUPS      Y1, 128(R10)
-	VMOVUPS      128(R10), Y1
-	VMOVSD       X1, 352(AX)
-	VMOVUPS      96(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      96(R10), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 96(R10)
-	VMOVUPS      96(R10), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      96(R10), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 96(R10)
-	VMOVUPS      96(R10), Y1
-	VADDSD       464(AX), X1, X1
-	VMOVUPS      Y1, 96(R10)
-	VMOVUPS      96(R10), Y1
-	VMOVSD       X1, 464(AX)
-	VMOVUPS      64(R10), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      64(R10), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      64(R10), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      64(R10), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 64(R10)
-	VMOVUPS      64(R10), Y1
-	VADDSD       480(AX), X1, X1
-	VMOVUPS      Y1, 64(R10)
-	VMOVUPS      64(R10), Y1
-	VMOVSD       X1, 480(AX)
+	VADDSD       480(AX), X4, X4
+	VMOVSD       X4, 480(AX)
 
 	// The parameters move on.
 	ADDQ      DI, y_base+16(FP)
@@ -100329,14 +99863,14 @@ done4:
 
 // func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes8F32AVX2(SB), $18976-57
+TEXT ·softmaxPowerSumsYLanes8F32AVX2(SB), $18720-57
 	LEAQ 18496(SP), R11
 	ADDQ $0x1f, R11
 	ANDQ $-32, R11
 
-	// softmaxPowerSumsYLanes8F32AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes8F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -101702,22 +101236,6 @@ done5:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 416(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 384(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 352(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 320(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 288(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 256(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 224(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 192(R11)
-	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, 160(R11)
 	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, 128(R11)
@@ -101791,17 +101309,15 @@ many6:
 	VFMADD213PS  Y15, Y10, Y11
 	VFMADD231PS  Y12, Y5, Y13
 	VFMADD231PS  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole5
-	VSQRTPS Y7, Y9
-	VSQRTPS Y8, Y10
-	VMULPS  Y9, Y5, Y5
-	VMULPS  Y10, Y6, Y6
+	VSQRTPS Y7, Y5
+	VSQRTPS Y8, Y6
+	VMULPS  Y5, Y13, Y13
+	VMULPS  Y6, Y14, Y14
 
 whole5:
 	TESTQ R10, R10
@@ -101810,8 +101326,8 @@ whole5:
 again5:
 	SHRQ   $0x01, R10
 	JCC    square5
-	VMULPS Y7, Y5, Y5
-	VMULPS Y8, Y6, Y6
+	VMULPS Y7, Y13, Y13
+	VMULPS Y8, Y14, Y14
 
 square5:
 	TESTQ  R10, R10
@@ -101821,139 +101337,75 @@ square5:
 	JMP    again5
 
 power5:
-	VPCMPEQD label0Single<>+0(SB), Y3, Y7
-	VPCMPEQD label0Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPS   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPS   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPS   Y7, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y3, Y7
-	VPCMPEQD label1Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  416(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 416(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  384(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 384(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  416(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 416(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  384(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 384(R11)
-	VPCMPEQD label2Single<>+0(SB), Y3, Y7
-	VPCMPEQD label2Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  352(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 352(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  320(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 320(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  352(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 352(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  320(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 320(R11)
-	VPCMPEQD label3Single<>+0(SB), Y3, Y7
-	VPCMPEQD label3Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  288(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 288(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  256(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 256(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  288(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 288(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  256(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 256(R11)
-	VPCMPEQD label4Single<>+0(SB), Y3, Y7
-	VPCMPEQD label4Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  224(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 224(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  192(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 192(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  224(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 224(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  192(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 192(R11)
-	VPCMPEQD label5Single<>+0(SB), Y3, Y7
-	VPCMPEQD label5Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  160(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 160(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  128(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 128(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  160(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 160(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  128(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 128(R11)
-	VPCMPEQD label6Single<>+0(SB), Y3, Y7
-	VPCMPEQD label6Single<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R11), Y10
-	VADDPS   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  64(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 64(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  96(R11), Y9
-	VADDPS   Y7, Y9, Y9
-	VMOVUPS  Y9, 96(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  64(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 64(R11)
+	VPCMPEQD label0Single<>+0(SB), Y3, Y5
+	VPCMPEQD label0Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y3, Y5
+	VPCMPEQD label1Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y3, Y5
+	VPCMPEQD label2Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  160(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 160(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQD label3Single<>+0(SB), Y3, Y5
+	VPCMPEQD label3Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  128(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQD label4Single<>+0(SB), Y3, Y5
+	VPCMPEQD label4Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  96(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQD label5Single<>+0(SB), Y3, Y5
+	VPCMPEQD label5Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  64(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQD label6Single<>+0(SB), Y3, Y5
+	VPCMPEQD label6Single<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R11), Y7
+	VADDPS   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
 	VPCMPEQD label7Single<>+0(SB), Y3, Y3
 	VPCMPEQD label7Single<>+0(SB), Y4, Y4
-	VANDPD   Y13, Y3, Y7
-	VMOVUPS  32(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 32(R11)
-	VANDPD   Y5, Y3, Y3
+	VANDPD   Y13, Y3, Y3
 	VMOVUPS  (R11), Y5
 	VADDPS   Y3, Y5, Y5
 	VMOVUPS  Y5, (R11)
 	VANDPD   Y14, Y4, Y3
-	VMOVUPS  32(R11), Y5
-	VADDPS   Y3, Y5, Y5
-	VMOVUPS  Y5, 32(R11)
-	VANDPD   Y6, Y4, Y3
 	VMOVUPS  (R11), Y4
 	VADDPS   Y3, Y4, Y4
 	VMOVUPS  Y4, (R11)
@@ -102012,14 +101464,13 @@ bytes6:
 	VFMADD213PS  unitLaneaSingle<>+0(SB), Y7, Y8
 	VFMADD231PS  Y8, Y5, Y9
 	VANDPD       Y9, Y3, Y3
-	VMOVAPD      Y3, Y5
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole7
-	VSQRTPS Y6, Y7
-	VMULPS  Y7, Y5, Y5
+	VSQRTPS Y6, Y5
+	VMULPS  Y5, Y3, Y3
 
 whole7:
 	TESTQ R10, R10
@@ -102028,7 +101479,7 @@ whole7:
 again7:
 	SHRQ   $0x01, R10
 	JCC    square7
-	VMULPS Y6, Y5, Y5
+	VMULPS Y6, Y3, Y3
 
 square7:
 	TESTQ  R10, R10
@@ -102037,71 +101488,39 @@ square7:
 	JMP    again7
 
 power7:
-	VPCMPEQD label0Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VADDPS   Y7, Y1, Y1
-	VANDPD   Y5, Y6, Y6
-	VADDPS   Y6, Y2, Y2
-	VPCMPEQD label1Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  416(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 416(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  384(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 384(R11)
-	VPCMPEQD label2Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  352(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 352(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  320(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 320(R11)
-	VPCMPEQD label3Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  288(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 288(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  256(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 256(R11)
-	VPCMPEQD label4Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  224(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 224(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  192(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 192(R11)
-	VPCMPEQD label5Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  160(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 160(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  128(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 128(R11)
-	VPCMPEQD label6Single<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  96(R11), Y8
-	VADDPS   Y7, Y8, Y8
-	VMOVUPS  Y8, 96(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  64(R11), Y7
-	VADDPS   Y6, Y7, Y7
-	VMOVUPS  Y7, 64(R11)
+	VPCMPEQD label0Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y1, Y1
+	VPCMPEQD label1Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPS   Y5, Y2, Y2
+	VPCMPEQD label2Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQD label3Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQD label4Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQD label5Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQD label6Single<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPS   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
 	VPCMPEQD label7Single<>+0(SB), Y4, Y4
 	VANDPD   Y3, Y4, Y3
-	VMOVUPS  32(R11), Y6
-	VADDPS   Y3, Y6, Y6
-	VMOVUPS  Y6, 32(R11)
-	VANDPD   Y5, Y4, Y3
 	VMOVUPS  (R11), Y4
 	VADDPS   Y3, Y4, Y4
 	VMOVUPS  Y4, (R11)
@@ -102118,8 +101537,8 @@ done6:
 	VADDPD       X3, X1, X1
 	VUNPCKHPD    X1, X1, X3
 	VADDSD       X3, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VCVTPS2PD    X1, Y1
 	VCVTPS2PD    X2, Y2
@@ -102128,48 +101547,12 @@ done6:
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
-	VMOVUPS      416(R11), Y1
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      160(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      416(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       208(AX), X1, X1
-	VMOVSD       X1, 208(AX)
-	VMOVUPS      384(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      384(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       224(AX), X1, X1
-	VMOVSD       X1, 224(AX)
-	VMOVUPS      352(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      352(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       336(AX), X1, X1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      320(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      320(R11), Y1
+	VMOVUPS      160(R11), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -102178,22 +101561,10 @@ done6:
 	VADDSD       X2, X1, X1
 	VADDSD       352(AX), X1, X1
 	VMOVSD       X1, 352(AX)
-	VMOVUPS      288(R11), Y1
+	VMOVUPS      128(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      288(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       464(AX), X1, X1
-	VMOVSD       X1, 464(AX)
-	VMOVUPS      256(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      256(R11), Y1
+	VMOVUPS      128(R11), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -102202,22 +101573,10 @@ done6:
 	VADDSD       X2, X1, X1
 	VADDSD       480(AX), X1, X1
 	VMOVSD       X1, 480(AX)
-	VMOVUPS      224(R11), Y1
+	VMOVUPS      96(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      224(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       592(AX), X1, X1
-	VMOVSD       X1, 592(AX)
-	VMOVUPS      192(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      192(R11), Y1
+	VMOVUPS      96(R11), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -102226,22 +101585,10 @@ done6:
 	VADDSD       X2, X1, X1
 	VADDSD       608(AX), X1, X1
 	VMOVSD       X1, 608(AX)
-	VMOVUPS      160(R11), Y1
+	VMOVUPS      64(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      160(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       720(AX), X1, X1
-	VMOVSD       X1, 720(AX)
-	VMOVUPS      128(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      128(R11), Y1
+	VMOVUPS      64(R11), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -102250,22 +101597,10 @@ done6:
 	VADDSD       X2, X1, X1
 	VADDSD       736(AX), X1, X1
 	VMOVSD       X1, 736(AX)
-	VMOVUPS      96(R11), Y1
+	VMOVUPS      32(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
-	VMOVUPS      96(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       848(AX), X1, X1
-	VMOVSD       X1, 848(AX)
-	VMOVUPS      64(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      64(R11), Y1
+	VMOVUPS      32(R11), Y1
 	VCVTPS2PD    X1, Y1
 	VADDPD       Y2, Y1, Y1
 	VEXTRACTF128 $0x01, Y1, X2
@@ -102274,18 +101609,6 @@ done6:
 	VADDSD       X2, X1, X1
 	VADDSD       864(AX), X1, X1
 	VMOVSD       X1, 864(AX)
-	VMOVUPS      32(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VCVTPS2PD    X1, Y2
-	VMOVUPS      32(R11), Y1
-	VCVTPS2PD    X1, Y1
-	VADDPD       Y2, Y1, Y1
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       976(AX), X1, X1
-	VMOVSD       X1, 976(AX)
 	VMOVUPS      (R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VCVTPS2PD    X1, Y2
@@ -102316,14 +101639,14 @@ done6:
 
 // func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·softmaxPowerSumsYLanes8F64AVX2(SB), $18976-57
+TEXT ·softmaxPowerSumsYLanes8F64AVX2(SB), $18720-57
 	LEAQ 18496(SP), R11
 	ADDQ $0x1f, R11
 	ANDQ $-32, R11
 
-	// softmaxPowerSumsYLanes8F64AVX2 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes8F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -103681,22 +103004,6 @@ done5:
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 416(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 384(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 352(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 320(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 288(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 256(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 224(R11)
-	VXORPD       Y3, Y3, Y3
-	VMOVUPS      Y3, 192(R11)
-	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, 160(R11)
 	VXORPD       Y3, Y3, Y3
 	VMOVUPS      Y3, 128(R11)
@@ -103792,17 +103099,15 @@ many6:
 	VFMADD213PD  Y15, Y10, Y11
 	VFMADD231PD  Y12, Y5, Y13
 	VFMADD231PD  Y11, Y6, Y14
-	VMOVAPD      Y13, Y5
-	VMOVAPD      Y14, Y6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole5
-	VSQRTPD Y7, Y9
-	VSQRTPD Y8, Y10
-	VMULPD  Y9, Y5, Y5
-	VMULPD  Y10, Y6, Y6
+	VSQRTPD Y7, Y5
+	VSQRTPD Y8, Y6
+	VMULPD  Y5, Y13, Y13
+	VMULPD  Y6, Y14, Y14
 
 whole5:
 	TESTQ R10, R10
@@ -103811,8 +103116,8 @@ whole5:
 again5:
 	SHRQ   $0x01, R10
 	JCC    square5
-	VMULPD Y7, Y5, Y5
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y13, Y13
+	VMULPD Y8, Y14, Y14
 
 square5:
 	TESTQ  R10, R10
@@ -103822,139 +103127,75 @@ square5:
 	JMP    again5
 
 power5:
-	VPCMPEQQ label0<>+0(SB), Y3, Y7
-	VPCMPEQQ label0<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VADDPD   Y9, Y1, Y1
-	VANDPD   Y5, Y7, Y7
-	VADDPD   Y7, Y2, Y2
-	VANDPD   Y14, Y8, Y7
-	VADDPD   Y7, Y1, Y1
-	VANDPD   Y6, Y8, Y7
-	VADDPD   Y7, Y2, Y2
-	VPCMPEQQ label1<>+0(SB), Y3, Y7
-	VPCMPEQQ label1<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  416(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 416(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  384(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 384(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  416(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 416(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  384(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 384(R11)
-	VPCMPEQQ label2<>+0(SB), Y3, Y7
-	VPCMPEQQ label2<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  352(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 352(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  320(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 320(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  352(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 352(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  320(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 320(R11)
-	VPCMPEQQ label3<>+0(SB), Y3, Y7
-	VPCMPEQQ label3<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  288(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 288(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  256(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 256(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  288(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 288(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  256(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 256(R11)
-	VPCMPEQQ label4<>+0(SB), Y3, Y7
-	VPCMPEQQ label4<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  224(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 224(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  192(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 192(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  224(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 224(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  192(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 192(R11)
-	VPCMPEQQ label5<>+0(SB), Y3, Y7
-	VPCMPEQQ label5<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  160(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 160(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  128(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 128(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  160(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 160(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  128(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 128(R11)
-	VPCMPEQQ label6<>+0(SB), Y3, Y7
-	VPCMPEQQ label6<>+0(SB), Y4, Y8
-	VANDPD   Y13, Y7, Y9
-	VMOVUPS  96(R11), Y10
-	VADDPD   Y9, Y10, Y10
-	VMOVUPS  Y10, 96(R11)
-	VANDPD   Y5, Y7, Y7
-	VMOVUPS  64(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 64(R11)
-	VANDPD   Y14, Y8, Y7
-	VMOVUPS  96(R11), Y9
-	VADDPD   Y7, Y9, Y9
-	VMOVUPS  Y9, 96(R11)
-	VANDPD   Y6, Y8, Y7
-	VMOVUPS  64(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 64(R11)
+	VPCMPEQQ label0<>+0(SB), Y3, Y5
+	VPCMPEQQ label0<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y3, Y5
+	VPCMPEQQ label1<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VANDPD   Y14, Y6, Y5
+	VADDPD   Y5, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y3, Y5
+	VPCMPEQQ label2<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  160(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 160(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQQ label3<>+0(SB), Y3, Y5
+	VPCMPEQQ label3<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  128(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 128(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQQ label4<>+0(SB), Y3, Y5
+	VPCMPEQQ label4<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  96(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 96(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQQ label5<>+0(SB), Y3, Y5
+	VPCMPEQQ label5<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  64(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 64(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQQ label6<>+0(SB), Y3, Y5
+	VPCMPEQQ label6<>+0(SB), Y4, Y6
+	VANDPD   Y13, Y5, Y5
+	VMOVUPS  32(R11), Y7
+	VADDPD   Y5, Y7, Y7
+	VMOVUPS  Y7, 32(R11)
+	VANDPD   Y14, Y6, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
 	VPCMPEQQ label7<>+0(SB), Y3, Y3
 	VPCMPEQQ label7<>+0(SB), Y4, Y4
-	VANDPD   Y13, Y3, Y7
-	VMOVUPS  32(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 32(R11)
-	VANDPD   Y5, Y3, Y3
+	VANDPD   Y13, Y3, Y3
 	VMOVUPS  (R11), Y5
 	VADDPD   Y3, Y5, Y5
 	VMOVUPS  Y5, (R11)
 	VANDPD   Y14, Y4, Y3
-	VMOVUPS  32(R11), Y5
-	VADDPD   Y3, Y5, Y5
-	VMOVUPS  Y5, 32(R11)
-	VANDPD   Y6, Y4, Y3
 	VMOVUPS  (R11), Y4
 	VADDPD   Y3, Y4, Y4
 	VMOVUPS  Y4, (R11)
@@ -104020,14 +103261,13 @@ bytes6:
 	VFMADD213PD  unit64a<>+0(SB), Y7, Y8
 	VFMADD231PD  Y8, Y5, Y9
 	VANDPD       Y9, Y3, Y3
-	VMOVAPD      Y3, Y5
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole7
-	VSQRTPD Y6, Y7
-	VMULPD  Y7, Y5, Y5
+	VSQRTPD Y6, Y5
+	VMULPD  Y5, Y3, Y3
 
 whole7:
 	TESTQ R10, R10
@@ -104036,7 +103276,7 @@ whole7:
 again7:
 	SHRQ   $0x01, R10
 	JCC    square7
-	VMULPD Y6, Y5, Y5
+	VMULPD Y6, Y3, Y3
 
 square7:
 	TESTQ  R10, R10
@@ -104045,71 +103285,39 @@ square7:
 	JMP    again7
 
 power7:
-	VPCMPEQQ label0<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VADDPD   Y7, Y1, Y1
-	VANDPD   Y5, Y6, Y6
-	VADDPD   Y6, Y2, Y2
-	VPCMPEQQ label1<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  416(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 416(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  384(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 384(R11)
-	VPCMPEQQ label2<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  352(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 352(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  320(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 320(R11)
-	VPCMPEQQ label3<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  288(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 288(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  256(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 256(R11)
-	VPCMPEQQ label4<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  224(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 224(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  192(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 192(R11)
-	VPCMPEQQ label5<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  160(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 160(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  128(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 128(R11)
-	VPCMPEQQ label6<>+0(SB), Y4, Y6
-	VANDPD   Y3, Y6, Y7
-	VMOVUPS  96(R11), Y8
-	VADDPD   Y7, Y8, Y8
-	VMOVUPS  Y8, 96(R11)
-	VANDPD   Y5, Y6, Y6
-	VMOVUPS  64(R11), Y7
-	VADDPD   Y6, Y7, Y7
-	VMOVUPS  Y7, 64(R11)
+	VPCMPEQQ label0<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y1, Y1
+	VPCMPEQQ label1<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VADDPD   Y5, Y2, Y2
+	VPCMPEQQ label2<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  160(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 160(R11)
+	VPCMPEQQ label3<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  128(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 128(R11)
+	VPCMPEQQ label4<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  96(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 96(R11)
+	VPCMPEQQ label5<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  64(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 64(R11)
+	VPCMPEQQ label6<>+0(SB), Y4, Y5
+	VANDPD   Y3, Y5, Y5
+	VMOVUPS  32(R11), Y6
+	VADDPD   Y5, Y6, Y6
+	VMOVUPS  Y6, 32(R11)
 	VPCMPEQQ label7<>+0(SB), Y4, Y4
 	VANDPD   Y3, Y4, Y3
-	VMOVUPS  32(R11), Y6
-	VADDPD   Y3, Y6, Y6
-	VMOVUPS  Y6, 32(R11)
-	VANDPD   Y5, Y4, Y3
 	VMOVUPS  (R11), Y4
 	VADDPD   Y3, Y4, Y4
 	VMOVUPS  Y4, (R11)
@@ -104122,149 +103330,29 @@ done6:
 	VADDPD       X3, X1, X1
 	VUNPCKHPD    X1, X1, X3
 	VADDSD       X3, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
+	VADDSD       96(AX), X1, X1
+	VMOVSD       X1, 96(AX)
 	VEXTRACTF128 $0x01, Y2, X1
 	VADDPD       X1, X2, X2
 	VUNPCKHPD    X2, X2, X1
 	VADDSD       X1, X2, X2
-	VADDSD       96(AX), X2, X2
-	VMOVSD       X2, 96(AX)
-	VMOVUPS      416(R11), Y1
+	VADDSD       224(AX), X2, X2
+	VMOVSD       X2, 224(AX)
+	VMOVUPS      160(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      416(R11), Y2
+	VMOVUPS      160(R11), Y2
 	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 416(R11)
-	VMOVUPS      416(R11), Y1
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
 	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      416(R11), Y2
+	VMOVUPS      160(R11), Y2
 	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 416(R11)
-	VMOVUPS      416(R11), Y1
-	VADDSD       208(AX), X1, X1
-	VMOVUPS      Y1, 416(R11)
-	VMOVUPS      416(R11), Y1
-	VMOVSD       X1, 208(AX)
-	VMOVUPS      384(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      384(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 384(R11)
-	VMOVUPS      384(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      384(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 384(R11)
-	VMOVUPS      384(R11), Y1
-	VADDSD       224(AX), X1, X1
-	VMOVUPS      Y1, 384(R11)
-	VMOVUPS      384(R11), Y1
-	VMOVSD       X1, 224(AX)
-	VMOVUPS      352(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      352(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 352(R11)
-	VMOVUPS      352(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      352(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 352(R11)
-	VMOVUPS      352(R11), Y1
-	VADDSD       336(AX), X1, X1
-	VMOVUPS      Y1, 352(R11)
-	VMOVUPS      352(R11), Y1
-	VMOVSD       X1, 336(AX)
-	VMOVUPS      320(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      320(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 320(R11)
-	VMOVUPS      320(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      320(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 320(R11)
-	VMOVUPS      320(R11), Y1
+	VMOVUPS      Y2, 160(R11)
+	VMOVUPS      160(R11), Y1
 	VADDSD       352(AX), X1, X1
-	VMOVUPS      Y1, 320(R11)
-	VMOVUPS      320(R11), Y1
-	VMOVSD       X1, 352(AX)
-	VMOVUPS      288(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      288(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 288(R11)
-	VMOVUPS      288(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      288(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 288(R11)
-	VMOVUPS      288(R11), Y1
-	VADDSD       464(AX), X1, X1
-	VMOVUPS      Y1, 288(R11)
-	VMOVUPS      288(R11), Y1
-	VMOVSD       X1, 464(AX)
-	VMOVUPS      256(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      256(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 256(R11)
-	VMOVUPS      256(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      256(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 256(R11)
-	VMOVUPS      256(R11), Y1
-	VADDSD       480(AX), X1, X1
-	VMOVUPS      Y1, 256(R11)
-	VMOVUPS      256(R11), Y1
-	VMOVSD       X1, 480(AX)
-	VMOVUPS      224(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      224(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 224(R11)
-	VMOVUPS      224(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      224(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 224(R11)
-	VMOVUPS      224(R11), Y1
-	VADDSD       592(AX), X1, X1
-	VMOVUPS      Y1, 224(R11)
-	VMOVUPS      224(R11), Y1
-	VMOVSD       X1, 592(AX)
-	VMOVUPS      192(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      192(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 192(R11)
-	VMOVUPS      192(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      192(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 192(R11)
-	VMOVUPS      192(R11), Y1
-	VADDSD       608(AX), X1, X1
-	VMOVUPS      Y1, 192(R11)
-	VMOVUPS      192(R11), Y1
-	VMOVSD       X1, 608(AX)
-	VMOVUPS      160(R11), Y1
-	VEXTRACTF128 $0x01, Y1, X1
-	VMOVUPS      160(R11), Y2
-	VADDPD       X1, X2, X2
-	VMOVUPS      Y2, 160(R11)
-	VMOVUPS      160(R11), Y1
-	VUNPCKHPD    X1, X1, X1
-	VMOVUPS      160(R11), Y2
-	VADDSD       X1, X2, X2
-	VMOVUPS      Y2, 160(R11)
-	VMOVUPS      160(R11), Y1
-	VADDSD       720(AX), X1, X1
 	VMOVUPS      Y1, 160(R11)
 	VMOVUPS      160(R11), Y1
-	VMOVSD       X1, 720(AX)
+	VMOVSD       X1, 352(AX)
 	VMOVUPS      128(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVUPS      128(R11), Y2
@@ -104276,10 +103364,10 @@ done6:
 	VADDSD       X1, X2, X2
 	VMOVUPS      Y2, 128(R11)
 	VMOVUPS      128(R11), Y1
-	VADDSD       736(AX), X1, X1
+	VADDSD       480(AX), X1, X1
 	VMOVUPS      Y1, 128(R11)
 	VMOVUPS      128(R11), Y1
-	VMOVSD       X1, 736(AX)
+	VMOVSD       X1, 480(AX)
 	VMOVUPS      96(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVUPS      96(R11), Y2
@@ -104291,10 +103379,10 @@ done6:
 	VADDSD       X1, X2, X2
 	VMOVUPS      Y2, 96(R11)
 	VMOVUPS      96(R11), Y1
-	VADDSD       848(AX), X1, X1
+	VADDSD       608(AX), X1, X1
 	VMOVUPS      Y1, 96(R11)
 	VMOVUPS      96(R11), Y1
-	VMOVSD       X1, 848(AX)
+	VMOVSD       X1, 608(AX)
 	VMOVUPS      64(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVUPS      64(R11), Y2
@@ -104306,10 +103394,10 @@ done6:
 	VADDSD       X1, X2, X2
 	VMOVUPS      Y2, 64(R11)
 	VMOVUPS      64(R11), Y1
-	VADDSD       864(AX), X1, X1
+	VADDSD       736(AX), X1, X1
 	VMOVUPS      Y1, 64(R11)
 	VMOVUPS      64(R11), Y1
-	VMOVSD       X1, 864(AX)
+	VMOVSD       X1, 736(AX)
 	VMOVUPS      32(R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVUPS      32(R11), Y2
@@ -104321,10 +103409,10 @@ done6:
 	VADDSD       X1, X2, X2
 	VMOVUPS      Y2, 32(R11)
 	VMOVUPS      32(R11), Y1
-	VADDSD       976(AX), X1, X1
+	VADDSD       864(AX), X1, X1
 	VMOVUPS      Y1, 32(R11)
 	VMOVUPS      32(R11), Y1
-	VMOVSD       X1, 976(AX)
+	VMOVSD       X1, 864(AX)
 	VMOVUPS      (R11), Y1
 	VEXTRACTF128 $0x01, Y1, X1
 	VMOVUPS      (R11), Y2

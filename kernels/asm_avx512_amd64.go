@@ -5680,9 +5680,9 @@ func softmaxLogSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xst
 //go:noescape
 func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int) bool
 
-// softmaxPowerSumsYLanes2F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes2F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5690,7 +5690,6 @@ func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xst
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5704,9 +5703,9 @@ func softmaxLogSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xst
 //go:noescape
 func softmaxPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 
-// softmaxPowerSumsYLanes2F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes2F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5714,7 +5713,6 @@ func softmaxPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5728,9 +5726,9 @@ func softmaxPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 
-// softmaxPowerSumsYLanes3F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes3F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5738,7 +5736,6 @@ func softmaxPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5752,9 +5749,9 @@ func softmaxPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 
-// softmaxPowerSumsYLanes3F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes3F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5762,7 +5759,6 @@ func softmaxPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5776,9 +5772,9 @@ func softmaxPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 
-// softmaxPowerSumsYLanes4F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes4F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5786,7 +5782,6 @@ func softmaxPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5800,9 +5795,9 @@ func softmaxPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 
-// softmaxPowerSumsYLanes4F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes4F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5810,7 +5805,6 @@ func softmaxPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5824,9 +5818,9 @@ func softmaxPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 
-// softmaxPowerSumsYLanes8F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes8F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5834,7 +5828,6 @@ func softmaxPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]
@@ -5848,9 +5841,9 @@ func softmaxPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, x
 //go:noescape
 func softmaxPowerSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 
-// softmaxPowerSumsYLanes8F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// softmaxPowerSumsYLanes8F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+// a NaN or beyond ±40, or ±150 in float64.
 //
 //	p, q := softmax(x)
 //	for i, c := range y {
@@ -5858,7 +5851,6 @@ func softmaxPowerSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, x
 //			if int(c) == k {
 //				acc[16*k] += p[k][i]
 //				acc[16*k+2] += q[k][i]
-//				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 //				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 //			} else {
 //				acc[16*k+1] += p[k][i]

@@ -97589,9 +97589,9 @@ done4:
 // func softmaxPowerSumsYLanes2F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxPowerSumsYLanes2F32AVX512(SB), $12352-57
-	// softmaxPowerSumsYLanes2F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes2F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -98073,11 +98073,9 @@ done2:
 	VMOVSD        X2, 152(AX)
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
-	VPXORQ        Z3, Z3, Z3
-	VPXORQ        Z4, Z4, Z4
-	VMOVSS        gamma+48(FP), X5
-	VADDSS        X5, X5, X5
-	VCVTTSS2SIQ   X5, DX
+	VMOVSS        gamma+48(FP), X3
+	VADDSS        X3, X3, X3
+	VCVTTSS2SIQ   X3, DX
 	MOVQ          SI, DI
 	XORQ          R8, R8
 	CMPQ          DI, $0x00000040
@@ -98086,118 +98084,114 @@ done2:
 many3:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R9
-	VPMOVZXBD (R9)(R8*1), Z5
-	VPMOVZXBD 16(R9)(R8*1), Z6
-	VPMOVZXBD 32(R9)(R8*1), Z7
-	VPMOVZXBD 48(R9)(R8*1), Z8
-	VMOVUPS   8192(BX)(R8*4), Z9
-	VMOVUPS   8256(BX)(R8*4), Z10
-	VMOVUPS   8320(BX)(R8*4), Z11
-	VMOVUPS   8384(BX)(R8*4), Z12
-	VMOVUPS   10240(BX)(R8*4), Z13
-	VMOVUPS   10304(BX)(R8*4), Z14
-	VMOVUPS   10368(BX)(R8*4), Z15
-	VMOVUPS   10432(BX)(R8*4), Z16
+	VPMOVZXBD (R9)(R8*1), Z3
+	VPMOVZXBD 16(R9)(R8*1), Z4
+	VPMOVZXBD 32(R9)(R8*1), Z5
+	VPMOVZXBD 48(R9)(R8*1), Z6
+	VMOVUPS   8192(BX)(R8*4), Z7
+	VMOVUPS   8256(BX)(R8*4), Z8
+	VMOVUPS   8320(BX)(R8*4), Z9
+	VMOVUPS   8384(BX)(R8*4), Z10
+	VMOVUPS   10240(BX)(R8*4), Z11
+	VMOVUPS   10304(BX)(R8*4), Z12
+	VMOVUPS   10368(BX)(R8*4), Z13
+	VMOVUPS   10432(BX)(R8*4), Z14
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z11, Z7, Z15
+	VADDPS       Z12, Z8, Z16
 	VADDPS       Z13, Z9, Z17
 	VADDPS       Z14, Z10, Z18
-	VADDPS       Z15, Z11, Z19
-	VADDPS       Z16, Z12, Z20
+	VPSUBD       Z7, Z15, Z19
+	VPSUBD       Z8, Z16, Z20
 	VPSUBD       Z9, Z17, Z21
 	VPSUBD       Z10, Z18, Z22
-	VPSUBD       Z11, Z19, Z23
-	VPSUBD       Z12, Z20, Z24
-	VBROADCASTSS signAndExponentSingle<>+0(SB), Z25
-	VANDPS       Z25, Z21, Z21
-	VANDPS       Z25, Z22, Z22
-	VANDPS       Z25, Z23, Z23
-	VANDPS       Z25, Z24, Z24
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z23
+	VANDPS       Z23, Z19, Z19
+	VANDPS       Z23, Z20, Z20
+	VANDPS       Z23, Z21, Z21
+	VANDPS       Z23, Z22, Z22
+	VPADDD       Z19, Z7, Z23
+	VPADDD       Z20, Z8, Z24
 	VPADDD       Z21, Z9, Z25
 	VPADDD       Z22, Z10, Z26
-	VPADDD       Z23, Z11, Z27
-	VPADDD       Z24, Z12, Z28
+	VSUBPS       Z7, Z23, Z7
+	VSUBPS       Z8, Z24, Z8
 	VSUBPS       Z9, Z25, Z9
 	VSUBPS       Z10, Z26, Z10
-	VSUBPS       Z11, Z27, Z11
-	VSUBPS       Z12, Z28, Z12
+	VSUBPS       Z11, Z7, Z7
+	VSUBPS       Z12, Z8, Z8
 	VSUBPS       Z13, Z9, Z9
 	VSUBPS       Z14, Z10, Z10
-	VSUBPS       Z15, Z11, Z11
-	VSUBPS       Z16, Z12, Z12
+	VADDPS       Z23, Z15, Z15
+	VADDPS       Z24, Z16, Z16
 	VADDPS       Z25, Z17, Z17
 	VADDPS       Z26, Z18, Z18
-	VADDPS       Z27, Z19, Z19
-	VADDPS       Z28, Z20, Z20
+	VDIVPS       Z15, Z7, Z7
+	VDIVPS       Z16, Z8, Z8
 	VDIVPS       Z17, Z9, Z9
 	VDIVPS       Z18, Z10, Z10
-	VDIVPS       Z19, Z11, Z11
-	VDIVPS       Z20, Z12, Z12
+	VMULPS       Z7, Z7, Z15
+	VMULPS       Z8, Z8, Z16
 	VMULPS       Z9, Z9, Z17
 	VMULPS       Z10, Z10, Z18
-	VMULPS       Z11, Z11, Z19
-	VMULPS       Z12, Z12, Z20
+	VADDPS       Z7, Z7, Z23
+	VADDPS       Z8, Z8, Z24
 	VADDPS       Z9, Z9, Z25
 	VADDPS       Z10, Z10, Z26
-	VADDPS       Z11, Z11, Z27
-	VADDPS       Z12, Z12, Z28
+	VPSRLD       $0x17, Z19, Z19
+	VPSRLD       $0x17, Z20, Z20
 	VPSRLD       $0x17, Z21, Z21
 	VPSRLD       $0x17, Z22, Z22
-	VPSRLD       $0x17, Z23, Z23
-	VPSRLD       $0x17, Z24, Z24
+	VCVTDQ2PS    Z19, Z19
+	VCVTDQ2PS    Z20, Z20
 	VCVTDQ2PS    Z21, Z21
 	VCVTDQ2PS    Z22, Z22
-	VCVTDQ2PS    Z23, Z23
-	VCVTDQ2PS    Z24, Z24
-	VBROADCASTSS ln2Single<>+0(SB), Z29
-	VFNMADD231PS Z29, Z21, Z25
-	VFNMADD231PS Z29, Z22, Z26
-	VFNMADD231PS Z29, Z23, Z27
-	VFNMADD231PS Z29, Z24, Z28
+	VBROADCASTSS ln2Single<>+0(SB), Z27
+	VFNMADD231PS Z27, Z19, Z23
+	VFNMADD231PS Z27, Z20, Z24
+	VFNMADD231PS Z27, Z21, Z25
+	VFNMADD231PS Z27, Z22, Z26
+	VMULPS       Z15, Z7, Z7
+	VMULPS       Z16, Z8, Z8
 	VMULPS       Z17, Z9, Z9
 	VMULPS       Z18, Z10, Z10
-	VMULPS       Z19, Z11, Z11
-	VMULPS       Z20, Z12, Z12
-	VBROADCASTSS unitLanedSingle<>+0(SB), Z21
-	VMOVAPD      Z21, Z22
-	VMOVAPD      Z21, Z23
-	VMOVAPD      Z21, Z24
-	VBROADCASTSS unitLanecSingle<>+0(SB), Z29
-	VFMADD213PS  Z29, Z17, Z22
-	VFMADD213PS  Z29, Z18, Z23
-	VFMADD213PS  Z29, Z19, Z24
-	VFMADD213PS  Z29, Z20, Z21
-	VBROADCASTSS unitLanebSingle<>+0(SB), Z29
-	VFMADD213PS  Z29, Z17, Z22
-	VFMADD213PS  Z29, Z18, Z23
-	VFMADD213PS  Z29, Z19, Z24
-	VFMADD213PS  Z29, Z20, Z21
-	VBROADCASTSS unitLaneaSingle<>+0(SB), Z29
-	VFMADD213PS  Z29, Z17, Z22
-	VFMADD213PS  Z29, Z18, Z23
-	VFMADD213PS  Z29, Z19, Z24
-	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VMOVAPD      Z19, Z22
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z27
+	VFMADD213PS  Z27, Z15, Z20
+	VFMADD213PS  Z27, Z16, Z21
+	VFMADD213PS  Z27, Z17, Z22
+	VFMADD213PS  Z27, Z18, Z19
+	VFMADD231PS  Z20, Z7, Z23
+	VFMADD231PS  Z21, Z8, Z24
 	VFMADD231PS  Z22, Z9, Z25
-	VFMADD231PS  Z23, Z10, Z26
-	VFMADD231PS  Z24, Z11, Z27
-	VFMADD231PS  Z21, Z12, Z28
-	VMOVAPD      Z25, Z9
-	VMOVAPD      Z26, Z10
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
+	VFMADD231PS  Z19, Z10, Z26
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole1
-	VSQRTPS Z13, Z17
-	VSQRTPS Z14, Z18
-	VSQRTPS Z15, Z19
-	VSQRTPS Z16, Z20
-	VMULPS  Z17, Z9, Z9
-	VMULPS  Z18, Z10, Z10
-	VMULPS  Z19, Z11, Z11
-	VMULPS  Z20, Z12, Z12
+	VSQRTPS Z11, Z7
+	VSQRTPS Z12, Z8
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VMULPS  Z7, Z23, Z23
+	VMULPS  Z8, Z24, Z24
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
 
 whole1:
 	TESTQ R9, R9
@@ -98206,45 +98200,37 @@ whole1:
 again1:
 	SHRQ   $0x01, R9
 	JCC    square1
-	VMULPS Z13, Z9, Z9
-	VMULPS Z14, Z10, Z10
-	VMULPS Z15, Z11, Z11
-	VMULPS Z16, Z12, Z12
+	VMULPS Z11, Z23, Z23
+	VMULPS Z12, Z24, Z24
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
 
 square1:
 	TESTQ  R9, R9
 	JZ     power1
+	VMULPS Z11, Z11, Z11
+	VMULPS Z12, Z12, Z12
 	VMULPS Z13, Z13, Z13
 	VMULPS Z14, Z14, Z14
-	VMULPS Z15, Z15, Z15
-	VMULPS Z16, Z16, Z16
 	JMP    again1
 
 power1:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
-	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K2
-	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K3
-	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K4
-	VADDPS        Z25, Z1, K1, Z1
-	VADDPS        Z9, Z2, K1, Z2
-	VADDPS        Z26, Z1, K2, Z1
-	VADDPS        Z10, Z2, K2, Z2
-	VADDPS        Z27, Z1, K3, Z1
-	VADDPS        Z11, Z2, K3, Z2
-	VADDPS        Z28, Z1, K4, Z1
-	VADDPS        Z12, Z2, K4, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
-	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K3
-	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K4
-	VADDPS        Z25, Z3, K1, Z3
-	VADDPS        Z9, Z4, K1, Z4
-	VADDPS        Z26, Z3, K2, Z3
-	VADDPS        Z10, Z4, K2, Z4
-	VADDPS        Z27, Z3, K3, Z3
-	VADDPS        Z11, Z4, K3, Z4
-	VADDPS        Z28, Z3, K4, Z3
-	VADDPS        Z12, Z4, K4, Z4
+	VPCMPEQD.BCST label0Single<>+0(SB), Z3, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K4
+	VADDPS        Z23, Z1, K1, Z1
+	VADDPS        Z24, Z1, K2, Z1
+	VADDPS        Z25, Z1, K3, Z1
+	VADDPS        Z26, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z3, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K4
+	VADDPS        Z23, Z2, K1, Z2
+	VADDPS        Z24, Z2, K2, Z2
+	VADDPS        Z25, Z2, K3, Z2
+	VADDPS        Z26, Z2, K4, Z2
 	ADDQ          $0x00000040, R8
 	SUBQ          $0x00000040, DI
 	CMPQ          DI, $0x00000040
@@ -98261,40 +98247,39 @@ few3:
 	LEAQ       tailMasks<>+0(SB), R10
 	KMOVW      (R10)(R9*2), K1
 	MOVQ       y_base+16(FP), R9
-	VMOVDQU8.Z (R9)(R8*1), K1, X5
-	VPMOVZXBD  X5, Z5
-	VMOVUPS    8192(BX)(R8*4), Z6
-	VMOVUPS    10240(BX)(R8*4), Z7
+	VMOVDQU8.Z (R9)(R8*1), K1, X3
+	VPMOVZXBD  X3, Z3
+	VMOVUPS    8192(BX)(R8*4), Z4
+	VMOVUPS    10240(BX)(R8*4), Z5
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS            Z7, Z6, Z8
-	VPSUBD            Z6, Z8, Z9
-	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
-	VPADDD            Z9, Z6, Z10
-	VSUBPS            Z6, Z10, Z6
-	VSUBPS            Z7, Z6, Z6
-	VADDPS            Z10, Z8, Z8
-	VDIVPS            Z8, Z6, Z6
-	VMULPS            Z6, Z6, Z8
-	VADDPS            Z6, Z6, Z10
-	VPSRLD            $0x17, Z9, Z9
-	VCVTDQ2PS         Z9, Z9
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z10
-	VMULPS            Z8, Z6, Z6
-	VBROADCASTSS      unitLanedSingle<>+0(SB), Z9
-	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z8, Z9
-	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z8, Z9
-	VFMADD231PS       Z9, Z6, Z10
-	VMOVAPS.Z         Z10, K1, Z6
-	VMOVAPD           Z6, Z8
+	VADDPS            Z5, Z4, Z6
+	VPSUBD            Z4, Z6, Z7
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z7, Z7
+	VPADDD            Z7, Z4, Z8
+	VSUBPS            Z4, Z8, Z4
+	VSUBPS            Z5, Z4, Z4
+	VADDPS            Z8, Z6, Z6
+	VDIVPS            Z6, Z4, Z4
+	VMULPS            Z4, Z4, Z6
+	VADDPS            Z4, Z4, Z8
+	VPSRLD            $0x17, Z7, Z7
+	VCVTDQ2PS         Z7, Z7
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z7, Z8
+	VMULPS            Z6, Z4, Z4
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z7
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z6, Z7
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z6, Z7
+	VFMADD231PS       Z7, Z4, Z8
+	VMOVAPS.Z         Z8, K1, Z4
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPS Z7, Z9
-	VMULPS  Z9, Z8, Z8
+	VSQRTPS Z5, Z6
+	VMULPS  Z6, Z4, Z4
 
 whole2:
 	TESTQ R9, R9
@@ -98303,65 +98288,39 @@ whole2:
 again2:
 	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPS Z7, Z8, Z8
+	VMULPS Z5, Z4, Z4
 
 square2:
 	TESTQ  R9, R9
 	JZ     power2
-	VMULPS Z7, Z7, Z7
+	VMULPS Z5, Z5, Z5
 	JMP    again2
 
 power2:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
-	VADDPS        Z6, Z1, K1, Z1
-	VADDPS        Z8, Z2, K1, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
-	VADDPS        Z6, Z3, K1, Z3
-	VADDPS        Z8, Z4, K1, Z4
+	VPCMPEQD.BCST label0Single<>+0(SB), Z3, K1
+	VADDPS        Z4, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z3, K1
+	VADDPS        Z4, Z2, K1, Z2
 	ADDQ          $0x00000010, R8
 	SUBQ          $0x00000010, DI
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y5
-	VCVTPS2PD     Y5, Z5
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VCVTPS2PD     Y3, Z3
 	VCVTPS2PD     Y1, Z1
-	VADDPD        Z5, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y5
-	VADDPD        Y5, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X5
-	VADDPD        X5, X1, X1
-	VUNPCKHPD     X1, X1, X5
-	VADDSD        X5, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VADDPD        Z3, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VADDPD        Y3, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X3
+	VADDPD        X3, X1, X1
+	VUNPCKHPD     X1, X1, X3
+	VADDSD        X3, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y2, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y3, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        208(AX), X2, X2
-	VMOVSD        X2, 208(AX)
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y4, Z2
 	VADDPD        Z1, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
@@ -98390,9 +98349,9 @@ done3:
 // func softmaxPowerSumsYLanes2F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxPowerSumsYLanes2F64AVX512(SB), $24640-57
-	// softmaxPowerSumsYLanes2F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes2F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -98788,11 +98747,9 @@ done2:
 	VMOVSD        X8, 152(AX)
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
-	VPXORQ        Z3, Z3, Z3
-	VPXORQ        Z4, Z4, Z4
-	VMOVSD        gamma+48(FP), X5
-	VADDSD        X5, X5, X5
-	VCVTTSD2SIQ   X5, DX
+	VMOVSD        gamma+48(FP), X3
+	VADDSD        X3, X3, X3
+	VCVTTSD2SIQ   X3, DX
 	MOVQ          SI, DI
 	XORQ          R8, R8
 	CMPQ          DI, $0x00000020
@@ -98801,148 +98758,144 @@ done2:
 many3:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R9
-	VPMOVZXBQ (R9)(R8*1), Z5
-	VPMOVZXBQ 8(R9)(R8*1), Z6
-	VPMOVZXBQ 16(R9)(R8*1), Z7
-	VPMOVZXBQ 24(R9)(R8*1), Z8
-	VMOVUPS   16384(BX)(R8*8), Z9
-	VMOVUPS   16448(BX)(R8*8), Z10
-	VMOVUPS   16512(BX)(R8*8), Z11
-	VMOVUPS   16576(BX)(R8*8), Z12
-	VMOVUPS   20480(BX)(R8*8), Z13
-	VMOVUPS   20544(BX)(R8*8), Z14
-	VMOVUPS   20608(BX)(R8*8), Z15
-	VMOVUPS   20672(BX)(R8*8), Z16
+	VPMOVZXBQ (R9)(R8*1), Z3
+	VPMOVZXBQ 8(R9)(R8*1), Z4
+	VPMOVZXBQ 16(R9)(R8*1), Z5
+	VPMOVZXBQ 24(R9)(R8*1), Z6
+	VMOVUPS   16384(BX)(R8*8), Z7
+	VMOVUPS   16448(BX)(R8*8), Z8
+	VMOVUPS   16512(BX)(R8*8), Z9
+	VMOVUPS   16576(BX)(R8*8), Z10
+	VMOVUPS   20480(BX)(R8*8), Z11
+	VMOVUPS   20544(BX)(R8*8), Z12
+	VMOVUPS   20608(BX)(R8*8), Z13
+	VMOVUPS   20672(BX)(R8*8), Z14
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z11, Z7, Z15
+	VADDPD       Z12, Z8, Z16
 	VADDPD       Z13, Z9, Z17
 	VADDPD       Z14, Z10, Z18
-	VADDPD       Z15, Z11, Z19
-	VADDPD       Z16, Z12, Z20
+	VPSUBQ       Z7, Z15, Z19
+	VPSUBQ       Z8, Z16, Z20
 	VPSUBQ       Z9, Z17, Z21
 	VPSUBQ       Z10, Z18, Z22
-	VPSUBQ       Z11, Z19, Z23
-	VPSUBQ       Z12, Z20, Z24
-	VBROADCASTSD signAndExponent<>+0(SB), Z25
-	VANDPD       Z25, Z21, Z21
-	VANDPD       Z25, Z22, Z22
-	VANDPD       Z25, Z23, Z23
-	VANDPD       Z25, Z24, Z24
+	VBROADCASTSD signAndExponent<>+0(SB), Z23
+	VANDPD       Z23, Z19, Z19
+	VANDPD       Z23, Z20, Z20
+	VANDPD       Z23, Z21, Z21
+	VANDPD       Z23, Z22, Z22
+	VPADDQ       Z19, Z7, Z23
+	VPADDQ       Z20, Z8, Z24
 	VPADDQ       Z21, Z9, Z25
 	VPADDQ       Z22, Z10, Z26
-	VPADDQ       Z23, Z11, Z27
-	VPADDQ       Z24, Z12, Z28
+	VSUBPD       Z7, Z23, Z7
+	VSUBPD       Z8, Z24, Z8
 	VSUBPD       Z9, Z25, Z9
 	VSUBPD       Z10, Z26, Z10
-	VSUBPD       Z11, Z27, Z11
-	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z11, Z7, Z7
+	VSUBPD       Z12, Z8, Z8
 	VSUBPD       Z13, Z9, Z9
 	VSUBPD       Z14, Z10, Z10
-	VSUBPD       Z15, Z11, Z11
-	VSUBPD       Z16, Z12, Z12
+	VADDPD       Z23, Z15, Z15
+	VADDPD       Z24, Z16, Z16
 	VADDPD       Z25, Z17, Z17
 	VADDPD       Z26, Z18, Z18
-	VADDPD       Z27, Z19, Z19
-	VADDPD       Z28, Z20, Z20
+	VDIVPD       Z15, Z7, Z7
+	VDIVPD       Z16, Z8, Z8
 	VDIVPD       Z17, Z9, Z9
 	VDIVPD       Z18, Z10, Z10
-	VDIVPD       Z19, Z11, Z11
-	VDIVPD       Z20, Z12, Z12
+	VMULPD       Z7, Z7, Z15
+	VMULPD       Z8, Z8, Z16
 	VMULPD       Z9, Z9, Z17
 	VMULPD       Z10, Z10, Z18
-	VMULPD       Z11, Z11, Z19
-	VMULPD       Z12, Z12, Z20
+	VADDPD       Z7, Z7, Z23
+	VADDPD       Z8, Z8, Z24
 	VADDPD       Z9, Z9, Z25
 	VADDPD       Z10, Z10, Z26
-	VADDPD       Z11, Z11, Z27
-	VADDPD       Z12, Z12, Z28
+	VPSRLQ       $0x34, Z19, Z19
+	VPSRLQ       $0x34, Z20, Z20
 	VPSRLQ       $0x34, Z21, Z21
 	VPSRLQ       $0x34, Z22, Z22
-	VPSRLQ       $0x34, Z23, Z23
-	VPSRLQ       $0x34, Z24, Z24
+	VCVTQQ2PD    Z19, Z19
+	VCVTQQ2PD    Z20, Z20
 	VCVTQQ2PD    Z21, Z21
 	VCVTQQ2PD    Z22, Z22
-	VCVTQQ2PD    Z23, Z23
-	VCVTQQ2PD    Z24, Z24
-	VBROADCASTSD ln2<>+0(SB), Z29
-	VFNMADD231PD Z29, Z21, Z25
-	VFNMADD231PD Z29, Z22, Z26
-	VFNMADD231PD Z29, Z23, Z27
-	VFNMADD231PD Z29, Z24, Z28
+	VBROADCASTSD ln2<>+0(SB), Z27
+	VFNMADD231PD Z27, Z19, Z23
+	VFNMADD231PD Z27, Z20, Z24
+	VFNMADD231PD Z27, Z21, Z25
+	VFNMADD231PD Z27, Z22, Z26
+	VMULPD       Z15, Z7, Z7
+	VMULPD       Z16, Z8, Z8
 	VMULPD       Z17, Z9, Z9
 	VMULPD       Z18, Z10, Z10
-	VMULPD       Z19, Z11, Z11
-	VMULPD       Z20, Z12, Z12
-	VBROADCASTSD unit64j<>+0(SB), Z21
-	VMOVAPD      Z21, Z22
-	VMOVAPD      Z21, Z23
-	VMOVAPD      Z21, Z24
-	VBROADCASTSD unit64i<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64h<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64g<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64f<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64e<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64d<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64c<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64b<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
-	VBROADCASTSD unit64a<>+0(SB), Z29
-	VFMADD213PD  Z29, Z17, Z22
-	VFMADD213PD  Z29, Z18, Z23
-	VFMADD213PD  Z29, Z19, Z24
-	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64j<>+0(SB), Z19
+	VMOVAPD      Z19, Z20
+	VMOVAPD      Z19, Z21
+	VMOVAPD      Z19, Z22
+	VBROADCASTSD unit64i<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64h<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64g<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64f<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64e<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64d<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64c<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64b<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VBROADCASTSD unit64a<>+0(SB), Z27
+	VFMADD213PD  Z27, Z15, Z20
+	VFMADD213PD  Z27, Z16, Z21
+	VFMADD213PD  Z27, Z17, Z22
+	VFMADD213PD  Z27, Z18, Z19
+	VFMADD231PD  Z20, Z7, Z23
+	VFMADD231PD  Z21, Z8, Z24
 	VFMADD231PD  Z22, Z9, Z25
-	VFMADD231PD  Z23, Z10, Z26
-	VFMADD231PD  Z24, Z11, Z27
-	VFMADD231PD  Z21, Z12, Z28
-	VMOVAPD      Z25, Z9
-	VMOVAPD      Z26, Z10
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
+	VFMADD231PD  Z19, Z10, Z26
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole1
-	VSQRTPD Z13, Z17
-	VSQRTPD Z14, Z18
-	VSQRTPD Z15, Z19
-	VSQRTPD Z16, Z20
-	VMULPD  Z17, Z9, Z9
-	VMULPD  Z18, Z10, Z10
-	VMULPD  Z19, Z11, Z11
-	VMULPD  Z20, Z12, Z12
+	VSQRTPD Z11, Z7
+	VSQRTPD Z12, Z8
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VMULPD  Z7, Z23, Z23
+	VMULPD  Z8, Z24, Z24
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
 
 whole1:
 	TESTQ R9, R9
@@ -98951,45 +98904,37 @@ whole1:
 again1:
 	SHRQ   $0x01, R9
 	JCC    square1
-	VMULPD Z13, Z9, Z9
-	VMULPD Z14, Z10, Z10
-	VMULPD Z15, Z11, Z11
-	VMULPD Z16, Z12, Z12
+	VMULPD Z11, Z23, Z23
+	VMULPD Z12, Z24, Z24
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
 
 square1:
 	TESTQ  R9, R9
 	JZ     power1
+	VMULPD Z11, Z11, Z11
+	VMULPD Z12, Z12, Z12
 	VMULPD Z13, Z13, Z13
 	VMULPD Z14, Z14, Z14
-	VMULPD Z15, Z15, Z15
-	VMULPD Z16, Z16, Z16
 	JMP    again1
 
 power1:
-	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
-	VPCMPEQQ.BCST label0<>+0(SB), Z6, K2
-	VPCMPEQQ.BCST label0<>+0(SB), Z7, K3
-	VPCMPEQQ.BCST label0<>+0(SB), Z8, K4
-	VADDPD        Z25, Z1, K1, Z1
-	VADDPD        Z9, Z2, K1, Z2
-	VADDPD        Z26, Z1, K2, Z1
-	VADDPD        Z10, Z2, K2, Z2
-	VADDPD        Z27, Z1, K3, Z1
-	VADDPD        Z11, Z2, K3, Z2
-	VADDPD        Z28, Z1, K4, Z1
-	VADDPD        Z12, Z2, K4, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
-	VPCMPEQQ.BCST label1<>+0(SB), Z6, K2
-	VPCMPEQQ.BCST label1<>+0(SB), Z7, K3
-	VPCMPEQQ.BCST label1<>+0(SB), Z8, K4
-	VADDPD        Z25, Z3, K1, Z3
-	VADDPD        Z9, Z4, K1, Z4
-	VADDPD        Z26, Z3, K2, Z3
-	VADDPD        Z10, Z4, K2, Z4
-	VADDPD        Z27, Z3, K3, Z3
-	VADDPD        Z11, Z4, K3, Z4
-	VADDPD        Z28, Z3, K4, Z3
-	VADDPD        Z12, Z4, K4, Z4
+	VPCMPEQQ.BCST label0<>+0(SB), Z3, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K4
+	VADDPD        Z23, Z1, K1, Z1
+	VADDPD        Z24, Z1, K2, Z1
+	VADDPD        Z25, Z1, K3, Z1
+	VADDPD        Z26, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z3, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K4
+	VADDPD        Z23, Z2, K1, Z2
+	VADDPD        Z24, Z2, K2, Z2
+	VADDPD        Z25, Z2, K3, Z2
+	VADDPD        Z26, Z2, K4, Z2
 	ADDQ          $0x00000020, R8
 	SUBQ          $0x00000020, DI
 	CMPQ          DI, $0x00000020
@@ -99006,46 +98951,45 @@ few3:
 	LEAQ       tailMasks<>+0(SB), R10
 	KMOVW      (R10)(R9*2), K1
 	MOVQ       y_base+16(FP), R9
-	VMOVDQU8.Z (R9)(R8*1), K1, X5
-	VPMOVZXBQ  X5, Z5
-	VMOVUPS    16384(BX)(R8*8), Z6
-	VMOVUPS    20480(BX)(R8*8), Z7
+	VMOVDQU8.Z (R9)(R8*1), K1, X3
+	VPMOVZXBQ  X3, Z3
+	VMOVUPS    16384(BX)(R8*8), Z4
+	VMOVUPS    20480(BX)(R8*8), Z5
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD            Z7, Z6, Z8
-	VPSUBQ            Z6, Z8, Z9
-	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
-	VPADDQ            Z9, Z6, Z10
-	VSUBPD            Z6, Z10, Z6
-	VSUBPD            Z7, Z6, Z6
-	VADDPD            Z10, Z8, Z8
-	VDIVPD            Z8, Z6, Z6
-	VMULPD            Z6, Z6, Z8
-	VADDPD            Z6, Z6, Z10
-	VPSRLQ            $0x34, Z9, Z9
-	VCVTQQ2PD         Z9, Z9
-	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z10
-	VMULPD            Z8, Z6, Z6
-	VBROADCASTSD      unit64j<>+0(SB), Z9
-	VFMADD213PD.BCST  unit64i<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64h<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64g<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64f<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64e<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64d<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64c<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64b<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST  unit64a<>+0(SB), Z8, Z9
-	VFMADD231PD       Z9, Z6, Z10
-	VMOVAPD.Z         Z10, K1, Z6
-	VMOVAPD           Z6, Z8
+	VADDPD            Z5, Z4, Z6
+	VPSUBQ            Z4, Z6, Z7
+	VANDPD.BCST       signAndExponent<>+0(SB), Z7, Z7
+	VPADDQ            Z7, Z4, Z8
+	VSUBPD            Z4, Z8, Z4
+	VSUBPD            Z5, Z4, Z4
+	VADDPD            Z8, Z6, Z6
+	VDIVPD            Z6, Z4, Z4
+	VMULPD            Z4, Z4, Z6
+	VADDPD            Z4, Z4, Z8
+	VPSRLQ            $0x34, Z7, Z7
+	VCVTQQ2PD         Z7, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z8
+	VMULPD            Z6, Z4, Z4
+	VBROADCASTSD      unit64j<>+0(SB), Z7
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z6, Z7
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z6, Z7
+	VFMADD231PD       Z7, Z4, Z8
+	VMOVAPD.Z         Z8, K1, Z4
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPD Z7, Z9
-	VMULPD  Z9, Z8, Z8
+	VSQRTPD Z5, Z6
+	VMULPD  Z6, Z4, Z4
 
 whole2:
 	TESTQ R9, R9
@@ -99054,58 +98998,40 @@ whole2:
 again2:
 	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPD Z7, Z8, Z8
+	VMULPD Z5, Z4, Z4
 
 square2:
 	TESTQ  R9, R9
 	JZ     power2
-	VMULPD Z7, Z7, Z7
+	VMULPD Z5, Z5, Z5
 	JMP    again2
 
 power2:
-	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
-	VADDPD        Z6, Z1, K1, Z1
-	VADDPD        Z8, Z2, K1, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
-	VADDPD        Z6, Z3, K1, Z3
-	VADDPD        Z8, Z4, K1, Z4
+	VPCMPEQQ.BCST label0<>+0(SB), Z3, K1
+	VADDPD        Z4, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z3, K1
+	VADDPD        Z4, Z2, K1, Z2
 	ADDQ          $0x00000008, R8
 	SUBQ          $0x00000008, DI
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y5
-	VADDPD        Y5, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X5
-	VADDPD        X5, X1, X1
-	VUNPCKHPD     X1, X1, X5
-	VADDSD        X5, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z1, Y3
+	VADDPD        Y3, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X3
+	VADDPD        X3, X1, X1
+	VUNPCKHPD     X1, X1, X3
+	VADDSD        X3, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
 	VEXTRACTF64X2 $0x01, Y2, X1
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
-	VEXTRACTF64X4 $0x01, Z3, Y1
-	VADDPD        Y1, Y3, Y3
-	VEXTRACTF64X2 $0x01, Y3, X1
-	VADDPD        X1, X3, X3
-	VUNPCKHPD     X3, X3, X1
-	VADDSD        X1, X3, X3
-	VADDSD        208(AX), X3, X3
-	VMOVSD        X3, 208(AX)
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VADDPD        Y1, Y4, Y4
-	VEXTRACTF64X2 $0x01, Y4, X1
-	VADDPD        X1, X4, X4
-	VUNPCKHPD     X4, X4, X1
-	VADDSD        X1, X4, X4
-	VADDSD        224(AX), X4, X4
-	VMOVSD        X4, 224(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 
 	// The parameters move on.
 	ADDQ         SI, y_base+16(FP)
@@ -99125,9 +99051,9 @@ done3:
 // func softmaxPowerSumsYLanes3F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxPowerSumsYLanes3F32AVX512(SB), $16448-57
-	// softmaxPowerSumsYLanes3F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes3F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -99672,12 +99598,9 @@ done2:
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
-	VPXORQ        Z4, Z4, Z4
-	VPXORQ        Z5, Z5, Z5
-	VPXORQ        Z6, Z6, Z6
-	VMOVSS        gamma+48(FP), X7
-	VADDSS        X7, X7, X7
-	VCVTTSS2SIQ   X7, DX
+	VMOVSS        gamma+48(FP), X4
+	VADDSS        X4, X4, X4
+	VCVTTSS2SIQ   X4, DX
 	MOVQ          SI, DI
 	XORQ          R8, R8
 	CMPQ          DI, $0x00000040
@@ -99686,118 +99609,114 @@ done2:
 many3:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R9
-	VPMOVZXBD (R9)(R8*1), Z7
-	VPMOVZXBD 16(R9)(R8*1), Z8
-	VPMOVZXBD 32(R9)(R8*1), Z9
-	VPMOVZXBD 48(R9)(R8*1), Z10
-	VMOVUPS   12288(BX)(R8*4), Z11
-	VMOVUPS   12352(BX)(R8*4), Z12
-	VMOVUPS   12416(BX)(R8*4), Z13
-	VMOVUPS   12480(BX)(R8*4), Z14
-	VMOVUPS   14336(BX)(R8*4), Z15
-	VMOVUPS   14400(BX)(R8*4), Z16
-	VMOVUPS   14464(BX)(R8*4), Z17
-	VMOVUPS   14528(BX)(R8*4), Z18
+	VPMOVZXBD (R9)(R8*1), Z4
+	VPMOVZXBD 16(R9)(R8*1), Z5
+	VPMOVZXBD 32(R9)(R8*1), Z6
+	VPMOVZXBD 48(R9)(R8*1), Z7
+	VMOVUPS   12288(BX)(R8*4), Z8
+	VMOVUPS   12352(BX)(R8*4), Z9
+	VMOVUPS   12416(BX)(R8*4), Z10
+	VMOVUPS   12480(BX)(R8*4), Z11
+	VMOVUPS   14336(BX)(R8*4), Z12
+	VMOVUPS   14400(BX)(R8*4), Z13
+	VMOVUPS   14464(BX)(R8*4), Z14
+	VMOVUPS   14528(BX)(R8*4), Z15
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z12, Z8, Z16
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
 	VADDPS       Z15, Z11, Z19
-	VADDPS       Z16, Z12, Z20
-	VADDPS       Z17, Z13, Z21
-	VADDPS       Z18, Z14, Z22
+	VPSUBD       Z8, Z16, Z20
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
 	VPSUBD       Z11, Z19, Z23
-	VPSUBD       Z12, Z20, Z24
-	VPSUBD       Z13, Z21, Z25
-	VPSUBD       Z14, Z22, Z26
-	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
-	VANDPS       Z27, Z23, Z23
-	VANDPS       Z27, Z24, Z24
-	VANDPS       Z27, Z25, Z25
-	VANDPS       Z27, Z26, Z26
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z24
+	VANDPS       Z24, Z20, Z20
+	VANDPS       Z24, Z21, Z21
+	VANDPS       Z24, Z22, Z22
+	VANDPS       Z24, Z23, Z23
+	VPADDD       Z20, Z8, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
 	VPADDD       Z23, Z11, Z27
-	VPADDD       Z24, Z12, Z28
-	VPADDD       Z25, Z13, Z29
-	VPADDD       Z26, Z14, Z30
+	VSUBPS       Z8, Z24, Z8
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
 	VSUBPS       Z11, Z27, Z11
-	VSUBPS       Z12, Z28, Z12
-	VSUBPS       Z13, Z29, Z13
-	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z12, Z8, Z8
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
 	VSUBPS       Z15, Z11, Z11
-	VSUBPS       Z16, Z12, Z12
-	VSUBPS       Z17, Z13, Z13
-	VSUBPS       Z18, Z14, Z14
+	VADDPS       Z24, Z16, Z16
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
 	VADDPS       Z27, Z19, Z19
-	VADDPS       Z28, Z20, Z20
-	VADDPS       Z29, Z21, Z21
-	VADDPS       Z30, Z22, Z22
+	VDIVPS       Z16, Z8, Z8
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
 	VDIVPS       Z19, Z11, Z11
-	VDIVPS       Z20, Z12, Z12
-	VDIVPS       Z21, Z13, Z13
-	VDIVPS       Z22, Z14, Z14
+	VMULPS       Z8, Z8, Z16
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
 	VMULPS       Z11, Z11, Z19
-	VMULPS       Z12, Z12, Z20
-	VMULPS       Z13, Z13, Z21
-	VMULPS       Z14, Z14, Z22
+	VADDPS       Z8, Z8, Z24
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
 	VADDPS       Z11, Z11, Z27
-	VADDPS       Z12, Z12, Z28
-	VADDPS       Z13, Z13, Z29
-	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z20, Z20
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
 	VPSRLD       $0x17, Z23, Z23
-	VPSRLD       $0x17, Z24, Z24
-	VPSRLD       $0x17, Z25, Z25
-	VPSRLD       $0x17, Z26, Z26
+	VCVTDQ2PS    Z20, Z20
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
 	VCVTDQ2PS    Z23, Z23
-	VCVTDQ2PS    Z24, Z24
-	VCVTDQ2PS    Z25, Z25
-	VCVTDQ2PS    Z26, Z26
-	VBROADCASTSS ln2Single<>+0(SB), Z31
-	VFNMADD231PS Z31, Z23, Z27
-	VFNMADD231PS Z31, Z24, Z28
-	VFNMADD231PS Z31, Z25, Z29
-	VFNMADD231PS Z31, Z26, Z30
+	VBROADCASTSS ln2Single<>+0(SB), Z28
+	VFNMADD231PS Z28, Z20, Z24
+	VFNMADD231PS Z28, Z21, Z25
+	VFNMADD231PS Z28, Z22, Z26
+	VFNMADD231PS Z28, Z23, Z27
+	VMULPS       Z16, Z8, Z8
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
 	VMULPS       Z19, Z11, Z11
-	VMULPS       Z20, Z12, Z12
-	VMULPS       Z21, Z13, Z13
-	VMULPS       Z22, Z14, Z14
-	VBROADCASTSS unitLanedSingle<>+0(SB), Z23
-	VMOVAPD      Z23, Z24
-	VMOVAPD      Z23, Z25
-	VMOVAPD      Z23, Z26
-	VBROADCASTSS unitLanecSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
-	VBROADCASTSS unitLanebSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
-	VBROADCASTSS unitLaneaSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
-	VFMADD231PS  Z24, Z11, Z27
-	VFMADD231PS  Z25, Z12, Z28
-	VFMADD231PS  Z26, Z13, Z29
-	VFMADD231PS  Z23, Z14, Z30
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
-	VMOVAPD      Z29, Z13
-	VMOVAPD      Z30, Z14
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z28
+	VFMADD213PS  Z28, Z16, Z21
+	VFMADD213PS  Z28, Z17, Z22
+	VFMADD213PS  Z28, Z18, Z23
+	VFMADD213PS  Z28, Z19, Z20
+	VFMADD231PS  Z21, Z8, Z24
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z23, Z10, Z26
+	VFMADD231PS  Z20, Z11, Z27
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole1
-	VSQRTPS Z15, Z19
-	VSQRTPS Z16, Z20
-	VSQRTPS Z17, Z21
-	VSQRTPS Z18, Z22
-	VMULPS  Z19, Z11, Z11
-	VMULPS  Z20, Z12, Z12
-	VMULPS  Z21, Z13, Z13
-	VMULPS  Z22, Z14, Z14
+	VSQRTPS Z12, Z8
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VSQRTPS Z15, Z11
+	VMULPS  Z8, Z24, Z24
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
+	VMULPS  Z11, Z27, Z27
 
 whole1:
 	TESTQ R9, R9
@@ -99806,57 +99725,45 @@ whole1:
 again1:
 	SHRQ   $0x01, R9
 	JCC    square1
-	VMULPS Z15, Z11, Z11
-	VMULPS Z16, Z12, Z12
-	VMULPS Z17, Z13, Z13
-	VMULPS Z18, Z14, Z14
+	VMULPS Z12, Z24, Z24
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
+	VMULPS Z15, Z27, Z27
 
 square1:
 	TESTQ  R9, R9
 	JZ     power1
+	VMULPS Z12, Z12, Z12
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
 	VMULPS Z15, Z15, Z15
-	VMULPS Z16, Z16, Z16
-	VMULPS Z17, Z17, Z17
-	VMULPS Z18, Z18, Z18
 	JMP    again1
 
 power1:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
-	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K2
-	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z1, K1, Z1
-	VADDPS        Z11, Z2, K1, Z2
-	VADDPS        Z28, Z1, K2, Z1
-	VADDPS        Z12, Z2, K2, Z2
-	VADDPS        Z29, Z1, K3, Z1
-	VADDPS        Z13, Z2, K3, Z2
-	VADDPS        Z30, Z1, K4, Z1
-	VADDPS        Z14, Z2, K4, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
-	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z3, K1, Z3
-	VADDPS        Z11, Z4, K1, Z4
-	VADDPS        Z28, Z3, K2, Z3
-	VADDPS        Z12, Z4, K2, Z4
-	VADDPS        Z29, Z3, K3, Z3
-	VADDPS        Z13, Z4, K3, Z4
-	VADDPS        Z30, Z3, K4, Z3
-	VADDPS        Z14, Z4, K4, Z4
-	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
-	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K2
-	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z5, K1, Z5
-	VADDPS        Z11, Z6, K1, Z6
-	VADDPS        Z28, Z5, K2, Z5
-	VADDPS        Z12, Z6, K2, Z6
-	VADDPS        Z29, Z5, K3, Z5
-	VADDPS        Z13, Z6, K3, Z6
-	VADDPS        Z30, Z5, K4, Z5
-	VADDPS        Z14, Z6, K4, Z6
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z1, K1, Z1
+	VADDPS        Z25, Z1, K2, Z1
+	VADDPS        Z26, Z1, K3, Z1
+	VADDPS        Z27, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z2, K1, Z2
+	VADDPS        Z25, Z2, K2, Z2
+	VADDPS        Z26, Z2, K3, Z2
+	VADDPS        Z27, Z2, K4, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z4, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K4
+	VADDPS        Z24, Z3, K1, Z3
+	VADDPS        Z25, Z3, K2, Z3
+	VADDPS        Z26, Z3, K3, Z3
+	VADDPS        Z27, Z3, K4, Z3
 	ADDQ          $0x00000040, R8
 	SUBQ          $0x00000040, DI
 	CMPQ          DI, $0x00000040
@@ -99873,40 +99780,39 @@ few3:
 	LEAQ       tailMasks<>+0(SB), R10
 	KMOVW      (R10)(R9*2), K1
 	MOVQ       y_base+16(FP), R9
-	VMOVDQU8.Z (R9)(R8*1), K1, X7
-	VPMOVZXBD  X7, Z7
-	VMOVUPS    12288(BX)(R8*4), Z8
-	VMOVUPS    14336(BX)(R8*4), Z9
+	VMOVDQU8.Z (R9)(R8*1), K1, X4
+	VPMOVZXBD  X4, Z4
+	VMOVUPS    12288(BX)(R8*4), Z5
+	VMOVUPS    14336(BX)(R8*4), Z6
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS            Z9, Z8, Z10
-	VPSUBD            Z8, Z10, Z11
-	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z11, Z11
-	VPADDD            Z11, Z8, Z12
-	VSUBPS            Z8, Z12, Z8
-	VSUBPS            Z9, Z8, Z8
-	VADDPS            Z12, Z10, Z10
-	VDIVPS            Z10, Z8, Z8
-	VMULPS            Z8, Z8, Z10
-	VADDPS            Z8, Z8, Z12
-	VPSRLD            $0x17, Z11, Z11
-	VCVTDQ2PS         Z11, Z11
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z11, Z12
-	VMULPS            Z10, Z8, Z8
-	VBROADCASTSS      unitLanedSingle<>+0(SB), Z11
-	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z10, Z11
-	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z10, Z11
-	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z10, Z11
-	VFMADD231PS       Z11, Z8, Z12
-	VMOVAPS.Z         Z12, K1, Z8
-	VMOVAPD           Z8, Z10
+	VADDPS            Z6, Z5, Z7
+	VPSUBD            Z5, Z7, Z8
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z8, Z8
+	VPADDD            Z8, Z5, Z9
+	VSUBPS            Z5, Z9, Z5
+	VSUBPS            Z6, Z5, Z5
+	VADDPS            Z9, Z7, Z7
+	VDIVPS            Z7, Z5, Z5
+	VMULPS            Z5, Z5, Z7
+	VADDPS            Z5, Z5, Z9
+	VPSRLD            $0x17, Z8, Z8
+	VCVTDQ2PS         Z8, Z8
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z8, Z9
+	VMULPS            Z7, Z5, Z5
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z8
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z7, Z8
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z7, Z8
+	VFMADD231PS       Z8, Z5, Z9
+	VMOVAPS.Z         Z9, K1, Z5
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPS Z9, Z11
-	VMULPS  Z11, Z10, Z10
+	VSQRTPS Z6, Z7
+	VMULPS  Z7, Z5, Z5
 
 whole2:
 	TESTQ R9, R9
@@ -99915,41 +99821,38 @@ whole2:
 again2:
 	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPS Z9, Z10, Z10
+	VMULPS Z6, Z5, Z5
 
 square2:
 	TESTQ  R9, R9
 	JZ     power2
-	VMULPS Z9, Z9, Z9
+	VMULPS Z6, Z6, Z6
 	JMP    again2
 
 power2:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K1
-	VADDPS        Z8, Z1, K1, Z1
-	VADDPS        Z10, Z2, K1, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K1
-	VADDPS        Z8, Z3, K1, Z3
-	VADDPS        Z10, Z4, K1, Z4
-	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K1
-	VADDPS        Z8, Z5, K1, Z5
-	VADDPS        Z10, Z6, K1, Z6
+	VPCMPEQD.BCST label0Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z4, K1
+	VADDPS        Z5, Z3, K1, Z3
 	ADDQ          $0x00000010, R8
 	SUBQ          $0x00000010, DI
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y7
-	VCVTPS2PD     Y7, Z7
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VCVTPS2PD     Y4, Z4
 	VCVTPS2PD     Y1, Z1
-	VADDPD        Z7, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y7
-	VADDPD        Y7, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X7
-	VADDPD        X7, X1, X1
-	VUNPCKHPD     X1, X1, X7
-	VADDSD        X7, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VADDPD        Z4, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VADDPD        Y4, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X4
+	VADDPD        X4, X1, X1
+	VUNPCKHPD     X1, X1, X4
+	VADDSD        X4, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y2, Z2
@@ -99960,47 +99863,11 @@ done3:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y3, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        208(AX), X2, X2
-	VMOVSD        X2, 208(AX)
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y4, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        224(AX), X2, X2
-	VMOVSD        X2, 224(AX)
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y5, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        336(AX), X2, X2
-	VMOVSD        X2, 336(AX)
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y6, Z2
 	VADDPD        Z1, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
@@ -100029,9 +99896,9 @@ done3:
 // func softmaxPowerSumsYLanes3F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·softmaxPowerSumsYLanes3F64AVX512(SB), $20544-57
-	// softmaxPowerSumsYLanes3F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes3F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -100490,12 +100357,9 @@ done2:
 	VPXORQ        Z1, Z1, Z1
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
-	VPXORQ        Z4, Z4, Z4
-	VPXORQ        Z5, Z5, Z5
-	VPXORQ        Z6, Z6, Z6
-	VMOVSD        gamma+48(FP), X7
-	VADDSD        X7, X7, X7
-	VCVTTSD2SIQ   X7, DX
+	VMOVSD        gamma+48(FP), X4
+	VADDSD        X4, X4, X4
+	VCVTTSD2SIQ   X4, DX
 	MOVQ          SI, DI
 	XORQ          R8, R8
 	CMPQ          DI, $0x00000020
@@ -100504,148 +100368,144 @@ done2:
 many3:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R9
-	VPMOVZXBQ (R9)(R8*1), Z7
-	VPMOVZXBQ 8(R9)(R8*1), Z8
-	VPMOVZXBQ 16(R9)(R8*1), Z9
-	VPMOVZXBQ 24(R9)(R8*1), Z10
-	VMOVUPS   15360(BX)(R8*8), Z11
-	VMOVUPS   15424(BX)(R8*8), Z12
-	VMOVUPS   15488(BX)(R8*8), Z13
-	VMOVUPS   15552(BX)(R8*8), Z14
-	VMOVUPS   17920(BX)(R8*8), Z15
-	VMOVUPS   17984(BX)(R8*8), Z16
-	VMOVUPS   18048(BX)(R8*8), Z17
-	VMOVUPS   18112(BX)(R8*8), Z18
+	VPMOVZXBQ (R9)(R8*1), Z4
+	VPMOVZXBQ 8(R9)(R8*1), Z5
+	VPMOVZXBQ 16(R9)(R8*1), Z6
+	VPMOVZXBQ 24(R9)(R8*1), Z7
+	VMOVUPS   15360(BX)(R8*8), Z8
+	VMOVUPS   15424(BX)(R8*8), Z9
+	VMOVUPS   15488(BX)(R8*8), Z10
+	VMOVUPS   15552(BX)(R8*8), Z11
+	VMOVUPS   17920(BX)(R8*8), Z12
+	VMOVUPS   17984(BX)(R8*8), Z13
+	VMOVUPS   18048(BX)(R8*8), Z14
+	VMOVUPS   18112(BX)(R8*8), Z15
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z12, Z8, Z16
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
 	VADDPD       Z15, Z11, Z19
-	VADDPD       Z16, Z12, Z20
-	VADDPD       Z17, Z13, Z21
-	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z8, Z16, Z20
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
 	VPSUBQ       Z11, Z19, Z23
-	VPSUBQ       Z12, Z20, Z24
-	VPSUBQ       Z13, Z21, Z25
-	VPSUBQ       Z14, Z22, Z26
-	VBROADCASTSD signAndExponent<>+0(SB), Z27
-	VANDPD       Z27, Z23, Z23
-	VANDPD       Z27, Z24, Z24
-	VANDPD       Z27, Z25, Z25
-	VANDPD       Z27, Z26, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z24
+	VANDPD       Z24, Z20, Z20
+	VANDPD       Z24, Z21, Z21
+	VANDPD       Z24, Z22, Z22
+	VANDPD       Z24, Z23, Z23
+	VPADDQ       Z20, Z8, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
 	VPADDQ       Z23, Z11, Z27
-	VPADDQ       Z24, Z12, Z28
-	VPADDQ       Z25, Z13, Z29
-	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z8, Z24, Z8
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
 	VSUBPD       Z11, Z27, Z11
-	VSUBPD       Z12, Z28, Z12
-	VSUBPD       Z13, Z29, Z13
-	VSUBPD       Z14, Z30, Z14
+	VSUBPD       Z12, Z8, Z8
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
 	VSUBPD       Z15, Z11, Z11
-	VSUBPD       Z16, Z12, Z12
-	VSUBPD       Z17, Z13, Z13
-	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z24, Z16, Z16
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
 	VADDPD       Z27, Z19, Z19
-	VADDPD       Z28, Z20, Z20
-	VADDPD       Z29, Z21, Z21
-	VADDPD       Z30, Z22, Z22
+	VDIVPD       Z16, Z8, Z8
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
 	VDIVPD       Z19, Z11, Z11
-	VDIVPD       Z20, Z12, Z12
-	VDIVPD       Z21, Z13, Z13
-	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z8, Z8, Z16
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
 	VMULPD       Z11, Z11, Z19
-	VMULPD       Z12, Z12, Z20
-	VMULPD       Z13, Z13, Z21
-	VMULPD       Z14, Z14, Z22
+	VADDPD       Z8, Z8, Z24
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
 	VADDPD       Z11, Z11, Z27
-	VADDPD       Z12, Z12, Z28
-	VADDPD       Z13, Z13, Z29
-	VADDPD       Z14, Z14, Z30
+	VPSRLQ       $0x34, Z20, Z20
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
 	VPSRLQ       $0x34, Z23, Z23
-	VPSRLQ       $0x34, Z24, Z24
-	VPSRLQ       $0x34, Z25, Z25
-	VPSRLQ       $0x34, Z26, Z26
+	VCVTQQ2PD    Z20, Z20
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
 	VCVTQQ2PD    Z23, Z23
-	VCVTQQ2PD    Z24, Z24
-	VCVTQQ2PD    Z25, Z25
-	VCVTQQ2PD    Z26, Z26
-	VBROADCASTSD ln2<>+0(SB), Z31
-	VFNMADD231PD Z31, Z23, Z27
-	VFNMADD231PD Z31, Z24, Z28
-	VFNMADD231PD Z31, Z25, Z29
-	VFNMADD231PD Z31, Z26, Z30
+	VBROADCASTSD ln2<>+0(SB), Z28
+	VFNMADD231PD Z28, Z20, Z24
+	VFNMADD231PD Z28, Z21, Z25
+	VFNMADD231PD Z28, Z22, Z26
+	VFNMADD231PD Z28, Z23, Z27
+	VMULPD       Z16, Z8, Z8
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
 	VMULPD       Z19, Z11, Z11
-	VMULPD       Z20, Z12, Z12
-	VMULPD       Z21, Z13, Z13
-	VMULPD       Z22, Z14, Z14
-	VBROADCASTSD unit64j<>+0(SB), Z23
-	VMOVAPD      Z23, Z24
-	VMOVAPD      Z23, Z25
-	VMOVAPD      Z23, Z26
-	VBROADCASTSD unit64i<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64h<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64g<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64f<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64e<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64d<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64c<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64b<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VBROADCASTSD unit64a<>+0(SB), Z31
-	VFMADD213PD  Z31, Z19, Z24
-	VFMADD213PD  Z31, Z20, Z25
-	VFMADD213PD  Z31, Z21, Z26
-	VFMADD213PD  Z31, Z22, Z23
-	VFMADD231PD  Z24, Z11, Z27
-	VFMADD231PD  Z25, Z12, Z28
-	VFMADD231PD  Z26, Z13, Z29
-	VFMADD231PD  Z23, Z14, Z30
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
-	VMOVAPD      Z29, Z13
-	VMOVAPD      Z30, Z14
+	VBROADCASTSD unit64j<>+0(SB), Z20
+	VMOVAPD      Z20, Z21
+	VMOVAPD      Z20, Z22
+	VMOVAPD      Z20, Z23
+	VBROADCASTSD unit64i<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64h<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64g<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64f<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64e<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64d<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64c<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64b<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VBROADCASTSD unit64a<>+0(SB), Z28
+	VFMADD213PD  Z28, Z16, Z21
+	VFMADD213PD  Z28, Z17, Z22
+	VFMADD213PD  Z28, Z18, Z23
+	VFMADD213PD  Z28, Z19, Z20
+	VFMADD231PD  Z21, Z8, Z24
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z23, Z10, Z26
+	VFMADD231PD  Z20, Z11, Z27
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole1
-	VSQRTPD Z15, Z19
-	VSQRTPD Z16, Z20
-	VSQRTPD Z17, Z21
-	VSQRTPD Z18, Z22
-	VMULPD  Z19, Z11, Z11
-	VMULPD  Z20, Z12, Z12
-	VMULPD  Z21, Z13, Z13
-	VMULPD  Z22, Z14, Z14
+	VSQRTPD Z12, Z8
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VSQRTPD Z15, Z11
+	VMULPD  Z8, Z24, Z24
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
+	VMULPD  Z11, Z27, Z27
 
 whole1:
 	TESTQ R9, R9
@@ -100654,57 +100514,45 @@ whole1:
 again1:
 	SHRQ   $0x01, R9
 	JCC    square1
-	VMULPD Z15, Z11, Z11
-	VMULPD Z16, Z12, Z12
-	VMULPD Z17, Z13, Z13
-	VMULPD Z18, Z14, Z14
+	VMULPD Z12, Z24, Z24
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
+	VMULPD Z15, Z27, Z27
 
 square1:
 	TESTQ  R9, R9
 	JZ     power1
+	VMULPD Z12, Z12, Z12
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
 	VMULPD Z15, Z15, Z15
-	VMULPD Z16, Z16, Z16
-	VMULPD Z17, Z17, Z17
-	VMULPD Z18, Z18, Z18
 	JMP    again1
 
 power1:
-	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
-	VPCMPEQQ.BCST label0<>+0(SB), Z8, K2
-	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
-	VADDPD        Z27, Z1, K1, Z1
-	VADDPD        Z11, Z2, K1, Z2
-	VADDPD        Z28, Z1, K2, Z1
-	VADDPD        Z12, Z2, K2, Z2
-	VADDPD        Z29, Z1, K3, Z1
-	VADDPD        Z13, Z2, K3, Z2
-	VADDPD        Z30, Z1, K4, Z1
-	VADDPD        Z14, Z2, K4, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
-	VPCMPEQQ.BCST label1<>+0(SB), Z8, K2
-	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
-	VADDPD        Z27, Z3, K1, Z3
-	VADDPD        Z11, Z4, K1, Z4
-	VADDPD        Z28, Z3, K2, Z3
-	VADDPD        Z12, Z4, K2, Z4
-	VADDPD        Z29, Z3, K3, Z3
-	VADDPD        Z13, Z4, K3, Z4
-	VADDPD        Z30, Z3, K4, Z3
-	VADDPD        Z14, Z4, K4, Z4
-	VPCMPEQQ.BCST label2<>+0(SB), Z7, K1
-	VPCMPEQQ.BCST label2<>+0(SB), Z8, K2
-	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
-	VADDPD        Z27, Z5, K1, Z5
-	VADDPD        Z11, Z6, K1, Z6
-	VADDPD        Z28, Z5, K2, Z5
-	VADDPD        Z12, Z6, K2, Z6
-	VADDPD        Z29, Z5, K3, Z5
-	VADDPD        Z13, Z6, K3, Z6
-	VADDPD        Z30, Z5, K4, Z5
-	VADDPD        Z14, Z6, K4, Z6
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K4
+	VADDPD        Z24, Z1, K1, Z1
+	VADDPD        Z25, Z1, K2, Z1
+	VADDPD        Z26, Z1, K3, Z1
+	VADDPD        Z27, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K4
+	VADDPD        Z24, Z2, K1, Z2
+	VADDPD        Z25, Z2, K2, Z2
+	VADDPD        Z26, Z2, K3, Z2
+	VADDPD        Z27, Z2, K4, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z4, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K4
+	VADDPD        Z24, Z3, K1, Z3
+	VADDPD        Z25, Z3, K2, Z3
+	VADDPD        Z26, Z3, K3, Z3
+	VADDPD        Z27, Z3, K4, Z3
 	ADDQ          $0x00000020, R8
 	SUBQ          $0x00000020, DI
 	CMPQ          DI, $0x00000020
@@ -100721,46 +100569,45 @@ few3:
 	LEAQ       tailMasks<>+0(SB), R10
 	KMOVW      (R10)(R9*2), K1
 	MOVQ       y_base+16(FP), R9
-	VMOVDQU8.Z (R9)(R8*1), K1, X7
-	VPMOVZXBQ  X7, Z7
-	VMOVUPS    15360(BX)(R8*8), Z8
-	VMOVUPS    17920(BX)(R8*8), Z9
+	VMOVDQU8.Z (R9)(R8*1), K1, X4
+	VPMOVZXBQ  X4, Z4
+	VMOVUPS    15360(BX)(R8*8), Z5
+	VMOVUPS    17920(BX)(R8*8), Z6
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD            Z9, Z8, Z10
-	VPSUBQ            Z8, Z10, Z11
-	VANDPD.BCST       signAndExponent<>+0(SB), Z11, Z11
-	VPADDQ            Z11, Z8, Z12
-	VSUBPD            Z8, Z12, Z8
-	VSUBPD            Z9, Z8, Z8
-	VADDPD            Z12, Z10, Z10
-	VDIVPD            Z10, Z8, Z8
-	VMULPD            Z8, Z8, Z10
-	VADDPD            Z8, Z8, Z12
-	VPSRLQ            $0x34, Z11, Z11
-	VCVTQQ2PD         Z11, Z11
-	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z12
-	VMULPD            Z10, Z8, Z8
-	VBROADCASTSD      unit64j<>+0(SB), Z11
-	VFMADD213PD.BCST  unit64i<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64h<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64g<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64f<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64e<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64d<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64c<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64b<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST  unit64a<>+0(SB), Z10, Z11
-	VFMADD231PD       Z11, Z8, Z12
-	VMOVAPD.Z         Z12, K1, Z8
-	VMOVAPD           Z8, Z10
+	VADDPD            Z6, Z5, Z7
+	VPSUBQ            Z5, Z7, Z8
+	VANDPD.BCST       signAndExponent<>+0(SB), Z8, Z8
+	VPADDQ            Z8, Z5, Z9
+	VSUBPD            Z5, Z9, Z5
+	VSUBPD            Z6, Z5, Z5
+	VADDPD            Z9, Z7, Z7
+	VDIVPD            Z7, Z5, Z5
+	VMULPD            Z5, Z5, Z7
+	VADDPD            Z5, Z5, Z9
+	VPSRLQ            $0x34, Z8, Z8
+	VCVTQQ2PD         Z8, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z9
+	VMULPD            Z7, Z5, Z5
+	VBROADCASTSD      unit64j<>+0(SB), Z8
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z7, Z8
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z7, Z8
+	VFMADD231PD       Z8, Z5, Z9
+	VMOVAPD.Z         Z9, K1, Z5
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R9
 	SHRQ    $0x01, R9
 	JCC     whole2
-	VSQRTPD Z9, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z6, Z7
+	VMULPD  Z7, Z5, Z5
 
 whole2:
 	TESTQ R9, R9
@@ -100769,77 +100616,50 @@ whole2:
 again2:
 	SHRQ   $0x01, R9
 	JCC    square2
-	VMULPD Z9, Z10, Z10
+	VMULPD Z6, Z5, Z5
 
 square2:
 	TESTQ  R9, R9
 	JZ     power2
-	VMULPD Z9, Z9, Z9
+	VMULPD Z6, Z6, Z6
 	JMP    again2
 
 power2:
-	VPCMPEQQ.BCST label0<>+0(SB), Z7, K1
-	VADDPD        Z8, Z1, K1, Z1
-	VADDPD        Z10, Z2, K1, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z7, K1
-	VADDPD        Z8, Z3, K1, Z3
-	VADDPD        Z10, Z4, K1, Z4
-	VPCMPEQQ.BCST label2<>+0(SB), Z7, K1
-	VADDPD        Z8, Z5, K1, Z5
-	VADDPD        Z10, Z6, K1, Z6
+	VPCMPEQQ.BCST label0<>+0(SB), Z4, K1
+	VADDPD        Z5, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z4, K1
+	VADDPD        Z5, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z4, K1
+	VADDPD        Z5, Z3, K1, Z3
 	ADDQ          $0x00000008, R8
 	SUBQ          $0x00000008, DI
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y7
-	VADDPD        Y7, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X7
-	VADDPD        X7, X1, X1
-	VUNPCKHPD     X1, X1, X7
-	VADDSD        X7, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z1, Y4
+	VADDPD        Y4, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X4
+	VADDPD        X4, X1, X1
+	VUNPCKHPD     X1, X1, X4
+	VADDSD        X4, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
 	VEXTRACTF64X2 $0x01, Y2, X1
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VADDPD        Y1, Y3, Y3
 	VEXTRACTF64X2 $0x01, Y3, X1
 	VADDPD        X1, X3, X3
 	VUNPCKHPD     X3, X3, X1
 	VADDSD        X1, X3, X3
-	VADDSD        208(AX), X3, X3
-	VMOVSD        X3, 208(AX)
-	VEXTRACTF64X4 $0x01, Z4, Y1
-	VADDPD        Y1, Y4, Y4
-	VEXTRACTF64X2 $0x01, Y4, X1
-	VADDPD        X1, X4, X4
-	VUNPCKHPD     X4, X4, X1
-	VADDSD        X1, X4, X4
-	VADDSD        224(AX), X4, X4
-	VMOVSD        X4, 224(AX)
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VADDPD        Y1, Y5, Y5
-	VEXTRACTF64X2 $0x01, Y5, X1
-	VADDPD        X1, X5, X5
-	VUNPCKHPD     X5, X5, X1
-	VADDSD        X1, X5, X5
-	VADDSD        336(AX), X5, X5
-	VMOVSD        X5, 336(AX)
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VADDPD        Y1, Y6, Y6
-	VEXTRACTF64X2 $0x01, Y6, X1
-	VADDPD        X1, X6, X6
-	VUNPCKHPD     X6, X6, X1
-	VADDSD        X1, X6, X6
-	VADDSD        352(AX), X6, X6
-	VMOVSD        X6, 352(AX)
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
 
 	// The parameters move on.
 	ADDQ         SI, y_base+16(FP)
@@ -100858,14 +100678,10 @@ done3:
 
 // func softmaxPowerSumsYLanes4F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·softmaxPowerSumsYLanes4F32AVX512(SB), $20736-57
-	LEAQ 20544(SP), R10
-	ADDQ $0x3f, R10
-	ANDQ $-64, R10
-
-	// softmaxPowerSumsYLanes4F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+TEXT ·softmaxPowerSumsYLanes4F32AVX512(SB), $20544-57
+	// softmaxPowerSumsYLanes4F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -101096,8 +100912,8 @@ few:
 	MOVQ        $0x00000010, DX
 	CMPQ        R8, DX
 	CMOVQLT     R8, DX
-	LEAQ        tailMasks<>+0(SB), R11
-	KMOVW       (R11)(DX*2), K1
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*4), DX
 	VMOVUPS.Z   (DX), K1, Z1
@@ -101295,8 +101111,8 @@ few2:
 	MOVQ          $0x00000010, R9
 	CMPQ          DX, R9
 	CMOVQLT       DX, R9
-	LEAQ          tailMasks<>+0(SB), R11
-	KMOVW         (R11)(R9*2), K1
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
 	MOVQ          y_base+16(FP), R9
 	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBD     X17, Z17
@@ -101558,13 +101374,9 @@ done2:
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
 	VPXORQ        Z4, Z4, Z4
-	VPXORQ        Z5, Z5, Z5
-	VPXORQ        Z6, Z6, Z6
-	VPXORQ        Z7, Z7, Z7
-	VPXORQ        Z8, Z8, Z8
-	VMOVSS        gamma+48(FP), X9
-	VADDSS        X9, X9, X9
-	VCVTTSS2SIQ   X9, DX
+	VMOVSS        gamma+48(FP), X5
+	VADDSS        X5, X5, X5
+	VCVTTSS2SIQ   X5, DX
 	MOVQ          DI, R8
 	XORQ          R9, R9
 	CMPQ          R8, $0x00000040
@@ -101572,200 +101384,170 @@ done2:
 
 many3:
 	// Vectors at a time: 4.
-	MOVQ      y_base+16(FP), R11
-	VPMOVZXBD (R11)(R9*1), Z9
-	VMOVUPS   Z9, (R10)
-	VPMOVZXBD 16(R11)(R9*1), Z9
-	VMOVUPS   Z9, 64(R10)
-	VPMOVZXBD 32(R11)(R9*1), Z9
-	VPMOVZXBD 48(R11)(R9*1), Z10
-	VMOVUPS   16384(SI)(R9*4), Z11
-	VMOVUPS   16448(SI)(R9*4), Z12
-	VMOVUPS   16512(SI)(R9*4), Z13
-	VMOVUPS   16576(SI)(R9*4), Z14
-	VMOVUPS   18432(SI)(R9*4), Z15
-	VMOVUPS   18496(SI)(R9*4), Z16
-	VMOVUPS   18560(SI)(R9*4), Z17
-	VMOVUPS   18624(SI)(R9*4), Z18
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBD (R10)(R9*1), Z5
+	VPMOVZXBD 16(R10)(R9*1), Z6
+	VPMOVZXBD 32(R10)(R9*1), Z7
+	VPMOVZXBD 48(R10)(R9*1), Z8
+	VMOVUPS   16384(SI)(R9*4), Z9
+	VMOVUPS   16448(SI)(R9*4), Z10
+	VMOVUPS   16512(SI)(R9*4), Z11
+	VMOVUPS   16576(SI)(R9*4), Z12
+	VMOVUPS   18432(SI)(R9*4), Z13
+	VMOVUPS   18496(SI)(R9*4), Z14
+	VMOVUPS   18560(SI)(R9*4), Z15
+	VMOVUPS   18624(SI)(R9*4), Z16
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z13, Z9, Z17
+	VADDPS       Z14, Z10, Z18
 	VADDPS       Z15, Z11, Z19
 	VADDPS       Z16, Z12, Z20
-	VADDPS       Z17, Z13, Z21
-	VADDPS       Z18, Z14, Z22
+	VPSUBD       Z9, Z17, Z21
+	VPSUBD       Z10, Z18, Z22
 	VPSUBD       Z11, Z19, Z23
 	VPSUBD       Z12, Z20, Z24
-	VPSUBD       Z13, Z21, Z25
-	VPSUBD       Z14, Z22, Z26
-	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
-	VANDPS       Z27, Z23, Z23
-	VANDPS       Z27, Z24, Z24
-	VANDPS       Z27, Z25, Z25
-	VANDPS       Z27, Z26, Z26
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z25
+	VANDPS       Z25, Z21, Z21
+	VANDPS       Z25, Z22, Z22
+	VANDPS       Z25, Z23, Z23
+	VANDPS       Z25, Z24, Z24
+	VPADDD       Z21, Z9, Z25
+	VPADDD       Z22, Z10, Z26
 	VPADDD       Z23, Z11, Z27
 	VPADDD       Z24, Z12, Z28
-	VPADDD       Z25, Z13, Z29
-	VPADDD       Z26, Z14, Z30
+	VSUBPS       Z9, Z25, Z9
+	VSUBPS       Z10, Z26, Z10
 	VSUBPS       Z11, Z27, Z11
 	VSUBPS       Z12, Z28, Z12
-	VSUBPS       Z13, Z29, Z13
-	VSUBPS       Z14, Z30, Z14
+	VSUBPS       Z13, Z9, Z9
+	VSUBPS       Z14, Z10, Z10
 	VSUBPS       Z15, Z11, Z11
 	VSUBPS       Z16, Z12, Z12
-	VSUBPS       Z17, Z13, Z13
-	VSUBPS       Z18, Z14, Z14
+	VADDPS       Z25, Z17, Z17
+	VADDPS       Z26, Z18, Z18
 	VADDPS       Z27, Z19, Z19
 	VADDPS       Z28, Z20, Z20
-	VADDPS       Z29, Z21, Z21
-	VADDPS       Z30, Z22, Z22
+	VDIVPS       Z17, Z9, Z9
+	VDIVPS       Z18, Z10, Z10
 	VDIVPS       Z19, Z11, Z11
 	VDIVPS       Z20, Z12, Z12
-	VDIVPS       Z21, Z13, Z13
-	VDIVPS       Z22, Z14, Z14
+	VMULPS       Z9, Z9, Z17
+	VMULPS       Z10, Z10, Z18
 	VMULPS       Z11, Z11, Z19
 	VMULPS       Z12, Z12, Z20
-	VMULPS       Z13, Z13, Z21
-	VMULPS       Z14, Z14, Z22
+	VADDPS       Z9, Z9, Z25
+	VADDPS       Z10, Z10, Z26
 	VADDPS       Z11, Z11, Z27
 	VADDPS       Z12, Z12, Z28
-	VADDPS       Z13, Z13, Z29
-	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z21, Z21
+	VPSRLD       $0x17, Z22, Z22
 	VPSRLD       $0x17, Z23, Z23
 	VPSRLD       $0x17, Z24, Z24
-	VPSRLD       $0x17, Z25, Z25
-	VPSRLD       $0x17, Z26, Z26
+	VCVTDQ2PS    Z21, Z21
+	VCVTDQ2PS    Z22, Z22
 	VCVTDQ2PS    Z23, Z23
 	VCVTDQ2PS    Z24, Z24
-	VCVTDQ2PS    Z25, Z25
-	VCVTDQ2PS    Z26, Z26
-	VBROADCASTSS ln2Single<>+0(SB), Z31
-	VFNMADD231PS Z31, Z23, Z27
-	VFNMADD231PS Z31, Z24, Z28
-	VFNMADD231PS Z31, Z25, Z29
-	VFNMADD231PS Z31, Z26, Z30
+	VBROADCASTSS ln2Single<>+0(SB), Z29
+	VFNMADD231PS Z29, Z21, Z25
+	VFNMADD231PS Z29, Z22, Z26
+	VFNMADD231PS Z29, Z23, Z27
+	VFNMADD231PS Z29, Z24, Z28
+	VMULPS       Z17, Z9, Z9
+	VMULPS       Z18, Z10, Z10
 	VMULPS       Z19, Z11, Z11
 	VMULPS       Z20, Z12, Z12
-	VMULPS       Z21, Z13, Z13
-	VMULPS       Z22, Z14, Z14
-	VBROADCASTSS unitLanedSingle<>+0(SB), Z23
-	VMOVAPD      Z23, Z24
-	VMOVAPD      Z23, Z25
-	VMOVAPD      Z23, Z26
-	VBROADCASTSS unitLanecSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
-	VBROADCASTSS unitLanebSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
-	VBROADCASTSS unitLaneaSingle<>+0(SB), Z31
-	VFMADD213PS  Z31, Z19, Z24
-	VFMADD213PS  Z31, Z20, Z25
-	VFMADD213PS  Z31, Z21, Z26
-	VFMADD213PS  Z31, Z22, Z23
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z29
+	VFMADD213PS  Z29, Z17, Z22
+	VFMADD213PS  Z29, Z18, Z23
+	VFMADD213PS  Z29, Z19, Z24
+	VFMADD213PS  Z29, Z20, Z21
+	VFMADD231PS  Z22, Z9, Z25
+	VFMADD231PS  Z23, Z10, Z26
 	VFMADD231PS  Z24, Z11, Z27
-	VFMADD231PS  Z25, Z12, Z28
-	VFMADD231PS  Z26, Z13, Z29
-	VFMADD231PS  Z23, Z14, Z30
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
-	VMOVAPD      Z29, Z13
-	VMOVAPD      Z30, Z14
+	VFMADD231PS  Z21, Z12, Z28
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R11
-	SHRQ    $0x01, R11
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
 	JCC     whole1
-	VSQRTPS Z15, Z19
-	VSQRTPS Z16, Z20
-	VSQRTPS Z17, Z21
-	VSQRTPS Z18, Z22
-	VMULPS  Z19, Z11, Z11
-	VMULPS  Z20, Z12, Z12
-	VMULPS  Z21, Z13, Z13
-	VMULPS  Z22, Z14, Z14
+	VSQRTPS Z13, Z9
+	VSQRTPS Z14, Z10
+	VSQRTPS Z15, Z11
+	VSQRTPS Z16, Z12
+	VMULPS  Z9, Z25, Z25
+	VMULPS  Z10, Z26, Z26
+	VMULPS  Z11, Z27, Z27
+	VMULPS  Z12, Z28, Z28
 
 whole1:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JZ    power1
 
 again1:
-	SHRQ   $0x01, R11
+	SHRQ   $0x01, R10
 	JCC    square1
-	VMULPS Z15, Z11, Z11
-	VMULPS Z16, Z12, Z12
-	VMULPS Z17, Z13, Z13
-	VMULPS Z18, Z14, Z14
+	VMULPS Z13, Z25, Z25
+	VMULPS Z14, Z26, Z26
+	VMULPS Z15, Z27, Z27
+	VMULPS Z16, Z28, Z28
 
 square1:
-	TESTQ  R11, R11
+	TESTQ  R10, R10
 	JZ     power1
+	VMULPS Z13, Z13, Z13
+	VMULPS Z14, Z14, Z14
 	VMULPS Z15, Z15, Z15
 	VMULPS Z16, Z16, Z16
-	VMULPS Z17, Z17, Z17
-	VMULPS Z18, Z18, Z18
 	JMP    again1
 
 power1:
-	VMOVUPS       (R10), Z15
-	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K1
-	VMOVUPS       64(R10), Z15
-	VPCMPEQD.BCST label0Single<>+0(SB), Z15, K2
-	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z1, K1, Z1
-	VADDPS        Z11, Z2, K1, Z2
-	VADDPS        Z28, Z1, K2, Z1
-	VADDPS        Z12, Z2, K2, Z2
-	VADDPS        Z29, Z1, K3, Z1
-	VADDPS        Z13, Z2, K3, Z2
-	VADDPS        Z30, Z1, K4, Z1
-	VADDPS        Z14, Z2, K4, Z2
-	VMOVUPS       (R10), Z15
-	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K1
-	VMOVUPS       64(R10), Z15
-	VPCMPEQD.BCST label1Single<>+0(SB), Z15, K2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z3, K1, Z3
-	VADDPS        Z11, Z4, K1, Z4
-	VADDPS        Z28, Z3, K2, Z3
-	VADDPS        Z12, Z4, K2, Z4
-	VADDPS        Z29, Z3, K3, Z3
-	VADDPS        Z13, Z4, K3, Z4
-	VADDPS        Z30, Z3, K4, Z3
-	VADDPS        Z14, Z4, K4, Z4
-	VMOVUPS       (R10), Z15
-	VPCMPEQD.BCST label2Single<>+0(SB), Z15, K1
-	VMOVUPS       64(R10), Z15
-	VPCMPEQD.BCST label2Single<>+0(SB), Z15, K2
-	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z5, K1, Z5
-	VADDPS        Z11, Z6, K1, Z6
-	VADDPS        Z28, Z5, K2, Z5
-	VADDPS        Z12, Z6, K2, Z6
-	VADDPS        Z29, Z5, K3, Z5
-	VADDPS        Z13, Z6, K3, Z6
-	VADDPS        Z30, Z5, K4, Z5
-	VADDPS        Z14, Z6, K4, Z6
-	VMOVUPS       (R10), Z15
-	VPCMPEQD.BCST label3Single<>+0(SB), Z15, K1
-	VMOVUPS       64(R10), Z15
-	VPCMPEQD.BCST label3Single<>+0(SB), Z15, K2
-	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K3
-	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K4
-	VADDPS        Z27, Z7, K1, Z7
-	VADDPS        Z11, Z8, K1, Z8
-	VADDPS        Z28, Z7, K2, Z7
-	VADDPS        Z12, Z8, K2, Z8
-	VADDPS        Z29, Z7, K3, Z7
-	VADDPS        Z13, Z8, K3, Z8
-	VADDPS        Z30, Z7, K4, Z7
-	VADDPS        Z14, Z8, K4, Z8
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label0Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z1, K1, Z1
+	VADDPS        Z26, Z1, K2, Z1
+	VADDPS        Z27, Z1, K3, Z1
+	VADDPS        Z28, Z1, K4, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z2, K1, Z2
+	VADDPS        Z26, Z2, K2, Z2
+	VADDPS        Z27, Z2, K3, Z2
+	VADDPS        Z28, Z2, K4, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label2Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z3, K1, Z3
+	VADDPS        Z26, Z3, K2, Z3
+	VADDPS        Z27, Z3, K3, Z3
+	VADDPS        Z28, Z3, K4, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z5, K1
+	VPCMPEQD.BCST label3Single<>+0(SB), Z6, K2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z7, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z8, K4
+	VADDPS        Z25, Z4, K1, Z4
+	VADDPS        Z26, Z4, K2, Z4
+	VADDPS        Z27, Z4, K3, Z4
+	VADDPS        Z28, Z4, K4, Z4
 	ADDQ          $0x00000040, R9
 	SUBQ          $0x00000040, R8
 	CMPQ          R8, $0x00000040
@@ -101776,92 +101558,87 @@ few3:
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000010, R11
-	CMPQ       R8, R11
-	CMOVQLT    R8, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	MOVQ       y_base+16(FP), R11
-	VMOVDQU8.Z (R11)(R9*1), K1, X9
-	VPMOVZXBD  X9, Z9
-	VMOVUPS    16384(SI)(R9*4), Z10
-	VMOVUPS    18432(SI)(R9*4), Z11
+	MOVQ       $0x00000010, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X5
+	VPMOVZXBD  X5, Z5
+	VMOVUPS    16384(SI)(R9*4), Z6
+	VMOVUPS    18432(SI)(R9*4), Z7
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS            Z11, Z10, Z12
-	VPSUBD            Z10, Z12, Z13
-	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z13, Z13
-	VPADDD            Z13, Z10, Z14
-	VSUBPS            Z10, Z14, Z10
-	VSUBPS            Z11, Z10, Z10
-	VADDPS            Z14, Z12, Z12
-	VDIVPS            Z12, Z10, Z10
-	VMULPS            Z10, Z10, Z12
-	VADDPS            Z10, Z10, Z14
-	VPSRLD            $0x17, Z13, Z13
-	VCVTDQ2PS         Z13, Z13
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z14
-	VMULPS            Z12, Z10, Z10
-	VBROADCASTSS      unitLanedSingle<>+0(SB), Z13
-	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z13
-	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z13
-	VFMADD231PS       Z13, Z10, Z14
-	VMOVAPS.Z         Z14, K1, Z10
-	VMOVAPD           Z10, Z12
+	VADDPS            Z7, Z6, Z8
+	VPSUBD            Z6, Z8, Z9
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z9, Z9
+	VPADDD            Z9, Z6, Z10
+	VSUBPS            Z6, Z10, Z6
+	VSUBPS            Z7, Z6, Z6
+	VADDPS            Z10, Z8, Z8
+	VDIVPS            Z8, Z6, Z6
+	VMULPS            Z6, Z6, Z8
+	VADDPS            Z6, Z6, Z10
+	VPSRLD            $0x17, Z9, Z9
+	VCVTDQ2PS         Z9, Z9
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z9, Z10
+	VMULPS            Z8, Z6, Z6
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z9
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z8, Z9
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z8, Z9
+	VFMADD231PS       Z9, Z6, Z10
+	VMOVAPS.Z         Z10, K1, Z6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R11
-	SHRQ    $0x01, R11
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
 	JCC     whole2
-	VSQRTPS Z11, Z13
-	VMULPS  Z13, Z12, Z12
+	VSQRTPS Z7, Z8
+	VMULPS  Z8, Z6, Z6
 
 whole2:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JZ    power2
 
 again2:
-	SHRQ   $0x01, R11
+	SHRQ   $0x01, R10
 	JCC    square2
-	VMULPS Z11, Z12, Z12
+	VMULPS Z7, Z6, Z6
 
 square2:
-	TESTQ  R11, R11
+	TESTQ  R10, R10
 	JZ     power2
-	VMULPS Z11, Z11, Z11
+	VMULPS Z7, Z7, Z7
 	JMP    again2
 
 power2:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
-	VADDPS        Z10, Z1, K1, Z1
-	VADDPS        Z12, Z2, K1, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
-	VADDPS        Z10, Z3, K1, Z3
-	VADDPS        Z12, Z4, K1, Z4
-	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K1
-	VADDPS        Z10, Z5, K1, Z5
-	VADDPS        Z12, Z6, K1, Z6
-	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K1
-	VADDPS        Z10, Z7, K1, Z7
-	VADDPS        Z12, Z8, K1, Z8
+	VPCMPEQD.BCST label0Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z3, K1, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z5, K1
+	VADDPS        Z6, Z4, K1, Z4
 	ADDQ          $0x00000010, R9
 	SUBQ          $0x00000010, R8
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y9
-	VCVTPS2PD     Y9, Z9
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VCVTPS2PD     Y5, Z5
 	VCVTPS2PD     Y1, Z1
-	VADDPD        Z9, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y9
-	VADDPD        Y9, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X9
-	VADDPD        X9, X1, X1
-	VUNPCKHPD     X1, X1, X9
-	VADDSD        X9, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VADDPD        Z5, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y2, Z2
@@ -101872,8 +101649,8 @@ done3:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y3, Z2
@@ -101884,59 +101661,11 @@ done3:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        208(AX), X2, X2
-	VMOVSD        X2, 208(AX)
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
 	VEXTRACTF64X4 $0x01, Z4, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y4, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        224(AX), X2, X2
-	VMOVSD        X2, 224(AX)
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y5, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        336(AX), X2, X2
-	VMOVSD        X2, 336(AX)
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y6, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        352(AX), X2, X2
-	VMOVSD        X2, 352(AX)
-	VEXTRACTF64X4 $0x01, Z7, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y7, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        464(AX), X2, X2
-	VMOVSD        X2, 464(AX)
-	VEXTRACTF64X4 $0x01, Z8, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y8, Z2
 	VADDPD        Z1, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
@@ -101964,14 +101693,10 @@ done3:
 
 // func softmaxPowerSumsYLanes4F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·softmaxPowerSumsYLanes4F64AVX512(SB), $20800-57
-	LEAQ 20544(SP), R10
-	ADDQ $0x3f, R10
-	ANDQ $-64, R10
-
-	// softmaxPowerSumsYLanes4F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+TEXT ·softmaxPowerSumsYLanes4F64AVX512(SB), $20544-57
+	// softmaxPowerSumsYLanes4F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -102129,8 +101854,8 @@ few:
 	MOVQ        $0x00000008, DX
 	CMPQ        R8, DX
 	CMOVQLT     R8, DX
-	LEAQ        tailMasks<>+0(SB), R11
-	KMOVW       (R11)(DX*2), K1
+	LEAQ        tailMasks<>+0(SB), R10
+	KMOVW       (R10)(DX*2), K1
 	MOVQ        x+8(FP), DX
 	LEAQ        (DX)(R9*8), DX
 	VMOVUPD.Z   (DX), K1, Z1
@@ -102347,8 +102072,8 @@ few2:
 	MOVQ          $0x00000008, R9
 	CMPQ          DX, R9
 	CMOVQLT       DX, R9
-	LEAQ          tailMasks<>+0(SB), R11
-	KMOVW         (R11)(R9*2), K1
+	LEAQ          tailMasks<>+0(SB), R10
+	KMOVW         (R10)(R9*2), K1
 	MOVQ          y_base+16(FP), R9
 	VMOVDQU8.Z    (R9)(R8*1), K1, X17
 	VPMOVZXBQ     X17, Z17
@@ -102546,13 +102271,9 @@ done2:
 	VPXORQ        Z2, Z2, Z2
 	VPXORQ        Z3, Z3, Z3
 	VPXORQ        Z4, Z4, Z4
-	VPXORQ        Z5, Z5, Z5
-	VPXORQ        Z6, Z6, Z6
-	VPXORQ        Z7, Z7, Z7
-	VPXORQ        Z8, Z8, Z8
-	VMOVSD        gamma+48(FP), X9
-	VADDSD        X9, X9, X9
-	VCVTTSD2SIQ   X9, DX
+	VMOVSD        gamma+48(FP), X5
+	VADDSD        X5, X5, X5
+	VCVTTSD2SIQ   X5, DX
 	MOVQ          DI, R8
 	XORQ          R9, R9
 	CMPQ          R8, $0x00000020
@@ -102560,232 +102281,200 @@ done2:
 
 many3:
 	// Vectors at a time: 4.
-	MOVQ      y_base+16(FP), R11
-	VPMOVZXBQ (R11)(R9*1), Z9
-	VMOVUPS   Z9, (R10)
-	VPMOVZXBQ 8(R11)(R9*1), Z9
-	VMOVUPS   Z9, 128(R10)
-	VPMOVZXBQ 16(R11)(R9*1), Z9
-	VPMOVZXBQ 24(R11)(R9*1), Z10
-	VMOVUPS   16384(SI)(R9*8), Z11
-	VMOVUPS   16448(SI)(R9*8), Z12
-	VMOVUPS   16512(SI)(R9*8), Z13
-	VMOVUPS   16576(SI)(R9*8), Z14
-	VMOVUPS   18432(SI)(R9*8), Z15
-	VMOVUPS   18496(SI)(R9*8), Z16
-	VMOVUPS   18560(SI)(R9*8), Z17
-	VMOVUPS   18624(SI)(R9*8), Z18
+	MOVQ      y_base+16(FP), R10
+	VPMOVZXBQ (R10)(R9*1), Z5
+	VPMOVZXBQ 8(R10)(R9*1), Z6
+	VPMOVZXBQ 16(R10)(R9*1), Z7
+	VPMOVZXBQ 24(R10)(R9*1), Z8
+	VMOVUPS   16384(SI)(R9*8), Z9
+	VMOVUPS   16448(SI)(R9*8), Z10
+	VMOVUPS   16512(SI)(R9*8), Z11
+	VMOVUPS   16576(SI)(R9*8), Z12
+	VMOVUPS   18432(SI)(R9*8), Z13
+	VMOVUPS   18496(SI)(R9*8), Z14
+	VMOVUPS   18560(SI)(R9*8), Z15
+	VMOVUPS   18624(SI)(R9*8), Z16
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPD       Z13, Z9, Z17
+	VADDPD       Z14, Z10, Z18
 	VADDPD       Z15, Z11, Z19
 	VADDPD       Z16, Z12, Z20
-	VADDPD       Z17, Z13, Z21
-	VADDPD       Z18, Z14, Z22
+	VPSUBQ       Z9, Z17, Z21
+	VPSUBQ       Z10, Z18, Z22
 	VPSUBQ       Z11, Z19, Z23
 	VPSUBQ       Z12, Z20, Z24
-	VPSUBQ       Z13, Z21, Z25
-	VPSUBQ       Z14, Z22, Z26
-	VBROADCASTSD signAndExponent<>+0(SB), Z27
-	VANDPD       Z27, Z23, Z23
-	VANDPD       Z27, Z24, Z24
-	VANDPD       Z27, Z25, Z25
-	VANDPD       Z27, Z26, Z26
+	VBROADCASTSD signAndExponent<>+0(SB), Z25
+	VANDPD       Z25, Z21, Z21
+	VANDPD       Z25, Z22, Z22
+	VANDPD       Z25, Z23, Z23
+	VANDPD       Z25, Z24, Z24
+	VPADDQ       Z21, Z9, Z25
+	VPADDQ       Z22, Z10, Z26
 	VPADDQ       Z23, Z11, Z27
 	VPADDQ       Z24, Z12, Z28
-	VPADDQ       Z25, Z13, Z29
-	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z9, Z25, Z9
+	VSUBPD       Z10, Z26, Z10
 	VSUBPD       Z11, Z27, Z11
 	VSUBPD       Z12, Z28, Z12
-	VSUBPD       Z13, Z29, Z13
-	VSUBPD       Z14, Z30, Z14
+	VSUBPD       Z13, Z9, Z9
+	VSUBPD       Z14, Z10, Z10
 	VSUBPD       Z15, Z11, Z11
 	VSUBPD       Z16, Z12, Z12
-	VSUBPD       Z17, Z13, Z13
-	VSUBPD       Z18, Z14, Z14
+	VADDPD       Z25, Z17, Z17
+	VADDPD       Z26, Z18, Z18
 	VADDPD       Z27, Z19, Z19
 	VADDPD       Z28, Z20, Z20
-	VADDPD       Z29, Z21, Z21
-	VADDPD       Z30, Z22, Z22
+	VDIVPD       Z17, Z9, Z9
+	VDIVPD       Z18, Z10, Z10
 	VDIVPD       Z19, Z11, Z11
 	VDIVPD       Z20, Z12, Z12
-	VDIVPD       Z21, Z13, Z13
-	VDIVPD       Z22, Z14, Z14
+	VMULPD       Z9, Z9, Z17
+	VMULPD       Z10, Z10, Z18
 	VMULPD       Z11, Z11, Z19
 	VMULPD       Z12, Z12, Z20
-	VMULPD       Z13, Z13, Z21
-	VMULPD       Z14, Z14, Z22
+	VADDPD       Z9, Z9, Z25
+	VADDPD       Z10, Z10, Z26
 	VADDPD       Z11, Z11, Z27
 	VADDPD       Z12, Z12, Z28
-	VADDPD       Z13, Z13, Z29
-	VADDPD       Z14, Z14, Z30
+	VPSRLQ       $0x34, Z21, Z21
+	VPSRLQ       $0x34, Z22, Z22
 	VPSRLQ       $0x34, Z23, Z23
 	VPSRLQ       $0x34, Z24, Z24
-	VPSRLQ       $0x34, Z25, Z25
-	VPSRLQ       $0x34, Z26, Z26
+	VCVTQQ2PD    Z21, Z21
+	VCVTQQ2PD    Z22, Z22
 	VCVTQQ2PD    Z23, Z23
 	VCVTQQ2PD    Z24, Z24
-	VCVTQQ2PD    Z25, Z25
-	VCVTQQ2PD    Z26, Z26
-	VBROADCASTSD ln2<>+0(SB), Z31
-	VFNMADD231PD Z31, Z23, Z27
-	VFNMADD231PD Z31, Z24, Z28
-	VFNMADD231PD Z31, Z25, Z29
-	VFNMADD231PD Z31, Z26, Z30
+	VBROADCASTSD ln2<>+0(SB), Z29
+	VFNMADD231PD Z29, Z21, Z25
+	VFNMADD231PD Z29, Z22, Z26
+	VFNMADD231PD Z29, Z23, Z27
+	VFNMADD231PD Z29, Z24, Z28
+	VMULPD       Z17, Z9, Z9
+	VMULPD       Z18, Z10, Z10
 	VMULPD       Z19, Z11, Z11
-	VMOVUPS      Z11, 64(R10)
-	VMULPD       Z20, Z12, Z11
-	VMULPD       Z21, Z13, Z12
-	VMULPD       Z22, Z14, Z13
-	VBROADCASTSD unit64j<>+0(SB), Z14
-	VMOVAPD      Z14, Z23
-	VMOVAPD      Z14, Z24
-	VMOVAPD      Z14, Z25
-	VBROADCASTSD unit64i<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64h<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64g<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64f<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64e<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64d<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64c<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64b<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VBROADCASTSD unit64a<>+0(SB), Z26
-	VFMADD213PD  Z26, Z19, Z23
-	VFMADD213PD  Z26, Z20, Z24
-	VFMADD213PD  Z26, Z21, Z25
-	VFMADD213PD  Z26, Z22, Z14
-	VMOVUPS      64(R10), Z19
-	VFMADD231PD  Z23, Z19, Z27
-	VFMADD231PD  Z24, Z11, Z28
-	VFMADD231PD  Z25, Z12, Z29
-	VFMADD231PD  Z14, Z13, Z30
-	VMOVAPD      Z27, Z11
-	VMOVAPD      Z28, Z12
-	VMOVAPD      Z29, Z13
-	VMOVAPD      Z30, Z14
+	VMULPD       Z20, Z12, Z12
+	VBROADCASTSD unit64j<>+0(SB), Z21
+	VMOVAPD      Z21, Z22
+	VMOVAPD      Z21, Z23
+	VMOVAPD      Z21, Z24
+	VBROADCASTSD unit64i<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64h<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64g<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64f<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64e<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64d<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64c<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64b<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VBROADCASTSD unit64a<>+0(SB), Z29
+	VFMADD213PD  Z29, Z17, Z22
+	VFMADD213PD  Z29, Z18, Z23
+	VFMADD213PD  Z29, Z19, Z24
+	VFMADD213PD  Z29, Z20, Z21
+	VFMADD231PD  Z22, Z9, Z25
+	VFMADD231PD  Z23, Z10, Z26
+	VFMADD231PD  Z24, Z11, Z27
+	VFMADD231PD  Z21, Z12, Z28
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R11
-	SHRQ    $0x01, R11
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
 	JCC     whole1
-	VSQRTPD Z15, Z19
-	VSQRTPD Z16, Z20
-	VSQRTPD Z17, Z21
-	VSQRTPD Z18, Z22
-	VMULPD  Z19, Z11, Z11
-	VMULPD  Z20, Z12, Z12
-	VMULPD  Z21, Z13, Z13
-	VMULPD  Z22, Z14, Z14
+	VSQRTPD Z13, Z9
+	VSQRTPD Z14, Z10
+	VSQRTPD Z15, Z11
+	VSQRTPD Z16, Z12
+	VMULPD  Z9, Z25, Z25
+	VMULPD  Z10, Z26, Z26
+	VMULPD  Z11, Z27, Z27
+	VMULPD  Z12, Z28, Z28
 
 whole1:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JZ    power1
 
 again1:
-	SHRQ   $0x01, R11
+	SHRQ   $0x01, R10
 	JCC    square1
-	VMULPD Z15, Z11, Z11
-	VMULPD Z16, Z12, Z12
-	VMULPD Z17, Z13, Z13
-	VMULPD Z18, Z14, Z14
+	VMULPD Z13, Z25, Z25
+	VMULPD Z14, Z26, Z26
+	VMULPD Z15, Z27, Z27
+	VMULPD Z16, Z28, Z28
 
 square1:
-	TESTQ  R11, R11
+	TESTQ  R10, R10
 	JZ     power1
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
 	VMULPD Z15, Z15, Z15
 	VMULPD Z16, Z16, Z16
-	VMULPD Z17, Z17, Z17
-	VMULPD Z18, Z18, Z18
 	JMP    again1
 
 power1:
-	VMOVUPS       (R10), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K1
-	VMOVUPS       128(R10), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K2
-	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
-	VADDPD        Z27, Z1, K1, Z1
-	VADDPD        Z11, Z2, K1, Z2
-	VADDPD        Z28, Z1, K2, Z1
-	VADDPD        Z12, Z2, K2, Z2
-	VADDPD        Z29, Z1, K3, Z1
-	VADDPD        Z13, Z2, K3, Z2
-	VADDPD        Z30, Z1, K4, Z1
-	VADDPD        Z14, Z2, K4, Z2
-	VMOVUPS       (R10), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K1
-	VMOVUPS       128(R10), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K2
-	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
-	VADDPD        Z27, Z3, K1, Z3
-	VADDPD        Z11, Z4, K1, Z4
-	VADDPD        Z28, Z3, K2, Z3
-	VADDPD        Z12, Z4, K2, Z4
-	VADDPD        Z29, Z3, K3, Z3
-	VADDPD        Z13, Z4, K3, Z4
-	VADDPD        Z30, Z3, K4, Z3
-	VADDPD        Z14, Z4, K4, Z4
-	VMOVUPS       (R10), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K1
-	VMOVUPS       128(R10), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K2
-	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
-	VADDPD        Z27, Z5, K1, Z5
-	VADDPD        Z11, Z6, K1, Z6
-	VADDPD        Z28, Z5, K2, Z5
-	VADDPD        Z12, Z6, K2, Z6
-	VADDPD        Z29, Z5, K3, Z5
-	VADDPD        Z13, Z6, K3, Z6
-	VADDPD        Z30, Z5, K4, Z5
-	VADDPD        Z14, Z6, K4, Z6
-	VMOVUPS       (R10), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K1
-	VMOVUPS       128(R10), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K2
-	VPCMPEQQ.BCST label3<>+0(SB), Z9, K3
-	VPCMPEQQ.BCST label3<>+0(SB), Z10, K4
-	VADDPD        Z27, Z7, K1, Z7
-	VADDPD        Z11, Z8, K1, Z8
-	VADDPD        Z28, Z7, K2, Z7
-	VADDPD        Z12, Z8, K2, Z8
-	VADDPD        Z29, Z7, K3, Z7
-	VADDPD        Z13, Z8, K3, Z8
-	VADDPD        Z30, Z7, K4, Z7
-	VADDPD        Z14, Z8, K4, Z8
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label0<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z8, K4
+	VADDPD        Z25, Z1, K1, Z1
+	VADDPD        Z26, Z1, K2, Z1
+	VADDPD        Z27, Z1, K3, Z1
+	VADDPD        Z28, Z1, K4, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label1<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z8, K4
+	VADDPD        Z25, Z2, K1, Z2
+	VADDPD        Z26, Z2, K2, Z2
+	VADDPD        Z27, Z2, K3, Z2
+	VADDPD        Z28, Z2, K4, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label2<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z8, K4
+	VADDPD        Z25, Z3, K1, Z3
+	VADDPD        Z26, Z3, K2, Z3
+	VADDPD        Z27, Z3, K3, Z3
+	VADDPD        Z28, Z3, K4, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z5, K1
+	VPCMPEQQ.BCST label3<>+0(SB), Z6, K2
+	VPCMPEQQ.BCST label3<>+0(SB), Z7, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z8, K4
+	VADDPD        Z25, Z4, K1, Z4
+	VADDPD        Z26, Z4, K2, Z4
+	VADDPD        Z27, Z4, K3, Z4
+	VADDPD        Z28, Z4, K4, Z4
 	ADDQ          $0x00000020, R9
 	SUBQ          $0x00000020, R8
 	CMPQ          R8, $0x00000020
@@ -102796,150 +102485,113 @@ few3:
 	JLE   done3
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R11
-	CMPQ       R8, R11
-	CMOVQLT    R8, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	MOVQ       y_base+16(FP), R11
-	VMOVDQU8.Z (R11)(R9*1), K1, X9
-	VPMOVZXBQ  X9, Z9
-	VMOVUPS    16384(SI)(R9*8), Z10
-	VMOVUPS    18432(SI)(R9*8), Z11
+	MOVQ       $0x00000008, R10
+	CMPQ       R8, R10
+	CMOVQLT    R8, R10
+	LEAQ       tailMasks<>+0(SB), R11
+	KMOVW      (R11)(R10*2), K1
+	MOVQ       y_base+16(FP), R10
+	VMOVDQU8.Z (R10)(R9*1), K1, X5
+	VPMOVZXBQ  X5, Z5
+	VMOVUPS    16384(SI)(R9*8), Z6
+	VMOVUPS    18432(SI)(R9*8), Z7
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD            Z11, Z10, Z12
-	VPSUBQ            Z10, Z12, Z13
-	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
-	VPADDQ            Z13, Z10, Z14
-	VSUBPD            Z10, Z14, Z10
-	VSUBPD            Z11, Z10, Z10
-	VADDPD            Z14, Z12, Z12
-	VDIVPD            Z12, Z10, Z10
-	VMULPD            Z10, Z10, Z12
-	VADDPD            Z10, Z10, Z14
-	VPSRLQ            $0x34, Z13, Z13
-	VCVTQQ2PD         Z13, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z14
-	VMULPD            Z12, Z10, Z10
-	VBROADCASTSD      unit64j<>+0(SB), Z13
-	VFMADD213PD.BCST  unit64i<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64h<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64g<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64f<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64e<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64d<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64c<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64b<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST  unit64a<>+0(SB), Z12, Z13
-	VFMADD231PD       Z13, Z10, Z14
-	VMOVAPD.Z         Z14, K1, Z10
-	VMOVAPD           Z10, Z12
+	VADDPD            Z7, Z6, Z8
+	VPSUBQ            Z6, Z8, Z9
+	VANDPD.BCST       signAndExponent<>+0(SB), Z9, Z9
+	VPADDQ            Z9, Z6, Z10
+	VSUBPD            Z6, Z10, Z6
+	VSUBPD            Z7, Z6, Z6
+	VADDPD            Z10, Z8, Z8
+	VDIVPD            Z8, Z6, Z6
+	VMULPD            Z6, Z6, Z8
+	VADDPD            Z6, Z6, Z10
+	VPSRLQ            $0x34, Z9, Z9
+	VCVTQQ2PD         Z9, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z10
+	VMULPD            Z8, Z6, Z6
+	VBROADCASTSD      unit64j<>+0(SB), Z9
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z8, Z9
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z8, Z9
+	VFMADD231PD       Z9, Z6, Z10
+	VMOVAPD.Z         Z10, K1, Z6
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
-	MOVQ    DX, R11
-	SHRQ    $0x01, R11
+	MOVQ    DX, R10
+	SHRQ    $0x01, R10
 	JCC     whole2
-	VSQRTPD Z11, Z13
-	VMULPD  Z13, Z12, Z12
+	VSQRTPD Z7, Z8
+	VMULPD  Z8, Z6, Z6
 
 whole2:
-	TESTQ R11, R11
+	TESTQ R10, R10
 	JZ    power2
 
 again2:
-	SHRQ   $0x01, R11
+	SHRQ   $0x01, R10
 	JCC    square2
-	VMULPD Z11, Z12, Z12
+	VMULPD Z7, Z6, Z6
 
 square2:
-	TESTQ  R11, R11
+	TESTQ  R10, R10
 	JZ     power2
-	VMULPD Z11, Z11, Z11
+	VMULPD Z7, Z7, Z7
 	JMP    again2
 
 power2:
-	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
-	VADDPD        Z10, Z1, K1, Z1
-	VADDPD        Z12, Z2, K1, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
-	VADDPD        Z10, Z3, K1, Z3
-	VADDPD        Z12, Z4, K1, Z4
-	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
-	VADDPD        Z10, Z5, K1, Z5
-	VADDPD        Z12, Z6, K1, Z6
-	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
-	VADDPD        Z10, Z7, K1, Z7
-	VADDPD        Z12, Z8, K1, Z8
+	VPCMPEQQ.BCST label0<>+0(SB), Z5, K1
+	VADDPD        Z6, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z5, K1
+	VADDPD        Z6, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z5, K1
+	VADDPD        Z6, Z3, K1, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z5, K1
+	VADDPD        Z6, Z4, K1, Z4
 	ADDQ          $0x00000008, R9
 	SUBQ          $0x00000008, R8
 	JMP           few3
 
 done3:
-	VEXTRACTF64X4 $0x01, Z1, Y9
-	VADDPD        Y9, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X9
-	VADDPD        X9, X1, X1
-	VUNPCKHPD     X1, X1, X9
-	VADDSD        X9, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z1, Y5
+	VADDPD        Y5, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X5
+	VADDPD        X5, X1, X1
+	VUNPCKHPD     X1, X1, X5
+	VADDSD        X5, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
 	VEXTRACTF64X2 $0x01, Y2, X1
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VADDPD        Y1, Y3, Y3
 	VEXTRACTF64X2 $0x01, Y3, X1
 	VADDPD        X1, X3, X3
 	VUNPCKHPD     X3, X3, X1
 	VADDSD        X1, X3, X3
-	VADDSD        208(AX), X3, X3
-	VMOVSD        X3, 208(AX)
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
 	VEXTRACTF64X4 $0x01, Z4, Y1
 	VADDPD        Y1, Y4, Y4
 	VEXTRACTF64X2 $0x01, Y4, X1
 	VADDPD        X1, X4, X4
 	VUNPCKHPD     X4, X4, X1
 	VADDSD        X1, X4, X4
-	VADDSD        224(AX), X4, X4
-	VMOVSD        X4, 224(AX)
-	VEXTRACTF64X4 $0x01, Z5, Y1
-	VADDPD        Y1, Y5, Y5
-	VEXTRACTF64X2 $0x01, Y5, X1
-	VADDPD        X1, X5, X5
-	VUNPCKHPD     X5, X5, X1
-	VADDSD        X1, X5, X5
-	VADDSD        336(AX), X5, X5
-	VMOVSD        X5, 336(AX)
-	VEXTRACTF64X4 $0x01, Z6, Y1
-	VADDPD        Y1, Y6, Y6
-	VEXTRACTF64X2 $0x01, Y6, X1
-	VADDPD        X1, X6, X6
-	VUNPCKHPD     X6, X6, X1
-	VADDSD        X1, X6, X6
-	VADDSD        352(AX), X6, X6
-	VMOVSD        X6, 352(AX)
-	VEXTRACTF64X4 $0x01, Z7, Y1
-	VADDPD        Y1, Y7, Y7
-	VEXTRACTF64X2 $0x01, Y7, X1
-	VADDPD        X1, X7, X7
-	VUNPCKHPD     X7, X7, X1
-	VADDSD        X1, X7, X7
-	VADDSD        464(AX), X7, X7
-	VMOVSD        X7, 464(AX)
-	VEXTRACTF64X4 $0x01, Z8, Y1
-	VADDPD        Y1, Y8, Y8
-	VEXTRACTF64X2 $0x01, Y8, X1
-	VADDPD        X1, X8, X8
-	VUNPCKHPD     X8, X8, X1
-	VADDSD        X1, X8, X8
-	VADDSD        480(AX), X8, X8
-	VMOVSD        X8, 480(AX)
+	VADDSD        480(AX), X4, X4
+	VMOVSD        X4, 480(AX)
 
 	// The parameters move on.
 	ADDQ         DI, y_base+16(FP)
@@ -102958,14 +102610,14 @@ done3:
 
 // func softmaxPowerSumsYLanes8F32AVX512(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·softmaxPowerSumsYLanes8F32AVX512(SB), $19264-57
+TEXT ·softmaxPowerSumsYLanes8F32AVX512(SB), $18752-57
 	LEAQ 18496(SP), R11
 	ADDQ $0x3f, R11
 	ANDQ $-64, R11
 
-	// softmaxPowerSumsYLanes8F32AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes8F32AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x02, CX
@@ -104129,22 +103781,9 @@ done3:
 	VPXORQ        Z6, Z6, Z6
 	VPXORQ        Z7, Z7, Z7
 	VPXORQ        Z8, Z8, Z8
-	VPXORQ        Z9, Z9, Z9
-	VPXORQ        Z10, Z10, Z10
-	VPXORQ        Z11, Z11, Z11
-	VPXORQ        Z12, Z12, Z12
-	VMOVUPS       Z12, 512(R11)
-	VPXORQ        Z12, Z12, Z12
-	VMOVUPS       Z12, 448(R11)
-	VPXORQ        Z12, Z12, Z12
-	VMOVUPS       Z12, 384(R11)
-	VPXORQ        Z12, Z12, Z12
-	VMOVUPS       Z12, 320(R11)
-	VPXORQ        Z12, Z12, Z12
-	VMOVUPS       Z12, 256(R11)
-	VMOVSS        gamma+48(FP), X12
-	VADDSS        X12, X12, X12
-	VCVTTSS2SIQ   X12, DX
+	VMOVSS        gamma+48(FP), X9
+	VADDSS        X9, X9, X9
+	VCVTTSS2SIQ   X9, DX
 	MOVQ          DI, R8
 	XORQ          R9, R9
 	CMPQ          R8, $0x00000040
@@ -104153,129 +103792,118 @@ done3:
 many4:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R10
-	VPMOVZXBD (R10)(R9*1), Z12
-	VMOVUPS   Z12, (R11)
-	VPMOVZXBD 16(R10)(R9*1), Z12
-	VMOVUPS   Z12, 64(R11)
-	VPMOVZXBD 32(R10)(R9*1), Z12
-	VMOVUPS   Z12, 128(R11)
-	VPMOVZXBD 48(R10)(R9*1), Z12
-	VMOVUPS   Z12, 192(R11)
-	VMOVUPS   16384(SI)(R9*4), Z12
-	VMOVUPS   16448(SI)(R9*4), Z13
-	VMOVUPS   16512(SI)(R9*4), Z14
-	VMOVUPS   16576(SI)(R9*4), Z15
-	VMOVUPS   17408(SI)(R9*4), Z16
-	VMOVUPS   17472(SI)(R9*4), Z17
-	VMOVUPS   17536(SI)(R9*4), Z18
-	VMOVUPS   17600(SI)(R9*4), Z19
+	VPMOVZXBD (R10)(R9*1), Z9
+	VMOVUPS   Z9, (R11)
+	VPMOVZXBD 16(R10)(R9*1), Z9
+	VMOVUPS   Z9, 128(R11)
+	VPMOVZXBD 32(R10)(R9*1), Z9
+	VPMOVZXBD 48(R10)(R9*1), Z10
+	VMOVUPS   16384(SI)(R9*4), Z11
+	VMOVUPS   16448(SI)(R9*4), Z12
+	VMOVUPS   16512(SI)(R9*4), Z13
+	VMOVUPS   16576(SI)(R9*4), Z14
+	VMOVUPS   17408(SI)(R9*4), Z15
+	VMOVUPS   17472(SI)(R9*4), Z16
+	VMOVUPS   17536(SI)(R9*4), Z17
+	VMOVUPS   17600(SI)(R9*4), Z18
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
+	VADDPS       Z15, Z11, Z19
 	VADDPS       Z16, Z12, Z20
 	VADDPS       Z17, Z13, Z21
 	VADDPS       Z18, Z14, Z22
-	VADDPS       Z19, Z15, Z23
+	VPSUBD       Z11, Z19, Z23
 	VPSUBD       Z12, Z20, Z24
 	VPSUBD       Z13, Z21, Z25
 	VPSUBD       Z14, Z22, Z26
-	VPSUBD       Z15, Z23, Z27
-	VBROADCASTSS signAndExponentSingle<>+0(SB), Z28
-	VANDPS       Z28, Z24, Z24
-	VANDPS       Z28, Z25, Z25
-	VANDPS       Z28, Z26, Z26
-	VANDPS       Z28, Z27, Z27
+	VBROADCASTSS signAndExponentSingle<>+0(SB), Z27
+	VANDPS       Z27, Z23, Z23
+	VANDPS       Z27, Z24, Z24
+	VANDPS       Z27, Z25, Z25
+	VANDPS       Z27, Z26, Z26
+	VPADDD       Z23, Z11, Z27
 	VPADDD       Z24, Z12, Z28
 	VPADDD       Z25, Z13, Z29
 	VPADDD       Z26, Z14, Z30
-	VPADDD       Z27, Z15, Z31
+	VSUBPS       Z11, Z27, Z11
 	VSUBPS       Z12, Z28, Z12
 	VSUBPS       Z13, Z29, Z13
 	VSUBPS       Z14, Z30, Z14
-	VSUBPS       Z15, Z31, Z15
+	VSUBPS       Z15, Z11, Z11
 	VSUBPS       Z16, Z12, Z12
 	VSUBPS       Z17, Z13, Z13
 	VSUBPS       Z18, Z14, Z14
-	VSUBPS       Z19, Z15, Z15
+	VADDPS       Z27, Z19, Z19
 	VADDPS       Z28, Z20, Z20
 	VADDPS       Z29, Z21, Z21
 	VADDPS       Z30, Z22, Z22
-	VADDPS       Z31, Z23, Z23
+	VDIVPS       Z19, Z11, Z11
 	VDIVPS       Z20, Z12, Z12
 	VDIVPS       Z21, Z13, Z13
 	VDIVPS       Z22, Z14, Z14
-	VDIVPS       Z23, Z15, Z15
+	VMULPS       Z11, Z11, Z19
 	VMULPS       Z12, Z12, Z20
-	VMOVUPS      Z20, 640(R11)
-	VMULPS       Z13, Z13, Z20
-	VMULPS       Z14, Z14, Z21
-	VMULPS       Z15, Z15, Z22
-	VADDPS       Z12, Z12, Z23
-	VADDPS       Z13, Z13, Z28
-	VADDPS       Z14, Z14, Z29
-	VADDPS       Z15, Z15, Z30
+	VMULPS       Z13, Z13, Z21
+	VMULPS       Z14, Z14, Z22
+	VADDPS       Z11, Z11, Z27
+	VADDPS       Z12, Z12, Z28
+	VADDPS       Z13, Z13, Z29
+	VADDPS       Z14, Z14, Z30
+	VPSRLD       $0x17, Z23, Z23
 	VPSRLD       $0x17, Z24, Z24
 	VPSRLD       $0x17, Z25, Z25
 	VPSRLD       $0x17, Z26, Z26
-	VPSRLD       $0x17, Z27, Z27
+	VCVTDQ2PS    Z23, Z23
 	VCVTDQ2PS    Z24, Z24
 	VCVTDQ2PS    Z25, Z25
 	VCVTDQ2PS    Z26, Z26
-	VCVTDQ2PS    Z27, Z27
 	VBROADCASTSS ln2Single<>+0(SB), Z31
-	VFNMADD231PS Z31, Z24, Z23
-	VFNMADD231PS Z31, Z25, Z28
-	VFNMADD231PS Z31, Z26, Z29
-	VFNMADD231PS Z31, Z27, Z30
-	VMOVUPS      640(R11), Z24
-	VMULPS       Z24, Z12, Z12
-	VMOVUPS      Z12, 576(R11)
-	VMULPS       Z20, Z13, Z12
-	VMULPS       Z21, Z14, Z13
-	VMULPS       Z22, Z15, Z14
-	VBROADCASTSS unitLanedSingle<>+0(SB), Z15
-	VMOVAPD      Z15, Z24
-	VMOVAPD      Z15, Z25
-	VMOVAPD      Z15, Z26
-	VBROADCASTSS unitLanecSingle<>+0(SB), Z27
-	VMOVUPS      640(R11), Z31
-	VFMADD213PS  Z27, Z31, Z24
-	VFMADD213PS  Z27, Z20, Z25
-	VFMADD213PS  Z27, Z21, Z26
-	VFMADD213PS  Z27, Z22, Z15
-	VBROADCASTSS unitLanebSingle<>+0(SB), Z27
-	VMOVUPS      640(R11), Z31
-	VFMADD213PS  Z27, Z31, Z24
-	VFMADD213PS  Z27, Z20, Z25
-	VFMADD213PS  Z27, Z21, Z26
-	VFMADD213PS  Z27, Z22, Z15
-	VBROADCASTSS unitLaneaSingle<>+0(SB), Z27
-	VMOVUPS      640(R11), Z31
-	VFMADD213PS  Z27, Z31, Z24
-	VFMADD213PS  Z27, Z20, Z25
-	VFMADD213PS  Z27, Z21, Z26
-	VFMADD213PS  Z27, Z22, Z15
-	VMOVUPS      576(R11), Z20
-	VFMADD231PS  Z24, Z20, Z23
-	VFMADD231PS  Z25, Z12, Z28
-	VFMADD231PS  Z26, Z13, Z29
-	VFMADD231PS  Z15, Z14, Z30
-	VMOVAPD      Z23, Z12
-	VMOVAPD      Z28, Z13
-	VMOVAPD      Z29, Z14
-	VMOVAPD      Z30, Z15
+	VFNMADD231PS Z31, Z23, Z27
+	VFNMADD231PS Z31, Z24, Z28
+	VFNMADD231PS Z31, Z25, Z29
+	VFNMADD231PS Z31, Z26, Z30
+	VMULPS       Z19, Z11, Z11
+	VMOVUPS      Z11, 64(R11)
+	VMULPS       Z20, Z12, Z11
+	VMULPS       Z21, Z13, Z12
+	VMULPS       Z22, Z14, Z13
+	VBROADCASTSS unitLanedSingle<>+0(SB), Z14
+	VMOVAPD      Z14, Z23
+	VMOVAPD      Z14, Z24
+	VMOVAPD      Z14, Z25
+	VBROADCASTSS unitLanecSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VBROADCASTSS unitLanebSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VBROADCASTSS unitLaneaSingle<>+0(SB), Z26
+	VFMADD213PS  Z26, Z19, Z23
+	VFMADD213PS  Z26, Z20, Z24
+	VFMADD213PS  Z26, Z21, Z25
+	VFMADD213PS  Z26, Z22, Z14
+	VMOVUPS      64(R11), Z19
+	VFMADD231PS  Z23, Z19, Z27
+	VFMADD231PS  Z24, Z11, Z28
+	VFMADD231PS  Z25, Z12, Z29
+	VFMADD231PS  Z14, Z13, Z30
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole1
-	VSQRTPS Z16, Z20
-	VSQRTPS Z17, Z21
-	VSQRTPS Z18, Z22
-	VSQRTPS Z19, Z24
-	VMULPS  Z20, Z12, Z12
-	VMULPS  Z21, Z13, Z13
-	VMULPS  Z22, Z14, Z14
-	VMULPS  Z24, Z15, Z15
+	VSQRTPS Z15, Z11
+	VSQRTPS Z16, Z12
+	VSQRTPS Z17, Z13
+	VSQRTPS Z18, Z14
+	VMULPS  Z11, Z27, Z27
+	VMULPS  Z12, Z28, Z28
+	VMULPS  Z13, Z29, Z29
+	VMULPS  Z14, Z30, Z30
 
 whole1:
 	TESTQ R10, R10
@@ -104284,189 +103912,101 @@ whole1:
 again1:
 	SHRQ   $0x01, R10
 	JCC    square1
-	VMULPS Z16, Z12, Z12
-	VMULPS Z17, Z13, Z13
-	VMULPS Z18, Z14, Z14
-	VMULPS Z19, Z15, Z15
+	VMULPS Z15, Z27, Z27
+	VMULPS Z16, Z28, Z28
+	VMULPS Z17, Z29, Z29
+	VMULPS Z18, Z30, Z30
 
 square1:
 	TESTQ  R10, R10
 	JZ     power1
+	VMULPS Z15, Z15, Z15
 	VMULPS Z16, Z16, Z16
 	VMULPS Z17, Z17, Z17
 	VMULPS Z18, Z18, Z18
-	VMULPS Z19, Z19, Z19
 	JMP    again1
 
 power1:
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label0Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z1, K1, Z1
-	VADDPS        Z12, Z2, K1, Z2
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label0Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label0Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z1, K1, Z1
 	VADDPS        Z28, Z1, K2, Z1
-	VADDPS        Z13, Z2, K2, Z2
 	VADDPS        Z29, Z1, K3, Z1
-	VADDPS        Z14, Z2, K3, Z2
 	VADDPS        Z30, Z1, K4, Z1
-	VADDPS        Z15, Z2, K4, Z2
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label1Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z3, K1, Z3
-	VADDPS        Z12, Z4, K1, Z4
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label1Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label1Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z2, K1, Z2
+	VADDPS        Z28, Z2, K2, Z2
+	VADDPS        Z29, Z2, K3, Z2
+	VADDPS        Z30, Z2, K4, Z2
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label2Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label2Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z3, K1, Z3
 	VADDPS        Z28, Z3, K2, Z3
-	VADDPS        Z13, Z4, K2, Z4
 	VADDPS        Z29, Z3, K3, Z3
-	VADDPS        Z14, Z4, K3, Z4
 	VADDPS        Z30, Z3, K4, Z3
-	VADDPS        Z15, Z4, K4, Z4
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label2Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z5, K1, Z5
-	VADDPS        Z12, Z6, K1, Z6
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label3Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z4, K1, Z4
+	VADDPS        Z28, Z4, K2, Z4
+	VADDPS        Z29, Z4, K3, Z4
+	VADDPS        Z30, Z4, K4, Z4
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label4Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label4Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label4Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z5, K1, Z5
 	VADDPS        Z28, Z5, K2, Z5
-	VADDPS        Z13, Z6, K2, Z6
 	VADDPS        Z29, Z5, K3, Z5
-	VADDPS        Z14, Z6, K3, Z6
 	VADDPS        Z30, Z5, K4, Z5
-	VADDPS        Z15, Z6, K4, Z6
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label3Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z7, K1, Z7
-	VADDPS        Z12, Z8, K1, Z8
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label5Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label5Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label5Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z6, K1, Z6
+	VADDPS        Z28, Z6, K2, Z6
+	VADDPS        Z29, Z6, K3, Z6
+	VADDPS        Z30, Z6, K4, Z6
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label6Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label6Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label6Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z7, K1, Z7
 	VADDPS        Z28, Z7, K2, Z7
-	VADDPS        Z13, Z8, K2, Z8
 	VADDPS        Z29, Z7, K3, Z7
-	VADDPS        Z14, Z8, K3, Z8
 	VADDPS        Z30, Z7, K4, Z7
-	VADDPS        Z15, Z8, K4, Z8
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label4Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z9, K1, Z9
-	VADDPS        Z12, Z10, K1, Z10
-	VADDPS        Z28, Z9, K2, Z9
-	VADDPS        Z13, Z10, K2, Z10
-	VADDPS        Z29, Z9, K3, Z9
-	VADDPS        Z14, Z10, K3, Z10
-	VADDPS        Z30, Z9, K4, Z9
-	VADDPS        Z15, Z10, K4, Z10
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label5Single<>+0(SB), Z16, K4
-	VADDPS        Z23, Z11, K1, Z11
-	VMOVUPS       512(R11), Z16
-	VADDPS        Z12, Z16, K1, Z16
-	VMOVUPS       Z16, 512(R11)
-	VADDPS        Z28, Z11, K2, Z11
-	VMOVUPS       512(R11), Z16
-	VADDPS        Z13, Z16, K2, Z16
-	VMOVUPS       Z16, 512(R11)
-	VADDPS        Z29, Z11, K3, Z11
-	VMOVUPS       512(R11), Z16
-	VADDPS        Z14, Z16, K3, Z16
-	VMOVUPS       Z16, 512(R11)
-	VADDPS        Z30, Z11, K4, Z11
-	VMOVUPS       512(R11), Z16
-	VADDPS        Z15, Z16, K4, Z16
-	VMOVUPS       Z16, 512(R11)
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label6Single<>+0(SB), Z16, K4
-	VMOVUPS       448(R11), Z16
-	VADDPS        Z23, Z16, K1, Z16
-	VMOVUPS       Z16, 448(R11)
-	VMOVUPS       384(R11), Z16
-	VADDPS        Z12, Z16, K1, Z16
-	VMOVUPS       Z16, 384(R11)
-	VMOVUPS       448(R11), Z16
-	VADDPS        Z28, Z16, K2, Z16
-	VMOVUPS       Z16, 448(R11)
-	VMOVUPS       384(R11), Z16
-	VADDPS        Z13, Z16, K2, Z16
-	VMOVUPS       Z16, 384(R11)
-	VMOVUPS       448(R11), Z16
-	VADDPS        Z29, Z16, K3, Z16
-	VMOVUPS       Z16, 448(R11)
-	VMOVUPS       384(R11), Z16
-	VADDPS        Z14, Z16, K3, Z16
-	VMOVUPS       Z16, 384(R11)
-	VMOVUPS       448(R11), Z16
-	VADDPS        Z30, Z16, K4, Z16
-	VMOVUPS       Z16, 448(R11)
-	VMOVUPS       384(R11), Z16
-	VADDPS        Z15, Z16, K4, Z16
-	VMOVUPS       Z16, 384(R11)
-	VMOVUPS       (R11), Z16
-	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K1
-	VMOVUPS       64(R11), Z16
-	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K2
-	VMOVUPS       128(R11), Z16
-	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K3
-	VMOVUPS       192(R11), Z16
-	VPCMPEQD.BCST label7Single<>+0(SB), Z16, K4
-	VMOVUPS       320(R11), Z16
-	VADDPS        Z23, Z16, K1, Z16
-	VMOVUPS       Z16, 320(R11)
-	VMOVUPS       256(R11), Z16
-	VADDPS        Z12, Z16, K1, Z16
-	VMOVUPS       Z16, 256(R11)
-	VMOVUPS       320(R11), Z12
-	VADDPS        Z28, Z12, K2, Z12
-	VMOVUPS       Z12, 320(R11)
-	VMOVUPS       256(R11), Z12
-	VADDPS        Z13, Z12, K2, Z12
-	VMOVUPS       Z12, 256(R11)
-	VMOVUPS       320(R11), Z12
-	VADDPS        Z29, Z12, K3, Z12
-	VMOVUPS       Z12, 320(R11)
-	VMOVUPS       256(R11), Z12
-	VADDPS        Z14, Z12, K3, Z12
-	VMOVUPS       Z12, 256(R11)
-	VMOVUPS       320(R11), Z12
-	VADDPS        Z30, Z12, K4, Z12
-	VMOVUPS       Z12, 320(R11)
-	VMOVUPS       256(R11), Z12
-	VADDPS        Z15, Z12, K4, Z12
-	VMOVUPS       Z12, 256(R11)
+	VMOVUPS       (R11), Z11
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQD.BCST label7Single<>+0(SB), Z11, K2
+	VPCMPEQD.BCST label7Single<>+0(SB), Z9, K3
+	VPCMPEQD.BCST label7Single<>+0(SB), Z10, K4
+	VADDPS        Z27, Z8, K1, Z8
+	VADDPS        Z28, Z8, K2, Z8
+	VADDPS        Z29, Z8, K3, Z8
+	VADDPS        Z30, Z8, K4, Z8
 	ADDQ          $0x00000040, R9
 	SUBQ          $0x00000040, R8
 	CMPQ          R8, $0x00000040
@@ -104483,40 +104023,39 @@ few4:
 	LEAQ       tailMasks<>+0(SB), R12
 	KMOVW      (R12)(R10*2), K1
 	MOVQ       y_base+16(FP), R10
-	VMOVDQU8.Z (R10)(R9*1), K1, X12
-	VPMOVZXBD  X12, Z12
-	VMOVUPS    16384(SI)(R9*4), Z13
-	VMOVUPS    17408(SI)(R9*4), Z14
+	VMOVDQU8.Z (R10)(R9*1), K1, X9
+	VPMOVZXBD  X9, Z9
+	VMOVUPS    16384(SI)(R9*4), Z10
+	VMOVUPS    17408(SI)(R9*4), Z11
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPS            Z14, Z13, Z15
-	VPSUBD            Z13, Z15, Z16
-	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z16, Z16
-	VPADDD            Z16, Z13, Z17
-	VSUBPS            Z13, Z17, Z13
-	VSUBPS            Z14, Z13, Z13
-	VADDPS            Z17, Z15, Z15
-	VDIVPS            Z15, Z13, Z13
-	VMULPS            Z13, Z13, Z15
-	VADDPS            Z13, Z13, Z17
-	VPSRLD            $0x17, Z16, Z16
-	VCVTDQ2PS         Z16, Z16
-	VFNMADD231PS.BCST ln2Single<>+0(SB), Z16, Z17
-	VMULPS            Z15, Z13, Z13
-	VBROADCASTSS      unitLanedSingle<>+0(SB), Z16
-	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z15, Z16
-	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z15, Z16
-	VFMADD231PS       Z16, Z13, Z17
-	VMOVAPS.Z         Z17, K1, Z13
-	VMOVAPD           Z13, Z15
+	VADDPS            Z11, Z10, Z12
+	VPSUBD            Z10, Z12, Z13
+	VANDPS.BCST       signAndExponentSingle<>+0(SB), Z13, Z13
+	VPADDD            Z13, Z10, Z14
+	VSUBPS            Z10, Z14, Z10
+	VSUBPS            Z11, Z10, Z10
+	VADDPS            Z14, Z12, Z12
+	VDIVPS            Z12, Z10, Z10
+	VMULPS            Z10, Z10, Z12
+	VADDPS            Z10, Z10, Z14
+	VPSRLD            $0x17, Z13, Z13
+	VCVTDQ2PS         Z13, Z13
+	VFNMADD231PS.BCST ln2Single<>+0(SB), Z13, Z14
+	VMULPS            Z12, Z10, Z10
+	VBROADCASTSS      unitLanedSingle<>+0(SB), Z13
+	VFMADD213PS.BCST  unitLanecSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLanebSingle<>+0(SB), Z12, Z13
+	VFMADD213PS.BCST  unitLaneaSingle<>+0(SB), Z12, Z13
+	VFMADD231PS       Z13, Z10, Z14
+	VMOVAPS.Z         Z14, K1, Z10
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole2
-	VSQRTPS Z14, Z16
-	VMULPS  Z16, Z15, Z15
+	VSQRTPS Z11, Z12
+	VMULPS  Z12, Z10, Z10
 
 whole2:
 	TESTQ R10, R10
@@ -104525,66 +104064,48 @@ whole2:
 again2:
 	SHRQ   $0x01, R10
 	JCC    square2
-	VMULPS Z14, Z15, Z15
+	VMULPS Z11, Z10, Z10
 
 square2:
 	TESTQ  R10, R10
 	JZ     power2
-	VMULPS Z14, Z14, Z14
+	VMULPS Z11, Z11, Z11
 	JMP    again2
 
 power2:
-	VPCMPEQD.BCST label0Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z1, K1, Z1
-	VADDPS        Z15, Z2, K1, Z2
-	VPCMPEQD.BCST label1Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z3, K1, Z3
-	VADDPS        Z15, Z4, K1, Z4
-	VPCMPEQD.BCST label2Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z5, K1, Z5
-	VADDPS        Z15, Z6, K1, Z6
-	VPCMPEQD.BCST label3Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z7, K1, Z7
-	VADDPS        Z15, Z8, K1, Z8
-	VPCMPEQD.BCST label4Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z9, K1, Z9
-	VADDPS        Z15, Z10, K1, Z10
-	VPCMPEQD.BCST label5Single<>+0(SB), Z12, K1
-	VADDPS        Z13, Z11, K1, Z11
-	VMOVUPS       512(R11), Z14
-	VADDPS        Z15, Z14, K1, Z14
-	VMOVUPS       Z14, 512(R11)
-	VPCMPEQD.BCST label6Single<>+0(SB), Z12, K1
-	VMOVUPS       448(R11), Z14
-	VADDPS        Z13, Z14, K1, Z14
-	VMOVUPS       Z14, 448(R11)
-	VMOVUPS       384(R11), Z14
-	VADDPS        Z15, Z14, K1, Z14
-	VMOVUPS       Z14, 384(R11)
-	VPCMPEQD.BCST label7Single<>+0(SB), Z12, K1
-	VMOVUPS       320(R11), Z12
-	VADDPS        Z13, Z12, K1, Z12
-	VMOVUPS       Z12, 320(R11)
-	VMOVUPS       256(R11), Z12
-	VADDPS        Z15, Z12, K1, Z12
-	VMOVUPS       Z12, 256(R11)
+	VPCMPEQD.BCST label0Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z1, K1, Z1
+	VPCMPEQD.BCST label1Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z2, K1, Z2
+	VPCMPEQD.BCST label2Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z3, K1, Z3
+	VPCMPEQD.BCST label3Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z4, K1, Z4
+	VPCMPEQD.BCST label4Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z5, K1, Z5
+	VPCMPEQD.BCST label5Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z6, K1, Z6
+	VPCMPEQD.BCST label6Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z7, K1, Z7
+	VPCMPEQD.BCST label7Single<>+0(SB), Z9, K1
+	VADDPS        Z10, Z8, K1, Z8
 	ADDQ          $0x00000010, R9
 	SUBQ          $0x00000010, R8
 	JMP           few4
 
 done4:
-	VEXTRACTF64X4 $0x01, Z1, Y12
-	VCVTPS2PD     Y12, Z12
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VCVTPS2PD     Y9, Z9
 	VCVTPS2PD     Y1, Z1
-	VADDPD        Z12, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y12
-	VADDPD        Y12, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X12
-	VADDPD        X12, X1, X1
-	VUNPCKHPD     X1, X1, X12
-	VADDSD        X12, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VADDPD        Z9, Z1, Z1
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y2, Z2
@@ -104595,8 +104116,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y3, Z2
@@ -104607,8 +104128,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        208(AX), X2, X2
-	VMOVSD        X2, 208(AX)
+	VADDSD        352(AX), X2, X2
+	VMOVSD        X2, 352(AX)
 	VEXTRACTF64X4 $0x01, Z4, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y4, Z2
@@ -104619,8 +104140,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        224(AX), X2, X2
-	VMOVSD        X2, 224(AX)
+	VADDSD        480(AX), X2, X2
+	VMOVSD        X2, 480(AX)
 	VEXTRACTF64X4 $0x01, Z5, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y5, Z2
@@ -104631,8 +104152,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        336(AX), X2, X2
-	VMOVSD        X2, 336(AX)
+	VADDSD        608(AX), X2, X2
+	VMOVSD        X2, 608(AX)
 	VEXTRACTF64X4 $0x01, Z6, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y6, Z2
@@ -104643,8 +104164,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        352(AX), X2, X2
-	VMOVSD        X2, 352(AX)
+	VADDSD        736(AX), X2, X2
+	VMOVSD        X2, 736(AX)
 	VEXTRACTF64X4 $0x01, Z7, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y7, Z2
@@ -104655,8 +104176,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        464(AX), X2, X2
-	VMOVSD        X2, 464(AX)
+	VADDSD        864(AX), X2, X2
+	VMOVSD        X2, 864(AX)
 	VEXTRACTF64X4 $0x01, Z8, Y1
 	VCVTPS2PD     Y1, Z1
 	VCVTPS2PD     Y8, Z2
@@ -104667,114 +104188,8 @@ done4:
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        480(AX), X2, X2
-	VMOVSD        X2, 480(AX)
-	VEXTRACTF64X4 $0x01, Z9, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y9, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        592(AX), X2, X2
-	VMOVSD        X2, 592(AX)
-	VEXTRACTF64X4 $0x01, Z10, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y10, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        608(AX), X2, X2
-	VMOVSD        X2, 608(AX)
-	VEXTRACTF64X4 $0x01, Z11, Y1
-	VCVTPS2PD     Y1, Z1
-	VCVTPS2PD     Y11, Z2
-	VADDPD        Z1, Z2, Z2
-	VEXTRACTF64X4 $0x01, Z2, Y1
-	VADDPD        Y1, Y2, Y2
-	VEXTRACTF64X2 $0x01, Y2, X1
-	VADDPD        X1, X2, X2
-	VUNPCKHPD     X2, X2, X1
-	VADDSD        X1, X2, X2
-	VADDSD        720(AX), X2, X2
-	VMOVSD        X2, 720(AX)
-	VMOVUPS       512(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z2
-	VMOVUPS       512(R11), Z1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        736(AX), X1, X1
-	VMOVSD        X1, 736(AX)
-	VMOVUPS       448(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z2
-	VMOVUPS       448(R11), Z1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        848(AX), X1, X1
-	VMOVSD        X1, 848(AX)
-	VMOVUPS       384(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z2
-	VMOVUPS       384(R11), Z1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        864(AX), X1, X1
-	VMOVSD        X1, 864(AX)
-	VMOVUPS       320(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z2
-	VMOVUPS       320(R11), Z1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        976(AX), X1, X1
-	VMOVSD        X1, 976(AX)
-	VMOVUPS       256(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VCVTPS2PD     Y1, Z2
-	VMOVUPS       256(R11), Z1
-	VCVTPS2PD     Y1, Z1
-	VADDPD        Z2, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z1, Y2
-	VADDPD        Y2, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X2
-	VADDPD        X2, X1, X1
-	VUNPCKHPD     X1, X1, X2
-	VADDSD        X2, X1, X1
-	VADDSD        992(AX), X1, X1
-	VMOVSD        X1, 992(AX)
+	VADDSD        992(AX), X2, X2
+	VMOVSD        X2, 992(AX)
 
 	// The parameters move on.
 	ADDQ         DI, y_base+16(FP)
@@ -104793,14 +104208,14 @@ done4:
 
 // func softmaxPowerSumsYLanes8F64AVX512(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·softmaxPowerSumsYLanes8F64AVX512(SB), $19520-57
+TEXT ·softmaxPowerSumsYLanes8F64AVX512(SB), $18816-57
 	LEAQ 18496(SP), R11
 	ADDQ $0x3f, R11
 	ANDQ $-64, R11
 
-	// softmaxPowerSumsYLanes8F64AVX512 adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-	// follow each other; 2 gamma is one of 2 … 16. It reports false if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// softmaxPowerSumsYLanes8F64AVX512 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+	// each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+	// a NaN or beyond ±40, or ±150 in float64.
 	MOVQ   acc+0(FP), AX
 	MOVQ   xstride+40(FP), CX
 	SHLQ   $0x03, CX
@@ -105912,23 +105327,9 @@ done3:
 	VPXORQ        Z6, Z6, Z6
 	VPXORQ        Z7, Z7, Z7
 	VPXORQ        Z8, Z8, Z8
-	VPXORQ        Z9, Z9, Z9
-	VPXORQ        Z10, Z10, Z10
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 896(R11)
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 832(R11)
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 768(R11)
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 704(R11)
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 576(R11)
-	VPXORQ        Z11, Z11, Z11
-	VMOVUPS       Z11, 512(R11)
-	VMOVSD        gamma+48(FP), X11
-	VADDSD        X11, X11, X11
-	VCVTTSD2SIQ   X11, DX
+	VMOVSD        gamma+48(FP), X9
+	VADDSD        X9, X9, X9
+	VCVTTSD2SIQ   X9, DX
 	MOVQ          DI, R8
 	XORQ          R9, R9
 	CMPQ          R8, $0x00000020
@@ -105937,14 +105338,12 @@ done3:
 many4:
 	// Vectors at a time: 4.
 	MOVQ      y_base+16(FP), R10
-	VPMOVZXBQ (R10)(R9*1), Z11
-	VMOVUPS   Z11, (R11)
-	VPMOVZXBQ 8(R10)(R9*1), Z11
-	VMOVUPS   Z11, 320(R11)
-	VPMOVZXBQ 16(R10)(R9*1), Z11
-	VMOVUPS   Z11, 384(R11)
-	VPMOVZXBQ 24(R10)(R9*1), Z11
-	VMOVUPS   Z11, 448(R11)
+	VPMOVZXBQ (R10)(R9*1), Z9
+	VMOVUPS   Z9, 128(R11)
+	VPMOVZXBQ 8(R10)(R9*1), Z9
+	VMOVUPS   Z9, 192(R11)
+	VPMOVZXBQ 16(R10)(R9*1), Z9
+	VPMOVZXBQ 24(R10)(R9*1), Z10
 	VMOVUPS   16384(SI)(R9*8), Z11
 	VMOVUPS   16448(SI)(R9*8), Z12
 	VMOVUPS   16512(SI)(R9*8), Z13
@@ -105968,24 +105367,22 @@ many4:
 	VANDPD       Z27, Z24, Z24
 	VANDPD       Z27, Z25, Z25
 	VANDPD       Z27, Z26, Z26
-	VMOVUPS      Z26, 640(R11)
-	VPADDQ       Z23, Z11, Z26
-	VPADDQ       Z24, Z12, Z27
-	VPADDQ       Z25, Z13, Z28
-	VMOVUPS      640(R11), Z29
-	VPADDQ       Z29, Z14, Z29
-	VSUBPD       Z11, Z26, Z11
-	VSUBPD       Z12, Z27, Z12
-	VSUBPD       Z13, Z28, Z13
-	VSUBPD       Z14, Z29, Z14
+	VPADDQ       Z23, Z11, Z27
+	VPADDQ       Z24, Z12, Z28
+	VPADDQ       Z25, Z13, Z29
+	VPADDQ       Z26, Z14, Z30
+	VSUBPD       Z11, Z27, Z11
+	VSUBPD       Z12, Z28, Z12
+	VSUBPD       Z13, Z29, Z13
+	VSUBPD       Z14, Z30, Z14
 	VSUBPD       Z15, Z11, Z11
 	VSUBPD       Z16, Z12, Z12
 	VSUBPD       Z17, Z13, Z13
 	VSUBPD       Z18, Z14, Z14
-	VADDPD       Z26, Z19, Z19
-	VADDPD       Z27, Z20, Z20
-	VADDPD       Z28, Z21, Z21
-	VADDPD       Z29, Z22, Z22
+	VADDPD       Z27, Z19, Z19
+	VADDPD       Z28, Z20, Z20
+	VADDPD       Z29, Z21, Z21
+	VADDPD       Z30, Z22, Z22
 	VDIVPD       Z19, Z11, Z11
 	VDIVPD       Z20, Z12, Z12
 	VDIVPD       Z21, Z13, Z13
@@ -105994,106 +105391,97 @@ many4:
 	VMULPD       Z12, Z12, Z20
 	VMULPD       Z13, Z13, Z21
 	VMULPD       Z14, Z14, Z22
-	VADDPD       Z11, Z11, Z26
-	VADDPD       Z12, Z12, Z27
-	VADDPD       Z13, Z13, Z28
-	VADDPD       Z14, Z14, Z29
+	VADDPD       Z11, Z11, Z27
+	VADDPD       Z12, Z12, Z28
+	VADDPD       Z13, Z13, Z29
+	VADDPD       Z14, Z14, Z30
 	VPSRLQ       $0x34, Z23, Z23
 	VPSRLQ       $0x34, Z24, Z24
 	VPSRLQ       $0x34, Z25, Z25
-	VMOVUPS      640(R11), Z30
-	VPSRLQ       $0x34, Z30, Z30
+	VPSRLQ       $0x34, Z26, Z26
 	VCVTQQ2PD    Z23, Z23
 	VCVTQQ2PD    Z24, Z24
 	VCVTQQ2PD    Z25, Z25
-	VCVTQQ2PD    Z30, Z30
+	VCVTQQ2PD    Z26, Z26
 	VBROADCASTSD ln2<>+0(SB), Z31
-	VFNMADD231PD Z31, Z23, Z26
-	VFNMADD231PD Z31, Z24, Z27
-	VFNMADD231PD Z31, Z25, Z28
-	VFNMADD231PD Z31, Z30, Z29
+	VFNMADD231PD Z31, Z23, Z27
+	VFNMADD231PD Z31, Z24, Z28
+	VFNMADD231PD Z31, Z25, Z29
+	VFNMADD231PD Z31, Z26, Z30
 	VMULPD       Z19, Z11, Z11
-	VMOVUPS      Z11, 64(R11)
+	VMOVUPS      Z11, (R11)
 	VMULPD       Z20, Z12, Z11
-	VMOVUPS      Z11, 128(R11)
+	VMOVUPS      Z11, 64(R11)
 	VMULPD       Z21, Z13, Z11
-	VMOVUPS      Z11, 192(R11)
-	VMULPD       Z22, Z14, Z11
-	VMOVUPS      Z11, 256(R11)
-	VBROADCASTSD unit64j<>+0(SB), Z11
-	VMOVAPD      Z11, Z12
-	VMOVAPD      Z11, Z13
-	VMOVAPD      Z11, Z14
-	VBROADCASTSD unit64i<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64h<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64g<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64f<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64e<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64d<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64c<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64b<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VBROADCASTSD unit64a<>+0(SB), Z23
-	VFMADD213PD  Z23, Z19, Z12
-	VFMADD213PD  Z23, Z20, Z13
-	VFMADD213PD  Z23, Z21, Z14
-	VFMADD213PD  Z23, Z22, Z11
-	VMOVUPS      64(R11), Z19
-	VFMADD231PD  Z12, Z19, Z26
-	VMOVUPS      128(R11), Z12
-	VFMADD231PD  Z13, Z12, Z27
-	VMOVUPS      192(R11), Z12
-	VFMADD231PD  Z14, Z12, Z28
-	VMOVUPS      256(R11), Z12
-	VFMADD231PD  Z11, Z12, Z29
-	VMOVAPD      Z26, Z11
-	VMOVAPD      Z27, Z12
-	VMOVAPD      Z28, Z13
-	VMOVAPD      Z29, Z14
+	VMULPD       Z22, Z14, Z12
+	VBROADCASTSD unit64j<>+0(SB), Z13
+	VMOVAPD      Z13, Z14
+	VMOVAPD      Z13, Z23
+	VMOVAPD      Z13, Z24
+	VBROADCASTSD unit64i<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64h<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64g<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64f<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64e<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64d<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64c<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64b<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VBROADCASTSD unit64a<>+0(SB), Z25
+	VFMADD213PD  Z25, Z19, Z14
+	VFMADD213PD  Z25, Z20, Z23
+	VFMADD213PD  Z25, Z21, Z24
+	VFMADD213PD  Z25, Z22, Z13
+	VMOVUPS      (R11), Z19
+	VFMADD231PD  Z14, Z19, Z27
+	VMOVUPS      64(R11), Z14
+	VFMADD231PD  Z23, Z14, Z28
+	VFMADD231PD  Z24, Z11, Z29
+	VFMADD231PD  Z13, Z12, Z30
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole1
-	VSQRTPD Z15, Z19
-	VSQRTPD Z16, Z20
-	VSQRTPD Z17, Z21
-	VSQRTPD Z18, Z22
-	VMULPD  Z19, Z11, Z11
-	VMULPD  Z20, Z12, Z12
-	VMULPD  Z21, Z13, Z13
-	VMULPD  Z22, Z14, Z14
+	VSQRTPD Z15, Z11
+	VSQRTPD Z16, Z12
+	VSQRTPD Z17, Z13
+	VSQRTPD Z18, Z14
+	VMULPD  Z11, Z27, Z27
+	VMULPD  Z12, Z28, Z28
+	VMULPD  Z13, Z29, Z29
+	VMULPD  Z14, Z30, Z30
 
 whole1:
 	TESTQ R10, R10
@@ -106102,10 +105490,10 @@ whole1:
 again1:
 	SHRQ   $0x01, R10
 	JCC    square1
-	VMULPD Z15, Z11, Z11
-	VMULPD Z16, Z12, Z12
-	VMULPD Z17, Z13, Z13
-	VMULPD Z18, Z14, Z14
+	VMULPD Z15, Z27, Z27
+	VMULPD Z16, Z28, Z28
+	VMULPD Z17, Z29, Z29
+	VMULPD Z18, Z30, Z30
 
 square1:
 	TESTQ  R10, R10
@@ -106117,182 +105505,86 @@ square1:
 	JMP    again1
 
 power1:
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label0<>+0(SB), Z15, K4
-	VADDPD        Z26, Z1, K1, Z1
-	VADDPD        Z11, Z2, K1, Z2
-	VADDPD        Z27, Z1, K2, Z1
-	VADDPD        Z12, Z2, K2, Z2
-	VADDPD        Z28, Z1, K3, Z1
-	VADDPD        Z13, Z2, K3, Z2
-	VADDPD        Z29, Z1, K4, Z1
-	VADDPD        Z14, Z2, K4, Z2
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label1<>+0(SB), Z15, K4
-	VADDPD        Z26, Z3, K1, Z3
-	VADDPD        Z11, Z4, K1, Z4
-	VADDPD        Z27, Z3, K2, Z3
-	VADDPD        Z12, Z4, K2, Z4
-	VADDPD        Z28, Z3, K3, Z3
-	VADDPD        Z13, Z4, K3, Z4
-	VADDPD        Z29, Z3, K4, Z3
-	VADDPD        Z14, Z4, K4, Z4
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label2<>+0(SB), Z15, K4
-	VADDPD        Z26, Z5, K1, Z5
-	VADDPD        Z11, Z6, K1, Z6
-	VADDPD        Z27, Z5, K2, Z5
-	VADDPD        Z12, Z6, K2, Z6
-	VADDPD        Z28, Z5, K3, Z5
-	VADDPD        Z13, Z6, K3, Z6
-	VADDPD        Z29, Z5, K4, Z5
-	VADDPD        Z14, Z6, K4, Z6
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label3<>+0(SB), Z15, K4
-	VADDPD        Z26, Z7, K1, Z7
-	VADDPD        Z11, Z8, K1, Z8
-	VADDPD        Z27, Z7, K2, Z7
-	VADDPD        Z12, Z8, K2, Z8
-	VADDPD        Z28, Z7, K3, Z7
-	VADDPD        Z13, Z8, K3, Z8
-	VADDPD        Z29, Z7, K4, Z7
-	VADDPD        Z14, Z8, K4, Z8
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label4<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label4<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label4<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label4<>+0(SB), Z15, K4
-	VADDPD        Z26, Z9, K1, Z9
-	VADDPD        Z11, Z10, K1, Z10
-	VADDPD        Z27, Z9, K2, Z9
-	VADDPD        Z12, Z10, K2, Z10
-	VADDPD        Z28, Z9, K3, Z9
-	VADDPD        Z13, Z10, K3, Z10
-	VADDPD        Z29, Z9, K4, Z9
-	VADDPD        Z14, Z10, K4, Z10
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label5<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label5<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label5<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label5<>+0(SB), Z15, K4
-	VMOVUPS       896(R11), Z15
-	VADDPD        Z26, Z15, K1, Z15
-	VMOVUPS       Z15, 896(R11)
-	VMOVUPS       832(R11), Z15
-	VADDPD        Z11, Z15, K1, Z15
-	VMOVUPS       Z15, 832(R11)
-	VMOVUPS       896(R11), Z15
-	VADDPD        Z27, Z15, K2, Z15
-	VMOVUPS       Z15, 896(R11)
-	VMOVUPS       832(R11), Z15
-	VADDPD        Z12, Z15, K2, Z15
-	VMOVUPS       Z15, 832(R11)
-	VMOVUPS       896(R11), Z15
-	VADDPD        Z28, Z15, K3, Z15
-	VMOVUPS       Z15, 896(R11)
-	VMOVUPS       832(R11), Z15
-	VADDPD        Z13, Z15, K3, Z15
-	VMOVUPS       Z15, 832(R11)
-	VMOVUPS       896(R11), Z15
-	VADDPD        Z29, Z15, K4, Z15
-	VMOVUPS       Z15, 896(R11)
-	VMOVUPS       832(R11), Z15
-	VADDPD        Z14, Z15, K4, Z15
-	VMOVUPS       Z15, 832(R11)
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label6<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label6<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label6<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label6<>+0(SB), Z15, K4
-	VMOVUPS       768(R11), Z15
-	VADDPD        Z26, Z15, K1, Z15
-	VMOVUPS       Z15, 768(R11)
-	VMOVUPS       704(R11), Z15
-	VADDPD        Z11, Z15, K1, Z15
-	VMOVUPS       Z15, 704(R11)
-	VMOVUPS       768(R11), Z15
-	VADDPD        Z27, Z15, K2, Z15
-	VMOVUPS       Z15, 768(R11)
-	VMOVUPS       704(R11), Z15
-	VADDPD        Z12, Z15, K2, Z15
-	VMOVUPS       Z15, 704(R11)
-	VMOVUPS       768(R11), Z15
-	VADDPD        Z28, Z15, K3, Z15
-	VMOVUPS       Z15, 768(R11)
-	VMOVUPS       704(R11), Z15
-	VADDPD        Z13, Z15, K3, Z15
-	VMOVUPS       Z15, 704(R11)
-	VMOVUPS       768(R11), Z15
-	VADDPD        Z29, Z15, K4, Z15
-	VMOVUPS       Z15, 768(R11)
-	VMOVUPS       704(R11), Z15
-	VADDPD        Z14, Z15, K4, Z15
-	VMOVUPS       Z15, 704(R11)
-	VMOVUPS       (R11), Z15
-	VPCMPEQQ.BCST label7<>+0(SB), Z15, K1
-	VMOVUPS       320(R11), Z15
-	VPCMPEQQ.BCST label7<>+0(SB), Z15, K2
-	VMOVUPS       384(R11), Z15
-	VPCMPEQQ.BCST label7<>+0(SB), Z15, K3
-	VMOVUPS       448(R11), Z15
-	VPCMPEQQ.BCST label7<>+0(SB), Z15, K4
-	VMOVUPS       576(R11), Z15
-	VADDPD        Z26, Z15, K1, Z15
-	VMOVUPS       Z15, 576(R11)
-	VMOVUPS       512(R11), Z15
-	VADDPD        Z11, Z15, K1, Z15
-	VMOVUPS       Z15, 512(R11)
-	VMOVUPS       576(R11), Z11
-	VADDPD        Z27, Z11, K2, Z11
-	VMOVUPS       Z11, 576(R11)
-	VMOVUPS       512(R11), Z11
-	VADDPD        Z12, Z11, K2, Z11
-	VMOVUPS       Z11, 512(R11)
-	VMOVUPS       576(R11), Z11
-	VADDPD        Z28, Z11, K3, Z11
-	VMOVUPS       Z11, 576(R11)
-	VMOVUPS       512(R11), Z11
-	VADDPD        Z13, Z11, K3, Z11
-	VMOVUPS       Z11, 512(R11)
-	VMOVUPS       576(R11), Z11
-	VADDPD        Z29, Z11, K4, Z11
-	VMOVUPS       Z11, 576(R11)
-	VMOVUPS       512(R11), Z11
-	VADDPD        Z14, Z11, K4, Z11
-	VMOVUPS       Z11, 512(R11)
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label0<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label0<>+0(SB), Z10, K4
+	VADDPD        Z27, Z1, K1, Z1
+	VADDPD        Z28, Z1, K2, Z1
+	VADDPD        Z29, Z1, K3, Z1
+	VADDPD        Z30, Z1, K4, Z1
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label1<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label1<>+0(SB), Z10, K4
+	VADDPD        Z27, Z2, K1, Z2
+	VADDPD        Z28, Z2, K2, Z2
+	VADDPD        Z29, Z2, K3, Z2
+	VADDPD        Z30, Z2, K4, Z2
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label2<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label2<>+0(SB), Z10, K4
+	VADDPD        Z27, Z3, K1, Z3
+	VADDPD        Z28, Z3, K2, Z3
+	VADDPD        Z29, Z3, K3, Z3
+	VADDPD        Z30, Z3, K4, Z3
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label3<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label3<>+0(SB), Z10, K4
+	VADDPD        Z27, Z4, K1, Z4
+	VADDPD        Z28, Z4, K2, Z4
+	VADDPD        Z29, Z4, K3, Z4
+	VADDPD        Z30, Z4, K4, Z4
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label4<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label4<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label4<>+0(SB), Z10, K4
+	VADDPD        Z27, Z5, K1, Z5
+	VADDPD        Z28, Z5, K2, Z5
+	VADDPD        Z29, Z5, K3, Z5
+	VADDPD        Z30, Z5, K4, Z5
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label5<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label5<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label5<>+0(SB), Z10, K4
+	VADDPD        Z27, Z6, K1, Z6
+	VADDPD        Z28, Z6, K2, Z6
+	VADDPD        Z29, Z6, K3, Z6
+	VADDPD        Z30, Z6, K4, Z6
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label6<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label6<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label6<>+0(SB), Z10, K4
+	VADDPD        Z27, Z7, K1, Z7
+	VADDPD        Z28, Z7, K2, Z7
+	VADDPD        Z29, Z7, K3, Z7
+	VADDPD        Z30, Z7, K4, Z7
+	VMOVUPS       128(R11), Z11
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K1
+	VMOVUPS       192(R11), Z11
+	VPCMPEQQ.BCST label7<>+0(SB), Z11, K2
+	VPCMPEQQ.BCST label7<>+0(SB), Z9, K3
+	VPCMPEQQ.BCST label7<>+0(SB), Z10, K4
+	VADDPD        Z27, Z8, K1, Z8
+	VADDPD        Z28, Z8, K2, Z8
+	VADDPD        Z29, Z8, K3, Z8
+	VADDPD        Z30, Z8, K4, Z8
 	ADDQ          $0x00000020, R9
 	SUBQ          $0x00000020, R8
 	CMPQ          R8, $0x00000020
@@ -106309,46 +105601,45 @@ few4:
 	LEAQ       tailMasks<>+0(SB), R12
 	KMOVW      (R12)(R10*2), K1
 	MOVQ       y_base+16(FP), R10
-	VMOVDQU8.Z (R10)(R9*1), K1, X11
-	VPMOVZXBQ  X11, Z11
-	VMOVUPS    16384(SI)(R9*8), Z12
-	VMOVUPS    17408(SI)(R9*8), Z13
+	VMOVDQU8.Z (R10)(R9*1), K1, X9
+	VPMOVZXBQ  X9, Z9
+	VMOVUPS    16384(SI)(R9*8), Z10
+	VMOVUPS    17408(SI)(R9*8), Z11
 
 	// -ln(1 + q/p) = 2 atanh(s) - k ln(2), 2^k <= 1 + q/p < 2^(k+1).
-	VADDPD            Z13, Z12, Z14
-	VPSUBQ            Z12, Z14, Z15
-	VANDPD.BCST       signAndExponent<>+0(SB), Z15, Z15
-	VPADDQ            Z15, Z12, Z16
-	VSUBPD            Z12, Z16, Z12
-	VSUBPD            Z13, Z12, Z12
-	VADDPD            Z16, Z14, Z14
-	VDIVPD            Z14, Z12, Z12
-	VMULPD            Z12, Z12, Z14
-	VADDPD            Z12, Z12, Z16
-	VPSRLQ            $0x34, Z15, Z15
-	VCVTQQ2PD         Z15, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z16
-	VMULPD            Z14, Z12, Z12
-	VBROADCASTSD      unit64j<>+0(SB), Z15
-	VFMADD213PD.BCST  unit64i<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64h<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64g<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64f<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64e<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64d<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64c<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64b<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST  unit64a<>+0(SB), Z14, Z15
-	VFMADD231PD       Z15, Z12, Z16
-	VMOVAPD.Z         Z16, K1, Z12
-	VMOVAPD           Z12, Z14
+	VADDPD            Z11, Z10, Z12
+	VPSUBQ            Z10, Z12, Z13
+	VANDPD.BCST       signAndExponent<>+0(SB), Z13, Z13
+	VPADDQ            Z13, Z10, Z14
+	VSUBPD            Z10, Z14, Z10
+	VSUBPD            Z11, Z10, Z10
+	VADDPD            Z14, Z12, Z12
+	VDIVPD            Z12, Z10, Z10
+	VMULPD            Z10, Z10, Z12
+	VADDPD            Z10, Z10, Z14
+	VPSRLQ            $0x34, Z13, Z13
+	VCVTQQ2PD         Z13, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z14
+	VMULPD            Z12, Z10, Z10
+	VBROADCASTSD      unit64j<>+0(SB), Z13
+	VFMADD213PD.BCST  unit64i<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64h<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64g<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64f<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64e<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64d<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64c<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64b<>+0(SB), Z12, Z13
+	VFMADD213PD.BCST  unit64a<>+0(SB), Z12, Z13
+	VFMADD231PD       Z13, Z10, Z14
+	VMOVAPD.Z         Z14, K1, Z10
 
 	// Times u^(k/2): a root if k is odd, squares of u for the bits of k/2.
 	MOVQ    DX, R10
 	SHRQ    $0x01, R10
 	JCC     whole2
-	VSQRTPD Z13, Z15
-	VMULPD  Z15, Z14, Z14
+	VSQRTPD Z11, Z12
+	VMULPD  Z12, Z10, Z10
 
 whole2:
 	TESTQ R10, R10
@@ -106357,256 +105648,100 @@ whole2:
 again2:
 	SHRQ   $0x01, R10
 	JCC    square2
-	VMULPD Z13, Z14, Z14
+	VMULPD Z11, Z10, Z10
 
 square2:
 	TESTQ  R10, R10
 	JZ     power2
-	VMULPD Z13, Z13, Z13
+	VMULPD Z11, Z11, Z11
 	JMP    again2
 
 power2:
-	VPCMPEQQ.BCST label0<>+0(SB), Z11, K1
-	VADDPD        Z12, Z1, K1, Z1
-	VADDPD        Z14, Z2, K1, Z2
-	VPCMPEQQ.BCST label1<>+0(SB), Z11, K1
-	VADDPD        Z12, Z3, K1, Z3
-	VADDPD        Z14, Z4, K1, Z4
-	VPCMPEQQ.BCST label2<>+0(SB), Z11, K1
-	VADDPD        Z12, Z5, K1, Z5
-	VADDPD        Z14, Z6, K1, Z6
-	VPCMPEQQ.BCST label3<>+0(SB), Z11, K1
-	VADDPD        Z12, Z7, K1, Z7
-	VADDPD        Z14, Z8, K1, Z8
-	VPCMPEQQ.BCST label4<>+0(SB), Z11, K1
-	VADDPD        Z12, Z9, K1, Z9
-	VADDPD        Z14, Z10, K1, Z10
-	VPCMPEQQ.BCST label5<>+0(SB), Z11, K1
-	VMOVUPS       896(R11), Z13
-	VADDPD        Z12, Z13, K1, Z13
-	VMOVUPS       Z13, 896(R11)
-	VMOVUPS       832(R11), Z13
-	VADDPD        Z14, Z13, K1, Z13
-	VMOVUPS       Z13, 832(R11)
-	VPCMPEQQ.BCST label6<>+0(SB), Z11, K1
-	VMOVUPS       768(R11), Z13
-	VADDPD        Z12, Z13, K1, Z13
-	VMOVUPS       Z13, 768(R11)
-	VMOVUPS       704(R11), Z13
-	VADDPD        Z14, Z13, K1, Z13
-	VMOVUPS       Z13, 704(R11)
-	VPCMPEQQ.BCST label7<>+0(SB), Z11, K1
-	VMOVUPS       576(R11), Z11
-	VADDPD        Z12, Z11, K1, Z11
-	VMOVUPS       Z11, 576(R11)
-	VMOVUPS       512(R11), Z11
-	VADDPD        Z14, Z11, K1, Z11
-	VMOVUPS       Z11, 512(R11)
+	VPCMPEQQ.BCST label0<>+0(SB), Z9, K1
+	VADDPD        Z10, Z1, K1, Z1
+	VPCMPEQQ.BCST label1<>+0(SB), Z9, K1
+	VADDPD        Z10, Z2, K1, Z2
+	VPCMPEQQ.BCST label2<>+0(SB), Z9, K1
+	VADDPD        Z10, Z3, K1, Z3
+	VPCMPEQQ.BCST label3<>+0(SB), Z9, K1
+	VADDPD        Z10, Z4, K1, Z4
+	VPCMPEQQ.BCST label4<>+0(SB), Z9, K1
+	VADDPD        Z10, Z5, K1, Z5
+	VPCMPEQQ.BCST label5<>+0(SB), Z9, K1
+	VADDPD        Z10, Z6, K1, Z6
+	VPCMPEQQ.BCST label6<>+0(SB), Z9, K1
+	VADDPD        Z10, Z7, K1, Z7
+	VPCMPEQQ.BCST label7<>+0(SB), Z9, K1
+	VADDPD        Z10, Z8, K1, Z8
 	ADDQ          $0x00000008, R9
 	SUBQ          $0x00000008, R8
 	JMP           few4
 
 done4:
-	VEXTRACTF64X4 $0x01, Z1, Y11
-	VADDPD        Y11, Y1, Y1
-	VEXTRACTF64X2 $0x01, Y1, X11
-	VADDPD        X11, X1, X1
-	VUNPCKHPD     X1, X1, X11
-	VADDSD        X11, X1, X1
-	VADDSD        80(AX), X1, X1
-	VMOVSD        X1, 80(AX)
+	VEXTRACTF64X4 $0x01, Z1, Y9
+	VADDPD        Y9, Y1, Y1
+	VEXTRACTF64X2 $0x01, Y1, X9
+	VADDPD        X9, X1, X1
+	VUNPCKHPD     X1, X1, X9
+	VADDSD        X9, X1, X1
+	VADDSD        96(AX), X1, X1
+	VMOVSD        X1, 96(AX)
 	VEXTRACTF64X4 $0x01, Z2, Y1
 	VADDPD        Y1, Y2, Y2
 	VEXTRACTF64X2 $0x01, Y2, X1
 	VADDPD        X1, X2, X2
 	VUNPCKHPD     X2, X2, X1
 	VADDSD        X1, X2, X2
-	VADDSD        96(AX), X2, X2
-	VMOVSD        X2, 96(AX)
+	VADDSD        224(AX), X2, X2
+	VMOVSD        X2, 224(AX)
 	VEXTRACTF64X4 $0x01, Z3, Y1
 	VADDPD        Y1, Y3, Y3
 	VEXTRACTF64X2 $0x01, Y3, X1
 	VADDPD        X1, X3, X3
 	VUNPCKHPD     X3, X3, X1
 	VADDSD        X1, X3, X3
-	VADDSD        208(AX), X3, X3
-	VMOVSD        X3, 208(AX)
+	VADDSD        352(AX), X3, X3
+	VMOVSD        X3, 352(AX)
 	VEXTRACTF64X4 $0x01, Z4, Y1
 	VADDPD        Y1, Y4, Y4
 	VEXTRACTF64X2 $0x01, Y4, X1
 	VADDPD        X1, X4, X4
 	VUNPCKHPD     X4, X4, X1
 	VADDSD        X1, X4, X4
-	VADDSD        224(AX), X4, X4
-	VMOVSD        X4, 224(AX)
+	VADDSD        480(AX), X4, X4
+	VMOVSD        X4, 480(AX)
 	VEXTRACTF64X4 $0x01, Z5, Y1
 	VADDPD        Y1, Y5, Y5
 	VEXTRACTF64X2 $0x01, Y5, X1
 	VADDPD        X1, X5, X5
 	VUNPCKHPD     X5, X5, X1
 	VADDSD        X1, X5, X5
-	VADDSD        336(AX), X5, X5
-	VMOVSD        X5, 336(AX)
+	VADDSD        608(AX), X5, X5
+	VMOVSD        X5, 608(AX)
 	VEXTRACTF64X4 $0x01, Z6, Y1
 	VADDPD        Y1, Y6, Y6
 	VEXTRACTF64X2 $0x01, Y6, X1
 	VADDPD        X1, X6, X6
 	VUNPCKHPD     X6, X6, X1
 	VADDSD        X1, X6, X6
-	VADDSD        352(AX), X6, X6
-	VMOVSD        X6, 352(AX)
+	VADDSD        736(AX), X6, X6
+	VMOVSD        X6, 736(AX)
 	VEXTRACTF64X4 $0x01, Z7, Y1
 	VADDPD        Y1, Y7, Y7
 	VEXTRACTF64X2 $0x01, Y7, X1
 	VADDPD        X1, X7, X7
 	VUNPCKHPD     X7, X7, X1
 	VADDSD        X1, X7, X7
-	VADDSD        464(AX), X7, X7
-	VMOVSD        X7, 464(AX)
+	VADDSD        864(AX), X7, X7
+	VMOVSD        X7, 864(AX)
 	VEXTRACTF64X4 $0x01, Z8, Y1
 	VADDPD        Y1, Y8, Y8
 	VEXTRACTF64X2 $0x01, Y8, X1
 	VADDPD        X1, X8, X8
 	VUNPCKHPD     X8, X8, X1
 	VADDSD        X1, X8, X8
-	VADDSD        480(AX), X8, X8
-	VMOVSD        X8, 480(AX)
-	VEXTRACTF64X4 $0x01, Z9, Y1
-	VADDPD        Y1, Y9, Y9
-	VEXTRACTF64X2 $0x01, Y9, X1
-	VADDPD        X1, X9, X9
-	VUNPCKHPD     X9, X9, X1
-	VADDSD        X1, X9, X9
-	VADDSD        592(AX), X9, X9
-	VMOVSD        X9, 592(AX)
-	VEXTRACTF64X4 $0x01, Z10, Y1
-	VADDPD        Y1, Y10, Y10
-	VEXTRACTF64X2 $0x01, Y10, X1
-	VADDPD        X1, X10, X10
-	VUNPCKHPD     X10, X10, X1
-	VADDSD        X1, X10, X10
-	VADDSD        608(AX), X10, X10
-	VMOVSD        X10, 608(AX)
-	VMOVUPS       896(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       896(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 896(R11)
-	VMOVUPS       896(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       896(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 896(R11)
-	VMOVUPS       896(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       896(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 896(R11)
-	VMOVUPS       896(R11), Z1
-	VADDSD        720(AX), X1, X1
-	VMOVUPS       Z1, 896(R11)
-	VMOVUPS       896(R11), Z1
-	VMOVSD        X1, 720(AX)
-	VMOVUPS       832(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       832(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 832(R11)
-	VMOVUPS       832(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       832(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 832(R11)
-	VMOVUPS       832(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       832(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 832(R11)
-	VMOVUPS       832(R11), Z1
-	VADDSD        736(AX), X1, X1
-	VMOVUPS       Z1, 832(R11)
-	VMOVUPS       832(R11), Z1
-	VMOVSD        X1, 736(AX)
-	VMOVUPS       768(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       768(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 768(R11)
-	VMOVUPS       768(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       768(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 768(R11)
-	VMOVUPS       768(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       768(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 768(R11)
-	VMOVUPS       768(R11), Z1
-	VADDSD        848(AX), X1, X1
-	VMOVUPS       Z1, 768(R11)
-	VMOVUPS       768(R11), Z1
-	VMOVSD        X1, 848(AX)
-	VMOVUPS       704(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       704(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 704(R11)
-	VMOVUPS       704(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       704(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 704(R11)
-	VMOVUPS       704(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       704(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 704(R11)
-	VMOVUPS       704(R11), Z1
-	VADDSD        864(AX), X1, X1
-	VMOVUPS       Z1, 704(R11)
-	VMOVUPS       704(R11), Z1
-	VMOVSD        X1, 864(AX)
-	VMOVUPS       576(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       576(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 576(R11)
-	VMOVUPS       576(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       576(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 576(R11)
-	VMOVUPS       576(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       576(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 576(R11)
-	VMOVUPS       576(R11), Z1
-	VADDSD        976(AX), X1, X1
-	VMOVUPS       Z1, 576(R11)
-	VMOVUPS       576(R11), Z1
-	VMOVSD        X1, 976(AX)
-	VMOVUPS       512(R11), Z1
-	VEXTRACTF64X4 $0x01, Z1, Y1
-	VMOVUPS       512(R11), Z2
-	VADDPD        Y1, Y2, Y2
-	VMOVUPS       Z2, 512(R11)
-	VMOVUPS       512(R11), Z1
-	VEXTRACTF64X2 $0x01, Y1, X1
-	VMOVUPS       512(R11), Z2
-	VADDPD        X1, X2, X2
-	VMOVUPS       Z2, 512(R11)
-	VMOVUPS       512(R11), Z1
-	VUNPCKHPD     X1, X1, X1
-	VMOVUPS       512(R11), Z2
-	VADDSD        X1, X2, X2
-	VMOVUPS       Z2, 512(R11)
-	VMOVUPS       512(R11), Z1
-	VADDSD        992(AX), X1, X1
-	VMOVUPS       Z1, 512(R11)
-	VMOVUPS       512(R11), Z1
-	VMOVSD        X1, 992(AX)
+	VADDSD        992(AX), X8, X8
+	VMOVSD        X8, 992(AX)
 
 	// The parameters move on.
 	ADDQ         DI, y_base+16(FP)

@@ -142,9 +142,9 @@ type softmaxKernels[T Float] struct {
 	sumsY, logSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool
 	gradY           [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool
 
-	// The same with q^γ ln p of members, where 2γ is one of 2 … 16: region sums,
-	// LogP and Pos, or Pos alone; and the gradients, of which the second takes
-	// coefIn and coefOut for 0.
+	// The same with q^γ ln p of members, where 2γ is one of 2 … 16: region sums
+	// and Pos, or Pos alone; and the gradients, of which the second takes coefIn
+	// and coefOut for 0.
 	powerSumsY, onlyPowerSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool
 	powerGradY, onlyPowerGradY [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool
 

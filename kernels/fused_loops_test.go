@@ -63,7 +63,7 @@ func fusedLoops[T Float]() *fused[T] {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, logs: true})
 		}
 		f.softmax.powerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
-			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, logs: true, power: true, gamma: gamma})
+			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, power: true, gamma: gamma})
 		}
 		f.softmax.onlyPowerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{power: true, gamma: gamma})

@@ -149,18 +149,16 @@ func (p *Plan[T]) chooseSoftmax(path *fusedPath[T]) {
 // chooseWhole finds the kernels that do all of a pass under softmax.
 func (p *Plan[T]) chooseWhole(path *fusedPath[T]) {
 	f, k, c := &p.program.Features, &p.fused.softmax, p.spec.C
-	members := !f.Region && !f.Soft // they alone contribute
+	members := !f.Region && !f.Soft // alone contribute
 	switch {
 	case len(f.Powers) == 0:
 		path.sums, path.grad = k.sumsY[c], k.gradY[c]
 		if f.LogP {
 			path.sums = k.logSumsY[c]
 		}
-	case !multiplies(path.power):
-	case members && !f.LogP:
-		path.raise(k.onlyPowerSumsY[c], k.onlyPowerGradY[c])
+	case f.LogP || !multiplies(path.power): // such a loss is rare
 	case members:
-		path.raise(k.powerSumsY[c], k.onlyPowerGradY[c])
+		path.raise(k.onlyPowerSumsY[c], k.onlyPowerGradY[c])
 	default:
 		path.raise(k.powerSumsY[c], k.powerGradY[c])
 	}

@@ -15,9 +15,7 @@ import (
 var probsWhole = slices.Concat(
 	ofClasses("softmaxSumsYLanes", sumsYType, sumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{region: true}) }),
 	ofClasses("softmaxLogSumsYLanes", sumsYType, logSumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{region: true, logs: true}) }),
-	ofClasses("softmaxPowerSumsYLanes", powerSumsYType, powerSumsYDoc, func(g *gen, c int) {
-		softmaxSumsY(g, c, wholeSums{region: true, logs: true, power: true})
-	}),
+	ofClasses("softmaxPowerSumsYLanes", powerSumsYType, powerSumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{region: true, power: true}) }),
 	ofClasses("softmaxOnlyPowerSumsYLanes", powerSumsYType, onlyPowerSumsYDoc, func(g *gen, c int) { softmaxSumsY(g, c, wholeSums{power: true}) }),
 	ofClasses("softmaxGradYLanes", gradYType, gradYDoc, func(g *gen, c int) { softmaxGradY(g, c, false) }),
 	ofClasses("softmaxPowerGradYLanes", powerGradYType, powerGradYDoc, func(g *gen, c int) { softmaxGradY(g, c, true) }),
@@ -73,9 +71,9 @@ each other. It reports false if some logit is a NaN or beyond ±40, or
 `
 	powerSumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int, gamma T) bool"
 	powerSumsYDoc  = `
-adds TP, FP, FN, TN, LogP and Pos of every class, of which the sums
-follow each other; 2 gamma is one of 2 … 16. It reports false if some
-logit is a NaN or beyond ±40, or ±150 in float64.
+adds TP, FP, FN, TN and Pos of every class, of which the sums follow
+each other; 2 gamma is one of 2 … 16. It reports false if some logit is
+a NaN or beyond ±40, or ±150 in float64.
 
 	p, q := softmax(x)
 	for i, c := range y {
@@ -83,7 +81,6 @@ logit is a NaN or beyond ±40, or ±150 in float64.
 			if int(c) == k {
 				acc[16*k] += p[k][i]
 				acc[16*k+2] += q[k][i]
-				acc[16*k+10] -= log1p(q[k][i]/p[k][i])
 				acc[16*k+12] -= pow(q[k][i], gamma) * log1p(q[k][i]/p[k][i])
 			} else {
 				acc[16*k+1] += p[k][i]
@@ -302,19 +299,8 @@ func (g *gen) windows(size int, matrices []string, body func(rows func(vectors i
 	g.JG(operand.LabelRef("window"))
 }
 
-// wholeSums is which sums a kernel forms: TP FP FN TN, LogP, and Pos.
+// wholeSums is which sums a kernel forms: TP FP FN TN, and one of LogP and Pos.
 type wholeSums struct{ region, logs, power bool }
-
-// ofMembers is where the sums go that members alone contribute to.
-func (w wholeSums) ofMembers() (sums []int) {
-	if w.logs {
-		sums = append(sums, 10)
-	}
-	if w.power {
-		sums = append(sums, 12)
-	}
-	return sums
-}
 
 // softmaxSumsY takes window after window of positions in three steps, each with
 // many vectors on their way: probabilities, sums by labels, and what logarithms
@@ -337,15 +323,15 @@ func softmaxSumsY(g *gen, classes int, what wholeSums) {
 			x.atIndex(g)
 			g.softmaxOf(x, to, classes, k, most)
 		})
-		members := what.ofMembers()
+		members := what.logs || what.power
 		if what.region {
 			together := g.few(2)
 			for first := 0; first < classes; first += together {
-				g.sumsOfClasses(rows, acc.base, p, q, own, first, min(together, classes-first), len(members) > 0)
+				g.sumsOfClasses(rows, acc.base, p, q, own, first, min(together, classes-first), members)
 			}
 		}
-		if len(members) > 0 {
-			g.logsOfClasses(rows, acc.base, own, classes, what)
+		if members {
+			g.logsOfClasses(rows, acc.base, own, classes, what.power)
 		}
 	})
 	g.returnWithin(most, softmaxLimit)
@@ -408,40 +394,28 @@ func (g *gen) addElsewhere(sum vec, m, elsewhere mask, v vec) {
 	g.sum(sum, g.unless(m, v))
 }
 
-// logsOfClasses adds LogP and Pos of all classes from the probabilities of members.
-func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, own *scratch, classes int, what wholeSums) {
-	members := what.ofMembers()
-	sums := g.accumulators(classes*len(members), 1)
+// logsOfClasses adds LogP of all classes, or Pos, from the probabilities of members.
+func (g *gen) logsOfClasses(rows func(int, func(int)), acc reg.Register, own *scratch, classes int, power bool) {
+	sums := g.accumulators(classes, 1)
 	var exponent reg.GPVirtual
-	if what.power {
+	if power {
 		exponent = g.twice("gamma")
 	}
 	rows(g.few(2), func(k int) {
 		labels := g.labelLanes(g.byteLabels("y"), k)
 		p, q := own.read(g, 0, k), own.read(g, 1, k)
-		var terms []vec
 		l := g.existing(g.ownLog(p, q))
-		if what.logs {
-			terms = append(terms, l)
-		}
-		if what.power {
-			power := l
-			if what.logs {
-				power = g.copy(l)
-			}
-			g.timesHalfPower(power, q, exponent)
-			terms = append(terms, power)
+		if power {
+			g.timesHalfPower(l, q, exponent)
 		}
 		for c := range classes {
 			for i, m := range g.isLabel(labels, c) {
-				for j, v := range terms {
-					g.addWhere(sums[len(terms)*c+j], mask{m}, v[i:i+1])
-				}
+				g.addWhere(sums[c], mask{m}, l[i:i+1])
 			}
 		}
 	})
-	for i, v := range sums {
-		g.addLanes(acc, 16*(i/len(members))+members[i%len(members)], v)
+	for c, v := range sums {
+		g.addLanes(acc, 16*c+pick(power, sumPos, sumLogP), v)
 	}
 }
 
