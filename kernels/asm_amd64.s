@@ -22155,7 +22155,7 @@ GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX2(SB), $2112-73
+TEXT ·forwardSigmoidRegionYF64AVX2(SB), $4160-73
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -22211,43 +22211,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y6, Y6, Y10
 	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VADDPD      expEvenb<>+0(SB), Y11, Y13
+	VMOVUPD     expOddc<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
+	VFMADD213PD expOddb<>+0(SB), Y10, Y15
+	VFMADD213PD expOddb<>+0(SB), Y11, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y15
+	VFMADD213PD expOdda<>+0(SB), Y11, Y14
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VFMADD213PD expEvena<>+0(SB), Y11, Y13
+	VMULPD      Y6, Y15, Y6
+	VMULPD      Y7, Y14, Y7
+	VADDPD      Y6, Y12, Y10
+	VADDPD      Y7, Y13, Y11
+	VSUBPD      Y6, Y12, Y6
+	VSUBPD      Y7, Y13, Y7
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     Y6, (BX)(DI*8)
-	VMOVUPD     Y7, 32(BX)(DI*8)
+	VPADDQ      Y9, Y10, Y9
+	VPADDQ      Y8, Y11, Y8
+	VMOVUPD     Y9, (BX)(DI*8)
+	VMOVUPD     Y8, 32(BX)(DI*8)
+	VMOVUPD     Y6, 2048(BX)(DI*8)
+	VMOVUPD     Y7, 2080(BX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	CMPQ        R10, $0x00000008
@@ -22275,25 +22265,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y8, Y9
 	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
+	VADDPD      expEvenb<>+0(SB), Y9, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
+	VFMADD213PD expOddb<>+0(SB), Y9, Y11
+	VFMADD213PD expOdda<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y9, Y10
+	VMULPD      Y7, Y11, Y7
+	VADDPD      Y7, Y10, Y9
+	VSUBPD      Y7, Y10, Y7
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-	VMASKMOVPD  Y7, Y6, (BX)(DI*8)
+	VPADDQ      Y8, Y9, Y8
+	VMASKMOVPD  Y8, Y6, (BX)(DI*8)
+	VMASKMOVPD  Y7, Y6, 2048(BX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, R10
 	JMP         few
@@ -22320,30 +22305,34 @@ many2:
 	VMOVUPD   (CX)(DI*8), Y8
 	VMOVUPD   32(CX)(DI*8), Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD (BX)(DI*8), Y8
 	VMOVUPD 32(BX)(DI*8), Y9
-	VMOVUPD one<>+0(SB), Y10
-	VADDPD  one<>+0(SB), Y8, Y11
-	VADDPD  one<>+0(SB), Y9, Y12
-	VDIVPD  Y11, Y10, Y11
-	VDIVPD  Y12, Y10, Y10
-	VMULPD  Y11, Y8, Y8
-	VMULPD  Y10, Y9, Y9
+	VMOVUPD 2048(BX)(DI*8), Y10
+	VMOVUPD 2080(BX)(DI*8), Y11
+	VMOVUPD one<>+0(SB), Y12
+	VADDPD  Y10, Y8, Y13
+	VADDPD  Y11, Y9, Y14
+	VDIVPD  Y13, Y12, Y13
+	VDIVPD  Y14, Y12, Y12
+	VMULPD  Y13, Y8, Y8
+	VMULPD  Y12, Y9, Y9
+	VMULPD  Y13, Y10, Y10
+	VMULPD  Y12, Y11, Y11
 	VANDPD  Y8, Y6, Y12
 	VANDPD  Y9, Y7, Y13
 	VADDPD  Y13, Y12, Y12
 	VADDPD  Y12, Y2, Y2
-	VANDPD  Y11, Y6, Y12
-	VANDPD  Y10, Y7, Y13
+	VANDPD  Y10, Y6, Y12
+	VANDPD  Y11, Y7, Y13
 	VADDPD  Y13, Y12, Y12
 	VADDPD  Y12, Y4, Y4
 	VANDNPD Y8, Y6, Y8
 	VANDNPD Y9, Y7, Y9
 	VADDPD  Y9, Y8, Y8
 	VADDPD  Y8, Y3, Y3
-	VANDNPD Y11, Y6, Y6
-	VANDNPD Y10, Y7, Y7
+	VANDNPD Y10, Y6, Y6
+	VANDNPD Y11, Y7, Y7
 	VADDPD  Y7, Y6, Y6
 	VADDPD  Y6, Y5, Y5
 	ADDQ    $0x00000008, DI
@@ -22384,19 +22373,23 @@ bytes1:
 	ADDQ       R9, SI
 	VMASKMOVPD (CX)(DI*8), Y6, Y9
 
-	// q = 1/(1+e^x), p = e^x q.
-	VMASKMOVPD (BX)(DI*8), Y6, Y6
-	VMOVUPD    one<>+0(SB), Y9
-	VADDPD     one<>+0(SB), Y6, Y10
-	VDIVPD     Y10, Y9, Y9
-	VMULPD     Y9, Y6, Y6
-	VANDPD     Y6, Y7, Y10
+	// Of e^x = p/q.
+	VMASKMOVPD (BX)(DI*8), Y6, Y9
+	VMASKMOVPD 2048(BX)(DI*8), Y6, Y10
+	VMOVUPD    one<>+0(SB), Y11
+	VADDPD     Y10, Y9, Y12
+	VDIVPD     Y12, Y11, Y11
+	VMULPD     Y11, Y9, Y9
+	VANDPD     Y9, Y6, Y9
+	VMULPD     Y11, Y10, Y10
+	VANDPD     Y10, Y6, Y6
+	VANDPD     Y9, Y7, Y10
 	VADDPD     Y10, Y2, Y2
-	VANDPD     Y9, Y7, Y7
+	VANDPD     Y6, Y7, Y7
 	VADDPD     Y7, Y4, Y4
+	VANDPD     Y9, Y8, Y7
+	VADDPD     Y7, Y3, Y3
 	VANDPD     Y6, Y8, Y6
-	VADDPD     Y6, Y3, Y3
-	VANDPD     Y9, Y8, Y6
 	VADDPD     Y6, Y5, Y5
 	ADDQ       $0x00000004, DI
 	SUBQ       $0x00000004, R8
@@ -22459,59 +22452,35 @@ DATA sizeLimit<>+16(SB)/8, $0x4072c00000000000
 DATA sizeLimit<>+24(SB)/8, $0x4072c00000000000
 GLOBL sizeLimit<>(SB), RODATA|NOPTR, $32
 
-DATA expRowh<>+0(SB)/8, $0x3ec72c720b2e07bf
-DATA expRowh<>+8(SB)/8, $0x3ec72c720b2e07bf
-DATA expRowh<>+16(SB)/8, $0x3ec72c720b2e07bf
-DATA expRowh<>+24(SB)/8, $0x3ec72c720b2e07bf
-GLOBL expRowh<>(SB), RODATA|NOPTR, $32
+DATA expEvenb<>+0(SB)/8, $0x405c01fb25513cf9
+DATA expEvenb<>+8(SB)/8, $0x405c01fb25513cf9
+DATA expEvenb<>+16(SB)/8, $0x405c01fb25513cf9
+DATA expEvenb<>+24(SB)/8, $0x405c01fb25513cf9
+GLOBL expEvenb<>(SB), RODATA|NOPTR, $32
 
-DATA expRowg<>+0(SB)/8, $0x3efa019c9ab213aa
-DATA expRowg<>+8(SB)/8, $0x3efa019c9ab213aa
-DATA expRowg<>+16(SB)/8, $0x3efa019c9ab213aa
-DATA expRowg<>+24(SB)/8, $0x3efa019c9ab213aa
-GLOBL expRowg<>(SB), RODATA|NOPTR, $32
+DATA expOddc<>+0(SB)/8, $0x3fa10f1474cbe821
+DATA expOddc<>+8(SB)/8, $0x3fa10f1474cbe821
+DATA expOddc<>+16(SB)/8, $0x3fa10f1474cbe821
+DATA expOddc<>+24(SB)/8, $0x3fa10f1474cbe821
+GLOBL expOddc<>(SB), RODATA|NOPTR, $32
 
-DATA expRowi<>+0(SB)/8, $0x3e928803926c8ea8
-DATA expRowi<>+8(SB)/8, $0x3e928803926c8ea8
-DATA expRowi<>+16(SB)/8, $0x3e928803926c8ea8
-DATA expRowi<>+24(SB)/8, $0x3e928803926c8ea8
-GLOBL expRowi<>(SB), RODATA|NOPTR, $32
+DATA expOddb<>+0(SB)/8, $0x402c0165f6f5b461
+DATA expOddb<>+8(SB)/8, $0x402c0165f6f5b461
+DATA expOddb<>+16(SB)/8, $0x402c0165f6f5b461
+DATA expOddb<>+24(SB)/8, $0x402c0165f6f5b461
+GLOBL expOddb<>(SB), RODATA|NOPTR, $32
 
-DATA expRowf<>+0(SB)/8, $0x3f2a019adabfb6ab
-DATA expRowf<>+8(SB)/8, $0x3f2a019adabfb6ab
-DATA expRowf<>+16(SB)/8, $0x3f2a019adabfb6ab
-DATA expRowf<>+24(SB)/8, $0x3f2a019adabfb6ab
-GLOBL expRowf<>(SB), RODATA|NOPTR, $32
+DATA expOdda<>+0(SB)/8, $0x407f82727b5db8a8
+DATA expOdda<>+8(SB)/8, $0x407f82727b5db8a8
+DATA expOdda<>+16(SB)/8, $0x407f82727b5db8a8
+DATA expOdda<>+24(SB)/8, $0x407f82727b5db8a8
+GLOBL expOdda<>(SB), RODATA|NOPTR, $32
 
-DATA expRowe<>+0(SB)/8, $0x3f56c16c1738ecf7
-DATA expRowe<>+8(SB)/8, $0x3f56c16c1738ecf7
-DATA expRowe<>+16(SB)/8, $0x3f56c16c1738ecf7
-DATA expRowe<>+24(SB)/8, $0x3f56c16c1738ecf7
-GLOBL expRowe<>(SB), RODATA|NOPTR, $32
-
-DATA expRowd<>+0(SB)/8, $0x3f81111111c45d5b
-DATA expRowd<>+8(SB)/8, $0x3f81111111c45d5b
-DATA expRowd<>+16(SB)/8, $0x3f81111111c45d5b
-DATA expRowd<>+24(SB)/8, $0x3f81111111c45d5b
-GLOBL expRowd<>(SB), RODATA|NOPTR, $32
-
-DATA expRowc<>+0(SB)/8, $0x3fa5555555554cb8
-DATA expRowc<>+8(SB)/8, $0x3fa5555555554cb8
-DATA expRowc<>+16(SB)/8, $0x3fa5555555554cb8
-DATA expRowc<>+24(SB)/8, $0x3fa5555555554cb8
-GLOBL expRowc<>(SB), RODATA|NOPTR, $32
-
-DATA expRowb<>+0(SB)/8, $0x3fc5555555553b7d
-DATA expRowb<>+8(SB)/8, $0x3fc5555555553b7d
-DATA expRowb<>+16(SB)/8, $0x3fc5555555553b7d
-DATA expRowb<>+24(SB)/8, $0x3fc5555555553b7d
-GLOBL expRowb<>(SB), RODATA|NOPTR, $32
-
-DATA expRowa<>+0(SB)/8, $0x3fe0000000000000
-DATA expRowa<>+8(SB)/8, $0x3fe0000000000000
-DATA expRowa<>+16(SB)/8, $0x3fe0000000000000
-DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
-GLOBL expRowa<>(SB), RODATA|NOPTR, $32
+DATA expEvena<>+0(SB)/8, $0x408f82727b5db8a8
+DATA expEvena<>+8(SB)/8, $0x408f82727b5db8a8
+DATA expEvena<>+16(SB)/8, $0x408f82727b5db8a8
+DATA expEvena<>+24(SB)/8, $0x408f82727b5db8a8
+GLOBL expEvena<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -22747,7 +22716,7 @@ end:
 
 // func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionYF64AVX2(SB), $2112-97
+TEXT ·backwardSigmoidRegionYF64AVX2(SB), $4160-97
 	// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -22802,43 +22771,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y4, Y4, Y8
 	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VADDPD      expEvenb<>+0(SB), Y9, Y11
+	VMOVUPD     expOddc<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
+	VFMADD213PD expOddb<>+0(SB), Y8, Y13
+	VFMADD213PD expOddb<>+0(SB), Y9, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y13
+	VFMADD213PD expOdda<>+0(SB), Y9, Y12
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VFMADD213PD expEvena<>+0(SB), Y9, Y11
+	VMULPD      Y4, Y13, Y4
+	VMULPD      Y5, Y12, Y5
+	VADDPD      Y4, Y10, Y8
+	VADDPD      Y5, Y11, Y9
+	VSUBPD      Y4, Y10, Y4
+	VSUBPD      Y5, Y11, Y5
 	VPSLLQ      $0x34, Y7, Y7
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (DI)(R8*8)
-	VMOVUPD     Y5, 32(DI)(R8*8)
+	VPADDQ      Y7, Y8, Y7
+	VPADDQ      Y6, Y9, Y6
+	VMOVUPD     Y7, (DI)(R8*8)
+	VMOVUPD     Y6, 32(DI)(R8*8)
+	VMOVUPD     Y4, 2048(DI)(R8*8)
+	VMOVUPD     Y5, 2080(DI)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
 	CMPQ        R11, $0x00000008
@@ -22866,25 +22825,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
+	VADDPD      expEvenb<>+0(SB), Y7, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
+	VFMADD213PD expOddb<>+0(SB), Y7, Y9
+	VFMADD213PD expOdda<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y7, Y8
+	VMULPD      Y5, Y9, Y5
+	VADDPD      Y5, Y8, Y7
+	VSUBPD      Y5, Y8, Y5
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (DI)(R8*8)
+	VPADDQ      Y6, Y7, Y6
+	VMASKMOVPD  Y6, Y4, (DI)(R8*8)
+	VMASKMOVPD  Y5, Y4, 2048(DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R11
 	JMP         few
@@ -22905,22 +22859,26 @@ many2:
 	VMOVUPD   (BX)(R8*8), Y6
 	VMOVUPD   32(BX)(R8*8), Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD   (DI)(R8*8), Y6
 	VMOVUPD   32(DI)(R8*8), Y7
-	VMOVUPD   one<>+0(SB), Y8
-	VADDPD    one<>+0(SB), Y6, Y9
-	VADDPD    one<>+0(SB), Y7, Y10
-	VDIVPD    Y9, Y8, Y9
-	VDIVPD    Y10, Y8, Y8
-	VMULPD    Y9, Y6, Y6
-	VMULPD    Y8, Y7, Y7
+	VMOVUPD   2048(DI)(R8*8), Y8
+	VMOVUPD   2080(DI)(R8*8), Y9
+	VMOVUPD   one<>+0(SB), Y10
+	VADDPD    Y8, Y6, Y11
+	VADDPD    Y9, Y7, Y12
+	VDIVPD    Y11, Y10, Y11
+	VDIVPD    Y12, Y10, Y10
+	VMULPD    Y11, Y6, Y6
+	VMULPD    Y10, Y7, Y7
+	VMULPD    Y11, Y8, Y8
+	VMULPD    Y10, Y9, Y9
 	VBLENDVPD Y4, Y1, Y2, Y4
 	VBLENDVPD Y5, Y1, Y2, Y5
 	VMULPD    Y6, Y4, Y4
 	VMULPD    Y7, Y5, Y5
-	VMULPD    Y9, Y4, Y4
-	VMULPD    Y8, Y5, Y5
+	VMULPD    Y8, Y4, Y4
+	VMULPD    Y9, Y5, Y5
 	TESTB     DL, DL
 	JZ        ordinary1
 	VMOVNTPD  Y4, (AX)(R8*8)
@@ -22967,12 +22925,16 @@ bytes2:
 	VANDNPS    Y4, Y5, Y6
 	VMASKMOVPD (BX)(R8*8), Y4, Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD (DI)(R8*8), Y4, Y6
-	VMOVUPD    one<>+0(SB), Y7
-	VADDPD     one<>+0(SB), Y6, Y8
-	VDIVPD     Y8, Y7, Y7
-	VMULPD     Y7, Y6, Y6
+	VMASKMOVPD 2048(DI)(R8*8), Y4, Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VADDPD     Y7, Y6, Y9
+	VDIVPD     Y9, Y8, Y8
+	VMULPD     Y8, Y6, Y6
+	VANDPD     Y6, Y4, Y6
+	VMULPD     Y8, Y7, Y7
+	VANDPD     Y7, Y4, Y7
 	VBLENDVPD  Y5, Y1, Y2, Y5
 	VMULPD     Y6, Y5, Y5
 	VMULPD     Y7, Y5, Y5
@@ -23352,8 +23314,8 @@ end:
 
 // func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidRegionF64AVX2(SB), $2208-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidRegionF64AVX2(SB), $4288-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -23372,10 +23334,11 @@ TEXT ·forwardSigmoidRegionF64AVX2(SB), $2208-65
 	VXORPD   Y3, Y3, Y3
 	VXORPD   Y4, Y4, Y4
 	VXORPD   Y5, Y5, Y5
-	VXORPD   Y6, Y6, Y6
-	VMOVUPS  Y6, 32(SI)
-	VXORPD   Y6, Y6, Y6
-	VMOVUPS  Y6, (SI)
+	VMOVUPS  Y5, 64(SI)
+	VXORPD   Y5, Y5, Y5
+	VMOVUPS  Y5, 32(SI)
+	VXORPD   Y5, Y5, Y5
+	VMOVUPS  Y5, (SI)
 	XORQ     DI, DI
 	TESTQ    AX, AX
 	JLE      end
@@ -23394,62 +23357,52 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y6
-	VMOVUPD    32(CX)(DI*8), Y7
+	VMOVUPD    (CX)(DI*8), Y5
+	VMOVUPD    32(CX)(DI*8), Y6
+	VANDPD     absBits<>+0(SB), Y5, Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
-	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
 	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y7, Y0, Y0
 	VANDPD     Y8, Y0, Y0
-	VANDPD     Y9, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VMOVAPD      Y7, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
-	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y5, Y5, Y9
 	VMULPD      Y6, Y6, Y10
-	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
-	VPSLLQ      $0x34, Y9, Y9
+	VADDPD      expEvenb<>+0(SB), Y9, Y11
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VMOVUPD     expOddc<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expOddb<>+0(SB), Y9, Y14
+	VFMADD213PD expOddb<>+0(SB), Y10, Y13
+	VFMADD213PD expOdda<>+0(SB), Y9, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y13
+	VFMADD213PD expEvena<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VMULPD      Y5, Y14, Y5
+	VMULPD      Y6, Y13, Y6
+	VADDPD      Y5, Y11, Y9
+	VADDPD      Y6, Y12, Y10
+	VSUBPD      Y5, Y11, Y5
+	VSUBPD      Y6, Y12, Y6
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     Y6, (BX)(DI*8)
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y8, Y9, Y8
+	VPADDQ      Y7, Y10, Y7
+	VMOVUPD     Y8, (BX)(DI*8)
 	VMOVUPD     Y7, 32(BX)(DI*8)
+	VMOVUPD     Y5, 2048(BX)(DI*8)
+	VMOVUPD     Y6, 2080(BX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	CMPQ        R10, $0x00000008
@@ -23465,37 +23418,32 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y6
-	VMASKMOVPD (CX)(DI*8), Y6, Y7
-	VANDPD     absBits<>+0(SB), Y7, Y8
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD     Y8, Y0, Y0
+	VMOVDQU    32(R12)(R11*8), Y5
+	VMASKMOVPD (CX)(DI*8), Y5, Y6
+	VANDPD     absBits<>+0(SB), Y6, Y7
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
+	VANDPD     Y7, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2<>+0(SB), Y9, Y7
+	VMOVUPD      roundBits<>+0(SB), Y7
+	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y7, Y8
+	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-	VMASKMOVPD  Y7, Y6, (BX)(DI*8)
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y6, Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y8, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
+	VFMADD213PD expOddb<>+0(SB), Y8, Y10
+	VFMADD213PD expOdda<>+0(SB), Y8, Y10
+	VFMADD213PD expEvena<>+0(SB), Y8, Y9
+	VMULPD      Y6, Y10, Y6
+	VADDPD      Y6, Y9, Y8
+	VSUBPD      Y6, Y9, Y6
+	VPSLLQ      $0x34, Y7, Y7
+	VPADDQ      Y7, Y8, Y7
+	VMASKMOVPD  Y7, Y5, (BX)(DI*8)
+	VMASKMOVPD  Y6, Y5, 2048(BX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, R10
 	JMP         few
@@ -23508,46 +23456,52 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0  8192(DX)(DI*8)
-	VMOVUPD     (DX)(DI*8), Y6
-	VMOVUPD     32(DX)(DI*8), Y7
+	VMOVUPD     (DX)(DI*8), Y5
+	VMOVUPD     32(DX)(DI*8), Y6
+	VADDPD      minusOne<>+0(SB), Y5, Y7
 	VADDPD      minusOne<>+0(SB), Y6, Y8
-	VADDPD      minusOne<>+0(SB), Y7, Y9
-	VADDPD      Y7, Y6, Y10
-	VADDPD      Y10, Y5, Y5
-	VADDPD      Y9, Y8, Y10
-	VMOVUPS     32(SI), Y11
-	VSUBPD      Y10, Y11, Y11
-	VMOVUPS     Y11, 32(SI)
-	VMULPD      Y6, Y6, Y10
-	VFMADD231PD Y7, Y7, Y10
-	VMOVUPS     (SI), Y11
-	VADDPD      Y10, Y11, Y11
-	VMOVUPS     Y11, (SI)
-	VMOVUPD     (CX)(DI*8), Y10
-	VMOVUPD     32(CX)(DI*8), Y10
+	VADDPD      Y6, Y5, Y9
+	VMOVUPS     64(SI), Y10
+	VADDPD      Y9, Y10, Y10
+	VMOVUPS     Y10, 64(SI)
+	VADDPD      Y8, Y7, Y9
+	VMOVUPS     32(SI), Y10
+	VSUBPD      Y9, Y10, Y10
+	VMOVUPS     Y10, 32(SI)
+	VMULPD      Y5, Y5, Y9
+	VFMADD231PD Y6, Y6, Y9
+	VMOVUPS     (SI), Y10
+	VADDPD      Y9, Y10, Y10
+	VMOVUPS     Y10, (SI)
+	VMOVUPD     (CX)(DI*8), Y9
+	VMOVUPD     32(CX)(DI*8), Y9
 
-	// q = 1/(1+e^x), p = e^x q.
-	VMOVUPD     (BX)(DI*8), Y10
-	VMOVUPD     32(BX)(DI*8), Y11
-	VMOVUPD     one<>+0(SB), Y12
-	VADDPD      one<>+0(SB), Y10, Y13
-	VADDPD      one<>+0(SB), Y11, Y14
-	VDIVPD      Y13, Y12, Y13
-	VDIVPD      Y14, Y12, Y12
+	// Of e^x = p/q.
+	VMOVUPD     (BX)(DI*8), Y9
+	VMOVUPD     32(BX)(DI*8), Y10
+	VMOVUPD     2048(BX)(DI*8), Y11
+	VMOVUPD     2080(BX)(DI*8), Y12
+	VMOVUPD     one<>+0(SB), Y13
+	VADDPD      Y11, Y9, Y14
+	VADDPD      Y12, Y10, Y15
+	VDIVPD      Y14, Y13, Y14
+	VDIVPD      Y15, Y13, Y13
+	VMULPD      Y14, Y9, Y9
 	VMULPD      Y13, Y10, Y10
-	VMULPD      Y12, Y11, Y11
-	VMULPD      Y6, Y10, Y14
-	VFMADD231PD Y7, Y11, Y14
-	VADDPD      Y14, Y1, Y1
-	VMULPD      Y8, Y10, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VSUBPD      Y10, Y2, Y2
-	VMULPD      Y6, Y13, Y6
-	VFMADD231PD Y7, Y12, Y6
-	VADDPD      Y6, Y3, Y3
-	VMULPD      Y8, Y13, Y6
-	VFMADD231PD Y9, Y12, Y6
-	VSUBPD      Y6, Y4, Y4
+	VMULPD      Y14, Y11, Y11
+	VMULPD      Y13, Y12, Y12
+	VMULPD      Y5, Y9, Y13
+	VFMADD231PD Y6, Y10, Y13
+	VADDPD      Y13, Y1, Y1
+	VMULPD      Y7, Y9, Y9
+	VFMADD231PD Y8, Y10, Y9
+	VSUBPD      Y9, Y2, Y2
+	VMULPD      Y5, Y11, Y5
+	VFMADD231PD Y6, Y12, Y5
+	VADDPD      Y5, Y3, Y3
+	VMULPD      Y7, Y11, Y5
+	VFMADD231PD Y8, Y12, Y5
+	VSUBPD      Y5, Y4, Y4
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
 	CMPQ        R8, $0x00000008
@@ -23563,29 +23517,35 @@ few2:
 	CMOVQLT     R8, R9
 	LEAQ        tailMasks<>+0(SB), R10
 	NEGQ        R9
-	VMOVDQU     32(R10)(R9*8), Y6
-	VMASKMOVPD  (DX)(DI*8), Y6, Y7
-	VADDPD      minusOne<>+0(SB), Y7, Y8
-	VANDPD      Y8, Y6, Y8
-	VADDPD      Y7, Y5, Y5
-	VMOVUPS     32(SI), Y9
-	VSUBPD      Y8, Y9, Y9
-	VMOVUPS     Y9, 32(SI)
-	VMOVUPS     (SI), Y9
-	VFMADD231PD Y7, Y7, Y9
-	VMOVUPS     Y9, (SI)
-	VMASKMOVPD  (CX)(DI*8), Y6, Y9
+	VMOVDQU     32(R10)(R9*8), Y5
+	VMASKMOVPD  (DX)(DI*8), Y5, Y6
+	VADDPD      minusOne<>+0(SB), Y6, Y7
+	VANDPD      Y7, Y5, Y7
+	VMOVUPS     64(SI), Y8
+	VADDPD      Y6, Y8, Y8
+	VMOVUPS     Y8, 64(SI)
+	VMOVUPS     32(SI), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMOVUPS     Y8, 32(SI)
+	VMOVUPS     (SI), Y8
+	VFMADD231PD Y6, Y6, Y8
+	VMOVUPS     Y8, (SI)
+	VMASKMOVPD  (CX)(DI*8), Y5, Y8
 
-	// q = 1/(1+e^x), p = e^x q.
-	VMASKMOVPD   (BX)(DI*8), Y6, Y6
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y6, Y10
-	VDIVPD       Y10, Y9, Y9
-	VMULPD       Y9, Y6, Y6
-	VFMADD231PD  Y7, Y6, Y1
-	VFNMADD231PD Y8, Y6, Y2
-	VFMADD231PD  Y7, Y9, Y3
-	VFNMADD231PD Y8, Y9, Y4
+	// Of e^x = p/q.
+	VMASKMOVPD   (BX)(DI*8), Y5, Y8
+	VMASKMOVPD   2048(BX)(DI*8), Y5, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VADDPD       Y9, Y8, Y11
+	VDIVPD       Y11, Y10, Y10
+	VMULPD       Y10, Y8, Y8
+	VANDPD       Y8, Y5, Y8
+	VMULPD       Y10, Y9, Y9
+	VANDPD       Y9, Y5, Y5
+	VFMADD231PD  Y6, Y8, Y1
+	VFNMADD231PD Y7, Y8, Y2
+	VFMADD231PD  Y6, Y5, Y3
+	VFNMADD231PD Y7, Y5, Y4
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, R8
 	JMP          few2
@@ -23598,14 +23558,14 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y6
+	VMOVAPD      Y1, Y5
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y6, X1
-	VADDPD       X1, X6, X6
-	VUNPCKHPD    X6, X6, X1
-	VADDSD       X1, X6, X6
-	VADDSD       (AX), X6, X6
-	VMOVSD       X6, (AX)
+	VEXTRACTF128 $0x01, Y5, X1
+	VADDPD       X1, X5, X5
+	VUNPCKHPD    X5, X5, X1
+	VADDSD       X1, X5, X5
+	VADDSD       (AX), X5, X5
+	VMOVSD       X5, (AX)
 	VMOVAPD      Y2, Y1
 	VXORPS       Y2, Y2, Y2
 	VEXTRACTF128 $0x01, Y1, X2
@@ -23630,8 +23590,9 @@ end:
 	VADDSD       X2, X1, X1
 	VADDSD       24(AX), X1, X1
 	VMOVSD       X1, 24(AX)
-	VMOVAPD      Y5, Y1
-	VXORPS       Y5, Y5, Y5
+	VMOVUPS      64(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -23883,7 +23844,7 @@ end:
 
 // func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionF64AVX2(SB), $2112-89
+TEXT ·backwardSigmoidRegionF64AVX2(SB), $4160-89
 	// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -23935,43 +23896,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y3, Y3, Y7
 	VMULPD      Y4, Y4, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowg<>+0(SB), Y3, Y10
-	VFMADD213PD expRowg<>+0(SB), Y4, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y11
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
 	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowe<>+0(SB), Y3, Y12
-	VFMADD213PD expRowe<>+0(SB), Y4, Y11
-	VFMADD231PD Y7, Y10, Y12
-	VFMADD231PD Y8, Y9, Y11
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowc<>+0(SB), Y3, Y10
-	VFMADD213PD expRowc<>+0(SB), Y4, Y9
-	VFMADD231PD Y7, Y12, Y10
-	VFMADD231PD Y8, Y11, Y9
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowa<>+0(SB), Y3, Y12
-	VFMADD213PD expRowa<>+0(SB), Y4, Y11
-	VFMADD231PD Y7, Y10, Y12
-	VFMADD231PD Y8, Y9, Y11
-	VADDPD      one<>+0(SB), Y3, Y3
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y7, Y12, Y3
-	VFMADD231PD Y8, Y11, Y4
+	VFMADD213PD expOddb<>+0(SB), Y7, Y12
+	VFMADD213PD expOddb<>+0(SB), Y8, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y11
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VMULPD      Y3, Y12, Y3
+	VMULPD      Y4, Y11, Y4
+	VADDPD      Y3, Y9, Y7
+	VADDPD      Y4, Y10, Y8
+	VSUBPD      Y3, Y9, Y3
+	VSUBPD      Y4, Y10, Y4
 	VPSLLQ      $0x34, Y6, Y6
 	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y6, Y3, Y3
-	VPADDQ      Y5, Y4, Y4
-	VMOVUPD     Y3, (DI)(R8*8)
-	VMOVUPD     Y4, 32(DI)(R8*8)
+	VPADDQ      Y6, Y7, Y6
+	VPADDQ      Y5, Y8, Y5
+	VMOVUPD     Y6, (DI)(R8*8)
+	VMOVUPD     Y5, 32(DI)(R8*8)
+	VMOVUPD     Y3, 2048(DI)(R8*8)
+	VMOVUPD     Y4, 2080(DI)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
 	CMPQ        R11, $0x00000008
@@ -23999,25 +23950,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y5, Y6
 	VFNMADD231PD ln2<>+0(SB), Y6, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y4, Y4, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VFMADD213PD expRowg<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y8
-	VFMADD213PD expRowe<>+0(SB), Y4, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VFMADD213PD expRowc<>+0(SB), Y4, Y7
-	VFMADD231PD Y6, Y8, Y7
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VFMADD213PD expRowa<>+0(SB), Y4, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y6, Y8, Y4
+	VADDPD      expEvenb<>+0(SB), Y6, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
+	VFMADD213PD expOddb<>+0(SB), Y6, Y8
+	VFMADD213PD expOdda<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y6, Y7
+	VMULPD      Y4, Y8, Y4
+	VADDPD      Y4, Y7, Y6
+	VSUBPD      Y4, Y7, Y4
 	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y5, Y4, Y4
-	VMASKMOVPD  Y4, Y3, (DI)(R8*8)
+	VPADDQ      Y5, Y6, Y5
+	VMASKMOVPD  Y5, Y3, (DI)(R8*8)
+	VMASKMOVPD  Y4, Y3, 2048(DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R11
 	JMP         few
@@ -24042,20 +23988,24 @@ many2:
 	VMOVUPD     (BX)(R8*8), Y5
 	VMOVUPD     32(BX)(R8*8), Y5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD  (DI)(R8*8), Y5
 	VMOVUPD  32(DI)(R8*8), Y6
-	VMOVUPD  one<>+0(SB), Y7
-	VADDPD   one<>+0(SB), Y5, Y8
-	VADDPD   one<>+0(SB), Y6, Y9
-	VDIVPD   Y8, Y7, Y8
-	VDIVPD   Y9, Y7, Y7
-	VMULPD   Y8, Y5, Y5
-	VMULPD   Y7, Y6, Y6
+	VMOVUPD  2048(DI)(R8*8), Y7
+	VMOVUPD  2080(DI)(R8*8), Y8
+	VMOVUPD  one<>+0(SB), Y9
+	VADDPD   Y7, Y5, Y10
+	VADDPD   Y8, Y6, Y11
+	VDIVPD   Y10, Y9, Y10
+	VDIVPD   Y11, Y9, Y9
+	VMULPD   Y10, Y5, Y5
+	VMULPD   Y9, Y6, Y6
+	VMULPD   Y10, Y7, Y7
+	VMULPD   Y9, Y8, Y8
 	VMULPD   Y5, Y3, Y3
 	VMULPD   Y6, Y4, Y4
-	VMULPD   Y8, Y3, Y3
-	VMULPD   Y7, Y4, Y4
+	VMULPD   Y7, Y3, Y3
+	VMULPD   Y8, Y4, Y4
 	TESTB    DL, DL
 	JZ       ordinary1
 	VMOVNTPD Y3, (AX)(R8*8)
@@ -24090,12 +24040,16 @@ few2:
 	VFMADD231PD Y1, Y5, Y4
 	VMASKMOVPD  (BX)(R8*8), Y3, Y5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD (DI)(R8*8), Y3, Y5
-	VMOVUPD    one<>+0(SB), Y6
-	VADDPD     one<>+0(SB), Y5, Y7
-	VDIVPD     Y7, Y6, Y6
-	VMULPD     Y6, Y5, Y5
+	VMASKMOVPD 2048(DI)(R8*8), Y3, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VADDPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y7, Y5, Y5
+	VANDPD     Y5, Y3, Y5
+	VMULPD     Y7, Y6, Y6
+	VANDPD     Y6, Y3, Y6
 	VMULPD     Y5, Y4, Y4
 	VMULPD     Y6, Y4, Y4
 	VMASKMOVPD Y4, Y3, (AX)(R8*8)
@@ -25581,7 +25535,7 @@ end:
 
 // func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX2(SB), $2112-73
+TEXT ·forwardSigmoidSquareYF64AVX2(SB), $4160-73
 	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -25636,43 +25590,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y5, Y5, Y9
 	VMULPD      Y6, Y6, Y10
-	VMOVUPD     expRowh<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowg<>+0(SB), Y5, Y12
-	VFMADD213PD expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y11
-	VMOVUPD     expRowf<>+0(SB), Y13
+	VADDPD      expEvenb<>+0(SB), Y9, Y11
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VMOVUPD     expOddc<>+0(SB), Y13
 	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowe<>+0(SB), Y5, Y14
-	VFMADD213PD expRowe<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VMOVUPD     expRowd<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowc<>+0(SB), Y5, Y12
-	VFMADD213PD expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD Y9, Y14, Y12
-	VFMADD231PD Y10, Y13, Y11
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowa<>+0(SB), Y5, Y14
-	VFMADD213PD expRowa<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VADDPD      one<>+0(SB), Y5, Y5
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y9, Y14, Y5
-	VFMADD231PD Y10, Y13, Y6
+	VFMADD213PD expOddb<>+0(SB), Y9, Y14
+	VFMADD213PD expOddb<>+0(SB), Y10, Y13
+	VFMADD213PD expOdda<>+0(SB), Y9, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y13
+	VFMADD213PD expEvena<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VMULPD      Y5, Y14, Y5
+	VMULPD      Y6, Y13, Y6
+	VADDPD      Y5, Y11, Y9
+	VADDPD      Y6, Y12, Y10
+	VSUBPD      Y5, Y11, Y5
+	VSUBPD      Y6, Y12, Y6
 	VPSLLQ      $0x34, Y8, Y8
 	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y8, Y5, Y5
-	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     Y5, (BX)(DI*8)
-	VMOVUPD     Y6, 32(BX)(DI*8)
+	VPADDQ      Y8, Y9, Y8
+	VPADDQ      Y7, Y10, Y7
+	VMOVUPD     Y8, (BX)(DI*8)
+	VMOVUPD     Y7, 32(BX)(DI*8)
+	VMOVUPD     Y5, 2048(BX)(DI*8)
+	VMOVUPD     Y6, 2080(BX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	CMPQ        R10, $0x00000008
@@ -25700,25 +25644,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
 	VFNMADD231PD ln2<>+0(SB), Y8, Y6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y6, Y6, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VFMADD213PD expRowg<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VFMADD213PD expRowc<>+0(SB), Y6, Y9
-	VFMADD231PD Y8, Y10, Y9
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y8, Y10, Y6
+	VADDPD      expEvenb<>+0(SB), Y8, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
+	VFMADD213PD expOddb<>+0(SB), Y8, Y10
+	VFMADD213PD expOdda<>+0(SB), Y8, Y10
+	VFMADD213PD expEvena<>+0(SB), Y8, Y9
+	VMULPD      Y6, Y10, Y6
+	VADDPD      Y6, Y9, Y8
+	VSUBPD      Y6, Y9, Y6
 	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y7, Y6, Y6
-	VMASKMOVPD  Y6, Y5, (BX)(DI*8)
+	VPADDQ      Y7, Y8, Y7
+	VMASKMOVPD  Y7, Y5, (BX)(DI*8)
+	VMASKMOVPD  Y6, Y5, 2048(BX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, R10
 	JMP         few
@@ -25745,21 +25684,25 @@ many2:
 	VMOVUPD   (CX)(DI*8), Y7
 	VMOVUPD   32(CX)(DI*8), Y7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD     (BX)(DI*8), Y7
 	VMOVUPD     32(BX)(DI*8), Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VADDPD      one<>+0(SB), Y8, Y11
-	VDIVPD      Y10, Y9, Y10
-	VDIVPD      Y11, Y9, Y9
-	VMULPD      Y10, Y7, Y7
-	VMULPD      Y9, Y8, Y8
-	VANDPD      Y10, Y5, Y11
-	VANDPD      Y9, Y6, Y12
-	VMULPD      Y10, Y11, Y10
-	VFMADD231PD Y9, Y12, Y10
-	VADDPD      Y10, Y3, Y3
+	VMOVUPD     2048(BX)(DI*8), Y9
+	VMOVUPD     2080(BX)(DI*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VADDPD      Y9, Y7, Y12
+	VADDPD      Y10, Y8, Y13
+	VDIVPD      Y12, Y11, Y12
+	VDIVPD      Y13, Y11, Y11
+	VMULPD      Y12, Y7, Y7
+	VMULPD      Y11, Y8, Y8
+	VMULPD      Y12, Y9, Y9
+	VMULPD      Y11, Y10, Y10
+	VANDPD      Y9, Y5, Y11
+	VANDPD      Y10, Y6, Y12
+	VMULPD      Y9, Y11, Y9
+	VFMADD231PD Y10, Y12, Y9
+	VADDPD      Y9, Y3, Y3
 	VMULPD      Y7, Y7, Y9
 	VFMADD231PD Y8, Y8, Y9
 	VADDPD      Y9, Y2, Y2
@@ -25806,12 +25749,16 @@ bytes1:
 	ADDQ       R9, SI
 	VMASKMOVPD (CX)(DI*8), Y5, Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD  (BX)(DI*8), Y5, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
+	VMASKMOVPD  2048(BX)(DI*8), Y5, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      Y9, Y8, Y11
+	VDIVPD      Y11, Y10, Y10
+	VMULPD      Y10, Y8, Y8
+	VANDPD      Y8, Y5, Y8
+	VMULPD      Y10, Y9, Y9
+	VANDPD      Y9, Y5, Y9
 	VANDPD      Y9, Y6, Y6
 	VFMADD231PD Y9, Y6, Y3
 	VANDPD      Y8, Y5, Y5
@@ -26128,8 +26075,8 @@ end:
 
 // func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareYF64AVX2(SB), $2176-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -26191,43 +26138,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y6, Y6, Y10
 	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VADDPD      expEvenb<>+0(SB), Y11, Y13
+	VMOVUPD     expOddc<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
+	VFMADD213PD expOddb<>+0(SB), Y10, Y15
+	VFMADD213PD expOddb<>+0(SB), Y11, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y15
+	VFMADD213PD expOdda<>+0(SB), Y11, Y14
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VFMADD213PD expEvena<>+0(SB), Y11, Y13
+	VMULPD      Y6, Y15, Y6
+	VMULPD      Y7, Y14, Y7
+	VADDPD      Y6, Y12, Y10
+	VADDPD      Y7, Y13, Y11
+	VSUBPD      Y6, Y12, Y6
+	VSUBPD      Y7, Y13, Y7
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     Y6, (DI)(R9*8)
-	VMOVUPD     Y7, 32(DI)(R9*8)
+	VPADDQ      Y9, Y10, Y9
+	VPADDQ      Y8, Y11, Y8
+	VMOVUPD     Y9, (DI)(R9*8)
+	VMOVUPD     Y8, 32(DI)(R9*8)
+	VMOVUPD     Y6, 2048(DI)(R9*8)
+	VMOVUPD     Y7, 2080(DI)(R9*8)
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, R12
 	CMPQ        R12, $0x00000008
@@ -26255,25 +26192,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y8, Y9
 	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
+	VADDPD      expEvenb<>+0(SB), Y9, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
+	VFMADD213PD expOddb<>+0(SB), Y9, Y11
+	VFMADD213PD expOdda<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y9, Y10
+	VMULPD      Y7, Y11, Y7
+	VADDPD      Y7, Y10, Y9
+	VSUBPD      Y7, Y10, Y7
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-	VMASKMOVPD  Y7, Y6, (DI)(R9*8)
+	VPADDQ      Y8, Y9, Y8
+	VMASKMOVPD  Y8, Y6, (DI)(R9*8)
+	VMASKMOVPD  Y7, Y6, 2048(DI)(R9*8)
 	ADDQ        $0x00000004, R9
 	SUBQ        $0x00000004, R12
 	JMP         few
@@ -26294,22 +26226,26 @@ many2:
 	VMOVUPD   (BX)(R9*8), Y8
 	VMOVUPD   32(BX)(R9*8), Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD     (DI)(R9*8), Y8
 	VMOVUPD     32(DI)(R9*8), Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      one<>+0(SB), Y8, Y11
-	VADDPD      one<>+0(SB), Y9, Y12
-	VDIVPD      Y11, Y10, Y11
-	VDIVPD      Y12, Y10, Y10
-	VMULPD      Y11, Y8, Y8
-	VMULPD      Y10, Y9, Y9
+	VMOVUPD     2048(DI)(R9*8), Y10
+	VMOVUPD     2080(DI)(R9*8), Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VADDPD      Y10, Y8, Y13
+	VADDPD      Y11, Y9, Y14
+	VDIVPD      Y13, Y12, Y13
+	VDIVPD      Y14, Y12, Y12
+	VMULPD      Y13, Y8, Y8
+	VMULPD      Y12, Y9, Y9
+	VMULPD      Y13, Y10, Y10
+	VMULPD      Y12, Y11, Y11
 	VMOVUPS     (R8), Y12
 	VBLENDVPD   Y6, Y12, Y1, Y12
 	VMOVUPS     (R8), Y13
 	VBLENDVPD   Y7, Y13, Y1, Y13
-	VXORPD      signBit<>+0(SB), Y11, Y14
-	VXORPD      signBit<>+0(SB), Y10, Y15
+	VXORPD      signBit<>+0(SB), Y10, Y14
+	VXORPD      signBit<>+0(SB), Y11, Y15
 	VBLENDVPD   Y6, Y14, Y8, Y14
 	VBLENDVPD   Y7, Y15, Y9, Y15
 	VBLENDVPD   Y6, Y3, Y4, Y6
@@ -26322,8 +26258,8 @@ many2:
 	VFMADD231PD two<>+0(SB), Y7, Y13
 	VMULPD      Y8, Y12, Y6
 	VMULPD      Y9, Y13, Y7
-	VMULPD      Y11, Y6, Y6
-	VMULPD      Y10, Y7, Y7
+	VMULPD      Y10, Y6, Y6
+	VMULPD      Y11, Y7, Y7
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPD    Y6, (AX)(R9*8)
@@ -26370,12 +26306,16 @@ bytes2:
 	VANDNPS    Y6, Y7, Y8
 	VMASKMOVPD (BX)(R9*8), Y6, Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD  (DI)(R9*8), Y6, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
+	VMASKMOVPD  2048(DI)(R9*8), Y6, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      Y9, Y8, Y11
+	VDIVPD      Y11, Y10, Y10
+	VMULPD      Y10, Y8, Y8
+	VANDPD      Y8, Y6, Y8
+	VMULPD      Y10, Y9, Y9
+	VANDPD      Y9, Y6, Y9
 	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y7, Y10, Y1, Y10
 	VXORPD      signBit<>+0(SB), Y9, Y11
@@ -26766,8 +26706,8 @@ end:
 
 // func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidSquareF64AVX2(SB), $2240-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidSquareF64AVX2(SB), $4288-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -26827,43 +26767,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y4, Y4, Y8
 	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VADDPD      expEvenb<>+0(SB), Y9, Y11
+	VMOVUPD     expOddc<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
+	VFMADD213PD expOddb<>+0(SB), Y8, Y13
+	VFMADD213PD expOddb<>+0(SB), Y9, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y13
+	VFMADD213PD expOdda<>+0(SB), Y9, Y12
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VFMADD213PD expEvena<>+0(SB), Y9, Y11
+	VMULPD      Y4, Y13, Y4
+	VMULPD      Y5, Y12, Y5
+	VADDPD      Y4, Y10, Y8
+	VADDPD      Y5, Y11, Y9
+	VSUBPD      Y4, Y10, Y4
+	VSUBPD      Y5, Y11, Y5
 	VPSLLQ      $0x34, Y7, Y7
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (BX)(DI*8)
-	VMOVUPD     Y5, 32(BX)(DI*8)
+	VPADDQ      Y7, Y8, Y7
+	VPADDQ      Y6, Y9, Y6
+	VMOVUPD     Y7, (BX)(DI*8)
+	VMOVUPD     Y6, 32(BX)(DI*8)
+	VMOVUPD     Y4, 2048(BX)(DI*8)
+	VMOVUPD     Y5, 2080(BX)(DI*8)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R10
 	CMPQ        R10, $0x00000008
@@ -26891,25 +26821,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
+	VADDPD      expEvenb<>+0(SB), Y7, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
+	VFMADD213PD expOddb<>+0(SB), Y7, Y9
+	VFMADD213PD expOdda<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y7, Y8
+	VMULPD      Y5, Y9, Y5
+	VADDPD      Y5, Y8, Y7
+	VSUBPD      Y5, Y8, Y5
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (BX)(DI*8)
+	VPADDQ      Y6, Y7, Y6
+	VMASKMOVPD  Y6, Y4, (BX)(DI*8)
+	VMASKMOVPD  Y5, Y4, 2048(BX)(DI*8)
 	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, R10
 	JMP         few
@@ -26936,16 +26861,20 @@ many2:
 	VMOVUPD     (CX)(DI*8), Y8
 	VMOVUPD     32(CX)(DI*8), Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD     (BX)(DI*8), Y8
 	VMOVUPD     32(BX)(DI*8), Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      one<>+0(SB), Y8, Y11
-	VADDPD      one<>+0(SB), Y9, Y12
-	VDIVPD      Y11, Y10, Y11
-	VDIVPD      Y12, Y10, Y10
-	VMULPD      Y11, Y8, Y8
-	VMULPD      Y10, Y9, Y9
+	VMOVUPD     2048(BX)(DI*8), Y10
+	VMOVUPD     2080(BX)(DI*8), Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VADDPD      Y10, Y8, Y13
+	VADDPD      Y11, Y9, Y14
+	VDIVPD      Y13, Y12, Y13
+	VDIVPD      Y14, Y12, Y12
+	VMULPD      Y13, Y8, Y8
+	VMULPD      Y12, Y9, Y9
+	VMULPD      Y13, Y10, Y10
+	VMULPD      Y12, Y11, Y11
 	VMULPD      Y8, Y8, Y12
 	VFMADD231PD Y9, Y9, Y12
 	VMOVUPS     64(SI), Y13
@@ -26957,10 +26886,10 @@ many2:
 	VSUBPD      Y5, Y9, Y9
 	VXORPD      signBit<>+0(SB), Y6, Y14
 	VXORPD      signBit<>+0(SB), Y7, Y15
-	VSUBPD      Y11, Y14, Y11
-	VSUBPD      Y10, Y15, Y10
-	VBLENDVPD   Y12, Y8, Y11, Y8
-	VBLENDVPD   Y13, Y9, Y10, Y9
+	VSUBPD      Y10, Y14, Y10
+	VSUBPD      Y11, Y15, Y11
+	VBLENDVPD   Y12, Y8, Y10, Y8
+	VBLENDVPD   Y13, Y9, Y11, Y9
 	VMULPD      Y8, Y8, Y8
 	VMULPD      Y9, Y9, Y9
 	VMULPD      Y4, Y8, Y4
@@ -26997,12 +26926,16 @@ few2:
 	VFMADD231PD Y5, Y5, Y3
 	VMASKMOVPD  (CX)(DI*8), Y4, Y7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD   (BX)(DI*8), Y4, Y7
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y7, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y7, Y7
+	VMASKMOVPD   2048(BX)(DI*8), Y4, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       Y8, Y7, Y10
+	VDIVPD       Y10, Y9, Y9
+	VMULPD       Y9, Y7, Y7
+	VANDPD       Y7, Y4, Y7
+	VMULPD       Y9, Y8, Y8
+	VANDPD       Y8, Y4, Y8
 	VANDPD       Y7, Y4, Y4
 	VMOVUPS      64(SI), Y9
 	VFMADD231PD  Y7, Y4, Y9
@@ -27373,8 +27306,8 @@ end:
 
 // func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareF64AVX2(SB), $2336-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidSquareF64AVX2(SB), $4384-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -27442,43 +27375,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowg<>+0(SB), Y0, Y7
-	VFMADD213PD expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD expRowi<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y8
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowe<>+0(SB), Y0, Y9
-	VFMADD213PD expRowe<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowc<>+0(SB), Y0, Y7
-	VFMADD213PD expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD Y4, Y9, Y7
-	VFMADD231PD Y5, Y8, Y6
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowa<>+0(SB), Y0, Y9
-	VFMADD213PD expRowa<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VADDPD      one<>+0(SB), Y0, Y0
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y4, Y9, Y0
-	VFMADD231PD Y5, Y8, Y1
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y0, Y0
-	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (DI)(R9*8)
-	VMOVUPD     Y1, 32(DI)(R9*8)
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+	VMOVUPD     Y3, (DI)(R9*8)
+	VMOVUPD     Y2, 32(DI)(R9*8)
+	VMOVUPD     Y0, 2048(DI)(R9*8)
+	VMOVUPD     Y1, 2080(DI)(R9*8)
 	ADDQ        $0x00000008, R9
 	SUBQ        $0x00000008, R12
 	CMPQ        R12, $0x00000008
@@ -27508,25 +27431,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y2, Y3
 	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y3
-	VMOVUPD     expRowh<>+0(SB), Y4
-	VFMADD213PD expRowg<>+0(SB), Y1, Y4
-	VFMADD231PD expRowi<>+0(SB), Y3, Y4
-	VMOVUPD     expRowf<>+0(SB), Y5
-	VFMADD213PD expRowe<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VMOVUPD     expRowd<>+0(SB), Y4
-	VFMADD213PD expRowc<>+0(SB), Y1, Y4
-	VFMADD231PD Y3, Y5, Y4
-	VMOVUPD     expRowb<>+0(SB), Y5
-	VFMADD213PD expRowa<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y3, Y5, Y1
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
+	VPADDQ      Y2, Y3, Y2
+	VMASKMOVPD  Y2, Y0, (DI)(R9*8)
+	VMASKMOVPD  Y1, Y0, 2048(DI)(R9*8)
 	ADDQ        $0x00000004, R9
 	SUBQ        $0x00000004, R12
 	JMP         few
@@ -27555,22 +27473,26 @@ many2:
 	VMOVUPD     (BX)(R9*8), Y6
 	VMOVUPD     32(BX)(R9*8), Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD     (DI)(R9*8), Y6
 	VMOVUPD     32(DI)(R9*8), Y7
-	VMOVUPD     one<>+0(SB), Y8
-	VADDPD      one<>+0(SB), Y6, Y9
-	VADDPD      one<>+0(SB), Y7, Y10
-	VDIVPD      Y9, Y8, Y9
-	VDIVPD      Y10, Y8, Y8
-	VMULPD      Y9, Y6, Y6
-	VMULPD      Y8, Y7, Y7
+	VMOVUPD     2048(DI)(R9*8), Y8
+	VMOVUPD     2080(DI)(R9*8), Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      Y8, Y6, Y11
+	VADDPD      Y9, Y7, Y12
+	VDIVPD      Y11, Y10, Y11
+	VDIVPD      Y12, Y10, Y10
+	VMULPD      Y11, Y6, Y6
+	VMULPD      Y10, Y7, Y7
+	VMULPD      Y11, Y8, Y8
+	VMULPD      Y10, Y9, Y9
 	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
 	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
 	VSUBPD      Y0, Y6, Y12
 	VSUBPD      Y1, Y7, Y13
-	VSUBPD      Y9, Y3, Y14
-	VSUBPD      Y8, Y2, Y15
+	VSUBPD      Y8, Y3, Y14
+	VSUBPD      Y9, Y2, Y15
 	VBLENDVPD   Y10, Y12, Y14, Y10
 	VBLENDVPD   Y11, Y13, Y15, Y11
 	VMOVUPS     96(R8), Y12
@@ -27591,8 +27513,8 @@ many2:
 	VFMADD231PD two<>+0(SB), Y1, Y5
 	VMULPD      Y6, Y4, Y0
 	VMULPD      Y7, Y5, Y1
-	VMULPD      Y9, Y0, Y0
-	VMULPD      Y8, Y1, Y1
+	VMULPD      Y8, Y0, Y0
+	VMULPD      Y9, Y1, Y1
 	TESTB       DL, DL
 	JZ          ordinary1
 	VMOVNTPD    Y0, (AX)(R9*8)
@@ -27629,12 +27551,16 @@ few2:
 	VFMADD231PD Y4, Y2, Y3
 	VMASKMOVPD  (BX)(R9*8), Y0, Y4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD  (DI)(R9*8), Y0, Y4
-	VMOVUPD     one<>+0(SB), Y5
-	VADDPD      one<>+0(SB), Y4, Y6
-	VDIVPD      Y6, Y5, Y5
-	VMULPD      Y5, Y4, Y4
+	VMASKMOVPD  2048(DI)(R9*8), Y0, Y5
+	VMOVUPD     one<>+0(SB), Y6
+	VADDPD      Y5, Y4, Y7
+	VDIVPD      Y7, Y6, Y6
+	VMULPD      Y6, Y4, Y4
+	VANDPD      Y4, Y0, Y4
+	VMULPD      Y6, Y5, Y5
+	VANDPD      Y5, Y0, Y5
 	VCMPPD      $0x11, half<>+0(SB), Y4, Y6
 	VSUBPD      Y1, Y4, Y7
 	VSUBPD      Y5, Y2, Y8
@@ -29915,8 +29841,8 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
 // func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX2(SB), $2272-73
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidLogsYF64AVX2(SB), $4384-73
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -29938,13 +29864,15 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), $2272-73
 	ANDQ         $-64, BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	XORQ         DI, DI
 	XORQ         R8, R8
 	TESTQ        AX, AX
@@ -29964,66 +29892,75 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y4
-	VMOVUPD    32(CX)(R8*8), Y5
-	VORPD      signBit<>+0(SB), Y4, Y4
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD     Y6, Y0, Y0
-	VANDPD     Y7, Y0, Y0
+	VMOVUPD    (CX)(R8*8), Y2
+	VMOVUPD    32(CX)(R8*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
-	VPSLLQ      $0x34, Y7, Y7
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (BX)(R8*8)
-	VMOVUPD     Y5, 32(BX)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y8
+	VADDPD  Y3, Y7, Y9
+	VMOVUPD one<>+0(SB), Y10
+	VMULPD  Y8, Y6, Y11
+	VMULPD  Y9, Y7, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VMULPD  Y5, Y6, Y5
+	VMULPD  Y4, Y7, Y4
+	VMOVUPD Y5, (BX)(R8*8)
+	VMOVUPD Y4, 32(BX)(R8*8)
+	VMULPD  Y8, Y11, Y4
+	VMULPD  Y9, Y10, Y5
+	VMULPD  Y2, Y4, Y2
+	VMULPD  Y3, Y5, Y3
+	VMOVUPD Y2, 2048(BX)(R8*8)
+	VMOVUPD Y3, 2080(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R11, R11
@@ -30035,40 +29972,46 @@ few:
 	CMOVQLT    R11, R12
 	LEAQ       tailMasks<>+0(SB), R13
 	NEGQ       R12
-	VMOVDQU    32(R13)(R12*8), Y4
-	VMASKMOVPD (CX)(R8*8), Y4, Y5
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y0, Y0
+	VMOVDQU    32(R13)(R12*8), Y2
+	VMASKMOVPD (CX)(R8*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (BX)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VMULPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD Y4, Y2, (BX)(R8*8)
+	VMULPD     Y6, Y7, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, 2048(BX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
 	MOVQ R10, R8
@@ -30077,103 +30020,110 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (DX)(R8*1), X4
-	VMOVUPS      (SI), Y5
-	VPCMPEQB     X4, X5, X4
-	VPMOVSXBQ    X4, Y4
-	VMOVD        4(DX)(R8*1), X5
-	VMOVUPS      (SI), Y6
-	VPCMPEQB     X5, X6, X5
-	VPMOVSXBQ    X5, Y5
-	VMOVMSKPD    Y4, R10
+	VMOVD        (DX)(R8*1), X2
+	VMOVUPS      (SI), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(DX)(R8*1), X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVMSKPD    Y2, R10
 	POPCNTL      R10, R10
 	ADDQ         R10, DI
-	VMOVMSKPD    Y5, R10
+	VMOVMSKPD    Y3, R10
 	POPCNTL      R10, R10
 	ADDQ         R10, DI
-	VMOVUPD      (CX)(R8*8), Y6
-	VMOVUPD      32(CX)(R8*8), Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y4, Y9
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y9, Y6, Y6
-	VXORPD       Y8, Y7, Y7
-	VMOVUPD      (BX)(R8*8), Y8
-	VMOVUPD      32(BX)(R8*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVUPD      (CX)(R8*8), Y4
+	VMOVUPD      32(CX)(R8*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (BX)(R8*8), Y6
+	VMOVUPD      32(BX)(R8*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VADDPD       one<>+0(SB), Y9, Y12
-	VDIVPD       Y11, Y10, Y11
-	VDIVPD       Y12, Y10, Y10
-	VMULPD       Y11, Y8, Y8
-	VMULPD       Y10, Y9, Y9
-	VBLENDVPD    Y6, Y8, Y11, Y12
-	VBLENDVPD    Y7, Y9, Y10, Y13
-	VBLENDVPD    Y6, Y11, Y8, Y8
-	VBLENDVPD    Y7, Y10, Y9, Y9
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      2048(BX)(R8*8), Y8
+	VMOVUPD      2080(BX)(R8*8), Y9
+	VMOVAPD      Y6, Y10
+	VMOVAPD      Y7, Y11
+	VFMADD231PD  Y8, Y6, Y10
+	VFMADD231PD  Y9, Y7, Y11
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y5, Y11, Y9, Y15
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VBLENDVPD    Y5, Y9, Y11, Y9
 	VXORPD       Y10, Y10, Y10
-	VMINPD       Y6, Y10, Y6
-	VMINPD       Y7, Y10, Y7
-	VSUBPD       Y15, Y6, Y6
-	VSUBPD       Y14, Y7, Y7
-	VANDPD       Y12, Y4, Y10
-	VANDPD       Y13, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VADDPD       Y10, Y1, Y1
-	VANDPD       Y8, Y4, Y10
-	VANDPD       Y9, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VADDPD       Y10, Y3, Y3
-	VANDNPD      Y8, Y4, Y8
-	VANDNPD      Y9, Y5, Y9
-	VADDPD       Y9, Y8, Y8
-	VADDPD       Y8, Y2, Y2
-	VANDNPD      Y12, Y4, Y8
-	VANDNPD      Y13, Y5, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      96(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VANDPD       Y6, Y4, Y8
-	VANDPD       Y7, Y5, Y9
-	VADDPD       Y9, Y8, Y8
-	VMOVUPS      64(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 64(SI)
-	VANDNPD      Y6, Y4, Y4
-	VANDNPD      Y7, Y5, Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      32(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
+	VMINPD       Y4, Y10, Y4
+	VMINPD       Y5, Y10, Y5
+	VFNMADD231PD Y13, Y6, Y4
+	VFNMADD231PD Y12, Y7, Y5
+	VANDPD       Y14, Y2, Y6
+	VANDPD       Y15, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y8, Y2, Y6
+	VANDPD       Y9, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDNPD      Y8, Y2, Y6
+	VANDNPD      Y9, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDNPD      Y14, Y2, Y6
+	VANDNPD      Y15, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      96(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VANDPD       Y4, Y2, Y6
+	VANDPD       Y5, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      64(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VANDNPD      Y4, Y2, Y2
+	VANDNPD      Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, R9
 	CMPQ         R9, $0x00000008
@@ -30190,7 +30140,7 @@ few2:
 	LEAQ    tailMasks<>+0(SB), R11
 	MOVQ    R10, R12
 	NEGQ    R12
-	VMOVDQU 32(R11)(R12*8), Y4
+	VMOVDQU 32(R11)(R12*8), Y2
 
 	// The labels that exist, one by one.
 	XORQ R11, R11
@@ -30202,61 +30152,66 @@ bytes1:
 	ORQ          R12, R11
 	DECQ         R10
 	JNZ          bytes1
-	VMOVQ        R11, X5
-	VMOVUPS      (SI), Y6
-	VPCMPEQB     X5, X6, X5
-	VPMOVSXBQ    X5, Y5
-	VANDPS       Y4, Y5, Y5
-	VANDNPS      Y4, Y5, Y6
-	VMOVMSKPD    Y5, R10
+	VMOVQ        R11, X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMOVMSKPD    Y3, R10
 	POPCNTL      R10, R10
 	ADDQ         R10, DI
-	VMASKMOVPD   (CX)(R8*8), Y4, Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y8, Y7, Y7
-	VMASKMOVPD   (BX)(R8*8), Y4, Y4
-	VADDPD       two<>+0(SB), Y4, Y8
-	VDIVPD       Y8, Y4, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y9, Y10
-	VFNMADD213PD Y4, Y8, Y10
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y4, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y4, Y4
-	VBLENDVPD    Y7, Y4, Y8, Y9
-	VBLENDVPD    Y7, Y8, Y4, Y4
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y7, Y8, Y7
-	VSUBPD       Y10, Y7, Y7
-	VANDPD       Y9, Y5, Y8
-	VADDPD       Y8, Y1, Y1
-	VANDPD       Y4, Y5, Y8
-	VADDPD       Y8, Y3, Y3
-	VANDPD       Y4, Y6, Y4
-	VADDPD       Y4, Y2, Y2
-	VANDPD       Y9, Y6, Y4
-	VMOVUPS      96(SI), Y8
-	VADDPD       Y4, Y8, Y8
-	VMOVUPS      Y8, 96(SI)
-	VANDPD       Y7, Y5, Y4
-	VMOVUPS      64(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VANDPD       Y7, Y6, Y4
-	VMOVUPS      32(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
+	VMASKMOVPD   (CX)(R8*8), Y2, Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y6, Y5, Y5
+	VMASKMOVPD   (BX)(R8*8), Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      atanhj<>+0(SB), Y9
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y9
+	VMOVUPD      atanhh<>+0(SB), Y10
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhf<>+0(SB), Y9
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMOVUPD      atanhd<>+0(SB), Y10
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhb<>+0(SB), Y9
+	VFMADD213PD  atanha<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMASKMOVPD   2048(BX)(R8*8), Y2, Y2
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y2, Y8
+	VBLENDVPD    Y5, Y2, Y7, Y2
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y5, Y7, Y5
+	VFNMADD231PD Y9, Y6, Y5
+	VANDPD       Y8, Y3, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y2, Y3, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y2, Y4, Y2
+	VMOVUPS      160(SI), Y6
+	VADDPD       Y2, Y6, Y6
+	VMOVUPS      Y6, 160(SI)
+	VANDPD       Y8, Y4, Y2
+	VMOVUPS      96(SI), Y6
+	VADDPD       Y2, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VANDPD       Y5, Y3, Y2
+	VMOVUPS      64(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VANDPD       Y5, Y4, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, R9
 	JMP          few2
@@ -30269,24 +30224,26 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y4
+	VMOVAPD      Y1, Y2
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       (AX), X4, X4
-	VMOVSD       X4, (AX)
-	VMOVAPD      Y2, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VMOVUPS      160(SI), Y1
 	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVAPD      Y3, Y1
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -30337,59 +30294,65 @@ DATA minusLimit<>+16(SB)/8, $0xc072c00000000000
 DATA minusLimit<>+24(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowi<>+0(SB)/8, $0x3fc59830f20005ee
-DATA unitRowi<>+8(SB)/8, $0x3fc59830f20005ee
-DATA unitRowi<>+16(SB)/8, $0x3fc59830f20005ee
-DATA unitRowi<>+24(SB)/8, $0x3fc59830f20005ee
-GLOBL unitRowi<>(SB), RODATA|NOPTR, $32
+DATA atanhj<>+0(SB)/8, $0x3fc6c7b8e80864b7
+DATA atanhj<>+8(SB)/8, $0x3fc6c7b8e80864b7
+DATA atanhj<>+16(SB)/8, $0x3fc6c7b8e80864b7
+DATA atanhj<>+24(SB)/8, $0x3fc6c7b8e80864b7
+GLOBL atanhj<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowh<>+0(SB)/8, $0x3fba6d10853dff56
-DATA unitRowh<>+8(SB)/8, $0x3fba6d10853dff56
-DATA unitRowh<>+16(SB)/8, $0x3fba6d10853dff56
-DATA unitRowh<>+24(SB)/8, $0x3fba6d10853dff56
-GLOBL unitRowh<>(SB), RODATA|NOPTR, $32
+DATA atanhi<>+0(SB)/8, $0x3fb94628cdc759f6
+DATA atanhi<>+8(SB)/8, $0x3fb94628cdc759f6
+DATA atanhi<>+16(SB)/8, $0x3fb94628cdc759f6
+DATA atanhi<>+24(SB)/8, $0x3fb94628cdc759f6
+GLOBL atanhi<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowg<>+0(SB)/8, $0x3fc1487294ad8da8
-DATA unitRowg<>+8(SB)/8, $0x3fc1487294ad8da8
-DATA unitRowg<>+16(SB)/8, $0x3fc1487294ad8da8
-DATA unitRowg<>+24(SB)/8, $0x3fc1487294ad8da8
-GLOBL unitRowg<>(SB), RODATA|NOPTR, $32
+DATA atanhh<>+0(SB)/8, $0x3fc16626d8b5f494
+DATA atanhh<>+8(SB)/8, $0x3fc16626d8b5f494
+DATA atanhh<>+16(SB)/8, $0x3fc16626d8b5f494
+DATA atanhh<>+24(SB)/8, $0x3fc16626d8b5f494
+GLOBL atanhh<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowf<>+0(SB)/8, $0x3fc3ad83c421c2e9
-DATA unitRowf<>+8(SB)/8, $0x3fc3ad83c421c2e9
-DATA unitRowf<>+16(SB)/8, $0x3fc3ad83c421c2e9
-DATA unitRowf<>+24(SB)/8, $0x3fc3ad83c421c2e9
-GLOBL unitRowf<>(SB), RODATA|NOPTR, $32
+DATA atanhg<>+0(SB)/8, $0x3fc3aa4eb458657c
+DATA atanhg<>+8(SB)/8, $0x3fc3aa4eb458657c
+DATA atanhg<>+16(SB)/8, $0x3fc3aa4eb458657c
+DATA atanhg<>+24(SB)/8, $0x3fc3aa4eb458657c
+GLOBL atanhg<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowe<>+0(SB)/8, $0x3fc745f69c23d592
-DATA unitRowe<>+8(SB)/8, $0x3fc745f69c23d592
-DATA unitRowe<>+16(SB)/8, $0x3fc745f69c23d592
-DATA unitRowe<>+24(SB)/8, $0x3fc745f69c23d592
-GLOBL unitRowe<>(SB), RODATA|NOPTR, $32
+DATA atanhf<>+0(SB)/8, $0x3fc74629de7262a0
+DATA atanhf<>+8(SB)/8, $0x3fc74629de7262a0
+DATA atanhf<>+16(SB)/8, $0x3fc74629de7262a0
+DATA atanhf<>+24(SB)/8, $0x3fc74629de7262a0
+GLOBL atanhf<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowd<>+0(SB)/8, $0x3fcc71c64ce7c491
-DATA unitRowd<>+8(SB)/8, $0x3fcc71c64ce7c491
-DATA unitRowd<>+16(SB)/8, $0x3fcc71c64ce7c491
-DATA unitRowd<>+24(SB)/8, $0x3fcc71c64ce7c491
-GLOBL unitRowd<>(SB), RODATA|NOPTR, $32
+DATA atanhe<>+0(SB)/8, $0x3fcc71c470c977fe
+DATA atanhe<>+8(SB)/8, $0x3fcc71c470c977fe
+DATA atanhe<>+16(SB)/8, $0x3fcc71c470c977fe
+DATA atanhe<>+24(SB)/8, $0x3fcc71c470c977fe
+GLOBL atanhe<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowc<>+0(SB)/8, $0x3fd24924936a674e
-DATA unitRowc<>+8(SB)/8, $0x3fd24924936a674e
-DATA unitRowc<>+16(SB)/8, $0x3fd24924936a674e
-DATA unitRowc<>+24(SB)/8, $0x3fd24924936a674e
-GLOBL unitRowc<>(SB), RODATA|NOPTR, $32
+DATA atanhd<>+0(SB)/8, $0x3fd2492498323589
+DATA atanhd<>+8(SB)/8, $0x3fd2492498323589
+DATA atanhd<>+16(SB)/8, $0x3fd2492498323589
+DATA atanhd<>+24(SB)/8, $0x3fd2492498323589
+GLOBL atanhd<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowb<>+0(SB)/8, $0x3fd9999999986411
-DATA unitRowb<>+8(SB)/8, $0x3fd9999999986411
-DATA unitRowb<>+16(SB)/8, $0x3fd9999999986411
-DATA unitRowb<>+24(SB)/8, $0x3fd9999999986411
-GLOBL unitRowb<>(SB), RODATA|NOPTR, $32
+DATA atanhc<>+0(SB)/8, $0x3fd99999998c57f3
+DATA atanhc<>+8(SB)/8, $0x3fd99999998c57f3
+DATA atanhc<>+16(SB)/8, $0x3fd99999998c57f3
+DATA atanhc<>+24(SB)/8, $0x3fd99999998c57f3
+GLOBL atanhc<>(SB), RODATA|NOPTR, $32
 
-DATA unitRowa<>+0(SB)/8, $0x3fe5555555555571
-DATA unitRowa<>+8(SB)/8, $0x3fe5555555555571
-DATA unitRowa<>+16(SB)/8, $0x3fe5555555555571
-DATA unitRowa<>+24(SB)/8, $0x3fe5555555555571
-GLOBL unitRowa<>(SB), RODATA|NOPTR, $32
+DATA atanhb<>+0(SB)/8, $0x3fe5555555555b17
+DATA atanhb<>+8(SB)/8, $0x3fe5555555555b17
+DATA atanhb<>+16(SB)/8, $0x3fe5555555555b17
+DATA atanhb<>+24(SB)/8, $0x3fe5555555555b17
+GLOBL atanhb<>(SB), RODATA|NOPTR, $32
+
+DATA atanha<>+0(SB)/8, $0x4000000000000000
+DATA atanha<>+8(SB)/8, $0x4000000000000000
+DATA atanha<>+16(SB)/8, $0x4000000000000000
+DATA atanha<>+24(SB)/8, $0x4000000000000000
+GLOBL atanha<>(SB), RODATA|NOPTR, $32
 
 // func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -30640,7 +30603,7 @@ end:
 
 // func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsYF64AVX2(SB), $2112-97
+TEXT ·backwardSigmoidLogsYF64AVX2(SB), $4160-97
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -30698,43 +30661,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y10, Y6
 	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y6, Y6, Y10
 	VMULPD      Y7, Y7, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VADDPD      expEvenb<>+0(SB), Y11, Y13
+	VMOVUPD     expOddc<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y6, Y6
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y10, Y15, Y6
-	VFMADD231PD Y11, Y14, Y7
+	VFMADD213PD expOddb<>+0(SB), Y10, Y15
+	VFMADD213PD expOddb<>+0(SB), Y11, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y15
+	VFMADD213PD expOdda<>+0(SB), Y11, Y14
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VFMADD213PD expEvena<>+0(SB), Y11, Y13
+	VMULPD      Y6, Y15, Y6
+	VMULPD      Y7, Y14, Y7
+	VADDPD      Y6, Y12, Y10
+	VADDPD      Y7, Y13, Y11
+	VSUBPD      Y6, Y12, Y6
+	VSUBPD      Y7, Y13, Y7
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y6, Y6
-	VPADDQ      Y8, Y7, Y7
-	VMOVUPD     Y6, (DI)(R8*8)
-	VMOVUPD     Y7, 32(DI)(R8*8)
+	VPADDQ      Y9, Y10, Y9
+	VPADDQ      Y8, Y11, Y8
+	VMOVUPD     Y9, (DI)(R8*8)
+	VMOVUPD     Y8, 32(DI)(R8*8)
+	VMOVUPD     Y6, 2048(DI)(R8*8)
+	VMOVUPD     Y7, 2080(DI)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
 	CMPQ        R11, $0x00000008
@@ -30762,25 +30715,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y8, Y9
 	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
+	VADDPD      expEvenb<>+0(SB), Y9, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
+	VFMADD213PD expOddb<>+0(SB), Y9, Y11
+	VFMADD213PD expOdda<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y9, Y10
+	VMULPD      Y7, Y11, Y7
+	VADDPD      Y7, Y10, Y9
+	VSUBPD      Y7, Y10, Y7
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-	VMASKMOVPD  Y7, Y6, (DI)(R8*8)
+	VPADDQ      Y8, Y9, Y8
+	VMASKMOVPD  Y8, Y6, (DI)(R8*8)
+	VMASKMOVPD  Y7, Y6, 2048(DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R11
 	JMP         few
@@ -30801,20 +30749,24 @@ many2:
 	VMOVUPD   (BX)(R8*8), Y8
 	VMOVUPD   32(BX)(R8*8), Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD     (DI)(R8*8), Y8
 	VMOVUPD     32(DI)(R8*8), Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      one<>+0(SB), Y8, Y11
-	VADDPD      one<>+0(SB), Y9, Y12
-	VDIVPD      Y11, Y10, Y11
-	VDIVPD      Y12, Y10, Y10
-	VMULPD      Y11, Y8, Y8
-	VMULPD      Y10, Y9, Y9
-	VBLENDVPD   Y6, Y8, Y11, Y12
-	VBLENDVPD   Y7, Y9, Y10, Y13
-	VBLENDVPD   Y6, Y11, Y8, Y8
-	VBLENDVPD   Y7, Y10, Y9, Y9
+	VMOVUPD     2048(DI)(R8*8), Y10
+	VMOVUPD     2080(DI)(R8*8), Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VADDPD      Y10, Y8, Y13
+	VADDPD      Y11, Y9, Y14
+	VDIVPD      Y13, Y12, Y13
+	VDIVPD      Y14, Y12, Y12
+	VMULPD      Y13, Y8, Y8
+	VMULPD      Y12, Y9, Y9
+	VMULPD      Y13, Y10, Y10
+	VMULPD      Y12, Y11, Y11
+	VBLENDVPD   Y6, Y8, Y10, Y12
+	VBLENDVPD   Y7, Y9, Y11, Y13
+	VBLENDVPD   Y6, Y10, Y8, Y8
+	VBLENDVPD   Y7, Y11, Y9, Y9
 	VBLENDVPD   Y6, Y1, Y2, Y10
 	VBLENDVPD   Y7, Y1, Y2, Y11
 	VBLENDVPD   Y6, Y3, Y4, Y6
@@ -30871,12 +30823,16 @@ bytes2:
 	VANDNPS    Y6, Y7, Y8
 	VMASKMOVPD (BX)(R8*8), Y6, Y8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD  (DI)(R8*8), Y6, Y8
-	VMOVUPD     one<>+0(SB), Y9
-	VADDPD      one<>+0(SB), Y8, Y10
-	VDIVPD      Y10, Y9, Y9
-	VMULPD      Y9, Y8, Y8
+	VMASKMOVPD  2048(DI)(R8*8), Y6, Y9
+	VMOVUPD     one<>+0(SB), Y10
+	VADDPD      Y9, Y8, Y11
+	VDIVPD      Y11, Y10, Y10
+	VMULPD      Y10, Y8, Y8
+	VANDPD      Y8, Y6, Y8
+	VMULPD      Y10, Y9, Y9
+	VANDPD      Y9, Y6, Y9
 	VBLENDVPD   Y7, Y8, Y9, Y10
 	VBLENDVPD   Y7, Y9, Y8, Y8
 	VBLENDVPD   Y7, Y1, Y2, Y9
@@ -31396,8 +31352,8 @@ end:
 
 // func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidLogsF64AVX2(SB), $2432-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidLogsF64AVX2(SB), $4544-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -31408,27 +31364,28 @@ TEXT ·forwardSigmoidLogsF64AVX2(SB), $2432-65
 	MOVQ     r_base+32(FP), DX
 	MOVQ     k+56(FP), BX
 	VPCMPEQD Y0, Y0, Y0
+	VMOVUPS  Y0, 288(SI)
 	LEAQ     (SP), BX
 	ADDQ     $0x3f, BX
 	ANDQ     $-64, BX
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 256(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 224(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 192(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 160(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 128(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 96(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 64(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, 32(SI)
-	VXORPD   Y1, Y1, Y1
-	VMOVUPS  Y1, (SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 256(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 224(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 192(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 160(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 128(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 96(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 64(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, 32(SI)
+	VXORPD   Y0, Y0, Y0
+	VMOVUPS  Y0, (SI)
 	XORQ     DI, DI
 	TESTQ    AX, AX
 	JLE      end
@@ -31447,66 +31404,79 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y1
-	VMOVUPD    32(CX)(DI*8), Y2
+	VMOVUPD    (CX)(DI*8), Y0
+	VMOVUPD    32(CX)(DI*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
-	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VANDPD     Y3, Y0, Y0
-	VANDPD     Y4, Y0, Y0
+	VMOVUPS    288(SI), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 288(SI)
+	VMOVUPS    288(SI), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y4
-	VFMADD231PD  log2e<>+0(SB), Y1, Y4
-	VFMADD231PD  log2e<>+0(SB), Y2, Y3
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
-	VPSLLQ      $0x34, Y4, Y4
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (BX)(DI*8)
-	VMOVUPD     Y2, 32(BX)(DI*8)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R10
-	CMPQ        R10, $0x00000008
-	JGE         many
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (BX)(DI*8)
+	VMOVUPD Y2, 32(BX)(DI*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(BX)(DI*8)
+	VMOVUPD Y1, 2080(BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -31518,40 +31488,48 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y1
-	VMASKMOVPD (CX)(DI*8), Y1, Y2
-	VORPD      signBit<>+0(SB), Y2, Y2
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
-	VANDPD     Y3, Y0, Y0
+	VMOVDQU    32(R12)(R11*8), Y0
+	VMASKMOVPD (CX)(DI*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    288(SI), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VFMADD231PD  log2e<>+0(SB), Y2, Y3
-	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
-	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (BX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, R10
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y3
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (BX)(DI*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(BX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, R10
+	JMP        few
 
 done:
 	MOVQ R9, DI
@@ -31561,108 +31539,116 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
-	VMOVUPD      (DX)(DI*8), Y1
-	VMOVUPD      32(DX)(DI*8), Y2
-	VADDPD       minusOne<>+0(SB), Y1, Y3
-	VADDPD       minusOne<>+0(SB), Y2, Y4
-	VADDPD       Y2, Y1, Y5
-	VMOVUPS      128(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SI)
-	VADDPD       Y4, Y3, Y5
-	VMOVUPS      96(SI), Y6
-	VSUBPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VMULPD       Y1, Y1, Y5
-	VFMADD231PD  Y2, Y2, Y5
-	VMOVUPS      64(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPD      (CX)(DI*8), Y5
-	VMOVUPD      32(CX)(DI*8), Y6
-	VMOVUPD      (BX)(DI*8), Y7
-	VMOVUPD      32(BX)(DI*8), Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VDIVPD       Y9, Y7, Y9
-	VDIVPD       Y10, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVUPD      (DX)(DI*8), Y0
+	VMOVUPD      32(DX)(DI*8), Y1
+	VADDPD       minusOne<>+0(SB), Y0, Y2
+	VMOVUPS      Y2, 320(SI)
+	VADDPD       minusOne<>+0(SB), Y1, Y2
+	VADDPD       Y1, Y0, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      320(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      96(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMULPD       Y0, Y0, Y3
+	VFMADD231PD  Y1, Y1, Y3
+	VMOVUPS      64(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPD      (CX)(DI*8), Y3
+	VMOVUPD      32(CX)(DI*8), Y4
+	VMOVUPD      (BX)(DI*8), Y5
+	VMOVUPD      32(BX)(DI*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
 	VMOVAPD      Y13, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
-	VFNMADD213PD Y7, Y11, Y14
-	VFNMADD213PD Y8, Y12, Y13
-	VFNMADD213PD Y7, Y9, Y14
-	VFNMADD213PD Y8, Y10, Y13
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VDIVPD       Y10, Y9, Y10
-	VDIVPD       Y11, Y9, Y9
-	VMULPD       Y10, Y7, Y7
-	VMULPD       Y9, Y8, Y8
-	VBLENDVPD    Y5, Y7, Y10, Y11
-	VBLENDVPD    Y6, Y8, Y9, Y12
-	VBLENDVPD    Y5, Y10, Y7, Y7
-	VBLENDVPD    Y6, Y9, Y8, Y8
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(BX)(DI*8), Y7
+	VMOVUPD      2080(BX)(DI*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
 	VXORPD       Y9, Y9, Y9
-	VMINPD       Y5, Y9, Y10
-	VMINPD       Y6, Y9, Y9
-	VSUBPD       Y14, Y10, Y10
-	VSUBPD       Y13, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
 	VXORPD       Y15, Y15, Y15
-	VMAXPD       Y5, Y15, Y5
-	VMAXPD       Y6, Y15, Y6
-	VADDPD       Y5, Y14, Y5
-	VADDPD       Y6, Y13, Y6
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VXORPD       signBit<>+0(SB), Y6, Y6
-	VMULPD       Y1, Y11, Y13
-	VFMADD231PD  Y2, Y12, Y13
-	VMOVUPS      256(SI), Y14
-	VADDPD       Y13, Y14, Y14
-	VMOVUPS      Y14, 256(SI)
-	VMULPD       Y3, Y11, Y11
-	VFMADD231PD  Y4, Y12, Y11
-	VMOVUPS      224(SI), Y12
-	VSUBPD       Y11, Y12, Y12
-	VMOVUPS      Y12, 224(SI)
-	VMULPD       Y1, Y7, Y11
-	VFMADD231PD  Y2, Y8, Y11
-	VMOVUPS      192(SI), Y12
-	VADDPD       Y11, Y12, Y12
-	VMOVUPS      Y12, 192(SI)
-	VMULPD       Y3, Y7, Y7
-	VFMADD231PD  Y4, Y8, Y7
-	VMOVUPS      160(SI), Y8
-	VSUBPD       Y7, Y8, Y8
-	VMOVUPS      Y8, 160(SI)
-	VMULPD       Y10, Y1, Y1
-	VFMADD231PD  Y9, Y2, Y1
-	VMOVUPS      32(SI), Y2
-	VADDPD       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VMULPD       Y5, Y3, Y1
-	VFMADD231PD  Y6, Y4, Y1
-	VMOVUPS      (SI), Y2
-	VSUBPD       Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMULPD       Y0, Y13, Y5
+	VFMADD231PD  Y1, Y14, Y5
+	VMOVUPS      256(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      320(SI), Y5
+	VMULPD       Y5, Y13, Y5
+	VFMADD231PD  Y2, Y14, Y5
+	VMOVUPS      224(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMULPD       Y0, Y7, Y5
+	VFMADD231PD  Y1, Y8, Y5
+	VMOVUPS      192(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      320(SI), Y5
+	VMULPD       Y5, Y7, Y5
+	VFMADD231PD  Y2, Y8, Y5
+	VMOVUPS      160(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 160(SI)
+	VMULPD       Y10, Y0, Y0
+	VFMADD231PD  Y9, Y1, Y0
+	VMOVUPS      32(SI), Y1
+	VADDPD       Y0, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      320(SI), Y0
+	VMULPD       Y3, Y0, Y0
+	VFMADD231PD  Y4, Y2, Y0
+	VMOVUPS      (SI), Y1
+	VSUBPD       Y0, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, R8
 	CMPQ         R8, $0x00000008
@@ -31678,66 +31664,67 @@ few2:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	NEGQ         R9
-	VMOVDQU      32(R10)(R9*8), Y1
-	VMASKMOVPD   (DX)(DI*8), Y1, Y2
-	VADDPD       minusOne<>+0(SB), Y2, Y3
-	VANDPD       Y3, Y1, Y3
-	VMOVUPS      128(SI), Y4
-	VADDPD       Y2, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VMOVUPS      96(SI), Y4
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VMOVUPS      64(SI), Y4
-	VFMADD231PD  Y2, Y2, Y4
-	VMOVUPS      Y4, 64(SI)
-	VMASKMOVPD   (CX)(DI*8), Y1, Y4
-	VMASKMOVPD   (BX)(DI*8), Y1, Y1
-	VADDPD       two<>+0(SB), Y1, Y5
-	VDIVPD       Y5, Y1, Y5
+	VMOVDQU      32(R10)(R9*8), Y0
+	VMASKMOVPD   (DX)(DI*8), Y0, Y1
+	VADDPD       minusOne<>+0(SB), Y1, Y2
+	VANDPD       Y2, Y0, Y2
+	VMOVUPS      128(SI), Y3
+	VADDPD       Y1, Y3, Y3
+	VMOVUPS      Y3, 128(SI)
+	VMOVUPS      96(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(SI)
+	VMOVUPS      64(SI), Y3
+	VFMADD231PD  Y1, Y1, Y3
+	VMOVUPS      Y3, 64(SI)
+	VMASKMOVPD   (CX)(DI*8), Y0, Y3
+	VMASKMOVPD   (BX)(DI*8), Y0, Y4
+	VMULPD       Y4, Y4, Y5
 	VMULPD       Y5, Y5, Y6
-	VMOVUPD      unitRowi<>+0(SB), Y7
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
-	VFNMADD213PD Y1, Y6, Y7
-	VFNMADD213PD Y1, Y5, Y7
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y1, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y1, Y1
-	VBLENDVPD    Y4, Y1, Y5, Y6
-	VBLENDVPD    Y4, Y5, Y1, Y1
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMASKMOVPD   2048(BX)(DI*8), Y0, Y0
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  Y0, Y4, Y5
+	VBLENDVPD    Y3, Y5, Y0, Y6
+	VBLENDVPD    Y3, Y0, Y5, Y0
 	VXORPD       Y5, Y5, Y5
-	VMINPD       Y4, Y5, Y5
-	VSUBPD       Y7, Y5, Y5
+	VMINPD       Y3, Y5, Y5
+	VFNMADD231PD Y7, Y4, Y5
 	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y7, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      256(SI), Y7
-	VFMADD231PD  Y2, Y6, Y7
-	VMOVUPS      Y7, 256(SI)
-	VMOVUPS      224(SI), Y7
-	VFNMADD231PD Y3, Y6, Y7
-	VMOVUPS      Y7, 224(SI)
-	VMOVUPS      192(SI), Y6
-	VFMADD231PD  Y2, Y1, Y6
-	VMOVUPS      Y6, 192(SI)
-	VMOVUPS      160(SI), Y6
-	VFNMADD231PD Y3, Y1, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      32(SI), Y1
-	VFMADD231PD  Y5, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      (SI), Y1
-	VFNMADD231PD Y4, Y3, Y1
-	VMOVUPS      Y1, (SI)
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y7, Y4, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      256(SI), Y4
+	VFMADD231PD  Y1, Y6, Y4
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      224(SI), Y4
+	VFNMADD231PD Y2, Y6, Y4
+	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      192(SI), Y4
+	VFMADD231PD  Y1, Y0, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      160(SI), Y4
+	VFNMADD231PD Y2, Y0, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      32(SI), Y0
+	VFMADD231PD  Y5, Y1, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      (SI), Y0
+	VFNMADD231PD Y3, Y2, Y0
+	VMOVUPS      Y0, (SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, R8
 	JMP          few2
@@ -31750,87 +31737,88 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      256(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPS      224(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPS      192(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      160(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPS      128(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      96(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPS      64(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPS      32(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPS      (SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      288(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -32072,7 +32060,11 @@ end:
 
 // func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsF64AVX2(SB), $2112-89
+TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-89
+	LEAQ 4160(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
+
 	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -32082,228 +32074,229 @@ TEXT ·backwardSigmoidLogsF64AVX2(SB), $2112-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VBROADCASTSD 8(DI), Y1
-	VBROADCASTSD 40(DI), Y2
-	VBROADCASTSD 48(DI), Y3
-	VPCMPEQD     Y4, Y4, Y4
+	VMOVUPS      Y0, (R8)
+	VBROADCASTSD 8(DI), Y0
+	VMOVUPS      Y0, 32(R8)
+	VBROADCASTSD 40(DI), Y0
+	VBROADCASTSD 48(DI), Y1
+	VPCMPEQD     Y2, Y2, Y2
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        CX, CX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    CX, R9
-	CMOVQLT CX, R9
-	SUBQ    R9, CX
-	MOVQ    R8, R10
+	MOVQ    $0x00000100, R10
+	CMPQ    CX, R10
+	CMOVQLT CX, R10
+	SUBQ    R10, CX
 	MOVQ    R9, R11
-	CMPQ    R11, $0x00000008
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
-	VMOVUPD    (BX)(R8*8), Y5
-	VMOVUPD    32(BX)(R8*8), Y6
-	VANDPD     absBits<>+0(SB), Y5, Y7
-	VANDPD     absBits<>+0(SB), Y6, Y8
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
-	VANDPD     Y7, Y4, Y4
-	VANDPD     Y8, Y4, Y4
+	PREFETCHT0 8192(BX)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y3
+	VMOVUPD    32(BX)(R9*8), Y4
+	VANDPD     absBits<>+0(SB), Y3, Y5
+	VANDPD     absBits<>+0(SB), Y4, Y6
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y6, Y6
+	VANDPD     Y5, Y2, Y2
+	VANDPD     Y6, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VMOVAPD      Y7, Y8
-	VFMADD231PD  log2e<>+0(SB), Y5, Y8
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VSUBPD       roundBits<>+0(SB), Y7, Y10
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
-	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y9
-	VMULPD      Y6, Y6, Y10
-	VMOVUPD     expRowh<>+0(SB), Y11
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y7
+	VMULPD      Y4, Y4, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
 	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowg<>+0(SB), Y5, Y12
-	VFMADD213PD expRowg<>+0(SB), Y6, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y11
-	VMOVUPD     expRowf<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowe<>+0(SB), Y5, Y14
-	VFMADD213PD expRowe<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VMOVUPD     expRowd<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowc<>+0(SB), Y5, Y12
-	VFMADD213PD expRowc<>+0(SB), Y6, Y11
-	VFMADD231PD Y9, Y14, Y12
-	VFMADD231PD Y10, Y13, Y11
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VMOVAPD     Y13, Y14
-	VFMADD213PD expRowa<>+0(SB), Y5, Y14
-	VFMADD213PD expRowa<>+0(SB), Y6, Y13
-	VFMADD231PD Y9, Y12, Y14
-	VFMADD231PD Y10, Y11, Y13
-	VADDPD      one<>+0(SB), Y5, Y5
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y9, Y14, Y5
-	VFMADD231PD Y10, Y13, Y6
-	VPSLLQ      $0x34, Y8, Y8
-	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y8, Y5, Y5
-	VPADDQ      Y7, Y6, Y6
-	VMOVUPD     Y5, (DI)(R8*8)
-	VMOVUPD     Y6, 32(DI)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
+	VFMADD213PD expOddb<>+0(SB), Y7, Y12
+	VFMADD213PD expOddb<>+0(SB), Y8, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y11
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VMULPD      Y3, Y12, Y3
+	VMULPD      Y4, Y11, Y4
+	VADDPD      Y3, Y9, Y7
+	VADDPD      Y4, Y10, Y8
+	VSUBPD      Y3, Y9, Y3
+	VSUBPD      Y4, Y10, Y4
+	VPSLLQ      $0x34, Y6, Y6
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y6, Y7, Y6
+	VPADDQ      Y5, Y8, Y5
+	VMOVUPD     Y6, (DI)(R9*8)
+	VMOVUPD     Y5, 32(DI)(R9*8)
+	VMOVUPD     Y3, 2048(DI)(R9*8)
+	VMOVUPD     Y4, 2080(DI)(R9*8)
+	ADDQ        $0x00000008, R9
+	SUBQ        $0x00000008, R12
+	CMPQ        R12, $0x00000008
 	JGE         many
 
 few:
-	TESTQ R11, R11
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       R12
-	VMOVDQU    32(R13)(R12*8), Y5
-	VMASKMOVPD (BX)(R8*8), Y5, Y6
-	VANDPD     absBits<>+0(SB), Y6, Y7
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y7, Y7
-	VANDPD     Y7, Y4, Y4
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y3
+	VMASKMOVPD (BX)(R9*8), Y3, Y4
+	VANDPD     absBits<>+0(SB), Y4, Y5
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y5, Y5
+	VANDPD     Y5, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2<>+0(SB), Y8, Y6
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VFNMADD231PD ln2<>+0(SB), Y6, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VFMADD213PD expRowg<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VFMADD213PD expRowc<>+0(SB), Y6, Y9
-	VFMADD231PD Y8, Y10, Y9
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y6, Y10
-	VFMADD231PD Y8, Y9, Y10
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y8, Y10, Y6
-	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y7, Y6, Y6
-	VMASKMOVPD  Y6, Y5, (DI)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y4, Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y6, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
+	VFMADD213PD expOddb<>+0(SB), Y6, Y8
+	VFMADD213PD expOdda<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y6, Y7
+	VMULPD      Y4, Y8, Y4
+	VADDPD      Y4, Y7, Y6
+	VSUBPD      Y4, Y7, Y4
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y6, Y5
+	VMASKMOVPD  Y5, Y3, (DI)(R9*8)
+	VMASKMOVPD  Y4, Y3, 2048(DI)(R9*8)
+	ADDQ        $0x00000004, R9
+	SUBQ        $0x00000004, R12
 	JMP         few
 
 done:
-	MOVQ R10, R8
-	CMPQ R9, $0x00000008
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R8*8)
-	VMOVUPD     (SI)(R8*8), Y5
-	VMOVUPD     32(SI)(R8*8), Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y5, Y7, Y8
-	VSUBPD      Y6, Y7, Y7
-	VMULPD      Y0, Y5, Y9
-	VMULPD      Y0, Y6, Y10
-	VFMADD231PD Y1, Y8, Y9
-	VFMADD231PD Y1, Y7, Y10
-	VMOVUPD     (BX)(R8*8), Y11
-	VMOVUPD     32(BX)(R8*8), Y11
+	PREFETCHT0  8192(SI)(R9*8)
+	VMOVUPD     (SI)(R9*8), Y3
+	VMOVUPD     32(SI)(R9*8), Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y3, Y5, Y6
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     (R8), Y7
+	VMULPD      Y7, Y3, Y7
+	VMOVUPS     (R8), Y8
+	VMULPD      Y8, Y4, Y8
+	VMOVUPS     32(R8), Y9
+	VFMADD231PD Y9, Y6, Y7
+	VMOVUPS     32(R8), Y9
+	VFMADD231PD Y9, Y5, Y8
+	VMOVUPD     (BX)(R9*8), Y9
+	VMOVUPD     32(BX)(R9*8), Y9
 
-	// q = 1/(1+e^x), p = e^x q.
-	VMOVUPD      (DI)(R8*8), Y11
-	VMOVUPD      32(DI)(R8*8), Y12
+	// Of e^x = p/q.
+	VMOVUPD      (DI)(R9*8), Y9
+	VMOVUPD      32(DI)(R9*8), Y10
+	VMOVUPD      2048(DI)(R9*8), Y11
+	VMOVUPD      2080(DI)(R9*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
-	VADDPD       one<>+0(SB), Y11, Y14
-	VADDPD       one<>+0(SB), Y12, Y15
+	VADDPD       Y11, Y9, Y14
+	VADDPD       Y12, Y10, Y15
 	VDIVPD       Y14, Y13, Y14
 	VDIVPD       Y15, Y13, Y13
+	VMULPD       Y14, Y9, Y9
+	VMULPD       Y13, Y10, Y10
 	VMULPD       Y14, Y11, Y11
 	VMULPD       Y13, Y12, Y12
-	VMULPD       Y2, Y5, Y5
-	VMULPD       Y2, Y6, Y6
-	VMULPD       Y14, Y5, Y5
-	VMULPD       Y13, Y6, Y6
-	VMULPD       Y3, Y8, Y8
-	VMULPD       Y3, Y7, Y7
-	VFNMADD231PD Y11, Y8, Y5
-	VFNMADD231PD Y12, Y7, Y6
-	VMULPD       Y11, Y9, Y7
-	VMULPD       Y12, Y10, Y8
-	VFMADD231PD  Y14, Y7, Y5
-	VFMADD231PD  Y13, Y8, Y6
+	VMULPD       Y0, Y3, Y3
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y11, Y3, Y3
+	VMULPD       Y12, Y4, Y4
+	VMULPD       Y1, Y6, Y6
+	VMULPD       Y1, Y5, Y5
+	VFNMADD231PD Y9, Y6, Y3
+	VFNMADD231PD Y10, Y5, Y4
+	VMULPD       Y9, Y7, Y5
+	VMULPD       Y10, Y8, Y6
+	VFMADD231PD  Y11, Y5, Y3
+	VFMADD231PD  Y12, Y6, Y4
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y5, (AX)(R8*8)
-	VMOVNTPD     Y6, 32(AX)(R8*8)
+	VMOVNTPD     Y3, (AX)(R9*8)
+	VMOVNTPD     Y4, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y5, (AX)(R8*8)
-	VMOVUPD Y6, 32(AX)(R8*8)
+	VMOVUPD Y3, (AX)(R9*8)
+	VMOVUPD Y4, 32(AX)(R9*8)
 
 stored1:
-	ADDQ $0x00000008, R8
-	SUBQ $0x00000008, R9
-	CMPQ R9, $0x00000008
+	ADDQ $0x00000008, R9
+	SUBQ $0x00000008, R10
+	CMPQ R10, $0x00000008
 	JGE  many2
 
 few2:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R10
-	CMPQ        R9, R10
-	CMOVQLT     R9, R10
-	LEAQ        tailMasks<>+0(SB), R11
-	NEGQ        R10
-	VMOVDQU     32(R11)(R10*8), Y5
-	VMASKMOVPD  (SI)(R8*8), Y5, Y6
-	VMOVUPD     one<>+0(SB), Y7
-	VSUBPD      Y6, Y7, Y7
-	VMULPD      Y0, Y6, Y8
-	VFMADD231PD Y1, Y7, Y8
-	VMASKMOVPD  (BX)(R8*8), Y5, Y9
+	MOVQ        $0x00000004, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*8), Y3
+	VMASKMOVPD  (SI)(R9*8), Y3, Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPS     (R8), Y6
+	VMULPD      Y6, Y4, Y6
+	VMOVUPS     32(R8), Y7
+	VFMADD231PD Y7, Y5, Y6
+	VMASKMOVPD  (BX)(R9*8), Y3, Y7
 
-	// q = 1/(1+e^x), p = e^x q.
-	VMASKMOVPD   (DI)(R8*8), Y5, Y9
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y9, Y11
-	VDIVPD       Y11, Y10, Y10
-	VMULPD       Y10, Y9, Y9
-	VMULPD       Y2, Y6, Y6
-	VMULPD       Y10, Y6, Y6
-	VMULPD       Y3, Y7, Y7
-	VFNMADD231PD Y9, Y7, Y6
-	VMULPD       Y9, Y8, Y7
-	VFMADD231PD  Y10, Y7, Y6
-	VMASKMOVPD   Y6, Y5, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
-	SUBQ         $0x00000004, R9
+	// Of e^x = p/q.
+	VMASKMOVPD   (DI)(R9*8), Y3, Y7
+	VMASKMOVPD   2048(DI)(R9*8), Y3, Y8
+	VMOVUPD      one<>+0(SB), Y9
+	VADDPD       Y8, Y7, Y10
+	VDIVPD       Y10, Y9, Y9
+	VMULPD       Y9, Y7, Y7
+	VANDPD       Y7, Y3, Y7
+	VMULPD       Y9, Y8, Y8
+	VANDPD       Y8, Y3, Y8
+	VMULPD       Y0, Y4, Y4
+	VMULPD       Y8, Y4, Y4
+	VMULPD       Y1, Y5, Y5
+	VFNMADD231PD Y7, Y5, Y4
+	VMULPD       Y7, Y6, Y5
+	VFMADD231PD  Y8, Y5, Y4
+	VMASKMOVPD   Y4, Y3, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
+	SUBQ         $0x00000004, R10
 	JMP          few2
 
 done2:
@@ -32312,7 +32305,7 @@ done2:
 	JG    window
 
 end:
-	VMOVMSKPD Y4, AX
+	VMOVMSKPD Y2, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -36169,8 +36162,8 @@ end:
 
 // func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX2(SB), $2336-73
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidPowersYF64AVX2(SB), $4448-73
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -36193,17 +36186,19 @@ TEXT ·forwardSigmoidPowersYF64AVX2(SB), $2336-73
 	ANDQ         $-64, DI
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      Y2, 224(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 96(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 64(SI)
+	VXORPD       Y2, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
 	XORQ         R8, R8
 	XORQ         R9, R9
 	TESTQ        AX, AX
@@ -36223,66 +36218,75 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R9*8)
-	VMOVUPD    (CX)(R9*8), Y4
-	VMOVUPD    32(CX)(R9*8), Y5
-	VORPD      signBit<>+0(SB), Y4, Y4
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD     Y6, Y0, Y0
-	VANDPD     Y7, Y0, Y0
+	VMOVUPD    (CX)(R9*8), Y2
+	VMOVUPD    32(CX)(R9*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
-	VPSLLQ      $0x34, Y7, Y7
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (DI)(R9*8)
-	VMOVUPD     Y5, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y8
+	VADDPD  Y3, Y7, Y9
+	VMOVUPD one<>+0(SB), Y10
+	VMULPD  Y8, Y6, Y11
+	VMULPD  Y9, Y7, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VMULPD  Y5, Y6, Y5
+	VMULPD  Y4, Y7, Y4
+	VMOVUPD Y5, (DI)(R9*8)
+	VMOVUPD Y4, 32(DI)(R9*8)
+	VMULPD  Y8, Y11, Y4
+	VMULPD  Y9, Y10, Y5
+	VMULPD  Y2, Y4, Y2
+	VMULPD  Y3, Y5, Y3
+	VMOVUPD Y2, 2048(DI)(R9*8)
+	VMOVUPD Y3, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R12, R12
@@ -36294,40 +36298,46 @@ few:
 	CMOVQLT    R12, R13
 	LEAQ       tailMasks<>+0(SB), R14
 	NEGQ       R13
-	VMOVDQU    32(R14)(R13*8), Y4
-	VMASKMOVPD (CX)(R9*8), Y4, Y5
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y0, Y0
+	VMOVDQU    32(R14)(R13*8), Y2
+	VMASKMOVPD (CX)(R9*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VMULPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD Y4, Y2, (DI)(R9*8)
+	VMULPD     Y6, Y7, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
 	MOVQ R11, R9
@@ -36336,119 +36346,126 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (DX)(R9*1), X4
-	VMOVUPS      (SI), Y5
-	VPCMPEQB     X4, X5, X4
-	VPMOVSXBQ    X4, Y4
-	VMOVD        4(DX)(R9*1), X5
-	VMOVUPS      (SI), Y6
-	VPCMPEQB     X5, X6, X5
-	VPMOVSXBQ    X5, Y5
-	VMOVMSKPD    Y4, R11
+	VMOVD        (DX)(R9*1), X2
+	VMOVUPS      (SI), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(DX)(R9*1), X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVMSKPD    Y2, R11
 	POPCNTL      R11, R11
 	ADDQ         R11, R8
-	VMOVMSKPD    Y5, R11
+	VMOVMSKPD    Y3, R11
 	POPCNTL      R11, R11
 	ADDQ         R11, R8
-	VMOVUPD      (CX)(R9*8), Y6
-	VMOVUPD      32(CX)(R9*8), Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y4, Y9
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y9, Y6, Y6
-	VXORPD       Y8, Y7, Y7
-	VMOVUPD      (DI)(R9*8), Y8
-	VMOVUPD      32(DI)(R9*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVUPD      (CX)(R9*8), Y4
+	VMOVUPD      32(CX)(R9*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (DI)(R9*8), Y6
+	VMOVUPD      32(DI)(R9*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VADDPD       one<>+0(SB), Y9, Y12
-	VDIVPD       Y11, Y10, Y11
-	VDIVPD       Y12, Y10, Y10
-	VMULPD       Y11, Y8, Y8
-	VMULPD       Y10, Y9, Y9
-	VBLENDVPD    Y6, Y8, Y11, Y12
-	VBLENDVPD    Y7, Y9, Y10, Y13
-	VBLENDVPD    Y6, Y11, Y8, Y8
-	VBLENDVPD    Y7, Y10, Y9, Y9
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      2048(DI)(R9*8), Y8
+	VMOVUPD      2080(DI)(R9*8), Y9
+	VMOVAPD      Y6, Y10
+	VMOVAPD      Y7, Y11
+	VFMADD231PD  Y8, Y6, Y10
+	VFMADD231PD  Y9, Y7, Y11
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y5, Y11, Y9, Y15
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VBLENDVPD    Y5, Y9, Y11, Y9
 	VXORPD       Y10, Y10, Y10
-	VMINPD       Y6, Y10, Y6
-	VMINPD       Y7, Y10, Y7
-	VSUBPD       Y15, Y6, Y6
-	VSUBPD       Y14, Y7, Y7
-	VANDPD       Y12, Y4, Y10
-	VANDPD       Y13, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VADDPD       Y10, Y1, Y1
-	VANDPD       Y8, Y4, Y10
-	VANDPD       Y9, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VADDPD       Y10, Y3, Y3
-	VANDNPD      Y8, Y4, Y10
-	VANDNPD      Y9, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VADDPD       Y10, Y2, Y2
-	VANDNPD      Y12, Y4, Y10
-	VANDNPD      Y13, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VMOVUPS      160(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 160(SI)
-	VANDPD       Y6, Y4, Y10
-	VANDPD       Y7, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VMOVUPS      128(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 128(SI)
-	VANDNPD      Y6, Y4, Y10
-	VANDNPD      Y7, Y5, Y11
-	VADDPD       Y11, Y10, Y10
-	VMOVUPS      96(SI), Y11
-	VADDPD       Y10, Y11, Y11
-	VMOVUPS      Y11, 96(SI)
-	VMOVUPD      one<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
+	VMINPD       Y4, Y10, Y4
+	VMINPD       Y5, Y10, Y5
+	VFNMADD231PD Y13, Y6, Y4
+	VFNMADD231PD Y12, Y7, Y5
+	VANDPD       Y14, Y2, Y6
+	VANDPD       Y15, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y8, Y2, Y6
+	VANDPD       Y9, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      192(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 192(SI)
+	VANDNPD      Y8, Y2, Y6
+	VANDNPD      Y9, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      224(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VANDNPD      Y14, Y2, Y6
+	VANDNPD      Y15, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDPD       Y4, Y2, Y6
+	VANDPD       Y5, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDNPD      Y4, Y2, Y6
+	VANDNPD      Y5, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VMOVUPS      96(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y8, Y12
-	VSQRTPD Y9, Y13
-	VMULPD  Y12, Y11, Y11
-	VMULPD  Y13, Y10, Y10
+	VSQRTPD Y8, Y10
+	VSQRTPD Y9, Y11
+	VMULPD  Y10, Y7, Y7
+	VMULPD  Y11, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
@@ -36457,32 +36474,32 @@ noFirst1:
 	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
 	VMULPD Y8, Y8, Y8
 	VMULPD Y9, Y9, Y9
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noMore1:
-	VMULPD  Y6, Y11, Y6
-	VMULPD  Y7, Y10, Y7
-	VANDPD  Y6, Y4, Y8
-	VANDPD  Y7, Y5, Y9
-	VADDPD  Y9, Y8, Y8
-	VMOVUPS 64(SI), Y9
-	VADDPD  Y8, Y9, Y9
-	VMOVUPS Y9, 64(SI)
-	VANDNPD Y6, Y4, Y4
-	VANDNPD Y7, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VMOVUPS 32(SI), Y5
-	VADDPD  Y4, Y5, Y5
-	VMOVUPS Y5, 32(SI)
+	VMULPD  Y4, Y7, Y4
+	VMULPD  Y5, Y6, Y5
+	VANDPD  Y4, Y2, Y6
+	VANDPD  Y5, Y3, Y7
+	VADDPD  Y7, Y6, Y6
+	VMOVUPS 64(SI), Y7
+	VADDPD  Y6, Y7, Y7
+	VMOVUPS Y7, 64(SI)
+	VANDNPD Y4, Y2, Y2
+	VANDNPD Y5, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
 	ADDQ    $0x00000008, R9
 	SUBQ    $0x00000008, R10
 	CMPQ    R10, $0x00000008
@@ -36499,7 +36516,7 @@ few2:
 	LEAQ    tailMasks<>+0(SB), R12
 	MOVQ    R11, R13
 	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y4
+	VMOVDQU 32(R12)(R13*8), Y2
 
 	// The labels that exist, one by one.
 	XORQ R12, R12
@@ -36511,98 +36528,103 @@ bytes2:
 	ORQ          R13, R12
 	DECQ         R11
 	JNZ          bytes2
-	VMOVQ        R12, X5
-	VMOVUPS      (SI), Y6
-	VPCMPEQB     X5, X6, X5
-	VPMOVSXBQ    X5, Y5
-	VANDPS       Y4, Y5, Y5
-	VANDNPS      Y4, Y5, Y6
-	VMOVMSKPD    Y5, R11
+	VMOVQ        R12, X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMOVMSKPD    Y3, R11
 	POPCNTL      R11, R11
 	ADDQ         R11, R8
-	VMASKMOVPD   (CX)(R9*8), Y4, Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y8, Y7, Y7
-	VMASKMOVPD   (DI)(R9*8), Y4, Y4
-	VADDPD       two<>+0(SB), Y4, Y8
-	VDIVPD       Y8, Y4, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y9, Y10
-	VFNMADD213PD Y4, Y8, Y10
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y4, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y4, Y4
-	VBLENDVPD    Y7, Y4, Y8, Y9
-	VBLENDVPD    Y7, Y8, Y4, Y4
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y7, Y8, Y7
-	VSUBPD       Y10, Y7, Y7
-	VANDPD       Y9, Y5, Y8
-	VADDPD       Y8, Y1, Y1
-	VANDPD       Y4, Y5, Y8
-	VADDPD       Y8, Y3, Y3
-	VANDPD       Y4, Y6, Y8
-	VADDPD       Y8, Y2, Y2
-	VANDPD       Y9, Y6, Y8
-	VMOVUPS      160(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 160(SI)
-	VANDPD       Y7, Y5, Y8
-	VMOVUPS      128(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 128(SI)
-	VANDPD       Y7, Y6, Y8
-	VMOVUPS      96(SI), Y9
-	VADDPD       Y8, Y9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPD      one<>+0(SB), Y8
+	VMASKMOVPD   (CX)(R9*8), Y2, Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y6, Y5, Y5
+	VMASKMOVPD   (DI)(R9*8), Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      atanhj<>+0(SB), Y9
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y9
+	VMOVUPD      atanhh<>+0(SB), Y10
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhf<>+0(SB), Y9
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMOVUPD      atanhd<>+0(SB), Y10
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhb<>+0(SB), Y9
+	VFMADD213PD  atanha<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMASKMOVPD   2048(DI)(R9*8), Y2, Y2
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y2, Y8
+	VBLENDVPD    Y5, Y2, Y7, Y2
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y5, Y7, Y5
+	VFNMADD231PD Y9, Y6, Y5
+	VANDPD       Y8, Y3, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDPD       Y2, Y3, Y6
+	VMOVUPS      192(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 192(SI)
+	VANDPD       Y2, Y4, Y6
+	VMOVUPS      224(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 224(SI)
+	VANDPD       Y8, Y4, Y6
+	VMOVUPS      160(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 160(SI)
+	VANDPD       Y5, Y3, Y6
+	VMOVUPS      128(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 128(SI)
+	VANDPD       Y5, Y4, Y6
+	VMOVUPS      96(SI), Y7
+	VADDPD       Y6, Y7, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y4, Y9
-	VMULPD  Y9, Y8, Y8
+	VSQRTPD Y2, Y7
+	VMULPD  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
+	VMULPD Y2, Y2, Y2
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y2, Y2
+	VMULPD Y2, Y6, Y6
 
 noMore3:
-	VMULPD  Y7, Y8, Y4
-	VANDPD  Y4, Y5, Y5
-	VMOVUPS 64(SI), Y7
-	VADDPD  Y5, Y7, Y7
-	VMOVUPS Y7, 64(SI)
-	VANDPD  Y4, Y6, Y4
-	VMOVUPS 32(SI), Y5
-	VADDPD  Y4, Y5, Y5
-	VMOVUPS Y5, 32(SI)
+	VMULPD  Y5, Y6, Y2
+	VANDPD  Y2, Y3, Y3
+	VMOVUPS 64(SI), Y5
+	VADDPD  Y3, Y5, Y5
+	VMOVUPS Y5, 64(SI)
+	VANDPD  Y2, Y4, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
 	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, R10
 	JMP     few2
@@ -36615,24 +36637,26 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y4
+	VMOVAPD      Y1, Y2
 	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y4, X1
-	VADDPD       X1, X4, X4
-	VUNPCKHPD    X4, X4, X1
-	VADDSD       X1, X4, X4
-	VADDSD       (AX), X4, X4
-	VMOVSD       X4, (AX)
-	VMOVAPD      Y2, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       (AX), X2, X2
+	VMOVSD       X2, (AX)
+	VMOVUPS      224(SI), Y1
 	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 224(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
 	VADDSD       X2, X1, X1
 	VADDSD       8(AX), X1, X1
 	VMOVSD       X1, 8(AX)
-	VMOVAPD      Y3, Y1
-	VXORPS       Y3, Y3, Y3
+	VMOVUPS      192(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 192(SI)
 	VEXTRACTF128 $0x01, Y1, X2
 	VADDPD       X2, X1, X1
 	VUNPCKHPD    X1, X1, X2
@@ -37111,8 +37135,8 @@ end:
 
 // func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersYF64AVX2(SB), $2432-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -37125,10 +37149,10 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $2432-97
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 160(R8)
-	VMOVUPS      160(R8), Y0
+	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      192(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 192(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -37143,7 +37167,7 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $2432-97
 	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSD 72(DI), Y0
 	VMOVUPS      Y0, 224(R8)
 	VCVTTSD2SI   80(DI), DI
@@ -37188,47 +37212,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
 	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (R9)(R10*8)
-	VMOVUPD     Y2, 32(R9)(R10*8)
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, R13
-	CMPQ        R13, $0x00000008
-	JGE         many
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y7
+	VADDPD  Y2, Y6, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VMULPD  Y7, Y5, Y10
+	VMULPD  Y8, Y6, Y11
+	VDIVPD  Y10, Y9, Y10
+	VDIVPD  Y11, Y9, Y9
+	VMULPD  Y5, Y10, Y5
+	VMULPD  Y6, Y9, Y6
+	VMULPD  Y4, Y5, Y4
+	VMULPD  Y3, Y6, Y3
+	VMOVUPD Y4, (R9)(R10*8)
+	VMOVUPD Y3, 32(R9)(R10*8)
+	VMULPD  Y7, Y10, Y3
+	VMULPD  Y8, Y9, Y4
+	VMULPD  Y1, Y3, Y1
+	VMULPD  Y2, Y4, Y2
+	VMOVUPD Y1, 2048(R9)(R10*8)
+	VMOVUPD Y2, 2080(R9)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R13
+	CMPQ    R13, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R13, R13
@@ -37252,28 +37285,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (R9)(R10*8)
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, R13
-	JMP         few
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     Y5, Y4, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y4, Y6, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y1, (R9)(R10*8)
+	VMULPD     Y5, Y6, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, 2048(R9)(R10*8)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R13
+	JMP        few
 
 done:
 	MOVQ R12, R10
@@ -37283,11 +37322,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVD        (SI)(R10*1), X1
-	VMOVUPS      160(R8), Y2
+	VMOVUPS      192(R8), Y2
 	VPCMPEQB     X1, X2, X1
 	VPMOVSXBQ    X1, Y1
 	VMOVD        4(SI)(R10*1), X2
-	VMOVUPS      160(R8), Y3
+	VMOVUPS      192(R8), Y3
 	VPCMPEQB     X2, X3, X2
 	VPMOVSXBQ    X2, Y2
 	VMOVUPD      (BX)(R10*8), Y3
@@ -37299,131 +37338,134 @@ many2:
 	VXORPD       Y5, Y4, Y4
 	VMOVUPD      (R9)(R10*8), Y5
 	VMOVUPD      32(R9)(R10*8), Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VDIVPD       Y7, Y5, Y7
-	VDIVPD       Y8, Y6, Y8
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
 	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMOVUPD      unitRowi<>+0(SB), Y11
+	VMOVUPD      atanhj<>+0(SB), Y11
 	VMOVAPD      Y11, Y12
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y11
-	VFNMADD213PD Y5, Y9, Y12
-	VFNMADD213PD Y6, Y10, Y11
-	VFNMADD213PD Y5, Y7, Y12
-	VFNMADD213PD Y6, Y8, Y11
-	VMOVUPD      one<>+0(SB), Y7
-	VADDPD       one<>+0(SB), Y5, Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VDIVPD       Y8, Y7, Y8
-	VDIVPD       Y9, Y7, Y7
-	VMULPD       Y8, Y5, Y5
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(R9)(R10*8), Y7
+	VMOVUPD      2080(R9)(R10*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y3, Y9, Y3
+	VMINPD       Y4, Y9, Y4
+	VFNMADD231PD Y12, Y5, Y3
+	VFNMADD231PD Y11, Y6, Y4
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y1, Y5, Y6, Y5
+	VMOVUPS      Y5, 256(R8)
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y2, Y5, Y6, Y5
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y9
+	VBLENDVPD    Y1, Y6, Y9, Y6
+	VMOVUPS      64(R8), Y9
+	VMOVUPS      96(R8), Y10
+	VBLENDVPD    Y2, Y9, Y10, Y9
 	VMULPD       Y7, Y6, Y6
-	VBLENDVPD    Y3, Y5, Y8, Y9
-	VBLENDVPD    Y4, Y6, Y7, Y10
-	VBLENDVPD    Y3, Y8, Y5, Y5
-	VBLENDVPD    Y4, Y7, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y3, Y7, Y3
-	VMINPD       Y4, Y7, Y4
-	VSUBPD       Y12, Y3, Y3
-	VSUBPD       Y11, Y4, Y4
-	VMOVUPS      (R8), Y7
-	VMOVUPS      32(R8), Y8
-	VBLENDVPD    Y1, Y7, Y8, Y7
-	VMOVUPS      Y7, 256(R8)
-	VMOVUPS      (R8), Y7
-	VMOVUPS      32(R8), Y8
-	VBLENDVPD    Y2, Y7, Y8, Y7
-	VMOVUPS      64(R8), Y8
-	VMOVUPS      96(R8), Y11
-	VBLENDVPD    Y1, Y8, Y11, Y8
-	VMOVUPS      64(R8), Y11
-	VMOVUPS      96(R8), Y12
-	VBLENDVPD    Y2, Y11, Y12, Y11
-	VMULPD       Y5, Y8, Y8
-	VMULPD       Y6, Y11, Y11
-	VMOVUPS      128(R8), Y12
-	VMOVUPS      192(R8), Y13
-	VBLENDVPD    Y1, Y12, Y13, Y1
-	VMOVUPS      128(R8), Y12
-	VMOVUPS      192(R8), Y13
-	VBLENDVPD    Y2, Y12, Y13, Y2
-	VMOVUPD      one<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMULPD       Y8, Y9, Y9
+	VMOVUPS      128(R8), Y10
+	VMOVUPS      160(R8), Y11
+	VBLENDVPD    Y1, Y10, Y11, Y1
+	VMOVUPS      128(R8), Y10
+	VMOVUPS      160(R8), Y11
+	VBLENDVPD    Y2, Y10, Y11, Y2
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y5, Y14
-	VSQRTPD Y6, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y12, Y12
+	VSQRTPD Y7, Y12
+	VSQRTPD Y8, Y15
+	VMULPD  Y12, Y11, Y11
+	VMULPD  Y15, Y10, Y10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y5, Y13, Y13
-	VMULPD Y6, Y12, Y12
+	VMULPD Y7, Y11, Y11
+	VMULPD Y8, Y10, Y10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y5, Y5, Y14
-	VMULPD Y6, Y6, Y15
+	VMULPD Y7, Y7, Y12
+	VMULPD Y8, Y8, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y14, Y14, Y14
+	VMULPD Y12, Y12, Y12
 	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noMore1:
-	VMULPD       Y3, Y9, Y3
-	VMULPD       Y4, Y10, Y4
-	VMOVUPS      224(R8), Y14
-	VFNMADD213PD Y5, Y14, Y3
-	VMOVUPS      224(R8), Y14
-	VFNMADD213PD Y6, Y14, Y4
-	VMULPD       Y13, Y1, Y1
-	VMULPD       Y12, Y2, Y2
-	VFMADD231PD  Y3, Y1, Y8
-	VFMADD231PD  Y4, Y2, Y11
+	VMULPD       Y3, Y13, Y3
+	VMULPD       Y4, Y14, Y4
+	VMOVUPS      224(R8), Y12
+	VFNMADD213PD Y7, Y12, Y3
+	VMOVUPS      224(R8), Y12
+	VFNMADD213PD Y8, Y12, Y4
+	VMULPD       Y11, Y1, Y1
+	VMULPD       Y10, Y2, Y2
+	VFMADD231PD  Y3, Y1, Y6
+	VFMADD231PD  Y4, Y2, Y9
 	VMOVUPS      256(R8), Y1
-	VMULPD       Y9, Y1, Y1
-	VMULPD       Y10, Y7, Y2
-	VFMADD231PD  Y5, Y1, Y8
-	VFMADD231PD  Y6, Y2, Y11
+	VMULPD       Y13, Y1, Y1
+	VMULPD       Y14, Y5, Y2
+	VFMADD231PD  Y7, Y1, Y6
+	VFMADD231PD  Y8, Y2, Y9
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y8, (AX)(R10*8)
-	VMOVNTPD     Y11, 32(AX)(R10*8)
+	VMOVNTPD     Y6, (AX)(R10*8)
+	VMOVNTPD     Y9, 32(AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y8, (AX)(R10*8)
-	VMOVUPD Y11, 32(AX)(R10*8)
+	VMOVUPD Y6, (AX)(R10*8)
+	VMOVUPD Y9, 32(AX)(R10*8)
 
 stored2:
 	ADDQ $0x00000008, R10
@@ -37455,7 +37497,7 @@ bytes3:
 	DECQ         R12
 	JNZ          bytes3
 	VMOVQ        R13, X2
-	VMOVUPS      160(R8), Y3
+	VMOVUPS      192(R8), Y3
 	VPCMPEQB     X2, X3, X2
 	VPMOVSXBQ    X2, Y2
 	VANDPS       Y1, Y2, Y2
@@ -37465,75 +37507,76 @@ bytes3:
 	VANDNPD      Y4, Y2, Y4
 	VXORPD       Y4, Y3, Y3
 	VMASKMOVPD   (R9)(R10*8), Y1, Y4
-	VADDPD       two<>+0(SB), Y4, Y5
-	VDIVPD       Y5, Y4, Y5
+	VMULPD       Y4, Y4, Y5
 	VMULPD       Y5, Y5, Y6
-	VMOVUPD      unitRowi<>+0(SB), Y7
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
-	VFNMADD213PD Y4, Y6, Y7
-	VFNMADD213PD Y4, Y5, Y7
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y4, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y4, Y4
-	VBLENDVPD    Y3, Y4, Y5, Y6
-	VBLENDVPD    Y3, Y5, Y4, Y4
-	VXORPD       Y5, Y5, Y5
-	VMINPD       Y3, Y5, Y3
-	VSUBPD       Y7, Y3, Y3
-	VMOVUPS      (R8), Y5
-	VMOVUPS      32(R8), Y7
-	VBLENDVPD    Y2, Y5, Y7, Y5
-	VMOVUPS      64(R8), Y7
-	VMOVUPS      96(R8), Y8
-	VBLENDVPD    Y2, Y7, Y8, Y7
-	VMULPD       Y4, Y7, Y7
-	VMOVUPS      128(R8), Y8
-	VMOVUPS      192(R8), Y9
-	VBLENDVPD    Y2, Y8, Y9, Y2
-	VMOVUPD      one<>+0(SB), Y8
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMASKMOVPD   2048(R9)(R10*8), Y1, Y5
+	VMOVAPD      Y4, Y6
+	VFMADD231PD  Y5, Y4, Y6
+	VBLENDVPD    Y3, Y6, Y5, Y8
+	VBLENDVPD    Y3, Y5, Y6, Y5
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y3, Y6, Y3
+	VFNMADD231PD Y7, Y4, Y3
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y2, Y4, Y6, Y4
+	VMOVUPS      64(R8), Y6
+	VMOVUPS      96(R8), Y7
+	VBLENDVPD    Y2, Y6, Y7, Y6
+	VMULPD       Y5, Y6, Y6
+	VMOVUPS      128(R8), Y7
+	VMOVUPS      160(R8), Y9
+	VBLENDVPD    Y2, Y7, Y9, Y2
+	VMOVUPD      one<>+0(SB), Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y4, Y9
-	VMULPD  Y9, Y8, Y8
+	VSQRTPD Y5, Y9
+	VMULPD  Y9, Y7, Y7
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y4, Y8, Y8
+	VMULPD Y5, Y7, Y7
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y4, Y4, Y9
+	VMULPD Y5, Y5, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y9, Y8, Y8
+	VMULPD Y9, Y7, Y7
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
 	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y8, Y8
+	VMULPD Y9, Y7, Y7
 
 noMore4:
-	VMULPD       Y3, Y6, Y3
+	VMULPD       Y3, Y8, Y3
 	VMOVUPS      224(R8), Y9
-	VFNMADD213PD Y4, Y9, Y3
-	VMULPD       Y8, Y2, Y2
-	VFMADD231PD  Y3, Y2, Y7
-	VMULPD       Y6, Y5, Y2
-	VFMADD231PD  Y4, Y2, Y7
-	VMASKMOVPD   Y7, Y1, (AX)(R10*8)
+	VFNMADD213PD Y5, Y9, Y3
+	VMULPD       Y7, Y2, Y2
+	VFMADD231PD  Y3, Y2, Y6
+	VMULPD       Y8, Y4, Y2
+	VFMADD231PD  Y5, Y2, Y6
+	VMASKMOVPD   Y6, Y1, (AX)(R10*8)
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R11
 	JMP          few2
@@ -38237,8 +38280,8 @@ end:
 
 // func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidPowersF64AVX2(SB), $2528-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidPowersF64AVX2(SB), $4608-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -38250,31 +38293,32 @@ TEXT ·forwardSigmoidPowersF64AVX2(SB), $2528-65
 	MOVQ       k+56(FP), BX
 	VCVTTSD2SI 32(BX), BX
 	VPCMPEQD   Y0, Y0, Y0
+	VMOVUPS    Y0, 352(SI)
 	LEAQ       (SP), DI
 	ADDQ       $0x3f, DI
 	ANDQ       $-64, DI
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 320(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 288(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 256(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 224(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 192(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 160(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 128(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 96(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 64(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, 32(SI)
-	VXORPD     Y1, Y1, Y1
-	VMOVUPS    Y1, (SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 320(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 288(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 256(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 224(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 192(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 160(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 128(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VXORPD     Y0, Y0, Y0
+	VMOVUPS    Y0, (SI)
 	XORQ       R8, R8
 	TESTQ      AX, AX
 	JLE        end
@@ -38293,66 +38337,79 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y1
-	VMOVUPD    32(CX)(R8*8), Y2
+	VMOVUPD    (CX)(R8*8), Y0
+	VMOVUPD    32(CX)(R8*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
 	VORPD      signBit<>+0(SB), Y1, Y1
-	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VANDPD     Y3, Y0, Y0
-	VANDPD     Y4, Y0, Y0
+	VMOVUPS    352(SI), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 352(SI)
+	VMOVUPS    352(SI), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VMOVAPD      Y3, Y4
-	VFMADD231PD  log2e<>+0(SB), Y1, Y4
-	VFMADD231PD  log2e<>+0(SB), Y2, Y3
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
-	VPSLLQ      $0x34, Y4, Y4
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
+	VMOVAPD     Y8, Y9
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (DI)(R8*8)
-	VMOVUPD     Y2, 32(DI)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (DI)(R8*8)
+	VMOVUPD Y2, 32(DI)(R8*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(DI)(R8*8)
+	VMOVUPD Y1, 2080(DI)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R11, R11
@@ -38364,40 +38421,48 @@ few:
 	CMOVQLT    R11, R12
 	LEAQ       tailMasks<>+0(SB), R13
 	NEGQ       R12
-	VMOVDQU    32(R13)(R12*8), Y1
-	VMASKMOVPD (CX)(R8*8), Y1, Y2
-	VORPD      signBit<>+0(SB), Y2, Y2
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
-	VANDPD     Y3, Y0, Y0
+	VMOVDQU    32(R13)(R12*8), Y0
+	VMASKMOVPD (CX)(R8*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    352(SI), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 352(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y3
-	VFMADD231PD  log2e<>+0(SB), Y2, Y3
-	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VFNMADD231PD ln2<>+0(SB), Y4, Y2
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
-	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (DI)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y3
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (DI)(R8*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(DI)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
 	MOVQ R10, R8
@@ -38407,126 +38472,132 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(R8*8)
-	VMOVUPD      (DX)(R8*8), Y1
-	VMOVUPD      32(DX)(R8*8), Y2
-	VADDPD       minusOne<>+0(SB), Y1, Y3
-	VADDPD       minusOne<>+0(SB), Y2, Y4
-	VADDPD       Y2, Y1, Y5
-	VMOVUPS      192(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 192(SI)
-	VADDPD       Y4, Y3, Y5
-	VMOVUPS      160(SI), Y6
-	VSUBPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMULPD       Y1, Y1, Y5
-	VFMADD231PD  Y2, Y2, Y5
-	VMOVUPS      128(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SI)
-	VMOVUPD      (CX)(R8*8), Y5
-	VMOVUPD      32(CX)(R8*8), Y6
-	VMOVUPD      (DI)(R8*8), Y7
-	VMOVUPD      32(DI)(R8*8), Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VDIVPD       Y9, Y7, Y9
-	VDIVPD       Y10, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVUPD      (DX)(R8*8), Y0
+	VMOVUPD      32(DX)(R8*8), Y1
+	VADDPD       minusOne<>+0(SB), Y0, Y2
+	VMOVUPS      Y2, 384(SI)
+	VADDPD       minusOne<>+0(SB), Y1, Y2
+	VADDPD       Y1, Y0, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      384(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMULPD       Y0, Y0, Y3
+	VFMADD231PD  Y1, Y1, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPD      (CX)(R8*8), Y3
+	VMOVUPD      32(CX)(R8*8), Y4
+	VMOVUPD      (DI)(R8*8), Y5
+	VMOVUPD      32(DI)(R8*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
 	VMOVAPD      Y13, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
-	VFNMADD213PD Y7, Y11, Y14
-	VFNMADD213PD Y8, Y12, Y13
-	VFNMADD213PD Y7, Y9, Y14
-	VFNMADD213PD Y8, Y10, Y13
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VDIVPD       Y10, Y9, Y10
-	VDIVPD       Y11, Y9, Y9
-	VMULPD       Y10, Y7, Y7
-	VMULPD       Y9, Y8, Y8
-	VBLENDVPD    Y5, Y7, Y10, Y11
-	VBLENDVPD    Y6, Y8, Y9, Y12
-	VBLENDVPD    Y5, Y10, Y7, Y7
-	VBLENDVPD    Y6, Y9, Y8, Y8
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(DI)(R8*8), Y7
+	VMOVUPD      2080(DI)(R8*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
 	VXORPD       Y9, Y9, Y9
-	VMINPD       Y5, Y9, Y10
-	VMINPD       Y6, Y9, Y9
-	VSUBPD       Y14, Y10, Y10
-	VSUBPD       Y13, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
 	VXORPD       Y15, Y15, Y15
-	VMAXPD       Y5, Y15, Y5
-	VMAXPD       Y6, Y15, Y6
-	VADDPD       Y5, Y14, Y5
-	VADDPD       Y6, Y13, Y6
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 352(SI)
-	VXORPD       signBit<>+0(SB), Y6, Y5
-	VMULPD       Y1, Y11, Y6
-	VFMADD231PD  Y2, Y12, Y6
-	VMOVUPS      320(SI), Y13
-	VADDPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 320(SI)
-	VMULPD       Y3, Y11, Y6
-	VFMADD231PD  Y4, Y12, Y6
-	VMOVUPS      288(SI), Y13
-	VSUBPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 288(SI)
-	VMULPD       Y1, Y7, Y6
-	VFMADD231PD  Y2, Y8, Y6
-	VMOVUPS      256(SI), Y13
-	VADDPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 256(SI)
-	VMULPD       Y3, Y7, Y6
-	VFMADD231PD  Y4, Y8, Y6
-	VMOVUPS      224(SI), Y13
-	VSUBPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 224(SI)
-	VMULPD       Y10, Y1, Y6
-	VFMADD231PD  Y9, Y2, Y6
-	VMOVUPS      96(SI), Y13
-	VADDPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 96(SI)
-	VMOVUPS      352(SI), Y6
-	VMULPD       Y6, Y3, Y6
-	VFMADD231PD  Y5, Y4, Y6
-	VMOVUPS      64(SI), Y13
-	VSUBPD       Y6, Y13, Y13
-	VMOVUPS      Y13, 64(SI)
-	VMOVUPD      one<>+0(SB), Y6
-	VMOVAPD      Y6, Y13
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMULPD       Y0, Y13, Y5
+	VFMADD231PD  Y1, Y14, Y5
+	VMOVUPS      320(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      384(SI), Y5
+	VMULPD       Y5, Y13, Y5
+	VFMADD231PD  Y2, Y14, Y5
+	VMOVUPS      288(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 288(SI)
+	VMULPD       Y0, Y7, Y5
+	VFMADD231PD  Y1, Y8, Y5
+	VMOVUPS      256(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 256(SI)
+	VMOVUPS      384(SI), Y5
+	VMULPD       Y5, Y7, Y5
+	VFMADD231PD  Y2, Y8, Y5
+	VMOVUPS      224(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 224(SI)
+	VMULPD       Y10, Y0, Y5
+	VFMADD231PD  Y9, Y1, Y5
+	VMOVUPS      96(SI), Y6
+	VADDPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      384(SI), Y5
+	VMULPD       Y3, Y5, Y5
+	VFMADD231PD  Y4, Y2, Y5
+	VMOVUPS      64(SI), Y6
+	VSUBPD       Y5, Y6, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPD      one<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y7, Y14
-	VSQRTPD Y8, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y6, Y6
+	VSQRTPD Y7, Y11
+	VSQRTPD Y8, Y12
+	VMULPD  Y11, Y6, Y6
+	VMULPD  Y12, Y5, Y5
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noFirst1:
 	TESTL  $0x0000000c, BX
@@ -38535,69 +38606,69 @@ noFirst1:
 	VMULPD Y8, Y8, Y8
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
 	VMULPD Y7, Y7, Y7
 	VMULPD Y8, Y8, Y8
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noMore1:
-	VMULPD      Y1, Y13, Y1
-	VMULPD      Y2, Y6, Y2
-	VMULPD      Y10, Y1, Y1
-	VFMADD231PD Y9, Y2, Y1
-	VMOVUPS     32(SI), Y2
-	VADDPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VMOVUPD     one<>+0(SB), Y1
-	VMOVAPD     Y1, Y2
+	VMULPD      Y0, Y6, Y0
+	VMULPD      Y1, Y5, Y1
+	VMULPD      Y10, Y0, Y0
+	VFMADD231PD Y9, Y1, Y0
+	VMOVUPS     32(SI), Y1
+	VADDPD      Y0, Y1, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPD     one<>+0(SB), Y0
+	VMOVAPD     Y0, Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Y11, Y6
-	VSQRTPD Y12, Y7
-	VMULPD  Y6, Y2, Y2
-	VMULPD  Y7, Y1, Y1
+	VSQRTPD Y13, Y5
+	VSQRTPD Y14, Y6
+	VMULPD  Y5, Y1, Y1
+	VMULPD  Y6, Y0, Y0
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Y11, Y2, Y2
-	VMULPD Y12, Y1, Y1
+	VMULPD Y13, Y1, Y1
+	VMULPD Y14, Y0, Y0
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Y11, Y11, Y6
-	VMULPD Y12, Y12, Y7
+	VMULPD Y13, Y13, Y5
+	VMULPD Y14, Y14, Y6
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Y6, Y2, Y2
-	VMULPD Y7, Y1, Y1
+	VMULPD Y5, Y1, Y1
+	VMULPD Y6, Y0, Y0
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
+	VMULPD Y5, Y5, Y5
 	VMULPD Y6, Y6, Y6
-	VMULPD Y7, Y7, Y7
-	VMULPD Y6, Y2, Y2
-	VMULPD Y7, Y1, Y1
+	VMULPD Y5, Y1, Y1
+	VMULPD Y6, Y0, Y0
 
 noMore2:
-	VMULPD      Y3, Y2, Y2
-	VMULPD      Y4, Y1, Y1
-	VMOVUPS     352(SI), Y3
-	VMULPD      Y3, Y2, Y2
-	VFMADD231PD Y5, Y1, Y2
-	VMOVUPS     (SI), Y1
-	VSUBPD      Y2, Y1, Y1
-	VMOVUPS     Y1, (SI)
+	VMOVUPS     384(SI), Y5
+	VMULPD      Y5, Y1, Y1
+	VMULPD      Y2, Y0, Y0
+	VMULPD      Y3, Y1, Y1
+	VFMADD231PD Y4, Y0, Y1
+	VMOVUPS     (SI), Y0
+	VSUBPD      Y1, Y0, Y0
+	VMOVUPS     Y0, (SI)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
 	CMPQ        R9, $0x00000008
@@ -38613,130 +38684,131 @@ few2:
 	CMOVQLT      R9, R10
 	LEAQ         tailMasks<>+0(SB), R11
 	NEGQ         R10
-	VMOVDQU      32(R11)(R10*8), Y1
-	VMASKMOVPD   (DX)(R8*8), Y1, Y2
-	VADDPD       minusOne<>+0(SB), Y2, Y3
-	VANDPD       Y3, Y1, Y3
-	VMOVUPS      192(SI), Y4
-	VADDPD       Y2, Y4, Y4
-	VMOVUPS      Y4, 192(SI)
-	VMOVUPS      160(SI), Y4
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      128(SI), Y4
-	VFMADD231PD  Y2, Y2, Y4
-	VMOVUPS      Y4, 128(SI)
-	VMASKMOVPD   (CX)(R8*8), Y1, Y4
-	VMASKMOVPD   (DI)(R8*8), Y1, Y1
-	VADDPD       two<>+0(SB), Y1, Y5
-	VDIVPD       Y5, Y1, Y5
+	VMOVDQU      32(R11)(R10*8), Y0
+	VMASKMOVPD   (DX)(R8*8), Y0, Y1
+	VADDPD       minusOne<>+0(SB), Y1, Y2
+	VANDPD       Y2, Y0, Y2
+	VMOVUPS      192(SI), Y3
+	VADDPD       Y1, Y3, Y3
+	VMOVUPS      Y3, 192(SI)
+	VMOVUPS      160(SI), Y3
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 160(SI)
+	VMOVUPS      128(SI), Y3
+	VFMADD231PD  Y1, Y1, Y3
+	VMOVUPS      Y3, 128(SI)
+	VMASKMOVPD   (CX)(R8*8), Y0, Y3
+	VMASKMOVPD   (DI)(R8*8), Y0, Y4
+	VMULPD       Y4, Y4, Y5
 	VMULPD       Y5, Y5, Y6
-	VMOVUPD      unitRowi<>+0(SB), Y7
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
-	VFNMADD213PD Y1, Y6, Y7
-	VFNMADD213PD Y1, Y5, Y7
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y1, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y1, Y1
-	VBLENDVPD    Y4, Y1, Y5, Y6
-	VBLENDVPD    Y4, Y5, Y1, Y1
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMASKMOVPD   2048(DI)(R8*8), Y0, Y0
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  Y0, Y4, Y5
+	VBLENDVPD    Y3, Y5, Y0, Y6
+	VBLENDVPD    Y3, Y0, Y5, Y0
 	VXORPD       Y5, Y5, Y5
-	VMINPD       Y4, Y5, Y5
-	VSUBPD       Y7, Y5, Y5
+	VMINPD       Y3, Y5, Y5
+	VFNMADD231PD Y7, Y4, Y5
 	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y7, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      320(SI), Y7
-	VFMADD231PD  Y2, Y6, Y7
-	VMOVUPS      Y7, 320(SI)
-	VMOVUPS      288(SI), Y7
-	VFNMADD231PD Y3, Y6, Y7
-	VMOVUPS      Y7, 288(SI)
-	VMOVUPS      256(SI), Y7
-	VFMADD231PD  Y2, Y1, Y7
-	VMOVUPS      Y7, 256(SI)
-	VMOVUPS      224(SI), Y7
-	VFNMADD231PD Y3, Y1, Y7
-	VMOVUPS      Y7, 224(SI)
-	VMOVUPS      96(SI), Y7
-	VFMADD231PD  Y5, Y2, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMOVUPS      64(SI), Y7
-	VFNMADD231PD Y4, Y3, Y7
-	VMOVUPS      Y7, 64(SI)
-	VMOVUPD      one<>+0(SB), Y7
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y7, Y4, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      320(SI), Y4
+	VFMADD231PD  Y1, Y6, Y4
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      288(SI), Y4
+	VFNMADD231PD Y2, Y6, Y4
+	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      256(SI), Y4
+	VFMADD231PD  Y1, Y0, Y4
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      224(SI), Y4
+	VFNMADD231PD Y2, Y0, Y4
+	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      96(SI), Y4
+	VFMADD231PD  Y5, Y1, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      64(SI), Y4
+	VFNMADD231PD Y3, Y2, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y1, Y8
-	VMULPD  Y8, Y7, Y7
+	VSQRTPD Y0, Y7
+	VMULPD  Y7, Y4, Y4
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y1, Y7, Y7
+	VMULPD Y0, Y4, Y4
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y1, Y1, Y1
+	VMULPD Y0, Y0, Y0
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y1, Y7, Y7
+	VMULPD Y0, Y4, Y4
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y1, Y1, Y1
-	VMULPD Y1, Y7, Y7
+	VMULPD Y0, Y0, Y0
+	VMULPD Y0, Y4, Y4
 
 noMore3:
-	VMULPD      Y2, Y7, Y1
-	VMOVUPS     32(SI), Y2
-	VFMADD231PD Y5, Y1, Y2
-	VMOVUPS     Y2, 32(SI)
-	VMOVUPD     one<>+0(SB), Y1
+	VMULPD      Y1, Y4, Y0
+	VMOVUPS     32(SI), Y1
+	VFMADD231PD Y5, Y0, Y1
+	VMOVUPS     Y1, 32(SI)
+	VMOVUPD     one<>+0(SB), Y0
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Y6, Y2
-	VMULPD  Y2, Y1, Y1
+	VSQRTPD Y6, Y1
+	VMULPD  Y1, Y0, Y0
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Y6, Y1, Y1
+	VMULPD Y6, Y0, Y0
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Y6, Y6, Y2
+	VMULPD Y6, Y6, Y1
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Y2, Y1, Y1
+	VMULPD Y1, Y0, Y0
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Y2, Y2, Y2
-	VMULPD Y2, Y1, Y1
+	VMULPD Y1, Y1, Y1
+	VMULPD Y1, Y0, Y0
 
 noMore4:
-	VMULPD       Y3, Y1, Y1
-	VMOVUPS      (SI), Y2
-	VFNMADD231PD Y4, Y1, Y2
-	VMOVUPS      Y2, (SI)
+	VMULPD       Y2, Y0, Y0
+	VMOVUPS      (SI), Y1
+	VFNMADD231PD Y3, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	ADDQ         $0x00000004, R8
 	SUBQ         $0x00000004, R9
 	JMP          few2
@@ -38749,105 +38821,106 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      320(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       (AX), X1, X1
-	VMOVSD       X1, (AX)
-	VMOVUPS      288(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       8(AX), X1, X1
-	VMOVSD       X1, 8(AX)
-	VMOVUPS      256(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       16(AX), X1, X1
-	VMOVSD       X1, 16(AX)
-	VMOVUPS      224(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       24(AX), X1, X1
-	VMOVSD       X1, 24(AX)
-	VMOVUPS      192(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       32(AX), X1, X1
-	VMOVSD       X1, 32(AX)
-	VMOVUPS      160(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       40(AX), X1, X1
-	VMOVSD       X1, 40(AX)
-	VMOVUPS      128(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       48(AX), X1, X1
-	VMOVSD       X1, 48(AX)
-	VMOVUPS      96(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       80(AX), X1, X1
-	VMOVSD       X1, 80(AX)
-	VMOVUPS      64(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       88(AX), X1, X1
-	VMOVSD       X1, 88(AX)
-	VMOVUPS      32(SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       96(AX), X1, X1
-	VMOVSD       X1, 96(AX)
-	VMOVUPS      (SI), Y1
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VEXTRACTF128 $0x01, Y1, X2
-	VADDPD       X2, X1, X1
-	VUNPCKHPD    X1, X1, X2
-	VADDSD       X2, X1, X1
-	VADDSD       104(AX), X1, X1
-	VMOVSD       X1, 104(AX)
+	VMOVUPS      320(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 320(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       (AX), X0, X0
+	VMOVSD       X0, (AX)
+	VMOVUPS      288(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       8(AX), X0, X0
+	VMOVSD       X0, 8(AX)
+	VMOVUPS      256(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 256(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       16(AX), X0, X0
+	VMOVSD       X0, 16(AX)
+	VMOVUPS      224(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 224(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       24(AX), X0, X0
+	VMOVSD       X0, 24(AX)
+	VMOVUPS      192(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       32(AX), X0, X0
+	VMOVSD       X0, 32(AX)
+	VMOVUPS      160(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       40(AX), X0, X0
+	VMOVSD       X0, 40(AX)
+	VMOVUPS      128(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       48(AX), X0, X0
+	VMOVSD       X0, 48(AX)
+	VMOVUPS      96(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       80(AX), X0, X0
+	VMOVSD       X0, 80(AX)
+	VMOVUPS      64(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 64(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       88(AX), X0, X0
+	VMOVSD       X0, 88(AX)
+	VMOVUPS      32(SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       96(AX), X0, X0
+	VMOVSD       X0, 96(AX)
+	VMOVUPS      (SI), Y0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
+	VADDSD       104(AX), X0, X0
+	VMOVSD       X0, 104(AX)
+	VMOVUPS      352(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -39348,8 +39421,8 @@ end:
 
 // func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersF64AVX2(SB), $2528-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -39375,8 +39448,10 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $2528-89
 	VXORPD       signBit<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 160(R8)
 	VBROADCASTSD 72(DI), Y0
+	VMOVUPS      Y0, 256(R8)
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 288(R8)
 	LEAQ         (SP), R9
 	ADDQ         $0x3f, R9
 	ANDQ         $-64, R9
@@ -39398,66 +39473,79 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
-	VMOVUPD    (BX)(R10*8), Y2
-	VMOVUPD    32(BX)(R10*8), Y3
-	VORPD      signBit<>+0(SB), Y2, Y2
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
-	VANDPD     Y4, Y1, Y1
-	VANDPD     Y5, Y1, Y1
+	VMOVUPD    (BX)(R10*8), Y0
+	VMOVUPD    32(BX)(R10*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    288(R8), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 288(R8)
+	VMOVUPS    288(R8), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 288(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y2, Y2, Y6
-	VMULPD      Y3, Y3, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y2, Y2
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y11, Y2
-	VFMADD231PD Y7, Y10, Y3
-	VPSLLQ      $0x34, Y5, Y5
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y2, Y2
-	VPADDQ      Y4, Y3, Y3
-	VMOVUPD     Y2, (R9)(R10*8)
-	VMOVUPD     Y3, 32(R9)(R10*8)
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, R13
-	CMPQ        R13, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (R9)(R10*8)
+	VMOVUPD Y2, 32(R9)(R10*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(R9)(R10*8)
+	VMOVUPD Y1, 2080(R9)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R13
+	CMPQ    R13, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R13, R13
@@ -39469,40 +39557,48 @@ few:
 	CMOVQLT    R13, R14
 	LEAQ       tailMasks<>+0(SB), R15
 	NEGQ       R14
-	VMOVDQU    32(R15)(R14*8), Y2
-	VMASKMOVPD (BX)(R10*8), Y2, Y3
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VANDPD     Y4, Y1, Y1
+	VMOVDQU    32(R15)(R14*8), Y0
+	VMASKMOVPD (BX)(R10*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    288(R8), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 288(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VFMADD213PD expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y7
-	VFMADD213PD expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VFMADD213PD expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPD     expRowb<>+0(SB), Y7
-	VFMADD213PD expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y5, Y7, Y3
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y4, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (R9)(R10*8)
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, R13
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y3
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (R9)(R10*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(R9)(R10*8)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R13
+	JMP        few
 
 done:
 	MOVQ R12, R10
@@ -39512,211 +39608,218 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R10*8)
-	VMOVUPD      (SI)(R10*8), Y2
-	VMOVUPD      32(SI)(R10*8), Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VSUBPD       Y2, Y4, Y5
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      (R8), Y6
+	VMOVUPD      (SI)(R10*8), Y0
+	VMOVUPD      32(SI)(R10*8), Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VSUBPD       Y0, Y2, Y3
+	VMOVUPS      Y3, 384(R8)
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y0, Y3
+	VMOVUPS      Y3, 192(R8)
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y1, Y3
+	VMOVUPS      Y3, 224(R8)
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      384(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VFMADD231PD  Y3, Y4, Y5
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      224(R8), Y4
+	VFMADD231PD  Y3, Y2, Y4
+	VMOVUPS      Y4, 224(R8)
+	VMOVUPD      (BX)(R10*8), Y3
+	VMOVUPD      32(BX)(R10*8), Y4
+	VMOVUPD      (R9)(R10*8), Y5
+	VMOVUPD      32(R9)(R10*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(R9)(R10*8), Y7
+	VMOVUPD      2080(R9)(R10*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 320(R8)
+	VXORPD       signBit<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 352(R8)
+	VMOVUPS      64(R8), Y3
+	VMULPD       Y3, Y0, Y3
+	VMOVUPS      64(R8), Y4
+	VMULPD       Y4, Y1, Y4
+	VMULPD       Y7, Y3, Y3
+	VMULPD       Y8, Y4, Y4
+	VMOVUPS      96(R8), Y5
+	VMOVUPS      384(R8), Y6
+	VMULPD       Y5, Y6, Y5
+	VMOVUPS      96(R8), Y6
 	VMULPD       Y6, Y2, Y6
-	VMOVUPS      Y6, 192(R8)
-	VMOVUPS      (R8), Y6
-	VMULPD       Y6, Y3, Y6
-	VMOVUPS      Y6, 224(R8)
-	VMOVUPS      32(R8), Y6
-	VMOVUPS      192(R8), Y7
-	VFMADD231PD  Y6, Y5, Y7
-	VMOVUPS      Y7, 192(R8)
-	VMOVUPS      32(R8), Y6
-	VMOVUPS      224(R8), Y7
-	VFMADD231PD  Y6, Y4, Y7
-	VMOVUPS      Y7, 224(R8)
-	VMOVUPD      (BX)(R10*8), Y6
-	VMOVUPD      32(BX)(R10*8), Y7
-	VMOVUPD      (R9)(R10*8), Y8
-	VMOVUPD      32(R9)(R10*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
-	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VADDPD       one<>+0(SB), Y9, Y12
-	VDIVPD       Y11, Y10, Y11
-	VDIVPD       Y12, Y10, Y10
-	VMULPD       Y11, Y8, Y8
-	VMULPD       Y10, Y9, Y9
-	VBLENDVPD    Y6, Y8, Y11, Y12
-	VBLENDVPD    Y7, Y9, Y10, Y13
-	VBLENDVPD    Y6, Y11, Y8, Y8
-	VBLENDVPD    Y7, Y10, Y9, Y9
-	VXORPD       Y10, Y10, Y10
-	VMINPD       Y6, Y10, Y11
-	VMINPD       Y7, Y10, Y10
-	VSUBPD       Y15, Y11, Y11
-	VMOVUPS      Y11, 320(R8)
-	VSUBPD       Y14, Y10, Y10
-	VMOVUPS      Y10, 352(R8)
-	VXORPD       Y10, Y10, Y10
-	VMAXPD       Y6, Y10, Y6
-	VMAXPD       Y7, Y10, Y7
-	VADDPD       Y6, Y15, Y6
-	VADDPD       Y7, Y14, Y7
-	VXORPD       signBit<>+0(SB), Y6, Y6
-	VMOVUPS      Y6, 256(R8)
-	VXORPD       signBit<>+0(SB), Y7, Y6
-	VMOVUPS      Y6, 288(R8)
-	VMOVUPS      64(R8), Y6
-	VMULPD       Y6, Y2, Y6
-	VMOVUPS      64(R8), Y7
-	VMULPD       Y7, Y3, Y7
-	VMULPD       Y8, Y6, Y6
-	VMULPD       Y9, Y7, Y7
-	VMOVUPS      96(R8), Y10
-	VMULPD       Y10, Y5, Y10
-	VMOVUPS      96(R8), Y11
-	VMULPD       Y11, Y4, Y11
-	VFNMADD231PD Y12, Y10, Y6
-	VFNMADD231PD Y13, Y11, Y7
-	VMOVUPS      128(R8), Y10
-	VMULPD       Y10, Y2, Y2
-	VMOVUPS      128(R8), Y10
-	VMULPD       Y10, Y3, Y3
-	VMOVUPD      one<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
+	VFNMADD231PD Y13, Y5, Y3
+	VFNMADD231PD Y14, Y6, Y4
+	VMOVUPS      128(R8), Y5
+	VMULPD       Y5, Y0, Y0
+	VMOVUPS      128(R8), Y5
+	VMULPD       Y5, Y1, Y1
+	VMOVUPD      one<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y8, Y14
-	VSQRTPD Y9, Y15
-	VMULPD  Y14, Y11, Y11
-	VMULPD  Y15, Y10, Y10
+	VSQRTPD Y7, Y11
+	VSQRTPD Y8, Y12
+	VMULPD  Y11, Y6, Y6
+	VMULPD  Y12, Y5, Y5
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y8, Y8, Y14
-	VMULPD Y9, Y9, Y15
+	VMULPD Y7, Y7, Y11
+	VMULPD Y8, Y8, Y12
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y14, Y11, Y11
-	VMULPD Y15, Y10, Y10
+	VMULPD Y11, Y6, Y6
+	VMULPD Y12, Y5, Y5
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y14, Y14, Y14
-	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y11, Y11
-	VMULPD Y15, Y10, Y10
+	VMULPD Y11, Y11, Y11
+	VMULPD Y12, Y12, Y12
+	VMULPD Y11, Y6, Y6
+	VMULPD Y12, Y5, Y5
 
 noMore1:
-	VMOVUPS      320(R8), Y14
-	VMULPD       Y14, Y12, Y14
-	VMOVUPS      352(R8), Y15
-	VMULPD       Y15, Y13, Y15
-	VFNMADD213PD Y8, Y0, Y14
-	VFNMADD213PD Y9, Y0, Y15
-	VMULPD       Y11, Y2, Y2
-	VMULPD       Y10, Y3, Y3
-	VFMADD231PD  Y14, Y2, Y6
-	VFMADD231PD  Y15, Y3, Y7
-	VMOVUPS      160(R8), Y2
-	VMULPD       Y2, Y5, Y2
-	VMOVUPS      160(R8), Y3
-	VMULPD       Y3, Y4, Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
+	VMULPD       Y10, Y13, Y10
+	VMULPD       Y9, Y14, Y9
+	VMOVUPS      256(R8), Y11
+	VFNMADD213PD Y7, Y11, Y10
+	VMOVUPS      256(R8), Y11
+	VFNMADD213PD Y8, Y11, Y9
+	VMULPD       Y6, Y0, Y0
+	VMULPD       Y5, Y1, Y1
+	VFMADD231PD  Y10, Y0, Y3
+	VFMADD231PD  Y9, Y1, Y4
+	VMOVUPS      160(R8), Y0
+	VMOVUPS      384(R8), Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y2, Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VMOVAPD      Y2, Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y12, Y10
-	VSQRTPD Y13, Y11
-	VMULPD  Y10, Y5, Y5
-	VMULPD  Y11, Y4, Y4
+	VSQRTPD Y13, Y6
+	VSQRTPD Y14, Y9
+	VMULPD  Y6, Y5, Y5
+	VMULPD  Y9, Y2, Y2
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y12, Y5, Y5
-	VMULPD Y13, Y4, Y4
+	VMULPD Y13, Y5, Y5
+	VMULPD Y14, Y2, Y2
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y12, Y12, Y10
-	VMULPD Y13, Y13, Y11
+	VMULPD Y13, Y13, Y6
+	VMULPD Y14, Y14, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y10, Y5, Y5
-	VMULPD Y11, Y4, Y4
+	VMULPD Y6, Y5, Y5
+	VMULPD Y9, Y2, Y2
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Y10, Y10, Y10
-	VMULPD Y11, Y11, Y11
-	VMULPD Y10, Y5, Y5
-	VMULPD Y11, Y4, Y4
+	VMULPD Y6, Y6, Y6
+	VMULPD Y9, Y9, Y9
+	VMULPD Y6, Y5, Y5
+	VMULPD Y9, Y2, Y2
 
 noMore2:
+	VMOVUPS      320(R8), Y6
+	VMULPD       Y6, Y7, Y6
+	VMOVUPS      352(R8), Y9
+	VMULPD       Y9, Y8, Y9
 	VMOVUPS      256(R8), Y10
-	VMULPD       Y10, Y8, Y10
-	VMOVUPS      288(R8), Y11
-	VMULPD       Y11, Y9, Y11
-	VFNMADD213PD Y12, Y0, Y10
-	VFNMADD213PD Y13, Y0, Y11
-	VMULPD       Y5, Y2, Y2
-	VMULPD       Y4, Y3, Y3
-	VFMADD231PD  Y10, Y2, Y6
-	VFMADD231PD  Y11, Y3, Y7
-	VMOVUPS      192(R8), Y2
-	VMULPD       Y12, Y2, Y2
-	VMOVUPS      224(R8), Y3
-	VMULPD       Y13, Y3, Y3
-	VFMADD231PD  Y8, Y2, Y6
-	VFMADD231PD  Y9, Y3, Y7
+	VFNMADD213PD Y13, Y10, Y6
+	VMOVUPS      256(R8), Y10
+	VFNMADD213PD Y14, Y10, Y9
+	VMULPD       Y5, Y0, Y0
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y6, Y0, Y3
+	VFMADD231PD  Y9, Y1, Y4
+	VMOVUPS      192(R8), Y0
+	VMULPD       Y13, Y0, Y0
+	VMOVUPS      224(R8), Y1
+	VMULPD       Y14, Y1, Y1
+	VFMADD231PD  Y7, Y0, Y3
+	VFMADD231PD  Y8, Y1, Y4
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y6, (AX)(R10*8)
-	VMOVNTPD     Y7, 32(AX)(R10*8)
+	VMOVNTPD     Y3, (AX)(R10*8)
+	VMOVNTPD     Y4, 32(AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y6, (AX)(R10*8)
-	VMOVUPD Y7, 32(AX)(R10*8)
+	VMOVUPD Y3, (AX)(R10*8)
+	VMOVUPD Y4, 32(AX)(R10*8)
 
 stored3:
 	ADDQ $0x00000008, R10
@@ -39734,120 +39837,123 @@ few2:
 	CMOVQLT      R11, R12
 	LEAQ         tailMasks<>+0(SB), R13
 	NEGQ         R12
-	VMOVDQU      32(R13)(R12*8), Y2
-	VMASKMOVPD   (SI)(R10*8), Y2, Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      (R8), Y5
-	VMULPD       Y5, Y3, Y5
-	VMOVUPS      32(R8), Y6
-	VFMADD231PD  Y6, Y4, Y5
-	VMASKMOVPD   (BX)(R10*8), Y2, Y6
-	VMASKMOVPD   (R9)(R10*8), Y2, Y7
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-	VFNMADD213PD Y7, Y8, Y10
+	VMOVDQU      32(R13)(R12*8), Y0
+	VMASKMOVPD   (SI)(R10*8), Y0, Y1
+	VMOVUPD      one<>+0(SB), Y2
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y1, Y3
+	VMOVUPS      32(R8), Y4
+	VFMADD231PD  Y4, Y2, Y3
+	VMASKMOVPD   (BX)(R10*8), Y0, Y4
+	VMASKMOVPD   (R9)(R10*8), Y0, Y5
+	VMULPD       Y5, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMASKMOVPD   2048(R9)(R10*8), Y0, Y6
+	VMOVAPD      Y5, Y7
+	VFMADD231PD  Y6, Y5, Y7
+	VBLENDVPD    Y4, Y7, Y6, Y9
+	VBLENDVPD    Y4, Y6, Y7, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y4, Y7, Y7
+	VFNMADD231PD Y8, Y5, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y4, Y10, Y4
+	VFMADD231PD  Y8, Y5, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPS      64(R8), Y5
+	VMULPD       Y5, Y1, Y5
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      96(R8), Y8
+	VMULPD       Y8, Y2, Y8
+	VFNMADD231PD Y9, Y8, Y5
+	VMOVUPS      128(R8), Y8
+	VMULPD       Y8, Y1, Y1
 	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y7, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y6, Y7, Y8, Y9
-	VBLENDVPD    Y6, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y6, Y8, Y8
-	VSUBPD       Y10, Y8, Y8
-	VXORPD       Y11, Y11, Y11
-	VMAXPD       Y6, Y11, Y6
-	VADDPD       Y6, Y10, Y6
-	VXORPD       signBit<>+0(SB), Y6, Y6
-	VMOVUPS      64(R8), Y10
-	VMULPD       Y10, Y3, Y10
-	VMULPD       Y7, Y10, Y10
-	VMOVUPS      96(R8), Y11
-	VMULPD       Y11, Y4, Y11
-	VFNMADD231PD Y9, Y11, Y10
-	VMOVUPS      128(R8), Y11
-	VMULPD       Y11, Y3, Y3
-	VMOVUPD      one<>+0(SB), Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y7, Y12
-	VMULPD  Y12, Y11, Y11
+	VSQRTPD Y6, Y10
+	VMULPD  Y10, Y8, Y8
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y7, Y11, Y11
+	VMULPD Y6, Y8, Y8
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y7, Y7, Y12
+	VMULPD Y6, Y6, Y10
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y12, Y11, Y11
+	VMULPD Y10, Y8, Y8
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y12, Y12, Y12
-	VMULPD Y12, Y11, Y11
+	VMULPD Y10, Y10, Y10
+	VMULPD Y10, Y8, Y8
 
 noMore4:
-	VMULPD       Y8, Y9, Y8
-	VFNMADD213PD Y7, Y0, Y8
-	VMULPD       Y11, Y3, Y3
-	VFMADD231PD  Y8, Y3, Y10
-	VMOVUPS      160(R8), Y3
-	VMULPD       Y3, Y4, Y3
-	VMOVUPD      one<>+0(SB), Y4
+	VMULPD       Y7, Y9, Y7
+	VMOVUPS      256(R8), Y10
+	VFNMADD213PD Y6, Y10, Y7
+	VMULPD       Y8, Y1, Y1
+	VFMADD231PD  Y7, Y1, Y5
+	VMOVUPS      160(R8), Y1
+	VMULPD       Y1, Y2, Y1
+	VMOVUPD      one<>+0(SB), Y2
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Y9, Y8
-	VMULPD  Y8, Y4, Y4
+	VSQRTPD Y9, Y7
+	VMULPD  Y7, Y2, Y2
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Y9, Y4, Y4
+	VMULPD Y9, Y2, Y2
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Y9, Y9, Y8
+	VMULPD Y9, Y9, Y7
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Y8, Y4, Y4
+	VMULPD Y7, Y2, Y2
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Y8, Y8, Y8
-	VMULPD Y8, Y4, Y4
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y2, Y2
 
 noMore5:
-	VMULPD       Y6, Y7, Y6
-	VFNMADD213PD Y9, Y0, Y6
-	VMULPD       Y4, Y3, Y3
-	VFMADD231PD  Y6, Y3, Y10
-	VMULPD       Y9, Y5, Y3
-	VFMADD231PD  Y7, Y3, Y10
-	VMASKMOVPD   Y10, Y2, (AX)(R10*8)
+	VMULPD       Y4, Y6, Y4
+	VMOVUPS      256(R8), Y7
+	VFNMADD213PD Y9, Y7, Y4
+	VMULPD       Y2, Y1, Y1
+	VFMADD231PD  Y4, Y1, Y5
+	VMULPD       Y9, Y3, Y1
+	VFMADD231PD  Y6, Y1, Y5
+	VMASKMOVPD   Y5, Y0, (AX)(R10*8)
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R11
 	JMP          few2
@@ -39858,7 +39964,8 @@ done2:
 	JG    window
 
 end:
-	VMOVMSKPD Y1, AX
+	VMOVUPS   288(R8), Y0
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)
@@ -41075,6 +41182,60 @@ DATA four<>+8(SB)/8, $0x4010000000000000
 DATA four<>+16(SB)/8, $0x4010000000000000
 DATA four<>+24(SB)/8, $0x4010000000000000
 GLOBL four<>(SB), RODATA|NOPTR, $32
+
+DATA expRowh<>+0(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+8(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+16(SB)/8, $0x3ec72c720b2e07bf
+DATA expRowh<>+24(SB)/8, $0x3ec72c720b2e07bf
+GLOBL expRowh<>(SB), RODATA|NOPTR, $32
+
+DATA expRowg<>+0(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+8(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+16(SB)/8, $0x3efa019c9ab213aa
+DATA expRowg<>+24(SB)/8, $0x3efa019c9ab213aa
+GLOBL expRowg<>(SB), RODATA|NOPTR, $32
+
+DATA expRowi<>+0(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+8(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+16(SB)/8, $0x3e928803926c8ea8
+DATA expRowi<>+24(SB)/8, $0x3e928803926c8ea8
+GLOBL expRowi<>(SB), RODATA|NOPTR, $32
+
+DATA expRowf<>+0(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+8(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+16(SB)/8, $0x3f2a019adabfb6ab
+DATA expRowf<>+24(SB)/8, $0x3f2a019adabfb6ab
+GLOBL expRowf<>(SB), RODATA|NOPTR, $32
+
+DATA expRowe<>+0(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+8(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+16(SB)/8, $0x3f56c16c1738ecf7
+DATA expRowe<>+24(SB)/8, $0x3f56c16c1738ecf7
+GLOBL expRowe<>(SB), RODATA|NOPTR, $32
+
+DATA expRowd<>+0(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+8(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+16(SB)/8, $0x3f81111111c45d5b
+DATA expRowd<>+24(SB)/8, $0x3f81111111c45d5b
+GLOBL expRowd<>(SB), RODATA|NOPTR, $32
+
+DATA expRowc<>+0(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+8(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+16(SB)/8, $0x3fa5555555554cb8
+DATA expRowc<>+24(SB)/8, $0x3fa5555555554cb8
+GLOBL expRowc<>(SB), RODATA|NOPTR, $32
+
+DATA expRowb<>+0(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+8(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+16(SB)/8, $0x3fc5555555553b7d
+DATA expRowb<>+24(SB)/8, $0x3fc5555555553b7d
+GLOBL expRowb<>(SB), RODATA|NOPTR, $32
+
+DATA expRowa<>+0(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+8(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+16(SB)/8, $0x3fe0000000000000
+DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
+GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
 // func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
@@ -45146,8 +45307,8 @@ end:
 
 // func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2560-73
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $4608-73
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -45167,7 +45328,7 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $2560-73
 	VBROADCASTSD X0, Y0
 	VMOVUPS      Y0, 384(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 352(SI)
+	VMOVUPS      Y0, 288(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
@@ -45212,12 +45373,12 @@ many:
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    352(SI), Y4
+	VMOVUPS    288(SI), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 352(SI)
-	VMOVUPS    352(SI), Y2
+	VMOVUPS    Y4, 288(SI)
+	VMOVUPS    288(SI), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 352(SI)
+	VMOVUPS    Y2, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -45229,47 +45390,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowg<>+0(SB), Y0, Y7
-	VFMADD213PD expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD expRowi<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y8
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowe<>+0(SB), Y0, Y9
-	VFMADD213PD expRowe<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowc<>+0(SB), Y0, Y7
-	VFMADD213PD expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD Y4, Y9, Y7
-	VFMADD231PD Y5, Y8, Y6
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowa<>+0(SB), Y0, Y9
-	VFMADD213PD expRowa<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VADDPD      one<>+0(SB), Y0, Y0
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y4, Y9, Y0
-	VFMADD231PD Y5, Y8, Y1
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y0, Y0
-	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (BX)(R8*8)
-	VMOVUPD     Y1, 32(BX)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (BX)(R8*8)
+	VMOVUPD Y2, 32(BX)(R8*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(BX)(R8*8)
+	VMOVUPD Y1, 2080(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R11, R11
@@ -45285,9 +45455,9 @@ few:
 	VMASKMOVPD (CX)(R8*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    352(SI), Y3
+	VMOVUPS    288(SI), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 352(SI)
+	VMOVUPS    Y3, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -45295,28 +45465,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y2, Y3
 	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y3
-	VMOVUPD     expRowh<>+0(SB), Y4
-	VFMADD213PD expRowg<>+0(SB), Y1, Y4
-	VFMADD231PD expRowi<>+0(SB), Y3, Y4
-	VMOVUPD     expRowf<>+0(SB), Y5
-	VFMADD213PD expRowe<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VMOVUPD     expRowd<>+0(SB), Y4
-	VFMADD213PD expRowc<>+0(SB), Y1, Y4
-	VFMADD231PD Y3, Y5, Y4
-	VMOVUPD     expRowb<>+0(SB), Y5
-	VFMADD213PD expRowa<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y3, Y5, Y1
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (BX)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (BX)(R8*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(BX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
 	MOVQ R10, R8
@@ -45348,91 +45524,94 @@ many2:
 	VXORPD       Y4, Y3, Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VMOVUPD      32(BX)(R8*8), Y5
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
 	VMULPD       Y6, Y6, Y8
 	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVUPD      atanhj<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-	VFNMADD213PD Y4, Y6, Y11
-	VFNMADD213PD Y5, Y7, Y10
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y4, Y7
-	VADDPD       one<>+0(SB), Y5, Y8
-	VDIVPD       Y7, Y6, Y7
-	VDIVPD       Y8, Y6, Y6
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y4, Y7, Y8
-	VBLENDVPD    Y3, Y5, Y6, Y9
-	VBLENDVPD    Y2, Y7, Y4, Y4
-	VBLENDVPD    Y3, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y2, Y6, Y7
-	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y11, Y7, Y7
-	VSUBPD       Y10, Y6, Y6
-	VXORPD       Y12, Y12, Y12
-	VMAXPD       Y2, Y12, Y2
-	VMAXPD       Y3, Y12, Y3
-	VADDPD       Y2, Y11, Y2
-	VADDPD       Y3, Y10, Y3
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y10
+	VMOVUPD      atanhh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhf<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      atanhd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhb<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanha<>+0(SB), Y6, Y11
+	VFMADD213PD  atanha<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      2048(BX)(R8*8), Y6
+	VMOVUPD      2080(BX)(R8*8), Y7
+	VMOVAPD      Y4, Y8
+	VMOVAPD      Y5, Y9
+	VFMADD231PD  Y6, Y4, Y8
+	VFMADD231PD  Y7, Y5, Y9
+	VBLENDVPD    Y2, Y8, Y6, Y12
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y2, Y6, Y8, Y6
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y2, Y8, Y9
+	VMINPD       Y3, Y8, Y8
+	VFNMADD231PD Y11, Y4, Y9
+	VFNMADD231PD Y10, Y5, Y8
+	VXORPD       Y14, Y14, Y14
+	VMAXPD       Y2, Y14, Y2
+	VMAXPD       Y3, Y14, Y3
+	VFMADD231PD  Y11, Y4, Y2
+	VFMADD231PD  Y10, Y5, Y3
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 288(SI)
-	VXORPD       signBit<>+0(SB), Y3, Y2
 	VMOVUPS      Y2, 320(SI)
-	VANDPD       Y8, Y0, Y2
-	VANDPD       Y9, Y1, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 352(SI)
+	VANDPD       Y12, Y0, Y2
+	VANDPD       Y13, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      256(SI), Y3
 	VADDPD       Y2, Y3, Y3
 	VMOVUPS      Y3, 256(SI)
-	VANDPD       Y4, Y0, Y2
-	VANDPD       Y5, Y1, Y3
+	VANDPD       Y6, Y0, Y2
+	VANDPD       Y7, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      192(SI), Y3
 	VADDPD       Y2, Y3, Y3
 	VMOVUPS      Y3, 192(SI)
-	VANDNPD      Y4, Y0, Y2
-	VANDNPD      Y5, Y1, Y3
+	VANDNPD      Y6, Y0, Y2
+	VANDNPD      Y7, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      224(SI), Y3
 	VADDPD       Y2, Y3, Y3
 	VMOVUPS      Y3, 224(SI)
-	VANDNPD      Y8, Y0, Y2
-	VANDNPD      Y9, Y1, Y3
+	VANDNPD      Y12, Y0, Y2
+	VANDNPD      Y13, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      160(SI), Y3
 	VADDPD       Y2, Y3, Y3
 	VMOVUPS      Y3, 160(SI)
-	VANDPD       Y7, Y0, Y2
-	VANDPD       Y6, Y1, Y3
+	VANDPD       Y9, Y0, Y2
+	VANDPD       Y8, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      128(SI), Y3
 	VADDPD       Y2, Y3, Y3
 	VMOVUPS      Y3, 128(SI)
-	VANDNPD      Y7, Y0, Y2
-	VANDNPD      Y6, Y1, Y3
+	VANDNPD      Y9, Y0, Y2
+	VANDNPD      Y8, Y1, Y3
 	VADDPD       Y3, Y2, Y2
 	VMOVUPS      96(SI), Y3
 	VADDPD       Y2, Y3, Y3
@@ -45440,22 +45619,22 @@ many2:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 384(SI), Y2
-	VMOVUPS 288(SI), Y3
+	VMOVUPS 320(SI), Y3
 	VMULPD  Y2, Y3, Y2
 	VMOVUPS 384(SI), Y3
-	VMOVUPS 320(SI), Y4
+	VMOVUPS 352(SI), Y4
 	VMULPD  Y3, Y4, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y4
 	VMAXPD  Y2, Y4, Y5
 	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y5, Y9
-	VFMADD231PD  log2e<>+0(SB), Y4, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y7, Y10
+	VSUBPD       roundBits<>+0(SB), Y6, Y11
 	VFNMADD231PD ln2<>+0(SB), Y10, Y5
 	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
@@ -45490,28 +45669,28 @@ many2:
 	VADDPD      one<>+0(SB), Y4, Y4
 	VFMADD231PD Y10, Y15, Y5
 	VFMADD231PD Y11, Y14, Y4
-	VPSLLQ      $0x34, Y9, Y9
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y5, Y5
-	VPADDQ      Y8, Y4, Y4
+	VPSLLQ      $0x34, Y7, Y7
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y7, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     288(SI), Y8
-	VMOVUPS     320(SI), Y9
+	VMOVUPS     320(SI), Y6
+	VMOVUPS     352(SI), Y7
 	VMOVUPS     384(SI), Y10
-	VFMSUB213PD Y2, Y10, Y8
+	VFMSUB213PD Y2, Y10, Y6
 	VMOVUPS     384(SI), Y10
-	VFMSUB213PD Y3, Y10, Y9
+	VFMSUB213PD Y3, Y10, Y7
 	VMOVAPD     Y5, Y10
 	VMOVAPD     Y4, Y11
-	VFMADD231PD Y8, Y10, Y5
-	VFMADD231PD Y9, Y11, Y4
+	VFMADD231PD Y6, Y10, Y5
+	VFMADD231PD Y7, Y11, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
 	VANDPD      Y5, Y2, Y2
 	VANDPD      Y4, Y3, Y3
-	VMULPD      Y7, Y2, Y2
-	VMULPD      Y6, Y3, Y3
+	VMULPD      Y9, Y2, Y2
+	VMULPD      Y8, Y3, Y3
 	VANDPD      Y2, Y0, Y4
 	VANDPD      Y3, Y1, Y5
 	VADDPD      Y5, Y4, Y4
@@ -45565,98 +45744,99 @@ bytes1:
 	VMOVUPD      signBit<>+0(SB), Y4
 	VANDNPD      Y4, Y1, Y4
 	VXORPD       Y4, Y3, Y3
-	VMASKMOVPD   (BX)(R8*8), Y0, Y0
-	VADDPD       two<>+0(SB), Y0, Y4
-	VDIVPD       Y4, Y0, Y4
+	VMASKMOVPD   (BX)(R8*8), Y0, Y4
 	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y0, Y5, Y6
-	VFNMADD213PD Y0, Y4, Y6
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y0, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y0, Y0
-	VBLENDVPD    Y3, Y0, Y4, Y5
-	VBLENDVPD    Y3, Y4, Y0, Y0
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y3, Y4, Y4
-	VSUBPD       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y3, Y7, Y3
-	VADDPD       Y3, Y6, Y3
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMASKMOVPD   2048(BX)(R8*8), Y0, Y0
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  Y0, Y4, Y5
+	VBLENDVPD    Y3, Y5, Y0, Y6
+	VBLENDVPD    Y3, Y0, Y5, Y0
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y3, Y5, Y5
+	VFNMADD231PD Y7, Y4, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y7, Y4, Y3
 	VXORPD       signBit<>+0(SB), Y3, Y3
-	VANDPD       Y5, Y1, Y6
+	VANDPD       Y6, Y1, Y4
 	VMOVUPS      256(SI), Y7
-	VADDPD       Y6, Y7, Y7
+	VADDPD       Y4, Y7, Y7
 	VMOVUPS      Y7, 256(SI)
-	VANDPD       Y0, Y1, Y6
+	VANDPD       Y0, Y1, Y4
 	VMOVUPS      192(SI), Y7
-	VADDPD       Y6, Y7, Y7
+	VADDPD       Y4, Y7, Y7
 	VMOVUPS      Y7, 192(SI)
 	VANDPD       Y0, Y2, Y0
-	VMOVUPS      224(SI), Y6
-	VADDPD       Y0, Y6, Y6
-	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      224(SI), Y4
+	VADDPD       Y0, Y4, Y4
+	VMOVUPS      Y4, 224(SI)
+	VANDPD       Y6, Y2, Y0
+	VMOVUPS      160(SI), Y4
+	VADDPD       Y0, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VANDPD       Y5, Y1, Y0
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y0, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
 	VANDPD       Y5, Y2, Y0
-	VMOVUPS      160(SI), Y5
-	VADDPD       Y0, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VANDPD       Y4, Y1, Y0
-	VMOVUPS      128(SI), Y5
-	VADDPD       Y0, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
-	VANDPD       Y4, Y2, Y0
-	VMOVUPS      96(SI), Y5
-	VADDPD       Y0, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      96(SI), Y4
+	VADDPD       Y0, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMOVUPS 384(SI), Y0
 	VMULPD  Y0, Y3, Y0
-	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y0, Y5, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y0, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VFNMADD231PD ln2<>+0(SB), Y7, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
+	VMULPD      Y4, Y4, Y7
 	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
+	VFMADD213PD expRowg<>+0(SB), Y4, Y8
 	VFMADD231PD expRowi<>+0(SB), Y7, Y8
 	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
+	VFMADD213PD expRowe<>+0(SB), Y4, Y9
 	VFMADD231PD Y7, Y8, Y9
 	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
+	VFMADD213PD expRowc<>+0(SB), Y4, Y8
 	VFMADD231PD Y7, Y9, Y8
 	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
+	VFMADD213PD expRowa<>+0(SB), Y4, Y9
 	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y7, Y9, Y4
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
 
 	// What rounding took from gamma ln v.
 	VMOVUPS     384(SI), Y6
 	VFMSUB213PD Y0, Y6, Y3
-	VMOVAPD     Y5, Y6
-	VFMADD231PD Y3, Y6, Y5
+	VMOVAPD     Y4, Y6
+	VFMADD231PD Y3, Y6, Y4
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y0, Y0
-	VANDPD      Y5, Y0, Y0
-	VMULPD      Y4, Y0, Y0
+	VANDPD      Y4, Y0, Y0
+	VMULPD      Y5, Y0, Y0
 	VANDPD      Y0, Y1, Y1
 	VMOVUPS     64(SI), Y3
 	VADDPD      Y1, Y3, Y3
@@ -45753,7 +45933,7 @@ end:
 	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      352(SI), Y0
+	VMOVUPS      288(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -46250,8 +46430,8 @@ end:
 
 // func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2784-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -46287,9 +46467,9 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $2784-97
 	VMOVUPS      Y0, 192(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 512(R8)
+	VMOVUPS      Y0, 448(R8)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 544(R8)
+	VMOVUPS      Y0, 480(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -46317,12 +46497,12 @@ many:
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    544(R8), Y4
+	VMOVUPS    480(R8), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 544(R8)
-	VMOVUPS    544(R8), Y2
+	VMOVUPS    Y4, 480(R8)
+	VMOVUPS    480(R8), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 544(R8)
+	VMOVUPS    Y2, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -46334,47 +46514,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowg<>+0(SB), Y0, Y7
-	VFMADD213PD expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD expRowi<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y8
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowe<>+0(SB), Y0, Y9
-	VFMADD213PD expRowe<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowc<>+0(SB), Y0, Y7
-	VFMADD213PD expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD Y4, Y9, Y7
-	VFMADD231PD Y5, Y8, Y6
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowa<>+0(SB), Y0, Y9
-	VFMADD213PD expRowa<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VADDPD      one<>+0(SB), Y0, Y0
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y4, Y9, Y0
-	VFMADD231PD Y5, Y8, Y1
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y0, Y0
-	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (DI)(R9*8)
-	VMOVUPD     Y1, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
-	JGE         many
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (DI)(R9*8)
+	VMOVUPD Y2, 32(DI)(R9*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(DI)(R9*8)
+	VMOVUPD Y1, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R12, R12
@@ -46390,9 +46579,9 @@ few:
 	VMASKMOVPD (BX)(R9*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    544(R8), Y3
+	VMOVUPS    480(R8), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 544(R8)
+	VMOVUPS    Y3, 480(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -46400,28 +46589,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y2, Y3
 	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y3
-	VMOVUPD     expRowh<>+0(SB), Y4
-	VFMADD213PD expRowg<>+0(SB), Y1, Y4
-	VFMADD231PD expRowi<>+0(SB), Y3, Y4
-	VMOVUPD     expRowf<>+0(SB), Y5
-	VFMADD213PD expRowe<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VMOVUPD     expRowd<>+0(SB), Y4
-	VFMADD213PD expRowc<>+0(SB), Y1, Y4
-	VFMADD231PD Y3, Y5, Y4
-	VMOVUPD     expRowb<>+0(SB), Y5
-	VFMADD213PD expRowa<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y3, Y5, Y1
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
-	JMP         few
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (DI)(R9*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
 	MOVQ R11, R9
@@ -46447,184 +46642,191 @@ many2:
 	VXORPD       Y4, Y3, Y3
 	VMOVUPD      (DI)(R9*8), Y4
 	VMOVUPD      32(DI)(R9*8), Y5
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
 	VMULPD       Y6, Y6, Y8
 	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVUPD      atanhj<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-	VFNMADD213PD Y4, Y6, Y11
-	VFNMADD213PD Y5, Y7, Y10
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y4, Y7
-	VADDPD       one<>+0(SB), Y5, Y8
-	VDIVPD       Y7, Y6, Y7
-	VDIVPD       Y8, Y6, Y6
-	VMULPD       Y7, Y4, Y4
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y2, Y4, Y7, Y8
-	VMOVUPS      Y8, 448(R8)
-	VBLENDVPD    Y3, Y5, Y6, Y8
-	VMOVUPS      Y8, 480(R8)
-	VBLENDVPD    Y2, Y7, Y4, Y4
-	VBLENDVPD    Y3, Y6, Y5, Y5
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y10
+	VMOVUPD      atanhh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhf<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      atanhd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhb<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanha<>+0(SB), Y6, Y11
+	VFMADD213PD  atanha<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      2048(DI)(R9*8), Y6
+	VMOVUPD      2080(DI)(R9*8), Y7
+	VMOVAPD      Y4, Y8
+	VMOVAPD      Y5, Y9
+	VFMADD231PD  Y6, Y4, Y8
+	VFMADD231PD  Y7, Y5, Y9
+	VBLENDVPD    Y2, Y8, Y6, Y12
+	VMOVUPS      Y12, 384(R8)
+	VBLENDVPD    Y3, Y9, Y7, Y12
+	VMOVUPS      Y12, 416(R8)
+	VBLENDVPD    Y2, Y6, Y8, Y6
+	VMOVUPS      Y6, 576(R8)
+	VBLENDVPD    Y3, Y7, Y9, Y6
+	VMOVUPS      Y6, 608(R8)
 	VXORPD       Y6, Y6, Y6
 	VMINPD       Y2, Y6, Y7
 	VMINPD       Y3, Y6, Y6
-	VSUBPD       Y11, Y7, Y7
-	VMOVUPS      Y7, 256(R8)
-	VSUBPD       Y10, Y6, Y6
-	VMOVUPS      Y6, 288(R8)
-	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y2, Y6, Y2
-	VMAXPD       Y3, Y6, Y3
-	VADDPD       Y2, Y11, Y2
-	VADDPD       Y3, Y10, Y3
+	VFNMADD231PD Y11, Y4, Y7
+	VFNMADD231PD Y10, Y5, Y6
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y2, Y8, Y2
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y11, Y4, Y2
+	VFMADD231PD  Y10, Y5, Y3
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      Y2, 576(R8)
+	VMOVUPS      Y2, 512(R8)
 	VXORPD       signBit<>+0(SB), Y3, Y2
-	VMOVUPS      Y2, 608(R8)
+	VMOVUPS      Y2, 544(R8)
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBLENDVPD    Y0, Y2, Y3, Y2
-	VMOVUPS      Y2, 320(R8)
+	VMOVUPS      Y2, 256(R8)
 	VMOVUPS      (R8), Y2
 	VMOVUPS      32(R8), Y3
 	VBLENDVPD    Y1, Y2, Y3, Y2
-	VMOVUPS      Y2, 352(R8)
+	VMOVUPS      Y2, 288(R8)
 	VMOVUPS      64(R8), Y2
 	VMOVUPS      96(R8), Y3
 	VBLENDVPD    Y0, Y2, Y3, Y2
 	VMOVUPS      64(R8), Y3
-	VMOVUPS      96(R8), Y6
-	VBLENDVPD    Y1, Y3, Y6, Y3
+	VMOVUPS      96(R8), Y4
+	VBLENDVPD    Y1, Y3, Y4, Y3
+	VMOVUPS      576(R8), Y4
 	VMULPD       Y4, Y2, Y2
-	VMULPD       Y5, Y3, Y3
-	VMOVUPS      128(R8), Y6
-	VMOVUPS      160(R8), Y7
-	VBLENDVPD    Y0, Y6, Y7, Y0
-	VMOVUPS      Y0, 384(R8)
+	VMOVUPS      608(R8), Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      160(R8), Y5
+	VBLENDVPD    Y0, Y4, Y5, Y0
+	VMOVUPS      Y0, 320(R8)
 	VMOVUPS      128(R8), Y0
-	VMOVUPS      160(R8), Y6
-	VBLENDVPD    Y1, Y0, Y6, Y0
-	VMOVUPS      Y0, 416(R8)
+	VMOVUPS      160(R8), Y4
+	VBLENDVPD    Y1, Y0, Y4, Y0
+	VMOVUPS      Y0, 352(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 512(R8), Y0
-	VMOVUPS 576(R8), Y1
-	VMULPD  Y0, Y1, Y0
+	VMOVUPS 448(R8), Y0
 	VMOVUPS 512(R8), Y1
-	VMOVUPS 608(R8), Y6
-	VMULPD  Y1, Y6, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y0, Y6, Y7
-	VMAXPD  Y1, Y6, Y6
+	VMULPD  Y0, Y1, Y0
+	VMOVUPS 448(R8), Y1
+	VMOVUPS 544(R8), Y4
+	VMULPD  Y1, Y4, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y0, Y4, Y5
+	VMAXPD  Y1, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y5, Y5, Y10
+	VMULPD      Y4, Y4, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y10, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y5, Y5
+	VPADDQ      Y8, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      576(R8), Y8
-	VMOVUPS      608(R8), Y9
-	VMOVUPS      512(R8), Y10
+	VMOVUPS      512(R8), Y8
+	VMOVUPS      544(R8), Y9
+	VMOVUPS      448(R8), Y10
 	VFMSUB213PD  Y0, Y10, Y8
-	VMOVUPS      512(R8), Y10
+	VMOVUPS      448(R8), Y10
 	VFMSUB213PD  Y1, Y10, Y9
-	VMOVAPD      Y7, Y10
-	VMOVAPD      Y6, Y11
-	VFMADD231PD  Y8, Y10, Y7
-	VFMADD231PD  Y9, Y11, Y6
+	VMOVAPD      Y5, Y10
+	VMOVAPD      Y4, Y11
+	VFMADD231PD  Y8, Y10, Y5
+	VFMADD231PD  Y9, Y11, Y4
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD       Y7, Y0, Y0
-	VANDPD       Y6, Y1, Y1
-	VMOVUPS      448(R8), Y6
-	VMOVUPS      256(R8), Y7
-	VMULPD       Y7, Y6, Y6
-	VMOVUPS      480(R8), Y7
-	VMOVUPS      288(R8), Y8
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      192(R8), Y8
-	VFNMADD213PD Y4, Y8, Y6
-	VMOVUPS      192(R8), Y8
-	VFNMADD213PD Y5, Y8, Y7
-	VMOVUPS      384(R8), Y8
-	VMULPD       Y0, Y8, Y0
-	VMOVUPS      416(R8), Y8
-	VMULPD       Y1, Y8, Y1
-	VFMADD231PD  Y6, Y0, Y2
-	VFMADD231PD  Y7, Y1, Y3
-	VMOVUPS      448(R8), Y0
-	VMOVUPS      320(R8), Y1
-	VMULPD       Y0, Y1, Y0
-	VMOVUPS      480(R8), Y1
+	VANDPD       Y5, Y0, Y0
+	VANDPD       Y4, Y1, Y1
+	VMOVUPS      384(R8), Y4
+	VMULPD       Y7, Y4, Y4
+	VMOVUPS      416(R8), Y5
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      192(R8), Y6
+	VMOVUPS      576(R8), Y7
+	VFNMADD213PD Y7, Y6, Y4
+	VMOVUPS      192(R8), Y6
+	VMOVUPS      608(R8), Y7
+	VFNMADD213PD Y7, Y6, Y5
+	VMOVUPS      320(R8), Y6
+	VMULPD       Y0, Y6, Y0
 	VMOVUPS      352(R8), Y6
 	VMULPD       Y1, Y6, Y1
 	VFMADD231PD  Y4, Y0, Y2
 	VFMADD231PD  Y5, Y1, Y3
+	VMOVUPS      384(R8), Y0
+	VMOVUPS      256(R8), Y1
+	VMULPD       Y0, Y1, Y0
+	VMOVUPS      416(R8), Y1
+	VMOVUPS      288(R8), Y4
+	VMULPD       Y1, Y4, Y1
+	VMOVUPS      576(R8), Y4
+	VFMADD231PD  Y4, Y0, Y2
+	VMOVUPS      608(R8), Y0
+	VFMADD231PD  Y0, Y1, Y3
 	TESTB        DL, DL
 	JZ           ordinary1
 	VMOVNTPD     Y2, (AX)(R9*8)
@@ -46675,46 +46877,47 @@ bytes2:
 	VANDNPD      Y3, Y1, Y3
 	VXORPD       Y3, Y2, Y2
 	VMASKMOVPD   (DI)(R9*8), Y0, Y3
-	VADDPD       two<>+0(SB), Y3, Y4
-	VDIVPD       Y4, Y3, Y4
+	VMULPD       Y3, Y3, Y4
 	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y3, Y5, Y6
-	VFNMADD213PD Y3, Y4, Y6
-	VMOVUPD      one<>+0(SB), Y4
-	VADDPD       one<>+0(SB), Y3, Y5
-	VDIVPD       Y5, Y4, Y4
-	VMULPD       Y4, Y3, Y3
-	VBLENDVPD    Y2, Y3, Y4, Y5
-	VBLENDVPD    Y2, Y4, Y3, Y3
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y2, Y4, Y4
-	VSUBPD       Y6, Y4, Y4
-	VXORPD       Y7, Y7, Y7
-	VMAXPD       Y2, Y7, Y2
-	VADDPD       Y2, Y6, Y2
+	VMOVUPD      atanhj<>+0(SB), Y6
+	VFMADD213PD  atanhi<>+0(SB), Y4, Y6
+	VMOVUPD      atanhh<>+0(SB), Y7
+	VFMADD213PD  atanhg<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhf<>+0(SB), Y6
+	VFMADD213PD  atanhe<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      atanhd<>+0(SB), Y7
+	VFMADD213PD  atanhc<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhb<>+0(SB), Y6
+	VFMADD213PD  atanha<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMASKMOVPD   2048(DI)(R9*8), Y0, Y4
+	VMOVAPD      Y3, Y5
+	VFMADD231PD  Y4, Y3, Y5
+	VBLENDVPD    Y2, Y5, Y4, Y7
+	VBLENDVPD    Y2, Y4, Y5, Y4
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y2, Y5, Y5
+	VFNMADD231PD Y6, Y3, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y2, Y8, Y2
+	VFMADD231PD  Y6, Y3, Y2
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y7
-	VBLENDVPD    Y1, Y6, Y7, Y6
-	VMOVUPS      64(R8), Y7
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y1, Y3, Y6, Y3
+	VMOVUPS      64(R8), Y6
 	VMOVUPS      96(R8), Y8
-	VBLENDVPD    Y1, Y7, Y8, Y7
-	VMULPD       Y3, Y7, Y7
+	VBLENDVPD    Y1, Y6, Y8, Y6
+	VMULPD       Y4, Y6, Y6
 	VMOVUPS      128(R8), Y8
 	VMOVUPS      160(R8), Y9
 	VBLENDVPD    Y1, Y8, Y9, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 512(R8), Y8
+	VMOVUPS 448(R8), Y8
 	VMULPD  Y8, Y2, Y8
 	VMOVUPD leastNormalExp<>+0(SB), Y9
 	VMAXPD  Y8, Y9, Y9
@@ -46745,20 +46948,20 @@ bytes2:
 	VPADDQ      Y10, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      512(R8), Y10
+	VMOVUPS      448(R8), Y10
 	VFMSUB213PD  Y8, Y10, Y2
 	VMOVAPD      Y9, Y10
 	VFMADD231PD  Y2, Y10, Y9
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y2
 	VANDPD       Y9, Y2, Y2
-	VMULPD       Y4, Y5, Y4
+	VMULPD       Y5, Y7, Y5
 	VMOVUPS      192(R8), Y8
-	VFNMADD213PD Y3, Y8, Y4
+	VFNMADD213PD Y4, Y8, Y5
 	VMULPD       Y2, Y1, Y1
-	VFMADD231PD  Y4, Y1, Y7
-	VMULPD       Y5, Y6, Y1
-	VFMADD231PD  Y3, Y1, Y7
-	VMASKMOVPD   Y7, Y0, (AX)(R9*8)
+	VFMADD231PD  Y5, Y1, Y6
+	VMULPD       Y7, Y3, Y1
+	VFMADD231PD  Y4, Y1, Y6
+	VMASKMOVPD   Y6, Y0, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, R10
 	JMP          few2
@@ -46769,7 +46972,7 @@ done2:
 	JG    window
 
 end:
-	VMOVUPS   544(R8), Y0
+	VMOVUPS   480(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -47538,8 +47741,8 @@ end:
 
 // func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $2688-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $4736-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -47619,47 +47822,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
 	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (BX)(DI*8)
-	VMOVUPD     Y2, 32(BX)(DI*8)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R10
-	CMPQ        R10, $0x00000008
-	JGE         many
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y7
+	VADDPD  Y2, Y6, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VMULPD  Y7, Y5, Y10
+	VMULPD  Y8, Y6, Y11
+	VDIVPD  Y10, Y9, Y10
+	VDIVPD  Y11, Y9, Y9
+	VMULPD  Y5, Y10, Y5
+	VMULPD  Y6, Y9, Y6
+	VMULPD  Y4, Y5, Y4
+	VMULPD  Y3, Y6, Y3
+	VMOVUPD Y4, (BX)(DI*8)
+	VMOVUPD Y3, 32(BX)(DI*8)
+	VMULPD  Y7, Y10, Y3
+	VMULPD  Y8, Y9, Y4
+	VMULPD  Y1, Y3, Y1
+	VMULPD  Y2, Y4, Y2
+	VMOVUPD Y1, 2048(BX)(DI*8)
+	VMOVUPD Y2, 2080(BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -47685,28 +47897,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (BX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, R10
-	JMP         few
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     Y5, Y4, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y4, Y6, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y1, (BX)(DI*8)
+	VMULPD     Y5, Y6, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, 2048(BX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, R10
+	JMP        few
 
 done:
 	MOVQ R9, DI
@@ -47719,205 +47937,133 @@ many2:
 	VMOVUPD      (DX)(DI*8), Y1
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
-	VMOVUPS      Y3, 512(SI)
+	VMOVUPS      Y3, 384(SI)
 	VADDPD       minusOne<>+0(SB), Y2, Y3
-	VADDPD       Y2, Y1, Y4
-	VMOVUPS      192(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VMOVUPS      512(SI), Y4
+	VMOVUPS      Y3, 480(SI)
+	VADDPD       Y2, Y1, Y3
+	VMOVUPS      192(SI), Y4
 	VADDPD       Y3, Y4, Y4
-	VMOVUPS      160(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VMULPD       Y1, Y1, Y4
-	VFMADD231PD  Y2, Y2, Y4
-	VMOVUPS      128(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
-	VMOVUPD      (CX)(DI*8), Y4
-	VMOVUPD      32(CX)(DI*8), Y5
-	VMOVUPD      (BX)(DI*8), Y6
-	VMOVUPD      32(BX)(DI*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      480(SI), Y4
+	VADDPD       Y4, Y3, Y3
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMULPD       Y1, Y1, Y3
+	VFMADD231PD  Y2, Y2, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPD      (CX)(DI*8), Y3
+	VMOVUPD      32(CX)(DI*8), Y4
+	VMOVUPD      (BX)(DI*8), Y5
+	VMOVUPD      32(BX)(DI*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y9
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y13, Y9, Y9
-	VMOVUPS      Y9, 448(SI)
-	VSUBPD       Y12, Y8, Y8
-	VMOVUPS      Y8, 480(SI)
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VMAXPD       Y5, Y8, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 384(SI)
-	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 416(SI)
-	VMULPD       Y1, Y10, Y4
-	VFMADD231PD  Y2, Y11, Y4
-	VMOVUPS      320(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 320(SI)
-	VMOVUPS      512(SI), Y4
-	VMULPD       Y4, Y10, Y4
-	VFMADD231PD  Y3, Y11, Y4
-	VMOVUPS      288(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 288(SI)
-	VMULPD       Y1, Y6, Y4
-	VFMADD231PD  Y2, Y7, Y4
-	VMOVUPS      256(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 256(SI)
-	VMOVUPS      512(SI), Y4
-	VMULPD       Y4, Y6, Y4
-	VFMADD231PD  Y3, Y7, Y4
-	VMOVUPS      224(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
-	VMOVUPS      448(SI), Y4
-	VMULPD       Y4, Y1, Y4
-	VMOVUPS      480(SI), Y5
-	VFMADD231PD  Y5, Y2, Y4
-	VMOVUPS      96(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      512(SI), Y4
-	VMOVUPS      384(SI), Y5
-	VMULPD       Y5, Y4, Y4
-	VMOVUPS      416(SI), Y5
-	VFMADD231PD  Y5, Y3, Y4
-	VMOVUPS      64(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(BX)(DI*8), Y7
+	VMOVUPD      2080(BX)(DI*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 416(SI)
+	VXORPD       signBit<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 448(SI)
+	VMULPD       Y1, Y13, Y3
+	VFMADD231PD  Y2, Y14, Y3
+	VMOVUPS      320(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      384(SI), Y3
+	VMULPD       Y3, Y13, Y3
+	VMOVUPS      480(SI), Y4
+	VFMADD231PD  Y4, Y14, Y3
+	VMOVUPS      288(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 288(SI)
+	VMULPD       Y1, Y7, Y3
+	VFMADD231PD  Y2, Y8, Y3
+	VMOVUPS      256(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      384(SI), Y3
+	VMULPD       Y3, Y7, Y3
+	VMOVUPS      480(SI), Y4
+	VFMADD231PD  Y4, Y8, Y3
+	VMOVUPS      224(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 224(SI)
+	VMULPD       Y10, Y1, Y3
+	VFMADD231PD  Y9, Y2, Y3
+	VMOVUPS      96(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      384(SI), Y3
+	VMOVUPS      416(SI), Y4
+	VMULPD       Y4, Y3, Y3
+	VMOVUPS      480(SI), Y4
+	VMOVUPS      448(SI), Y5
+	VFMADD231PD  Y5, Y4, Y3
+	VMOVUPS      64(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(SI), Y4
-	VMULPD  Y0, Y4, Y4
-	VMOVUPS 416(SI), Y5
-	VMULPD  Y0, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y4, Y6, Y7
-	VMAXPD  Y5, Y6, Y6
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
-	VPSLLQ      $0x34, Y9, Y9
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
-
-	// What rounding took from gamma ln v.
-	VMOVUPS     384(SI), Y8
-	VMOVUPS     416(SI), Y9
-	VFMSUB213PD Y4, Y0, Y8
-	VFMSUB213PD Y5, Y0, Y9
-	VMOVAPD     Y7, Y10
-	VMOVAPD     Y6, Y11
-	VFMADD231PD Y8, Y10, Y7
-	VFMADD231PD Y9, Y11, Y6
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD      Y7, Y4, Y4
-	VANDPD      Y6, Y5, Y5
-	VMULPD      Y1, Y4, Y1
-	VMULPD      Y2, Y5, Y2
-	VMOVUPS     448(SI), Y4
-	VMULPD      Y4, Y1, Y1
-	VMOVUPS     480(SI), Y4
-	VFMADD231PD Y4, Y2, Y1
-	VMOVUPS     32(SI), Y2
-	VADDPD      Y1, Y2, Y2
-	VMOVUPS     Y2, 32(SI)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 448(SI), Y1
-	VMULPD  Y0, Y1, Y1
-	VMOVUPS 480(SI), Y2
-	VMULPD  Y0, Y2, Y2
+	VMOVUPS 416(SI), Y3
+	VMULPD  Y0, Y3, Y3
+	VMOVUPS Y3, 512(SI)
+	VMOVUPS 448(SI), Y3
+	VMULPD  Y0, Y3, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y1, Y4, Y5
-	VMAXPD  Y2, Y4, Y4
+	VMOVUPS 512(SI), Y5
+	VMAXPD  Y5, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -47925,65 +48071,142 @@ many2:
 	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VFMADD231PD  log2e<>+0(SB), Y4, Y6
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y11
 	VFNMADD231PD ln2<>+0(SB), Y8, Y5
-	VFNMADD231PD ln2<>+0(SB), Y9, Y4
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
 	VMULPD      Y5, Y5, Y8
-	VMULPD      Y4, Y4, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
+	VMULPD      Y4, Y4, Y11
+	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
+	VFMADD231PD expRowi<>+0(SB), Y8, Y13
+	VFMADD231PD expRowi<>+0(SB), Y11, Y12
+	VMOVUPD     expRowf<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
+	VFMADD231PD Y8, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
+	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
+	VFMADD231PD Y8, Y15, Y13
+	VFMADD231PD Y11, Y14, Y12
+	VMOVUPD     expRowb<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
+	VFMADD231PD Y8, Y13, Y15
+	VFMADD231PD Y11, Y12, Y14
 	VADDPD      one<>+0(SB), Y5, Y5
 	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y8, Y13, Y5
-	VFMADD231PD Y9, Y12, Y4
+	VFMADD231PD Y8, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
 	VPSLLQ      $0x34, Y7, Y7
 	VPSLLQ      $0x34, Y6, Y6
 	VPADDQ      Y7, Y5, Y5
 	VPADDQ      Y6, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     448(SI), Y6
-	VMOVUPS     480(SI), Y7
-	VFMSUB213PD Y1, Y0, Y6
-	VFMSUB213PD Y2, Y0, Y7
+	VMOVUPS     416(SI), Y6
+	VMOVUPS     448(SI), Y7
+	VMOVUPS     512(SI), Y8
+	VFMSUB213PD Y8, Y0, Y6
+	VFMSUB213PD Y3, Y0, Y7
 	VMOVAPD     Y5, Y8
-	VMOVAPD     Y4, Y9
+	VMOVAPD     Y4, Y11
 	VFMADD231PD Y6, Y8, Y5
-	VFMADD231PD Y7, Y9, Y4
+	VFMADD231PD Y7, Y11, Y4
+	VMOVUPS     512(SI), Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y6, Y5
+	VANDPD      Y4, Y3, Y3
+	VMULPD      Y1, Y5, Y1
+	VMULPD      Y2, Y3, Y2
+	VMULPD      Y10, Y1, Y1
+	VFMADD231PD Y9, Y2, Y1
+	VMOVUPS     32(SI), Y2
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 32(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y10, Y1
+	VMULPD  Y0, Y9, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y3
+	VMAXPD  Y1, Y3, Y4
+	VMAXPD  Y2, Y3, Y3
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VFMADD231PD  log2e<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VSUBPD       roundBits<>+0(SB), Y5, Y8
+	VFNMADD231PD ln2<>+0(SB), Y7, Y4
+	VFNMADD231PD ln2<>+0(SB), Y8, Y3
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y7
+	VMULPD      Y3, Y3, Y8
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
+	VFMADD213PD expRowg<>+0(SB), Y3, Y11
+	VFMADD231PD expRowi<>+0(SB), Y7, Y12
+	VFMADD231PD expRowi<>+0(SB), Y8, Y11
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
+	VFMADD213PD expRowe<>+0(SB), Y3, Y13
+	VFMADD231PD Y7, Y12, Y14
+	VFMADD231PD Y8, Y11, Y13
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
+	VFMADD213PD expRowc<>+0(SB), Y3, Y11
+	VFMADD231PD Y7, Y14, Y12
+	VFMADD231PD Y8, Y13, Y11
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
+	VFMADD213PD expRowa<>+0(SB), Y3, Y13
+	VFMADD231PD Y7, Y12, Y14
+	VFMADD231PD Y8, Y11, Y13
+	VADDPD      one<>+0(SB), Y4, Y4
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y7, Y14, Y4
+	VFMADD231PD Y8, Y13, Y3
+	VPSLLQ      $0x34, Y6, Y6
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
+	VPADDQ      Y5, Y3, Y3
+
+	// What rounding took from gamma ln v.
+	VMOVAPD     Y10, Y5
+	VMOVAPD     Y9, Y6
+	VFMSUB213PD Y1, Y0, Y5
+	VFMSUB213PD Y2, Y0, Y6
+	VMOVAPD     Y4, Y7
+	VMOVAPD     Y3, Y8
+	VFMADD231PD Y5, Y7, Y4
+	VFMADD231PD Y6, Y8, Y3
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD      Y5, Y1, Y1
-	VANDPD      Y4, Y2, Y2
-	VMOVUPS     512(SI), Y4
-	VMULPD      Y4, Y1, Y1
-	VMULPD      Y3, Y2, Y2
+	VANDPD      Y4, Y1, Y1
+	VANDPD      Y3, Y2, Y2
 	VMOVUPS     384(SI), Y3
 	VMULPD      Y3, Y1, Y1
+	VMOVUPS     480(SI), Y3
+	VMULPD      Y3, Y2, Y2
 	VMOVUPS     416(SI), Y3
+	VMULPD      Y3, Y1, Y1
+	VMOVUPS     448(SI), Y3
 	VFMADD231PD Y3, Y2, Y1
 	VMOVUPS     (SI), Y2
 	VSUBPD      Y1, Y2, Y2
@@ -48017,48 +48240,49 @@ few2:
 	VFMADD231PD  Y2, Y2, Y4
 	VMOVUPS      Y4, 128(SI)
 	VMASKMOVPD   (CX)(DI*8), Y1, Y4
-	VMASKMOVPD   (BX)(DI*8), Y1, Y1
-	VADDPD       two<>+0(SB), Y1, Y5
-	VDIVPD       Y5, Y1, Y5
+	VMASKMOVPD   (BX)(DI*8), Y1, Y5
 	VMULPD       Y5, Y5, Y6
-	VMOVUPD      unitRowi<>+0(SB), Y7
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
-	VFNMADD213PD Y1, Y6, Y7
-	VFNMADD213PD Y1, Y5, Y7
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y1, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y1, Y1
-	VBLENDVPD    Y4, Y1, Y5, Y6
-	VBLENDVPD    Y4, Y5, Y1, Y1
-	VXORPD       Y5, Y5, Y5
-	VMINPD       Y4, Y5, Y5
-	VSUBPD       Y7, Y5, Y5
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y7, Y4
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMASKMOVPD   2048(BX)(DI*8), Y1, Y1
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VBLENDVPD    Y4, Y6, Y1, Y7
+	VBLENDVPD    Y4, Y1, Y6, Y1
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y6
+	VFNMADD231PD Y8, Y5, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPD       Y4, Y9, Y4
+	VFMADD231PD  Y8, Y5, Y4
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      320(SI), Y7
-	VFMADD231PD  Y2, Y6, Y7
-	VMOVUPS      Y7, 320(SI)
-	VMOVUPS      288(SI), Y7
-	VFNMADD231PD Y3, Y6, Y7
-	VMOVUPS      Y7, 288(SI)
-	VMOVUPS      256(SI), Y6
-	VFMADD231PD  Y2, Y1, Y6
-	VMOVUPS      Y6, 256(SI)
-	VMOVUPS      224(SI), Y6
-	VFNMADD231PD Y3, Y1, Y6
-	VMOVUPS      Y6, 224(SI)
+	VMOVUPS      320(SI), Y5
+	VFMADD231PD  Y2, Y7, Y5
+	VMOVUPS      Y5, 320(SI)
+	VMOVUPS      288(SI), Y5
+	VFNMADD231PD Y3, Y7, Y5
+	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      256(SI), Y5
+	VFMADD231PD  Y2, Y1, Y5
+	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      224(SI), Y5
+	VFNMADD231PD Y3, Y1, Y5
+	VMOVUPS      Y5, 224(SI)
 	VMOVUPS      96(SI), Y1
-	VFMADD231PD  Y5, Y2, Y1
+	VFMADD231PD  Y6, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	VMOVUPS      64(SI), Y1
 	VFNMADD231PD Y4, Y3, Y1
@@ -48066,55 +48290,55 @@ few2:
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y0, Y4, Y1
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y1, Y6, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y1, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
-	VFMADD231PD  log2e<>+0(SB), Y6, Y7
+	VFMADD231PD  log2e<>+0(SB), Y5, Y7
 	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VFNMADD231PD ln2<>+0(SB), Y8, Y6
+	VFNMADD231PD ln2<>+0(SB), Y8, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y6, Y6, Y8
+	VMULPD      Y5, Y5, Y8
 	VMOVUPD     expRowh<>+0(SB), Y9
-	VFMADD213PD expRowg<>+0(SB), Y6, Y9
+	VFMADD213PD expRowg<>+0(SB), Y5, Y9
 	VFMADD231PD expRowi<>+0(SB), Y8, Y9
 	VMOVUPD     expRowf<>+0(SB), Y10
-	VFMADD213PD expRowe<>+0(SB), Y6, Y10
+	VFMADD213PD expRowe<>+0(SB), Y5, Y10
 	VFMADD231PD Y8, Y9, Y10
 	VMOVUPD     expRowd<>+0(SB), Y9
-	VFMADD213PD expRowc<>+0(SB), Y6, Y9
+	VFMADD213PD expRowc<>+0(SB), Y5, Y9
 	VFMADD231PD Y8, Y10, Y9
 	VMOVUPD     expRowb<>+0(SB), Y10
-	VFMADD213PD expRowa<>+0(SB), Y6, Y10
+	VFMADD213PD expRowa<>+0(SB), Y5, Y10
 	VFMADD231PD Y8, Y9, Y10
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y8, Y10, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y8, Y10, Y5
 	VPSLLQ      $0x34, Y7, Y7
-	VPADDQ      Y7, Y6, Y6
+	VPADDQ      Y7, Y5, Y5
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Y4, Y7
 	VFMSUB213PD Y1, Y0, Y7
-	VMOVAPD     Y6, Y8
-	VFMADD231PD Y7, Y8, Y6
+	VMOVAPD     Y5, Y8
+	VFMADD231PD Y7, Y8, Y5
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
-	VANDPD      Y6, Y1, Y1
+	VANDPD      Y5, Y1, Y1
 	VMULPD      Y2, Y1, Y1
 	VMOVUPS     32(SI), Y2
-	VFMADD231PD Y5, Y1, Y2
+	VFMADD231PD Y6, Y1, Y2
 	VMOVUPS     Y2, 32(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y5, Y1
+	VMULPD  Y0, Y6, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y2
 	VMAXPD  Y1, Y2, Y2
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y2, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VSUBPD       roundBits<>+0(SB), Y5, Y7
 	VFNMADD231PD ln2<>+0(SB), Y7, Y2
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
@@ -48133,10 +48357,11 @@ few2:
 	VFMADD231PD Y7, Y8, Y9
 	VADDPD      one<>+0(SB), Y2, Y2
 	VFMADD231PD Y7, Y9, Y2
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y2, Y2
+	VPSLLQ      $0x34, Y5, Y5
+	VPADDQ      Y5, Y2, Y2
 
 	// What rounding took from gamma ln v.
+	VMOVAPD      Y6, Y5
 	VFMSUB213PD  Y1, Y0, Y5
 	VMOVAPD      Y2, Y6
 	VFMADD231PD  Y5, Y6, Y2
@@ -48855,8 +49080,8 @@ end:
 
 // func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2848-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -48886,7 +49111,7 @@ TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $2848-89
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
 	VPCMPEQD     Y1, Y1, Y1
-	VMOVUPS      Y1, 352(R8)
+	VMOVUPS      Y1, 288(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -48914,12 +49139,12 @@ many:
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VMOVUPS    352(R8), Y5
+	VMOVUPS    288(R8), Y5
 	VANDPD     Y3, Y5, Y5
-	VMOVUPS    Y5, 352(R8)
-	VMOVUPS    352(R8), Y3
+	VMOVUPS    Y5, 288(R8)
+	VMOVUPS    288(R8), Y3
 	VANDPD     Y4, Y3, Y3
-	VMOVUPS    Y3, 352(R8)
+	VMOVUPS    Y3, 288(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -48931,47 +49156,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
 	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (DI)(R9*8)
-	VMOVUPD     Y2, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
-	JGE         many
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y7
+	VADDPD  Y2, Y6, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VMULPD  Y7, Y5, Y10
+	VMULPD  Y8, Y6, Y11
+	VDIVPD  Y10, Y9, Y10
+	VDIVPD  Y11, Y9, Y9
+	VMULPD  Y5, Y10, Y5
+	VMULPD  Y6, Y9, Y6
+	VMULPD  Y4, Y5, Y4
+	VMULPD  Y3, Y6, Y3
+	VMOVUPD Y4, (DI)(R9*8)
+	VMOVUPD Y3, 32(DI)(R9*8)
+	VMULPD  Y7, Y10, Y3
+	VMULPD  Y8, Y9, Y4
+	VMULPD  Y1, Y3, Y1
+	VMULPD  Y2, Y4, Y2
+	VMOVUPD Y1, 2048(DI)(R9*8)
+	VMOVUPD Y2, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R12, R12
@@ -48987,9 +49221,9 @@ few:
 	VMASKMOVPD (BX)(R9*8), Y1, Y2
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
-	VMOVUPS    352(R8), Y4
+	VMOVUPS    288(R8), Y4
 	VANDPD     Y3, Y4, Y4
-	VMOVUPS    Y4, 352(R8)
+	VMOVUPS    Y4, 288(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -48997,28 +49231,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
-	JMP         few
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     Y5, Y4, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y4, Y6, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y1, (DI)(R9*8)
+	VMULPD     Y5, Y6, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
 	MOVQ R11, R9
@@ -49032,307 +49272,314 @@ many2:
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
 	VSUBPD       Y1, Y3, Y4
-	VMOVUPS      Y4, 672(R8)
+	VMOVUPS      Y4, 544(R8)
 	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y1, Y4
-	VMOVUPS      Y4, 192(R8)
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y2, Y4
-	VMOVUPS      Y4, 224(R8)
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      672(R8), Y5
-	VMOVUPS      192(R8), Y6
-	VFMADD231PD  Y4, Y5, Y6
-	VMOVUPS      Y6, 192(R8)
-	VMOVUPS      32(R8), Y4
+	VMOVUPS      Y3, 704(R8)
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y1, Y3
+	VMOVUPS      Y3, 192(R8)
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y2, Y3
+	VMOVUPS      Y3, 224(R8)
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      544(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VFMADD231PD  Y3, Y4, Y5
+	VMOVUPS      Y5, 192(R8)
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      704(R8), Y4
 	VMOVUPS      224(R8), Y5
-	VFMADD231PD  Y4, Y3, Y5
+	VFMADD231PD  Y3, Y4, Y5
 	VMOVUPS      Y5, 224(R8)
-	VMOVUPD      (BX)(R9*8), Y4
-	VMOVUPD      32(BX)(R9*8), Y5
-	VMOVUPD      (DI)(R9*8), Y6
-	VMOVUPD      32(DI)(R9*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
+	VMOVUPD      (BX)(R9*8), Y3
+	VMOVUPD      32(BX)(R9*8), Y4
+	VMOVUPD      (DI)(R9*8), Y5
+	VMOVUPD      32(DI)(R9*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VMOVUPS      Y10, 448(R8)
-	VBLENDVPD    Y5, Y7, Y8, Y10
-	VMOVUPS      Y10, 480(R8)
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VMOVUPS      Y6, 512(R8)
-	VBLENDVPD    Y5, Y8, Y7, Y6
-	VMOVUPS      Y6, 608(R8)
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y7
-	VMINPD       Y5, Y6, Y6
-	VSUBPD       Y13, Y7, Y7
-	VMOVUPS      Y7, 384(R8)
-	VSUBPD       Y12, Y6, Y6
-	VMOVUPS      Y6, 416(R8)
-	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y4, Y6, Y4
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 288(R8)
-	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 320(R8)
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(DI)(R9*8), Y7
+	VMOVUPD      2080(DI)(R9*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VMOVUPS      Y13, 384(R8)
+	VBLENDVPD    Y4, Y10, Y8, Y13
+	VMOVUPS      Y13, 416(R8)
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VMOVUPS      Y7, 480(R8)
+	VBLENDVPD    Y4, Y8, Y10, Y7
+	VMOVUPS      Y7, 512(R8)
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y3, Y7, Y8
+	VMOVUPS      Y8, 672(R8)
+	VMINPD       Y4, Y7, Y7
+	VMOVUPS      672(R8), Y8
+	VFNMADD231PD Y12, Y5, Y8
+	VMOVUPS      Y8, 672(R8)
+	VFNMADD231PD Y11, Y6, Y7
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y3, Y8, Y3
+	VMAXPD       Y4, Y8, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 320(R8)
+	VXORPD       signBit<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 352(R8)
+	VMOVUPS      64(R8), Y3
+	VMULPD       Y3, Y1, Y3
 	VMOVUPS      64(R8), Y4
-	VMULPD       Y4, Y1, Y4
-	VMOVUPS      64(R8), Y5
-	VMULPD       Y5, Y2, Y5
-	VMOVUPS      512(R8), Y6
-	VMULPD       Y6, Y4, Y4
-	VMOVUPS      608(R8), Y6
-	VMULPD       Y6, Y5, Y5
+	VMULPD       Y4, Y2, Y4
+	VMOVUPS      480(R8), Y5
+	VMULPD       Y5, Y3, Y3
+	VMOVUPS      512(R8), Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      96(R8), Y5
+	VMOVUPS      544(R8), Y6
+	VMULPD       Y5, Y6, Y5
 	VMOVUPS      96(R8), Y6
-	VMOVUPS      672(R8), Y7
-	VMULPD       Y6, Y7, Y6
-	VMOVUPS      96(R8), Y7
-	VMULPD       Y7, Y3, Y7
-	VMOVUPS      448(R8), Y8
-	VFNMADD231PD Y8, Y6, Y4
-	VMOVUPS      480(R8), Y6
-	VFNMADD231PD Y6, Y7, Y5
-	VMOVUPS      128(R8), Y6
-	VMULPD       Y6, Y1, Y1
-	VMOVUPS      Y1, 544(R8)
+	VMOVUPS      704(R8), Y8
+	VMULPD       Y6, Y8, Y6
+	VMOVUPS      384(R8), Y8
+	VFNMADD231PD Y8, Y5, Y3
+	VMOVUPS      416(R8), Y5
+	VFNMADD231PD Y5, Y6, Y4
+	VMOVUPS      128(R8), Y5
+	VMULPD       Y5, Y1, Y1
+	VMOVUPS      Y1, 448(R8)
 	VMOVUPS      128(R8), Y1
 	VMULPD       Y1, Y2, Y1
 	VMOVUPS      Y1, 576(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 288(R8), Y1
+	VMOVUPS 320(R8), Y1
 	VMULPD  Y0, Y1, Y1
-	VMOVUPS 320(R8), Y2
+	VMOVUPS 352(R8), Y2
 	VMULPD  Y0, Y2, Y2
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y1, Y6, Y7
-	VMAXPD  Y2, Y6, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y1, Y5, Y6
+	VMAXPD  Y2, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y5, Y5, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
 	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y5
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y5, Y5
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      288(R8), Y8
-	VMOVUPS      320(R8), Y9
+	VMOVUPS      320(R8), Y8
+	VMOVUPS      352(R8), Y9
 	VFMSUB213PD  Y1, Y0, Y8
 	VFMSUB213PD  Y2, Y0, Y9
-	VMOVAPD      Y7, Y10
-	VMOVAPD      Y6, Y11
-	VFMADD231PD  Y8, Y10, Y7
-	VFMADD231PD  Y9, Y11, Y6
+	VMOVAPD      Y6, Y10
+	VMOVAPD      Y5, Y11
+	VFMADD231PD  Y8, Y10, Y6
+	VFMADD231PD  Y9, Y11, Y5
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VANDPD       Y7, Y1, Y1
-	VANDPD       Y6, Y2, Y2
-	VMOVUPS      448(R8), Y6
-	VMOVUPS      384(R8), Y7
+	VANDPD       Y6, Y1, Y1
+	VANDPD       Y5, Y2, Y2
+	VMOVUPS      384(R8), Y5
+	VMOVUPS      672(R8), Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      416(R8), Y6
 	VMULPD       Y7, Y6, Y6
-	VMOVUPS      480(R8), Y7
-	VMOVUPS      416(R8), Y8
-	VMULPD       Y8, Y7, Y7
+	VMOVUPS      256(R8), Y8
+	VMOVUPS      480(R8), Y9
+	VFNMADD213PD Y9, Y8, Y5
 	VMOVUPS      256(R8), Y8
 	VMOVUPS      512(R8), Y9
 	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
-	VMOVUPS      608(R8), Y9
-	VFNMADD213PD Y9, Y8, Y7
-	VMOVUPS      544(R8), Y8
+	VMOVUPS      448(R8), Y8
 	VMULPD       Y1, Y8, Y1
 	VMOVUPS      576(R8), Y8
 	VMULPD       Y2, Y8, Y2
-	VFMADD231PD  Y6, Y1, Y4
-	VFMADD231PD  Y7, Y2, Y5
+	VFMADD231PD  Y5, Y1, Y3
+	VFMADD231PD  Y6, Y2, Y4
 	VMOVUPS      160(R8), Y1
-	VMOVUPS      672(R8), Y2
+	VMOVUPS      544(R8), Y2
+	VMULPD       Y1, Y2, Y1
+	VMOVUPS      Y1, 608(R8)
+	VMOVUPS      160(R8), Y1
+	VMOVUPS      704(R8), Y2
 	VMULPD       Y1, Y2, Y1
 	VMOVUPS      Y1, 640(R8)
-	VMOVUPS      160(R8), Y1
-	VMULPD       Y1, Y3, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 384(R8), Y2
-	VMULPD  Y0, Y2, Y2
-	VMOVUPS 416(R8), Y3
-	VMULPD  Y0, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y2, Y6, Y7
-	VMAXPD  Y3, Y6, Y6
+	VMOVUPS 672(R8), Y1
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y7, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y1, Y5, Y6
+	VMAXPD  Y2, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y5, Y5, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
 	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y5
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y5, Y5
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      384(R8), Y8
-	VMOVUPS      416(R8), Y9
-	VFMSUB213PD  Y2, Y0, Y8
-	VFMSUB213PD  Y3, Y0, Y9
-	VMOVAPD      Y7, Y10
-	VMOVAPD      Y6, Y11
-	VFMADD231PD  Y8, Y10, Y7
-	VFMADD231PD  Y9, Y11, Y6
+	VMOVUPS      672(R8), Y8
+	VFMSUB213PD  Y1, Y0, Y8
+	VFMSUB213PD  Y2, Y0, Y7
+	VMOVAPD      Y6, Y9
+	VMOVAPD      Y5, Y10
+	VFMADD231PD  Y8, Y9, Y6
+	VFMADD231PD  Y7, Y10, Y5
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
+	VANDPD       Y6, Y1, Y1
+	VANDPD       Y5, Y2, Y2
+	VMOVUPS      480(R8), Y5
+	VMOVUPS      320(R8), Y6
+	VMULPD       Y6, Y5, Y5
 	VMOVUPS      512(R8), Y6
-	VMOVUPS      288(R8), Y7
+	VMOVUPS      352(R8), Y7
 	VMULPD       Y7, Y6, Y6
+	VMOVUPS      256(R8), Y7
+	VMOVUPS      384(R8), Y8
+	VFNMADD213PD Y8, Y7, Y5
+	VMOVUPS      256(R8), Y7
+	VMOVUPS      416(R8), Y8
+	VFNMADD213PD Y8, Y7, Y6
 	VMOVUPS      608(R8), Y7
-	VMOVUPS      320(R8), Y8
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      256(R8), Y8
-	VMOVUPS      448(R8), Y9
-	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      256(R8), Y8
-	VMOVUPS      480(R8), Y9
-	VFNMADD213PD Y9, Y8, Y7
-	VMOVUPS      640(R8), Y8
-	VMULPD       Y2, Y8, Y2
-	VMULPD       Y3, Y1, Y1
+	VMULPD       Y1, Y7, Y1
+	VMOVUPS      640(R8), Y7
+	VMULPD       Y2, Y7, Y2
+	VFMADD231PD  Y5, Y1, Y3
 	VFMADD231PD  Y6, Y2, Y4
-	VFMADD231PD  Y7, Y1, Y5
 	VMOVUPS      192(R8), Y1
-	VMOVUPS      448(R8), Y2
+	VMOVUPS      384(R8), Y2
 	VMULPD       Y2, Y1, Y1
 	VMOVUPS      224(R8), Y2
-	VMOVUPS      480(R8), Y3
-	VMULPD       Y3, Y2, Y2
-	VMOVUPS      512(R8), Y3
-	VFMADD231PD  Y3, Y1, Y4
-	VMOVUPS      608(R8), Y1
-	VFMADD231PD  Y1, Y2, Y5
+	VMOVUPS      416(R8), Y5
+	VMULPD       Y5, Y2, Y2
+	VMOVUPS      480(R8), Y5
+	VFMADD231PD  Y5, Y1, Y3
+	VMOVUPS      512(R8), Y1
+	VFMADD231PD  Y1, Y2, Y4
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y4, (AX)(R9*8)
-	VMOVNTPD     Y5, 32(AX)(R9*8)
+	VMOVNTPD     Y3, (AX)(R9*8)
+	VMOVNTPD     Y4, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y4, (AX)(R9*8)
-	VMOVUPD Y5, 32(AX)(R9*8)
+	VMOVUPD Y3, (AX)(R9*8)
+	VMOVUPD Y4, 32(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000008, R9
@@ -49360,46 +49607,47 @@ few2:
 	VFMADD231PD  Y5, Y3, Y4
 	VMASKMOVPD   (BX)(R9*8), Y1, Y5
 	VMASKMOVPD   (DI)(R9*8), Y1, Y6
-	VADDPD       two<>+0(SB), Y6, Y7
-	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y6, Y6, Y7
 	VMULPD       Y7, Y7, Y8
-	VMOVUPD      unitRowi<>+0(SB), Y9
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y9
-	VFNMADD213PD Y6, Y8, Y9
-	VFNMADD213PD Y6, Y7, Y9
-	VMOVUPD      one<>+0(SB), Y7
-	VADDPD       one<>+0(SB), Y6, Y8
-	VDIVPD       Y8, Y7, Y7
-	VMULPD       Y7, Y6, Y6
-	VBLENDVPD    Y5, Y6, Y7, Y8
-	VBLENDVPD    Y5, Y7, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y5, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y10, Y10, Y10
-	VMAXPD       Y5, Y10, Y5
-	VADDPD       Y5, Y9, Y5
+	VMOVUPD      atanhj<>+0(SB), Y9
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y9
+	VMOVUPD      atanhh<>+0(SB), Y10
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhf<>+0(SB), Y9
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMOVUPD      atanhd<>+0(SB), Y10
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhb<>+0(SB), Y9
+	VFMADD213PD  atanha<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMASKMOVPD   2048(DI)(R9*8), Y1, Y7
+	VMOVAPD      Y6, Y8
+	VFMADD231PD  Y7, Y6, Y8
+	VBLENDVPD    Y5, Y8, Y7, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y5, Y8, Y8
+	VFNMADD231PD Y9, Y6, Y8
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y5, Y11, Y5
+	VFMADD231PD  Y9, Y6, Y5
 	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      64(R8), Y9
-	VMULPD       Y9, Y2, Y9
-	VMULPD       Y6, Y9, Y9
-	VMOVUPS      96(R8), Y10
-	VMULPD       Y10, Y3, Y10
-	VFNMADD231PD Y8, Y10, Y9
-	VMOVUPS      128(R8), Y10
-	VMULPD       Y10, Y2, Y2
+	VMOVUPS      64(R8), Y6
+	VMULPD       Y6, Y2, Y6
+	VMULPD       Y7, Y6, Y6
+	VMOVUPS      96(R8), Y9
+	VMULPD       Y9, Y3, Y9
+	VFNMADD231PD Y10, Y9, Y6
+	VMOVUPS      128(R8), Y9
+	VMULPD       Y9, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y5, Y10
+	VMULPD  Y0, Y5, Y9
 	VMOVUPD leastNormalExp<>+0(SB), Y11
-	VMAXPD  Y10, Y11, Y11
+	VMAXPD  Y9, Y11, Y11
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y12
@@ -49428,63 +49676,63 @@ few2:
 
 	// What rounding took from gamma ln v.
 	VMOVAPD      Y5, Y12
-	VFMSUB213PD  Y10, Y0, Y12
+	VFMSUB213PD  Y9, Y0, Y12
 	VMOVAPD      Y11, Y13
 	VFMADD231PD  Y12, Y13, Y11
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y10, Y10
-	VANDPD       Y11, Y10, Y10
-	VMULPD       Y7, Y8, Y11
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y9, Y9
+	VANDPD       Y11, Y9, Y9
+	VMULPD       Y8, Y10, Y11
 	VMOVUPS      256(R8), Y12
-	VFNMADD213PD Y6, Y12, Y11
-	VMULPD       Y10, Y2, Y2
-	VFMADD231PD  Y11, Y2, Y9
+	VFNMADD213PD Y7, Y12, Y11
+	VMULPD       Y9, Y2, Y2
+	VFMADD231PD  Y11, Y2, Y6
 	VMOVUPS      160(R8), Y2
 	VMULPD       Y2, Y3, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y7, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y10
-	VMAXPD  Y3, Y10, Y10
+	VMULPD  Y0, Y8, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y9
+	VMAXPD  Y3, Y9, Y9
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y11
-	VFMADD231PD  log2e<>+0(SB), Y10, Y11
+	VFMADD231PD  log2e<>+0(SB), Y9, Y11
 	VSUBPD       roundBits<>+0(SB), Y11, Y12
-	VFNMADD231PD ln2<>+0(SB), Y12, Y10
+	VFNMADD231PD ln2<>+0(SB), Y12, Y9
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y10, Y10, Y12
+	VMULPD      Y9, Y9, Y12
 	VMOVUPD     expRowh<>+0(SB), Y13
-	VFMADD213PD expRowg<>+0(SB), Y10, Y13
+	VFMADD213PD expRowg<>+0(SB), Y9, Y13
 	VFMADD231PD expRowi<>+0(SB), Y12, Y13
 	VMOVUPD     expRowf<>+0(SB), Y14
-	VFMADD213PD expRowe<>+0(SB), Y10, Y14
+	VFMADD213PD expRowe<>+0(SB), Y9, Y14
 	VFMADD231PD Y12, Y13, Y14
 	VMOVUPD     expRowd<>+0(SB), Y13
-	VFMADD213PD expRowc<>+0(SB), Y10, Y13
+	VFMADD213PD expRowc<>+0(SB), Y9, Y13
 	VFMADD231PD Y12, Y14, Y13
 	VMOVUPD     expRowb<>+0(SB), Y14
-	VFMADD213PD expRowa<>+0(SB), Y10, Y14
+	VFMADD213PD expRowa<>+0(SB), Y9, Y14
 	VFMADD231PD Y12, Y13, Y14
-	VADDPD      one<>+0(SB), Y10, Y10
-	VFMADD231PD Y12, Y14, Y10
+	VADDPD      one<>+0(SB), Y9, Y9
+	VFMADD231PD Y12, Y14, Y9
 	VPSLLQ      $0x34, Y11, Y11
-	VPADDQ      Y11, Y10, Y10
+	VPADDQ      Y11, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Y3, Y0, Y7
-	VMOVAPD      Y10, Y11
-	VFMADD231PD  Y7, Y11, Y10
+	VFMSUB213PD  Y3, Y0, Y8
+	VMOVAPD      Y9, Y11
+	VFMADD231PD  Y8, Y11, Y9
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y10, Y3, Y3
-	VMULPD       Y5, Y6, Y5
-	VMOVUPS      256(R8), Y7
-	VFNMADD213PD Y8, Y7, Y5
+	VANDPD       Y9, Y3, Y3
+	VMULPD       Y5, Y7, Y5
+	VMOVUPS      256(R8), Y8
+	VFNMADD213PD Y10, Y8, Y5
 	VMULPD       Y3, Y2, Y2
-	VFMADD231PD  Y5, Y2, Y9
-	VMULPD       Y8, Y4, Y2
-	VFMADD231PD  Y6, Y2, Y9
-	VMASKMOVPD   Y9, Y1, (AX)(R9*8)
+	VFMADD231PD  Y5, Y2, Y6
+	VMULPD       Y10, Y4, Y2
+	VFMADD231PD  Y7, Y2, Y6
+	VMASKMOVPD   Y6, Y1, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, R10
 	JMP          few2
@@ -49495,7 +49743,7 @@ done2:
 	JG    window
 
 end:
-	VMOVUPS   352(R8), Y0
+	VMOVUPS   288(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
@@ -51207,7 +51455,11 @@ end:
 
 // func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $2112-73
+TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $4256-73
+	LEAQ 4160(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidOnlyLogsYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -51215,272 +51467,284 @@ TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $2112-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	VPCMPEQD     Y1, Y1, Y1
+	VPCMPEQD     Y0, Y0, Y0
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         SI, SI
+	VMOVUPS      Y2, 32(SI)
 	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	MOVQ    DI, R9
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
 	MOVQ    R8, R10
-	CMPQ    R10, $0x00000008
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y4
-	VMOVUPD    32(CX)(DI*8), Y5
-	VORPD      signBit<>+0(SB), Y4, Y4
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD     Y6, Y1, Y1
-	VANDPD     Y7, Y1, Y1
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y2
+	VMOVUPD    32(CX)(R8*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
-	VPSLLQ      $0x34, Y7, Y7
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (BX)(DI*8)
-	VMOVUPD     Y5, 32(BX)(DI*8)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R10
-	CMPQ        R10, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y2
+	VADDPD  Y3, Y7, Y3
+	VDIVPD  Y2, Y5, Y2
+	VDIVPD  Y3, Y4, Y3
+	VMOVUPD Y2, (BX)(R8*8)
+	VMOVUPD Y3, 32(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, R11
-	CMPQ       R10, R11
-	CMOVQLT    R10, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y4
-	VMASKMOVPD (CX)(DI*8), Y4, Y5
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y2
+	VMASKMOVPD (CX)(R8*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (BX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, R10
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y3
+	VDIVPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, (BX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
-	MOVQ R9, DI
-	CMPQ R8, $0x00000008
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (DX)(DI*1), X4
-	VPCMPEQB     X4, X0, X4
-	VPMOVSXBQ    X4, Y4
-	VMOVD        4(DX)(DI*1), X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VMOVMSKPD    Y4, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVMSKPD    Y5, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVUPD      (CX)(DI*8), Y6
-	VMOVUPD      32(CX)(DI*8), Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y4, Y9
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y9, Y6, Y6
-	VXORPD       Y8, Y7, Y7
-	VMOVUPD      (BX)(DI*8), Y8
-	VMOVUPD      32(BX)(DI*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVD        (DX)(R8*1), X2
+	VMOVUPS      (SI), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(DX)(R8*1), X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVMSKPD    Y2, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVMSKPD    Y3, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPD      (CX)(R8*8), Y4
+	VMOVUPD      32(CX)(R8*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (BX)(R8*8), Y6
+	VMOVUPD      32(BX)(R8*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
 	VXORPD       Y8, Y8, Y8
-	VMINPD       Y6, Y8, Y6
-	VMINPD       Y7, Y8, Y7
-	VSUBPD       Y15, Y6, Y6
-	VSUBPD       Y14, Y7, Y7
-	VANDPD       Y6, Y4, Y8
-	VANDPD       Y7, Y5, Y9
-	VADDPD       Y9, Y8, Y8
-	VADDPD       Y8, Y2, Y2
-	VANDNPD      Y6, Y4, Y4
-	VANDNPD      Y7, Y5, Y5
-	VADDPD       Y5, Y4, Y4
-	VADDPD       Y4, Y3, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	VMINPD       Y4, Y8, Y4
+	VMINPD       Y5, Y8, Y5
+	VFNMADD231PD Y13, Y6, Y4
+	VFNMADD231PD Y12, Y7, Y5
+	VANDPD       Y4, Y2, Y6
+	VANDPD       Y5, Y3, Y7
+	VADDPD       Y7, Y6, Y6
+	VADDPD       Y6, Y1, Y1
+	VANDNPD      Y4, Y2, Y2
+	VANDNPD      Y5, Y3, Y3
+	VADDPD       Y3, Y2, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
 	JGE          many2
 
 few2:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y4
+	MOVQ    $0x00000004, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes1:
-	SHLQ         $0x08, R10
-	MOVBQZX      -1(R12)(R9*1), R11
-	ORQ          R11, R10
-	DECQ         R9
+	SHLQ         $0x08, R11
+	MOVBQZX      -1(R13)(R10*1), R12
+	ORQ          R12, R11
+	DECQ         R10
 	JNZ          bytes1
-	VMOVQ        R10, X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VANDPS       Y4, Y5, Y5
-	VANDNPS      Y4, Y5, Y6
-	VMOVMSKPD    Y5, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMASKMOVPD   (CX)(DI*8), Y4, Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y8, Y7, Y7
-	VMASKMOVPD   (BX)(DI*8), Y4, Y4
-	VADDPD       two<>+0(SB), Y4, Y8
-	VDIVPD       Y8, Y4, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y9, Y10
-	VFNMADD213PD Y4, Y8, Y10
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y7, Y4, Y4
-	VSUBPD       Y10, Y4, Y4
-	VANDPD       Y4, Y5, Y5
-	VADDPD       Y5, Y2, Y2
-	VANDPD       Y4, Y6, Y4
-	VADDPD       Y4, Y3, Y3
-	ADDQ         $0x00000004, DI
-	SUBQ         $0x00000004, R8
+	VMOVQ        R11, X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMOVMSKPD    Y3, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMASKMOVPD   (CX)(R8*8), Y2, Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y6, Y5, Y5
+	VMASKMOVPD   (BX)(R8*8), Y2, Y2
+	VMULPD       Y2, Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y5, Y6, Y5
+	VFNMADD231PD Y8, Y2, Y5
+	VANDPD       Y5, Y3, Y2
+	VADDPD       Y2, Y1, Y1
+	VANDPD       Y5, Y4, Y2
+	VMOVUPS      32(SI), Y3
+	VADDPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 32(SI)
+	ADDQ         $0x00000004, R8
+	SUBQ         $0x00000004, R9
 	JMP          few2
 
 done2:
@@ -51491,27 +51755,28 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y2, Y0
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       80(AX), X2, X2
+	VMOVSD       X2, 80(AX)
+	VMOVUPS      32(SI), Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       80(AX), X0, X0
-	VMOVSD       X0, 80(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       88(AX), X0, X0
-	VMOVSD       X0, 88(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       88(AX), X1, X1
+	VMOVSD       X1, 88(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   DI, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -51756,7 +52021,7 @@ end:
 
 // func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $2112-97
+TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $4160-97
 	// backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -51812,43 +52077,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 	VFNMADD231PD ln2<>+0(SB), Y9, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y4, Y4, Y8
 	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VADDPD      expEvenb<>+0(SB), Y9, Y11
+	VMOVUPD     expOddc<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
+	VFMADD213PD expOddb<>+0(SB), Y8, Y13
+	VFMADD213PD expOddb<>+0(SB), Y9, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y13
+	VFMADD213PD expOdda<>+0(SB), Y9, Y12
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VFMADD213PD expEvena<>+0(SB), Y9, Y11
+	VMULPD      Y4, Y13, Y4
+	VMULPD      Y5, Y12, Y5
+	VADDPD      Y4, Y10, Y8
+	VADDPD      Y5, Y11, Y9
+	VSUBPD      Y4, Y10, Y4
+	VSUBPD      Y5, Y11, Y5
 	VPSLLQ      $0x34, Y7, Y7
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (DI)(R8*8)
-	VMOVUPD     Y5, 32(DI)(R8*8)
+	VPADDQ      Y7, Y8, Y7
+	VPADDQ      Y6, Y9, Y6
+	VMOVUPD     Y7, (DI)(R8*8)
+	VMOVUPD     Y6, 32(DI)(R8*8)
+	VMOVUPD     Y4, 2048(DI)(R8*8)
+	VMOVUPD     Y5, 2080(DI)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
 	CMPQ        R11, $0x00000008
@@ -51876,25 +52131,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y6, Y7
 	VFNMADD231PD ln2<>+0(SB), Y7, Y5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
+	VADDPD      expEvenb<>+0(SB), Y7, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
+	VFMADD213PD expOddb<>+0(SB), Y7, Y9
+	VFMADD213PD expOdda<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y7, Y8
+	VMULPD      Y5, Y9, Y5
+	VADDPD      Y5, Y8, Y7
+	VSUBPD      Y5, Y8, Y5
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (DI)(R8*8)
+	VPADDQ      Y6, Y7, Y6
+	VMASKMOVPD  Y6, Y4, (DI)(R8*8)
+	VMASKMOVPD  Y5, Y4, 2048(DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R11
 	JMP         few
@@ -51915,20 +52165,24 @@ many2:
 	VMOVUPD   (BX)(R8*8), Y6
 	VMOVUPD   32(BX)(R8*8), Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD   (DI)(R8*8), Y6
 	VMOVUPD   32(DI)(R8*8), Y7
-	VMOVUPD   one<>+0(SB), Y8
-	VADDPD    one<>+0(SB), Y6, Y9
-	VADDPD    one<>+0(SB), Y7, Y10
-	VDIVPD    Y9, Y8, Y9
-	VDIVPD    Y10, Y8, Y8
-	VMULPD    Y9, Y6, Y6
-	VMULPD    Y8, Y7, Y7
-	VBLENDVPD Y4, Y6, Y9, Y10
-	VBLENDVPD Y5, Y7, Y8, Y10
-	VBLENDVPD Y4, Y9, Y6, Y6
-	VBLENDVPD Y5, Y8, Y7, Y7
+	VMOVUPD   2048(DI)(R8*8), Y8
+	VMOVUPD   2080(DI)(R8*8), Y9
+	VMOVUPD   one<>+0(SB), Y10
+	VADDPD    Y8, Y6, Y11
+	VADDPD    Y9, Y7, Y12
+	VDIVPD    Y11, Y10, Y11
+	VDIVPD    Y12, Y10, Y10
+	VMULPD    Y11, Y6, Y6
+	VMULPD    Y10, Y7, Y7
+	VMULPD    Y11, Y8, Y8
+	VMULPD    Y10, Y9, Y9
+	VBLENDVPD Y4, Y6, Y8, Y10
+	VBLENDVPD Y5, Y7, Y9, Y10
+	VBLENDVPD Y4, Y8, Y6, Y6
+	VBLENDVPD Y5, Y9, Y7, Y7
 	VBLENDVPD Y4, Y1, Y2, Y4
 	VBLENDVPD Y5, Y1, Y2, Y5
 	VMULPD    Y6, Y4, Y4
@@ -51979,12 +52233,16 @@ bytes2:
 	VANDNPS    Y4, Y5, Y6
 	VMASKMOVPD (BX)(R8*8), Y4, Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD (DI)(R8*8), Y4, Y6
-	VMOVUPD    one<>+0(SB), Y7
-	VADDPD     one<>+0(SB), Y6, Y8
-	VDIVPD     Y8, Y7, Y7
-	VMULPD     Y7, Y6, Y6
+	VMASKMOVPD 2048(DI)(R8*8), Y4, Y7
+	VMOVUPD    one<>+0(SB), Y8
+	VADDPD     Y7, Y6, Y9
+	VDIVPD     Y9, Y8, Y8
+	VMULPD     Y8, Y6, Y6
+	VANDPD     Y6, Y4, Y6
+	VMULPD     Y8, Y7, Y7
+	VANDPD     Y7, Y4, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
 	VBLENDVPD  Y5, Y7, Y6, Y6
 	VBLENDVPD  Y5, Y1, Y2, Y5
@@ -52370,8 +52628,8 @@ end:
 
 // func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $2272-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $4384-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -52386,14 +52644,15 @@ TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $2272-65
 	ADDQ     $0x3f, BX
 	ANDQ     $-64, BX
 	VXORPD   Y1, Y1, Y1
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 96(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 64(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, 32(SI)
-	VXORPD   Y2, Y2, Y2
-	VMOVUPS  Y2, (SI)
+	VMOVUPS  Y1, 128(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 96(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 64(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, 32(SI)
+	VXORPD   Y1, Y1, Y1
+	VMOVUPS  Y1, (SI)
 	XORQ     DI, DI
 	TESTQ    AX, AX
 	JLE      end
@@ -52412,66 +52671,62 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y2
-	VMOVUPD    32(CX)(DI*8), Y3
+	VMOVUPD    (CX)(DI*8), Y1
+	VMOVUPD    32(CX)(DI*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
-	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y3, Y0, Y0
 	VANDPD     Y4, Y0, Y0
-	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMULPD      Y3, Y3, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y2, Y2
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y11, Y2
-	VFMADD231PD Y7, Y10, Y3
-	VPSLLQ      $0x34, Y5, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y2, Y2
-	VPADDQ      Y4, Y3, Y3
-	VMOVUPD     Y2, (BX)(DI*8)
-	VMOVUPD     Y3, 32(BX)(DI*8)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R10
-	CMPQ        R10, $0x00000008
-	JGE         many
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y1
+	VADDPD  Y2, Y6, Y2
+	VDIVPD  Y1, Y4, Y1
+	VDIVPD  Y2, Y3, Y2
+	VMOVUPD Y1, (BX)(DI*8)
+	VMOVUPD Y2, 32(BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -52483,40 +52738,39 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y2
-	VMASKMOVPD (CX)(DI*8), Y2, Y3
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VANDPD     Y4, Y0, Y0
+	VMOVDQU    32(R12)(R11*8), Y1
+	VMASKMOVPD (CX)(DI*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VANDPD     Y3, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VFMADD213PD expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y7
-	VFMADD213PD expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VFMADD213PD expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPD     expRowb<>+0(SB), Y7
-	VFMADD213PD expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y5, Y7, Y3
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y4, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (BX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, R10
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y4
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y2
+	VDIVPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, (BX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, R10
+	JMP        few
 
 done:
 	MOVQ R9, DI
@@ -52526,75 +52780,84 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
-	VMOVUPD      (DX)(DI*8), Y2
-	VMOVUPD      32(DX)(DI*8), Y3
-	VADDPD       minusOne<>+0(SB), Y2, Y4
-	VADDPD       minusOne<>+0(SB), Y3, Y5
-	VADDPD       Y3, Y2, Y6
-	VADDPD       Y6, Y1, Y1
-	VADDPD       Y5, Y4, Y6
-	VMOVUPS      96(SI), Y7
-	VSUBPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMULPD       Y2, Y2, Y6
-	VFMADD231PD  Y3, Y3, Y6
-	VMOVUPS      64(SI), Y7
-	VADDPD       Y6, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VMOVUPD      (CX)(DI*8), Y6
-	VMOVUPD      32(CX)(DI*8), Y7
-	VMOVUPD      (BX)(DI*8), Y8
-	VMOVUPD      32(BX)(DI*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVUPD      (DX)(DI*8), Y1
+	VMOVUPD      32(DX)(DI*8), Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VMOVUPS      Y3, 160(SI)
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VADDPD       Y2, Y1, Y4
+	VMOVUPS      128(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      160(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      96(SI), Y5
+	VSUBPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMULPD       Y1, Y1, Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      64(SI), Y5
+	VADDPD       Y4, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPD      (CX)(DI*8), Y4
+	VMOVUPD      32(CX)(DI*8), Y5
+	VMOVUPD      (BX)(DI*8), Y6
+	VMOVUPD      32(BX)(DI*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
 	VXORPD       Y8, Y8, Y8
-	VMINPD       Y6, Y8, Y9
-	VMINPD       Y7, Y8, Y8
-	VSUBPD       Y15, Y9, Y9
-	VSUBPD       Y14, Y8, Y8
+	VMINPD       Y4, Y8, Y9
+	VMINPD       Y5, Y8, Y8
+	VFNMADD231PD Y13, Y6, Y9
+	VFNMADD231PD Y12, Y7, Y8
 	VXORPD       Y10, Y10, Y10
-	VMAXPD       Y6, Y10, Y6
-	VMAXPD       Y7, Y10, Y7
-	VADDPD       Y6, Y15, Y6
-	VADDPD       Y7, Y14, Y7
-	VXORPD       signBit<>+0(SB), Y6, Y6
-	VXORPD       signBit<>+0(SB), Y7, Y7
-	VMULPD       Y9, Y2, Y2
-	VFMADD231PD  Y8, Y3, Y2
-	VMOVUPS      32(SI), Y3
-	VADDPD       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VMULPD       Y6, Y4, Y2
-	VFMADD231PD  Y7, Y5, Y2
-	VMOVUPS      (SI), Y3
-	VSUBPD       Y2, Y3, Y3
-	VMOVUPS      Y3, (SI)
+	VMAXPD       Y4, Y10, Y4
+	VMAXPD       Y5, Y10, Y5
+	VFMADD231PD  Y13, Y6, Y4
+	VFMADD231PD  Y12, Y7, Y5
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMULPD       Y9, Y1, Y1
+	VFMADD231PD  Y8, Y2, Y1
+	VMOVUPS      32(SI), Y2
+	VADDPD       Y1, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VMOVUPS      160(SI), Y1
+	VMULPD       Y4, Y1, Y1
+	VFMADD231PD  Y5, Y3, Y1
+	VMOVUPS      (SI), Y2
+	VSUBPD       Y1, Y2, Y2
+	VMOVUPS      Y2, (SI)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, R8
 	CMPQ         R8, $0x00000008
@@ -52610,45 +52873,49 @@ few2:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	NEGQ         R9
-	VMOVDQU      32(R10)(R9*8), Y2
-	VMASKMOVPD   (DX)(DI*8), Y2, Y3
-	VADDPD       minusOne<>+0(SB), Y3, Y4
-	VANDPD       Y4, Y2, Y4
-	VADDPD       Y3, Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VMOVUPS      64(SI), Y5
-	VFMADD231PD  Y3, Y3, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMASKMOVPD   (CX)(DI*8), Y2, Y5
-	VMASKMOVPD   (BX)(DI*8), Y2, Y2
-	VADDPD       two<>+0(SB), Y2, Y6
-	VDIVPD       Y6, Y2, Y6
-	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y2, Y7, Y8
-	VFNMADD213PD Y2, Y6, Y8
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y5, Y2, Y2
-	VSUBPD       Y8, Y2, Y2
+	VMOVDQU      32(R10)(R9*8), Y1
+	VMASKMOVPD   (DX)(DI*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      96(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      64(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMASKMOVPD   (CX)(DI*8), Y1, Y4
+	VMASKMOVPD   (BX)(DI*8), Y1, Y1
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VFNMADD231PD Y7, Y1, Y5
 	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y5, Y8, Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      32(SI), Y6
-	VFMADD231PD  Y2, Y3, Y6
-	VMOVUPS      Y6, 32(SI)
+	VMAXPD       Y4, Y6, Y4
+	VFMADD231PD  Y7, Y1, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y1
+	VMOVUPS      32(SI), Y4
+	VFMADD231PD  Y5, Y2, Y4
+	VMOVUPS      Y4, 32(SI)
 	VMOVUPS      (SI), Y2
-	VFNMADD231PD Y5, Y4, Y2
+	VFNMADD231PD Y1, Y3, Y2
 	VMOVUPS      Y2, (SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, R8
@@ -52662,14 +52929,15 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y1, Y2
-	VXORPS       Y1, Y1, Y1
-	VEXTRACTF128 $0x01, Y2, X1
-	VADDPD       X1, X2, X2
-	VUNPCKHPD    X2, X2, X1
-	VADDSD       X1, X2, X2
-	VADDSD       32(AX), X2, X2
-	VMOVSD       X2, 32(AX)
+	VMOVUPS      128(SI), Y1
+	VXORPS       Y2, Y2, Y2
+	VMOVUPS      Y2, 128(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
 	VMOVUPS      96(SI), Y1
 	VXORPS       Y2, Y2, Y2
 	VMOVUPS      Y2, 96(SI)
@@ -52933,7 +53201,7 @@ end:
 
 // func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $2112-89
+TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $4160-89
 	// backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -52985,43 +53253,33 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 	VFNMADD231PD ln2<>+0(SB), Y8, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y3, Y3, Y7
 	VMULPD      Y4, Y4, Y8
-	VMOVUPD     expRowh<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowg<>+0(SB), Y3, Y10
-	VFMADD213PD expRowg<>+0(SB), Y4, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y9
-	VMOVUPD     expRowf<>+0(SB), Y11
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VADDPD      expEvenb<>+0(SB), Y8, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
 	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowe<>+0(SB), Y3, Y12
-	VFMADD213PD expRowe<>+0(SB), Y4, Y11
-	VFMADD231PD Y7, Y10, Y12
-	VFMADD231PD Y8, Y9, Y11
-	VMOVUPD     expRowd<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowc<>+0(SB), Y3, Y10
-	VFMADD213PD expRowc<>+0(SB), Y4, Y9
-	VFMADD231PD Y7, Y12, Y10
-	VFMADD231PD Y8, Y11, Y9
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VMOVAPD     Y11, Y12
-	VFMADD213PD expRowa<>+0(SB), Y3, Y12
-	VFMADD213PD expRowa<>+0(SB), Y4, Y11
-	VFMADD231PD Y7, Y10, Y12
-	VFMADD231PD Y8, Y9, Y11
-	VADDPD      one<>+0(SB), Y3, Y3
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y7, Y12, Y3
-	VFMADD231PD Y8, Y11, Y4
+	VFMADD213PD expOddb<>+0(SB), Y7, Y12
+	VFMADD213PD expOddb<>+0(SB), Y8, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y12
+	VFMADD213PD expOdda<>+0(SB), Y8, Y11
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VFMADD213PD expEvena<>+0(SB), Y8, Y10
+	VMULPD      Y3, Y12, Y3
+	VMULPD      Y4, Y11, Y4
+	VADDPD      Y3, Y9, Y7
+	VADDPD      Y4, Y10, Y8
+	VSUBPD      Y3, Y9, Y3
+	VSUBPD      Y4, Y10, Y4
 	VPSLLQ      $0x34, Y6, Y6
 	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y6, Y3, Y3
-	VPADDQ      Y5, Y4, Y4
-	VMOVUPD     Y3, (DI)(R8*8)
-	VMOVUPD     Y4, 32(DI)(R8*8)
+	VPADDQ      Y6, Y7, Y6
+	VPADDQ      Y5, Y8, Y5
+	VMOVUPD     Y6, (DI)(R8*8)
+	VMOVUPD     Y5, 32(DI)(R8*8)
+	VMOVUPD     Y3, 2048(DI)(R8*8)
+	VMOVUPD     Y4, 2080(DI)(R8*8)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R11
 	CMPQ        R11, $0x00000008
@@ -53049,25 +53307,20 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y5, Y6
 	VFNMADD231PD ln2<>+0(SB), Y6, Y4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y4, Y4, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VFMADD213PD expRowg<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y8
-	VFMADD213PD expRowe<>+0(SB), Y4, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VFMADD213PD expRowc<>+0(SB), Y4, Y7
-	VFMADD231PD Y6, Y8, Y7
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VFMADD213PD expRowa<>+0(SB), Y4, Y8
-	VFMADD231PD Y6, Y7, Y8
-	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y6, Y8, Y4
+	VADDPD      expEvenb<>+0(SB), Y6, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
+	VFMADD213PD expOddb<>+0(SB), Y6, Y8
+	VFMADD213PD expOdda<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y6, Y7
+	VMULPD      Y4, Y8, Y4
+	VADDPD      Y4, Y7, Y6
+	VSUBPD      Y4, Y7, Y4
 	VPSLLQ      $0x34, Y5, Y5
-	VPADDQ      Y5, Y4, Y4
-	VMASKMOVPD  Y4, Y3, (DI)(R8*8)
+	VPADDQ      Y5, Y6, Y5
+	VMASKMOVPD  Y5, Y3, (DI)(R8*8)
+	VMASKMOVPD  Y4, Y3, 2048(DI)(R8*8)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R11
 	JMP         few
@@ -53088,20 +53341,24 @@ many2:
 	VMOVUPD    (BX)(R8*8), Y7
 	VMOVUPD    32(BX)(R8*8), Y7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Y7
 	VMOVUPD      32(DI)(R8*8), Y8
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VDIVPD       Y10, Y9, Y10
-	VDIVPD       Y11, Y9, Y9
-	VMULPD       Y10, Y7, Y7
-	VMULPD       Y9, Y8, Y8
+	VMOVUPD      2048(DI)(R8*8), Y9
+	VMOVUPD      2080(DI)(R8*8), Y10
+	VMOVUPD      one<>+0(SB), Y11
+	VADDPD       Y9, Y7, Y12
+	VADDPD       Y10, Y8, Y13
+	VDIVPD       Y12, Y11, Y12
+	VDIVPD       Y13, Y11, Y11
+	VMULPD       Y12, Y7, Y7
+	VMULPD       Y11, Y8, Y8
+	VMULPD       Y12, Y9, Y9
+	VMULPD       Y11, Y10, Y10
 	VMULPD       Y0, Y3, Y3
 	VMULPD       Y0, Y4, Y4
-	VMULPD       Y10, Y3, Y3
-	VMULPD       Y9, Y4, Y4
+	VMULPD       Y9, Y3, Y3
+	VMULPD       Y10, Y4, Y4
 	VMULPD       Y1, Y6, Y6
 	VMULPD       Y1, Y5, Y5
 	VFNMADD231PD Y7, Y6, Y3
@@ -53138,12 +53395,16 @@ few2:
 	VSUBPD     Y4, Y5, Y5
 	VMASKMOVPD (BX)(R8*8), Y3, Y6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMASKMOVPD   (DI)(R8*8), Y3, Y6
-	VMOVUPD      one<>+0(SB), Y7
-	VADDPD       one<>+0(SB), Y6, Y8
-	VDIVPD       Y8, Y7, Y7
-	VMULPD       Y7, Y6, Y6
+	VMASKMOVPD   2048(DI)(R8*8), Y3, Y7
+	VMOVUPD      one<>+0(SB), Y8
+	VADDPD       Y7, Y6, Y9
+	VDIVPD       Y9, Y8, Y8
+	VMULPD       Y8, Y6, Y6
+	VANDPD       Y6, Y3, Y6
+	VMULPD       Y8, Y7, Y7
+	VANDPD       Y7, Y3, Y7
 	VMULPD       Y0, Y4, Y4
 	VMULPD       Y7, Y4, Y4
 	VMULPD       Y1, Y5, Y5
@@ -56166,7 +56427,11 @@ end:
 
 // func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $2112-73
+TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $4256-73
+	LEAQ 4160(SP), SI
+	ADDQ $0x1f, SI
+	ANDQ $-32, SI
+
 	// forwardSigmoidOnlyPowersYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -56174,228 +56439,252 @@ TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $2112-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
+	VMOVUPS      Y0, (SI)
+	VMOVUPS      (SI), Y0
 	VPBROADCASTB X0, X0
+	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
 	VCVTTSD2SI   32(BX), BX
-	VPCMPEQD     Y1, Y1, Y1
-	LEAQ         (SP), SI
-	ADDQ         $0x3f, SI
-	ANDQ         $-64, SI
+	VPCMPEQD     Y0, Y0, Y0
+	LEAQ         (SP), DI
+	ADDQ         $0x3f, DI
+	ANDQ         $-64, DI
+	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
-	VXORPD       Y3, Y3, Y3
-	XORQ         DI, DI
+	VMOVUPS      Y2, 32(SI)
 	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	SUBQ    R9, AX
-	MOVQ    R8, R10
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
 	MOVQ    R9, R11
-	CMPQ    R11, $0x00000008
+	MOVQ    R10, R12
+	CMPQ    R12, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y4
-	VMOVUPD    32(CX)(R8*8), Y5
-	VORPD      signBit<>+0(SB), Y4, Y4
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD     Y6, Y1, Y1
-	VANDPD     Y7, Y1, Y1
+	PREFETCHT0 8192(CX)(R9*8)
+	VMOVUPD    (CX)(R9*8), Y2
+	VMOVUPD    32(CX)(R9*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y0, Y0
+	VANDPD     Y5, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
-	VPSLLQ      $0x34, Y7, Y7
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (SI)(R8*8)
-	VMOVUPD     Y5, 32(SI)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y8
+	VADDPD  Y3, Y7, Y9
+	VMOVUPD one<>+0(SB), Y10
+	VMULPD  Y8, Y6, Y11
+	VMULPD  Y9, Y7, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VMULPD  Y5, Y6, Y5
+	VMULPD  Y4, Y7, Y4
+	VMOVUPD Y5, (DI)(R9*8)
+	VMOVUPD Y4, 32(DI)(R9*8)
+	VMULPD  Y8, Y11, Y4
+	VMULPD  Y9, Y10, Y5
+	VMULPD  Y2, Y4, Y2
+	VMULPD  Y3, Y5, Y3
+	VMOVUPD Y2, 2048(DI)(R9*8)
+	VMOVUPD Y3, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
-	TESTQ R11, R11
+	TESTQ R12, R12
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, R12
-	CMPQ       R11, R12
-	CMOVQLT    R11, R12
-	LEAQ       tailMasks<>+0(SB), R13
-	NEGQ       R12
-	VMOVDQU    32(R13)(R12*8), Y4
-	VMASKMOVPD (CX)(R8*8), Y4, Y5
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y1, Y1
+	MOVQ       $0x00000004, R13
+	CMPQ       R12, R13
+	CMOVQLT    R12, R13
+	LEAQ       tailMasks<>+0(SB), R14
+	NEGQ       R13
+	VMOVDQU    32(R14)(R13*8), Y2
+	VMASKMOVPD (CX)(R9*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (SI)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VMULPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD Y4, Y2, (DI)(R9*8)
+	VMULPD     Y6, Y7, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
-	MOVQ R10, R8
-	CMPQ R9, $0x00000008
+	MOVQ R11, R9
+	CMPQ R10, $0x00000008
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (DX)(R8*1), X4
-	VPCMPEQB     X4, X0, X4
-	VPMOVSXBQ    X4, Y4
-	VMOVD        4(DX)(R8*1), X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VMOVMSKPD    Y4, R10
-	POPCNTL      R10, R10
-	ADDQ         R10, DI
-	VMOVMSKPD    Y5, R10
-	POPCNTL      R10, R10
-	ADDQ         R10, DI
-	VMOVUPD      (CX)(R8*8), Y6
-	VMOVUPD      32(CX)(R8*8), Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y4, Y9
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y9, Y6, Y6
-	VXORPD       Y8, Y7, Y7
-	VMOVUPD      (SI)(R8*8), Y8
-	VMOVUPD      32(SI)(R8*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVD        (DX)(R9*1), X2
+	VMOVUPS      (SI), Y3
+	VPCMPEQB     X2, X3, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(DX)(R9*1), X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVMSKPD    Y2, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMOVMSKPD    Y3, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMOVUPD      (CX)(R9*8), Y4
+	VMOVUPD      32(CX)(R9*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (DI)(R9*8), Y6
+	VMOVUPD      32(DI)(R9*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VADDPD       one<>+0(SB), Y9, Y12
-	VDIVPD       Y11, Y10, Y11
-	VDIVPD       Y12, Y10, Y10
-	VMULPD       Y11, Y8, Y8
-	VMULPD       Y10, Y9, Y9
-	VBLENDVPD    Y6, Y8, Y11, Y12
-	VBLENDVPD    Y7, Y9, Y10, Y12
-	VBLENDVPD    Y6, Y11, Y8, Y8
-	VBLENDVPD    Y7, Y10, Y9, Y9
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      2048(DI)(R9*8), Y8
+	VMOVUPD      2080(DI)(R9*8), Y9
+	VMOVAPD      Y6, Y10
+	VMOVAPD      Y7, Y11
+	VFMADD231PD  Y8, Y6, Y10
+	VFMADD231PD  Y9, Y7, Y11
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y5, Y11, Y9, Y14
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VBLENDVPD    Y5, Y9, Y11, Y9
 	VXORPD       Y10, Y10, Y10
-	VMINPD       Y6, Y10, Y6
-	VMINPD       Y7, Y10, Y7
-	VSUBPD       Y15, Y6, Y6
-	VSUBPD       Y14, Y7, Y7
-	VMOVUPD      one<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
+	VMINPD       Y4, Y10, Y4
+	VMINPD       Y5, Y10, Y5
+	VFNMADD231PD Y13, Y6, Y4
+	VFNMADD231PD Y12, Y7, Y5
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y8, Y12
-	VSQRTPD Y9, Y13
-	VMULPD  Y12, Y11, Y11
-	VMULPD  Y13, Y10, Y10
+	VSQRTPD Y8, Y10
+	VSQRTPD Y9, Y11
+	VMULPD  Y10, Y7, Y7
+	VMULPD  Y11, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
@@ -56404,158 +56693,165 @@ noFirst1:
 	VMULPD Y9, Y9, Y9
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
 	VMULPD Y8, Y8, Y8
 	VMULPD Y9, Y9, Y9
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noMore1:
-	VMULPD  Y6, Y11, Y6
-	VMULPD  Y7, Y10, Y7
-	VANDPD  Y6, Y4, Y8
-	VANDPD  Y7, Y5, Y9
-	VADDPD  Y9, Y8, Y8
-	VADDPD  Y8, Y2, Y2
-	VANDNPD Y6, Y4, Y4
-	VANDNPD Y7, Y5, Y5
-	VADDPD  Y5, Y4, Y4
-	VADDPD  Y4, Y3, Y3
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
-	CMPQ    R9, $0x00000008
+	VMULPD  Y4, Y7, Y4
+	VMULPD  Y5, Y6, Y5
+	VANDPD  Y4, Y2, Y6
+	VANDPD  Y5, Y3, Y7
+	VADDPD  Y7, Y6, Y6
+	VADDPD  Y6, Y1, Y1
+	VANDNPD Y4, Y2, Y2
+	VANDNPD Y5, Y3, Y3
+	VADDPD  Y3, Y2, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
 	JGE     many2
 
 few2:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R10
-	CMPQ    R9, R10
-	CMOVQLT R9, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*8), Y4
+	MOVQ    $0x00000004, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (DX)(R8*1), R13
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
 
 bytes2:
-	SHLQ         $0x08, R11
-	MOVBQZX      -1(R13)(R10*1), R12
-	ORQ          R12, R11
-	DECQ         R10
+	SHLQ         $0x08, R12
+	MOVBQZX      -1(R14)(R11*1), R13
+	ORQ          R13, R12
+	DECQ         R11
 	JNZ          bytes2
-	VMOVQ        R11, X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VANDPS       Y4, Y5, Y5
-	VANDNPS      Y4, Y5, Y6
-	VMOVMSKPD    Y5, R10
-	POPCNTL      R10, R10
-	ADDQ         R10, DI
-	VMASKMOVPD   (CX)(R8*8), Y4, Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y8, Y7, Y7
-	VMASKMOVPD   (SI)(R8*8), Y4, Y4
-	VADDPD       two<>+0(SB), Y4, Y8
-	VDIVPD       Y8, Y4, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y9, Y10
-	VFNMADD213PD Y4, Y8, Y10
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y4, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y4, Y4
-	VBLENDVPD    Y7, Y4, Y8, Y9
-	VBLENDVPD    Y7, Y8, Y4, Y4
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y7, Y8, Y7
-	VSUBPD       Y10, Y7, Y7
-	VMOVUPD      one<>+0(SB), Y8
+	VMOVQ        R12, X3
+	VMOVUPS      (SI), Y4
+	VPCMPEQB     X3, X4, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMOVMSKPD    Y3, R11
+	POPCNTL      R11, R11
+	ADDQ         R11, R8
+	VMASKMOVPD   (CX)(R9*8), Y2, Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y6, Y5, Y5
+	VMASKMOVPD   (DI)(R9*8), Y2, Y6
+	VMULPD       Y6, Y6, Y7
+	VMULPD       Y7, Y7, Y8
+	VMOVUPD      atanhj<>+0(SB), Y9
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y9
+	VMOVUPD      atanhh<>+0(SB), Y10
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhf<>+0(SB), Y9
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMOVUPD      atanhd<>+0(SB), Y10
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhb<>+0(SB), Y9
+	VFMADD213PD  atanha<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMASKMOVPD   2048(DI)(R9*8), Y2, Y2
+	VMOVAPD      Y6, Y7
+	VFMADD231PD  Y2, Y6, Y7
+	VBLENDVPD    Y5, Y7, Y2, Y8
+	VBLENDVPD    Y5, Y2, Y7, Y2
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y5, Y7, Y5
+	VFNMADD231PD Y9, Y6, Y5
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Y4, Y9
-	VMULPD  Y9, Y8, Y8
+	VSQRTPD Y2, Y7
+	VMULPD  Y7, Y6, Y6
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y6, Y6
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
+	VMULPD Y2, Y2, Y2
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y6, Y6
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Y4, Y4, Y4
-	VMULPD Y4, Y8, Y8
+	VMULPD Y2, Y2, Y2
+	VMULPD Y2, Y6, Y6
 
 noMore3:
-	VMULPD Y7, Y8, Y4
-	VANDPD Y4, Y5, Y5
-	VADDPD Y5, Y2, Y2
-	VANDPD Y4, Y6, Y4
-	VADDPD Y4, Y3, Y3
-	ADDQ   $0x00000004, R8
-	SUBQ   $0x00000004, R9
-	JMP    few2
+	VMULPD  Y5, Y6, Y2
+	VANDPD  Y2, Y3, Y3
+	VADDPD  Y3, Y1, Y1
+	VANDPD  Y2, Y4, Y2
+	VMOVUPS 32(SI), Y3
+	VADDPD  Y2, Y3, Y3
+	VMOVUPS Y3, 32(SI)
+	ADDQ    $0x00000004, R9
+	SUBQ    $0x00000004, R10
+	JMP     few2
 
 done2:
-	SUBQ  $0x00000800, SI
+	SUBQ  $0x00000800, DI
 	TESTQ AX, AX
 	JG    window
 
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVAPD      Y2, Y0
+	VMOVAPD      Y1, Y2
+	VXORPS       Y1, Y1, Y1
+	VEXTRACTF128 $0x01, Y2, X1
+	VADDPD       X1, X2, X2
+	VUNPCKHPD    X2, X2, X1
+	VADDSD       X1, X2, X2
+	VADDSD       96(AX), X2, X2
+	VMOVSD       X2, 96(AX)
+	VMOVUPS      32(SI), Y1
 	VXORPS       Y2, Y2, Y2
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       96(AX), X0, X0
-	VMOVSD       X0, 96(AX)
-	VMOVAPD      Y3, Y0
-	VXORPS       Y3, Y3, Y3
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
-	VADDSD       104(AX), X0, X0
-	VMOVSD       X0, 104(AX)
-	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
-	VADDSD       32(AX), X0, X0
-	VMOVSD       X0, 32(AX)
-	VMOVMSKPD    Y1, AX
+	VMOVUPS      Y2, 32(SI)
+	VEXTRACTF128 $0x01, Y1, X2
+	VADDPD       X2, X1, X1
+	VUNPCKHPD    X1, X1, X2
+	VADDSD       X2, X1, X1
+	VADDSD       104(AX), X1, X1
+	VMOVSD       X1, 104(AX)
+	VXORPS       X1, X1, X1
+	VCVTSI2SDQ   R8, X1, X1
+	VADDSD       32(AX), X1, X1
+	VMOVSD       X1, 32(AX)
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+72(FP)
@@ -56926,8 +57222,8 @@ end:
 
 // func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $2176-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -56946,9 +57242,11 @@ TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $2176-97
 	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 64(DI), Y1
 	VXORPD       signBit<>+0(SB), Y1, Y1
-	VBROADCASTSD 72(DI), Y2
+	VMOVUPS      Y1, 32(R8)
+	VBROADCASTSD 72(DI), Y1
+	VMOVUPS      Y1, 64(R8)
 	VCVTTSD2SI   80(DI), DI
-	VPCMPEQD     Y3, Y3, Y3
+	VPCMPEQD     Y1, Y1, Y1
 	LEAQ         (SP), R9
 	ADDQ         $0x3f, R9
 	ANDQ         $-64, R9
@@ -56970,66 +57268,75 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R10*8)
-	VMOVUPD    (BX)(R10*8), Y4
-	VMOVUPD    32(BX)(R10*8), Y5
-	VORPD      signBit<>+0(SB), Y4, Y4
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y4, Y6
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y7
-	VANDPD     Y6, Y3, Y3
-	VANDPD     Y7, Y3, Y3
+	VMOVUPD    (BX)(R10*8), Y2
+	VMOVUPD    32(BX)(R10*8), Y3
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
+	VANDPD     Y4, Y1, Y1
+	VANDPD     Y5, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y4, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y4
-	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VMOVAPD      Y4, Y5
+	VFMADD231PD  log2e<>+0(SB), Y2, Y5
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y5, Y6
+	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VFNMADD231PD ln2<>+0(SB), Y6, Y2
+	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y4, Y4, Y8
-	VMULPD      Y5, Y5, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y6
+	VMULPD      Y3, Y3, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y10
-	VFMADD231PD expRowi<>+0(SB), Y8, Y11
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y10
-	VFMADD231PD Y8, Y13, Y11
-	VFMADD231PD Y9, Y12, Y10
-	VMOVUPD     expRowb<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y12
-	VFMADD231PD Y8, Y11, Y13
-	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y4, Y4
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y8, Y13, Y4
-	VFMADD231PD Y9, Y12, Y5
-	VPSLLQ      $0x34, Y7, Y7
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y4, Y4
-	VPADDQ      Y6, Y5, Y5
-	VMOVUPD     Y4, (R9)(R10*8)
-	VMOVUPD     Y5, 32(R9)(R10*8)
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, R13
-	CMPQ        R13, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
+	VPSLLQ      $0x34, Y5, Y5
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y8
+	VADDPD  Y3, Y7, Y9
+	VMOVUPD one<>+0(SB), Y10
+	VMULPD  Y8, Y6, Y11
+	VMULPD  Y9, Y7, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VMULPD  Y5, Y6, Y5
+	VMULPD  Y4, Y7, Y4
+	VMOVUPD Y5, (R9)(R10*8)
+	VMOVUPD Y4, 32(R9)(R10*8)
+	VMULPD  Y8, Y11, Y4
+	VMULPD  Y9, Y10, Y5
+	VMULPD  Y2, Y4, Y2
+	VMULPD  Y3, Y5, Y3
+	VMOVUPD Y2, 2048(R9)(R10*8)
+	VMOVUPD Y3, 2080(R9)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R13
+	CMPQ    R13, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R13, R13
@@ -57041,40 +57348,46 @@ few:
 	CMOVQLT    R13, R14
 	LEAQ       tailMasks<>+0(SB), R15
 	NEGQ       R14
-	VMOVDQU    32(R15)(R14*8), Y4
-	VMASKMOVPD (BX)(R10*8), Y4, Y5
-	VORPD      signBit<>+0(SB), Y5, Y5
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y5, Y6
-	VANDPD     Y6, Y3, Y3
+	VMOVDQU    32(R15)(R14*8), Y2
+	VMASKMOVPD (BX)(R10*8), Y2, Y3
+	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
+	VANDPD     Y4, Y1, Y1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VFMADD231PD  log2e<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y6, Y7
-	VFNMADD231PD ln2<>+0(SB), Y7, Y5
+	VMOVUPD      roundBits<>+0(SB), Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VFMADD213PD expRowg<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y9
-	VFMADD213PD expRowe<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VFMADD213PD expRowc<>+0(SB), Y5, Y8
-	VFMADD231PD Y7, Y9, Y8
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VFMADD213PD expRowa<>+0(SB), Y5, Y9
-	VFMADD231PD Y7, Y8, Y9
-	VADDPD      one<>+0(SB), Y5, Y5
-	VFMADD231PD Y7, Y9, Y5
-	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y6, Y5, Y5
-	VMASKMOVPD  Y5, Y4, (R9)(R10*8)
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, R13
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y3, Y3, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
+	VPSLLQ      $0x34, Y4, Y4
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VMULPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD Y4, Y2, (R9)(R10*8)
+	VMULPD     Y6, Y7, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, 2048(R9)(R10*8)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R13
+	JMP        few
 
 done:
 	MOVQ R12, R10
@@ -57083,122 +57396,129 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (SI)(R10*1), X4
-	VPCMPEQB     X4, X0, X4
-	VPMOVSXBQ    X4, Y4
-	VMOVD        4(SI)(R10*1), X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VMOVUPD      (BX)(R10*8), Y6
-	VMOVUPD      32(BX)(R10*8), Y7
-	VMOVUPD      signBit<>+0(SB), Y8
-	VANDNPD      Y8, Y4, Y9
-	VANDNPD      Y8, Y5, Y8
-	VXORPD       Y9, Y6, Y6
-	VXORPD       Y8, Y7, Y7
-	VMOVUPD      (R9)(R10*8), Y8
-	VMOVUPD      32(R9)(R10*8), Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VADDPD       two<>+0(SB), Y9, Y11
-	VDIVPD       Y10, Y8, Y10
-	VDIVPD       Y11, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMULPD       Y11, Y11, Y13
-	VMOVUPD      unitRowi<>+0(SB), Y14
+	VMOVD        (SI)(R10*1), X2
+	VPCMPEQB     X2, X0, X2
+	VPMOVSXBQ    X2, Y2
+	VMOVD        4(SI)(R10*1), X3
+	VPCMPEQB     X3, X0, X3
+	VPMOVSXBQ    X3, Y3
+	VMOVUPD      (BX)(R10*8), Y4
+	VMOVUPD      32(BX)(R10*8), Y5
+	VMOVUPD      signBit<>+0(SB), Y6
+	VANDNPD      Y6, Y2, Y7
+	VANDNPD      Y6, Y3, Y6
+	VXORPD       Y7, Y4, Y4
+	VXORPD       Y6, Y5, Y5
+	VMOVUPD      (R9)(R10*8), Y6
+	VMOVUPD      32(R9)(R10*8), Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMULPD       Y9, Y9, Y11
+	VMOVUPD      atanhj<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhi<>+0(SB), Y9, Y12
+	VMOVUPD      atanhh<>+0(SB), Y14
 	VMOVAPD      Y14, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowh<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowg<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowf<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowe<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowd<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowc<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowb<>+0(SB), Y13, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y15
-	VFMADD213PD  unitRowa<>+0(SB), Y13, Y14
-	VFNMADD213PD Y8, Y12, Y15
-	VFNMADD213PD Y9, Y13, Y14
-	VFNMADD213PD Y8, Y10, Y15
-	VFNMADD213PD Y9, Y11, Y14
-	VMOVUPD      one<>+0(SB), Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VADDPD       one<>+0(SB), Y9, Y12
-	VDIVPD       Y11, Y10, Y11
-	VDIVPD       Y12, Y10, Y10
-	VMULPD       Y11, Y8, Y8
-	VMULPD       Y10, Y9, Y9
-	VBLENDVPD    Y6, Y8, Y11, Y12
-	VBLENDVPD    Y7, Y9, Y10, Y13
-	VBLENDVPD    Y6, Y11, Y8, Y8
-	VBLENDVPD    Y7, Y10, Y9, Y9
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhg<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhf<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y13
+	VFMADD213PD  atanhe<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      atanhd<>+0(SB), Y14
+	VMOVAPD      Y14, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y15
+	VFMADD213PD  atanhc<>+0(SB), Y9, Y14
+	VFMADD231PD  Y10, Y13, Y15
+	VFMADD231PD  Y11, Y12, Y14
+	VMOVUPD      atanhb<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanha<>+0(SB), Y8, Y13
+	VFMADD213PD  atanha<>+0(SB), Y9, Y12
+	VFMADD231PD  Y10, Y15, Y13
+	VFMADD231PD  Y11, Y14, Y12
+	VMOVUPD      2048(R9)(R10*8), Y8
+	VMOVUPD      2080(R9)(R10*8), Y9
+	VMOVAPD      Y6, Y10
+	VMOVAPD      Y7, Y11
+	VFMADD231PD  Y8, Y6, Y10
+	VFMADD231PD  Y9, Y7, Y11
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y5, Y11, Y9, Y15
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VBLENDVPD    Y5, Y9, Y11, Y9
 	VXORPD       Y10, Y10, Y10
-	VMINPD       Y6, Y10, Y6
-	VMINPD       Y7, Y10, Y7
-	VSUBPD       Y15, Y6, Y6
-	VSUBPD       Y14, Y7, Y7
-	VMOVUPS      (R8), Y10
-	VBLENDVPD    Y4, Y10, Y1, Y4
-	VMOVUPS      (R8), Y10
-	VBLENDVPD    Y5, Y10, Y1, Y5
-	VMOVUPD      one<>+0(SB), Y10
-	VMOVAPD      Y10, Y11
+	VMINPD       Y4, Y10, Y4
+	VMINPD       Y5, Y10, Y5
+	VFNMADD231PD Y13, Y6, Y4
+	VFNMADD231PD Y12, Y7, Y5
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y2, Y6, Y7, Y2
+	VMOVUPS      (R8), Y6
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y3, Y6, Y7, Y3
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y8, Y14
-	VSQRTPD Y9, Y15
-	VMULPD  Y14, Y11, Y11
-	VMULPD  Y15, Y10, Y10
+	VSQRTPD Y8, Y10
+	VSQRTPD Y9, Y11
+	VMULPD  Y10, Y7, Y7
+	VMULPD  Y11, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y8, Y11, Y11
-	VMULPD Y9, Y10, Y10
+	VMULPD Y8, Y7, Y7
+	VMULPD Y9, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y8, Y8, Y14
-	VMULPD Y9, Y9, Y15
+	VMULPD Y8, Y8, Y10
+	VMULPD Y9, Y9, Y11
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y14, Y11, Y11
-	VMULPD Y15, Y10, Y10
+	VMULPD Y10, Y7, Y7
+	VMULPD Y11, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y14, Y14, Y14
-	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y11, Y11
-	VMULPD Y15, Y10, Y10
+	VMULPD Y10, Y10, Y10
+	VMULPD Y11, Y11, Y11
+	VMULPD Y10, Y7, Y7
+	VMULPD Y11, Y6, Y6
 
 noMore1:
-	VMULPD       Y6, Y12, Y6
-	VMULPD       Y7, Y13, Y7
-	VFNMADD213PD Y8, Y2, Y6
-	VFNMADD213PD Y9, Y2, Y7
-	VMULPD       Y11, Y4, Y4
-	VMULPD       Y10, Y5, Y5
-	VMULPD       Y6, Y4, Y4
-	VMULPD       Y7, Y5, Y5
+	VMULPD       Y4, Y14, Y4
+	VMULPD       Y5, Y15, Y5
+	VMOVUPS      64(R8), Y10
+	VFNMADD213PD Y8, Y10, Y4
+	VMOVUPS      64(R8), Y8
+	VFNMADD213PD Y9, Y8, Y5
+	VMULPD       Y7, Y2, Y2
+	VMULPD       Y6, Y3, Y3
+	VMULPD       Y4, Y2, Y2
+	VMULPD       Y5, Y3, Y3
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y4, (AX)(R10*8)
-	VMOVNTPD     Y5, 32(AX)(R10*8)
+	VMOVNTPD     Y2, (AX)(R10*8)
+	VMOVNTPD     Y3, 32(AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y4, (AX)(R10*8)
-	VMOVUPD Y5, 32(AX)(R10*8)
+	VMOVUPD Y2, (AX)(R10*8)
+	VMOVUPD Y3, 32(AX)(R10*8)
 
 stored2:
 	ADDQ $0x00000008, R10
@@ -57217,7 +57537,7 @@ few2:
 	LEAQ    tailMasks<>+0(SB), R13
 	MOVQ    R12, R14
 	NEGQ    R14
-	VMOVDQU 32(R13)(R14*8), Y4
+	VMOVDQU 32(R13)(R14*8), Y2
 
 	// The labels that exist, one by one.
 	XORQ R13, R13
@@ -57229,74 +57549,77 @@ bytes3:
 	ORQ          R14, R13
 	DECQ         R12
 	JNZ          bytes3
-	VMOVQ        R13, X5
-	VPCMPEQB     X5, X0, X5
-	VPMOVSXBQ    X5, Y5
-	VANDPS       Y4, Y5, Y5
-	VANDNPS      Y4, Y5, Y6
-	VMASKMOVPD   (BX)(R10*8), Y4, Y6
-	VMOVUPD      signBit<>+0(SB), Y7
-	VANDNPD      Y7, Y5, Y7
-	VXORPD       Y7, Y6, Y6
-	VMASKMOVPD   (R9)(R10*8), Y4, Y7
-	VADDPD       two<>+0(SB), Y7, Y8
-	VDIVPD       Y8, Y7, Y8
-	VMULPD       Y8, Y8, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y7, Y9, Y10
-	VFNMADD213PD Y7, Y8, Y10
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y7, Y9
-	VDIVPD       Y9, Y8, Y8
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y6, Y7, Y8, Y9
-	VBLENDVPD    Y6, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y6, Y8, Y6
-	VSUBPD       Y10, Y6, Y6
-	VMOVUPS      (R8), Y8
-	VBLENDVPD    Y5, Y8, Y1, Y5
-	VMOVUPD      one<>+0(SB), Y8
+	VMOVQ        R13, X3
+	VPCMPEQB     X3, X0, X3
+	VPMOVSXBQ    X3, Y3
+	VANDPS       Y2, Y3, Y3
+	VANDNPS      Y2, Y3, Y4
+	VMASKMOVPD   (BX)(R10*8), Y2, Y4
+	VMOVUPD      signBit<>+0(SB), Y5
+	VANDNPD      Y5, Y3, Y5
+	VXORPD       Y5, Y4, Y4
+	VMASKMOVPD   (R9)(R10*8), Y2, Y5
+	VMULPD       Y5, Y5, Y6
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMASKMOVPD   2048(R9)(R10*8), Y2, Y6
+	VMOVAPD      Y5, Y7
+	VFMADD231PD  Y6, Y5, Y7
+	VBLENDVPD    Y4, Y7, Y6, Y9
+	VBLENDVPD    Y4, Y6, Y7, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y4, Y7, Y4
+	VFNMADD231PD Y8, Y5, Y4
+	VMOVUPS      (R8), Y5
+	VMOVUPS      32(R8), Y7
+	VBLENDVPD    Y3, Y5, Y7, Y3
+	VMOVUPD      one<>+0(SB), Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y7, Y10
-	VMULPD  Y10, Y8, Y8
+	VSQRTPD Y6, Y7
+	VMULPD  Y7, Y5, Y5
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y7, Y8, Y8
+	VMULPD Y6, Y5, Y5
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y7, Y7, Y10
+	VMULPD Y6, Y6, Y7
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y10, Y8, Y8
+	VMULPD Y7, Y5, Y5
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y8, Y8
+	VMULPD Y7, Y7, Y7
+	VMULPD Y7, Y5, Y5
 
 noMore4:
-	VMULPD       Y6, Y9, Y6
-	VFNMADD213PD Y7, Y2, Y6
-	VMULPD       Y8, Y5, Y5
-	VMULPD       Y6, Y5, Y5
-	VMASKMOVPD   Y5, Y4, (AX)(R10*8)
+	VMULPD       Y4, Y9, Y4
+	VMOVUPS      64(R8), Y7
+	VFNMADD213PD Y6, Y7, Y4
+	VMULPD       Y5, Y3, Y3
+	VMULPD       Y4, Y3, Y3
+	VMASKMOVPD   Y3, Y2, (AX)(R10*8)
 	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, R11
 	JMP          few2
@@ -57307,7 +57630,7 @@ done2:
 	JG    window
 
 end:
-	VMOVMSKPD Y3, AX
+	VMOVMSKPD Y1, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -57837,8 +58160,8 @@ end:
 
 // func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $2336-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $4416-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -57900,47 +58223,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
 	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (DI)(R8*8)
-	VMOVUPD     Y2, 32(DI)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y7
+	VADDPD  Y2, Y6, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VMULPD  Y7, Y5, Y10
+	VMULPD  Y8, Y6, Y11
+	VDIVPD  Y10, Y9, Y10
+	VDIVPD  Y11, Y9, Y9
+	VMULPD  Y5, Y10, Y5
+	VMULPD  Y6, Y9, Y6
+	VMULPD  Y4, Y5, Y4
+	VMULPD  Y3, Y6, Y3
+	VMOVUPD Y4, (DI)(R8*8)
+	VMOVUPD Y3, 32(DI)(R8*8)
+	VMULPD  Y7, Y10, Y3
+	VMULPD  Y8, Y9, Y4
+	VMULPD  Y1, Y3, Y1
+	VMULPD  Y2, Y4, Y2
+	VMOVUPD Y1, 2048(DI)(R8*8)
+	VMOVUPD Y2, 2080(DI)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R11, R11
@@ -57964,28 +58296,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (DI)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     Y5, Y4, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y4, Y6, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y1, (DI)(R8*8)
+	VMULPD     Y5, Y6, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, 2048(DI)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
 	MOVQ R10, R8
@@ -57998,92 +58336,98 @@ many2:
 	VMOVUPD      (DX)(R8*8), Y1
 	VMOVUPD      32(DX)(R8*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
-	VADDPD       minusOne<>+0(SB), Y2, Y4
-	VADDPD       Y2, Y1, Y5
-	VMOVUPS      128(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 128(SI)
-	VADDPD       Y4, Y3, Y5
-	VMOVUPS      96(SI), Y6
-	VSUBPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VMULPD       Y1, Y1, Y5
-	VFMADD231PD  Y2, Y2, Y5
-	VMOVUPS      64(SI), Y6
-	VADDPD       Y5, Y6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPD      (CX)(R8*8), Y5
-	VMOVUPD      32(CX)(R8*8), Y6
-	VMOVUPD      (DI)(R8*8), Y7
-	VMOVUPD      32(DI)(R8*8), Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VADDPD       two<>+0(SB), Y8, Y10
-	VDIVPD       Y9, Y7, Y9
-	VDIVPD       Y10, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMULPD       Y10, Y10, Y12
-	VMOVUPD      unitRowi<>+0(SB), Y13
+	VMOVUPS      Y3, 160(SI)
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VMOVUPS      Y3, 192(SI)
+	VADDPD       Y2, Y1, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      160(SI), Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y4, Y3, Y3
+	VMOVUPS      96(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMULPD       Y1, Y1, Y3
+	VFMADD231PD  Y2, Y2, Y3
+	VMOVUPS      64(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPD      (CX)(R8*8), Y3
+	VMOVUPD      32(CX)(R8*8), Y4
+	VMOVUPD      (DI)(R8*8), Y5
+	VMOVUPD      32(DI)(R8*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMULPD       Y8, Y8, Y10
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
 	VMOVAPD      Y13, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowh<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowg<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowf<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowe<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowd<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowc<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowb<>+0(SB), Y12, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y14
-	VFMADD213PD  unitRowa<>+0(SB), Y12, Y13
-	VFNMADD213PD Y7, Y11, Y14
-	VFNMADD213PD Y8, Y12, Y13
-	VFNMADD213PD Y7, Y9, Y14
-	VFNMADD213PD Y8, Y10, Y13
-	VMOVUPD      one<>+0(SB), Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VADDPD       one<>+0(SB), Y8, Y11
-	VDIVPD       Y10, Y9, Y10
-	VDIVPD       Y11, Y9, Y9
-	VMULPD       Y10, Y7, Y7
-	VMULPD       Y9, Y8, Y8
-	VBLENDVPD    Y5, Y7, Y10, Y11
-	VBLENDVPD    Y6, Y8, Y9, Y12
-	VBLENDVPD    Y5, Y10, Y7, Y7
-	VBLENDVPD    Y6, Y9, Y8, Y8
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(DI)(R8*8), Y7
+	VMOVUPD      2080(DI)(R8*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
 	VXORPD       Y9, Y9, Y9
-	VMINPD       Y5, Y9, Y10
-	VMINPD       Y6, Y9, Y9
-	VSUBPD       Y14, Y10, Y10
-	VSUBPD       Y13, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
 	VXORPD       Y15, Y15, Y15
-	VMAXPD       Y5, Y15, Y5
-	VMAXPD       Y6, Y15, Y6
-	VADDPD       Y5, Y14, Y5
-	VADDPD       Y6, Y13, Y6
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VXORPD       signBit<>+0(SB), Y6, Y5
-	VMOVUPD      one<>+0(SB), Y6
-	VMOVAPD      Y6, Y13
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VXORPD       signBit<>+0(SB), Y4, Y4
+	VMOVUPD      one<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Y7, Y14
-	VSQRTPD Y8, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y6, Y6
+	VSQRTPD Y7, Y11
+	VSQRTPD Y8, Y12
+	VMULPD  Y11, Y6, Y6
+	VMULPD  Y12, Y5, Y5
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noFirst1:
 	TESTL  $0x0000000c, BX
@@ -58092,20 +58436,20 @@ noFirst1:
 	VMULPD Y8, Y8, Y8
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
 	VMULPD Y7, Y7, Y7
 	VMULPD Y8, Y8, Y8
-	VMULPD Y7, Y13, Y13
-	VMULPD Y8, Y6, Y6
+	VMULPD Y7, Y6, Y6
+	VMULPD Y8, Y5, Y5
 
 noMore1:
-	VMULPD      Y1, Y13, Y1
-	VMULPD      Y2, Y6, Y2
+	VMULPD      Y1, Y6, Y1
+	VMULPD      Y2, Y5, Y2
 	VMULPD      Y10, Y1, Y1
 	VFMADD231PD Y9, Y2, Y1
 	VMOVUPS     32(SI), Y2
@@ -58117,41 +58461,42 @@ noMore1:
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Y11, Y6
-	VSQRTPD Y12, Y7
-	VMULPD  Y6, Y2, Y2
-	VMULPD  Y7, Y1, Y1
+	VSQRTPD Y13, Y5
+	VSQRTPD Y14, Y6
+	VMULPD  Y5, Y2, Y2
+	VMULPD  Y6, Y1, Y1
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Y11, Y2, Y2
-	VMULPD Y12, Y1, Y1
+	VMULPD Y13, Y2, Y2
+	VMULPD Y14, Y1, Y1
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Y11, Y11, Y6
-	VMULPD Y12, Y12, Y7
+	VMULPD Y13, Y13, Y5
+	VMULPD Y14, Y14, Y6
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Y6, Y2, Y2
-	VMULPD Y7, Y1, Y1
+	VMULPD Y5, Y2, Y2
+	VMULPD Y6, Y1, Y1
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
+	VMULPD Y5, Y5, Y5
 	VMULPD Y6, Y6, Y6
-	VMULPD Y7, Y7, Y7
-	VMULPD Y6, Y2, Y2
-	VMULPD Y7, Y1, Y1
+	VMULPD Y5, Y2, Y2
+	VMULPD Y6, Y1, Y1
 
 noMore2:
+	VMOVUPS     160(SI), Y5
+	VMULPD      Y5, Y2, Y2
+	VMOVUPS     192(SI), Y5
+	VMULPD      Y5, Y1, Y1
 	VMULPD      Y3, Y2, Y2
-	VMULPD      Y4, Y1, Y1
-	VMOVUPS     160(SI), Y3
-	VMULPD      Y3, Y2, Y2
-	VFMADD231PD Y5, Y1, Y2
+	VFMADD231PD Y4, Y1, Y2
 	VMOVUPS     (SI), Y1
 	VSUBPD      Y2, Y1, Y1
 	VMOVUPS     Y1, (SI)
@@ -58184,46 +58529,47 @@ few2:
 	VFMADD231PD  Y2, Y2, Y4
 	VMOVUPS      Y4, 64(SI)
 	VMASKMOVPD   (CX)(R8*8), Y1, Y4
-	VMASKMOVPD   (DI)(R8*8), Y1, Y1
-	VADDPD       two<>+0(SB), Y1, Y5
-	VDIVPD       Y5, Y1, Y5
+	VMASKMOVPD   (DI)(R8*8), Y1, Y5
 	VMULPD       Y5, Y5, Y6
-	VMOVUPD      unitRowi<>+0(SB), Y7
-	VFMADD213PD  unitRowh<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowg<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowf<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowe<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowd<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowc<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowb<>+0(SB), Y6, Y7
-	VFMADD213PD  unitRowa<>+0(SB), Y6, Y7
-	VFNMADD213PD Y1, Y6, Y7
-	VFNMADD213PD Y1, Y5, Y7
-	VMOVUPD      one<>+0(SB), Y5
-	VADDPD       one<>+0(SB), Y1, Y6
-	VDIVPD       Y6, Y5, Y5
-	VMULPD       Y5, Y1, Y1
-	VBLENDVPD    Y4, Y1, Y5, Y6
-	VBLENDVPD    Y4, Y5, Y1, Y1
-	VXORPD       Y5, Y5, Y5
-	VMINPD       Y4, Y5, Y5
-	VSUBPD       Y7, Y5, Y5
-	VXORPD       Y8, Y8, Y8
-	VMAXPD       Y4, Y8, Y4
-	VADDPD       Y4, Y7, Y4
+	VMULPD       Y6, Y6, Y7
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMASKMOVPD   2048(DI)(R8*8), Y1, Y1
+	VMOVAPD      Y5, Y6
+	VFMADD231PD  Y1, Y5, Y6
+	VBLENDVPD    Y4, Y6, Y1, Y7
+	VBLENDVPD    Y4, Y1, Y6, Y1
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y4, Y6, Y6
+	VFNMADD231PD Y8, Y5, Y6
+	VXORPD       Y9, Y9, Y9
+	VMAXPD       Y4, Y9, Y4
+	VFMADD231PD  Y8, Y5, Y4
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPD      one<>+0(SB), Y7
+	VMOVUPD      one<>+0(SB), Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
 	VSQRTPD Y1, Y8
-	VMULPD  Y8, Y7, Y7
+	VMULPD  Y8, Y5, Y5
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Y1, Y7, Y7
+	VMULPD Y1, Y5, Y5
 
 noFirst3:
 	TESTL  $0x0000000c, BX
@@ -58231,36 +58577,36 @@ noFirst3:
 	VMULPD Y1, Y1, Y1
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Y1, Y7, Y7
+	VMULPD Y1, Y5, Y5
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
 	VMULPD Y1, Y1, Y1
-	VMULPD Y1, Y7, Y7
+	VMULPD Y1, Y5, Y5
 
 noMore3:
-	VMULPD      Y2, Y7, Y1
+	VMULPD      Y2, Y5, Y1
 	VMOVUPS     32(SI), Y2
-	VFMADD231PD Y5, Y1, Y2
+	VFMADD231PD Y6, Y1, Y2
 	VMOVUPS     Y2, 32(SI)
 	VMOVUPD     one<>+0(SB), Y1
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Y6, Y2
+	VSQRTPD Y7, Y2
 	VMULPD  Y2, Y1, Y1
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Y6, Y1, Y1
+	VMULPD Y7, Y1, Y1
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Y6, Y6, Y2
+	VMULPD Y7, Y7, Y2
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
 	VMULPD Y2, Y1, Y1
@@ -58777,8 +59123,8 @@ end:
 
 // func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $2272-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -58838,47 +59184,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y6
 	VMULPD      Y3, Y3, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VADDPD      expEvenb<>+0(SB), Y7, Y9
+	VMOVUPD     expOddc<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y2, Y2
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y11, Y2
-	VFMADD231PD Y7, Y10, Y3
+	VFMADD213PD expOddb<>+0(SB), Y6, Y11
+	VFMADD213PD expOddb<>+0(SB), Y7, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y11
+	VFMADD213PD expOdda<>+0(SB), Y7, Y10
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VFMADD213PD expEvena<>+0(SB), Y7, Y9
+	VMULPD      Y2, Y11, Y2
+	VMULPD      Y3, Y10, Y3
+	VADDPD      Y2, Y8, Y6
+	VADDPD      Y3, Y9, Y7
+	VSUBPD      Y2, Y8, Y2
+	VSUBPD      Y3, Y9, Y3
 	VPSLLQ      $0x34, Y5, Y5
 	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y2, Y2
-	VPADDQ      Y4, Y3, Y3
-	VMOVUPD     Y2, (R9)(R10*8)
-	VMOVUPD     Y3, 32(R9)(R10*8)
-	ADDQ        $0x00000008, R10
-	SUBQ        $0x00000008, R13
-	CMPQ        R13, $0x00000008
-	JGE         many
+	VPADDQ      Y5, Y6, Y5
+	VPADDQ      Y4, Y7, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y2, Y5, Y6
+	VADDPD  Y3, Y4, Y7
+	VADDPD  Y2, Y6, Y8
+	VADDPD  Y3, Y7, Y9
+	VMOVUPD one<>+0(SB), Y10
+	VMULPD  Y8, Y6, Y11
+	VMULPD  Y9, Y7, Y12
+	VDIVPD  Y11, Y10, Y11
+	VDIVPD  Y12, Y10, Y10
+	VMULPD  Y6, Y11, Y6
+	VMULPD  Y7, Y10, Y7
+	VMULPD  Y5, Y6, Y5
+	VMULPD  Y4, Y7, Y4
+	VMOVUPD Y5, (R9)(R10*8)
+	VMOVUPD Y4, 32(R9)(R10*8)
+	VMULPD  Y8, Y11, Y4
+	VMULPD  Y9, Y10, Y5
+	VMULPD  Y2, Y4, Y2
+	VMULPD  Y3, Y5, Y3
+	VMOVUPD Y2, 2048(R9)(R10*8)
+	VMOVUPD Y3, 2080(R9)(R10*8)
+	ADDQ    $0x00000008, R10
+	SUBQ    $0x00000008, R13
+	CMPQ    R13, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R13, R13
@@ -58902,28 +59257,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y4, Y5
 	VFNMADD231PD ln2<>+0(SB), Y5, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y3, Y3, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VFMADD213PD expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y7
-	VFMADD213PD expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VFMADD213PD expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPD     expRowb<>+0(SB), Y7
-	VFMADD213PD expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y5, Y7, Y3
+	VADDPD      expEvenb<>+0(SB), Y5, Y6
+	VMOVUPD     expOddc<>+0(SB), Y7
+	VFMADD213PD expOddb<>+0(SB), Y5, Y7
+	VFMADD213PD expOdda<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y5, Y6
+	VMULPD      Y3, Y7, Y3
+	VADDPD      Y3, Y6, Y5
+	VSUBPD      Y3, Y6, Y3
 	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y4, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (R9)(R10*8)
-	ADDQ        $0x00000004, R10
-	SUBQ        $0x00000004, R13
-	JMP         few
+	VPADDQ      Y4, Y5, Y4
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y3, Y4, Y5
+	VADDPD     Y3, Y5, Y6
+	VMOVUPD    one<>+0(SB), Y7
+	VMULPD     Y6, Y5, Y8
+	VDIVPD     Y8, Y7, Y7
+	VMULPD     Y5, Y7, Y5
+	VMULPD     Y4, Y5, Y4
+	VMASKMOVPD Y4, Y2, (R9)(R10*8)
+	VMULPD     Y6, Y7, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y2, 2048(R9)(R10*8)
+	ADDQ       $0x00000004, R10
+	SUBQ       $0x00000004, R13
+	JMP        few
 
 done:
 	MOVQ R12, R10
@@ -58934,174 +59295,180 @@ many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(SI)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
-	VMOVUPD      32(SI)(R10*8), Y3
-	VMOVUPD      one<>+0(SB), Y4
-	VSUBPD       Y2, Y4, Y5
-	VMOVUPS      Y5, 64(R8)
-	VSUBPD       Y3, Y4, Y4
-	VMOVUPS      Y4, 96(R8)
-	VMOVUPD      (BX)(R10*8), Y4
-	VMOVUPD      32(BX)(R10*8), Y5
-	VMOVUPD      (R9)(R10*8), Y6
-	VMOVUPD      32(R9)(R10*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
+	VMOVUPS      Y2, 128(R8)
+	VMOVUPD      32(SI)(R10*8), Y2
+	VMOVUPD      one<>+0(SB), Y3
+	VMOVUPS      128(R8), Y4
+	VSUBPD       Y4, Y3, Y4
+	VMOVUPS      Y4, 64(R8)
+	VSUBPD       Y2, Y3, Y3
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPD      (BX)(R10*8), Y3
+	VMOVUPD      32(BX)(R10*8), Y4
+	VMOVUPD      (R9)(R10*8), Y5
+	VMOVUPD      32(R9)(R10*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VBLENDVPD    Y5, Y7, Y8, Y11
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VBLENDVPD    Y5, Y8, Y7, Y7
-	VXORPD       Y8, Y8, Y8
-	VMINPD       Y4, Y8, Y9
-	VMINPD       Y5, Y8, Y8
-	VSUBPD       Y13, Y9, Y9
-	VSUBPD       Y12, Y8, Y8
-	VXORPD       Y14, Y14, Y14
-	VMAXPD       Y4, Y14, Y4
-	VMAXPD       Y5, Y14, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(R9)(R10*8), Y7
+	VMOVUPD      2080(R9)(R10*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VBLENDVPD    Y4, Y10, Y8, Y14
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VBLENDVPD    Y4, Y8, Y10, Y8
+	VXORPD       Y9, Y9, Y9
+	VMINPD       Y3, Y9, Y10
+	VMINPD       Y4, Y9, Y9
+	VFNMADD231PD Y12, Y5, Y10
+	VFNMADD231PD Y11, Y6, Y9
+	VXORPD       Y15, Y15, Y15
+	VMAXPD       Y3, Y15, Y3
+	VMAXPD       Y4, Y15, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      (R8), Y12
-	VMULPD       Y12, Y2, Y2
-	VMOVUPS      (R8), Y12
-	VMULPD       Y12, Y3, Y3
-	VMOVUPD      one<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMOVUPS      (R8), Y5
+	VMOVUPS      128(R8), Y6
+	VMULPD       Y5, Y6, Y5
+	VMOVUPS      (R8), Y6
+	VMULPD       Y6, Y2, Y2
+	VMOVUPD      one<>+0(SB), Y6
+	VMOVAPD      Y6, Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Y6, Y14
-	VSQRTPD Y7, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y12, Y12
+	VSQRTPD Y7, Y12
+	VSQRTPD Y8, Y15
+	VMULPD  Y12, Y11, Y11
+	VMULPD  Y15, Y6, Y6
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Y6, Y13, Y13
-	VMULPD Y7, Y12, Y12
+	VMULPD Y7, Y11, Y11
+	VMULPD Y8, Y6, Y6
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Y6, Y6, Y14
-	VMULPD Y7, Y7, Y15
+	VMULPD Y7, Y7, Y12
+	VMULPD Y8, Y8, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y6, Y6
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Y14, Y14, Y14
+	VMULPD Y12, Y12, Y12
 	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y6, Y6
 
 noMore1:
-	VMULPD       Y9, Y10, Y9
-	VMULPD       Y8, Y11, Y8
-	VFNMADD213PD Y6, Y0, Y9
-	VFNMADD213PD Y7, Y0, Y8
-	VMULPD       Y13, Y2, Y2
-	VMULPD       Y12, Y3, Y3
+	VMULPD       Y10, Y13, Y10
+	VMULPD       Y9, Y14, Y9
+	VFNMADD213PD Y7, Y0, Y10
+	VFNMADD213PD Y8, Y0, Y9
+	VMULPD       Y11, Y5, Y5
+	VMULPD       Y6, Y2, Y2
+	VMULPD       Y10, Y5, Y5
 	VMULPD       Y9, Y2, Y2
-	VMULPD       Y8, Y3, Y3
-	VMOVUPS      32(R8), Y8
+	VMOVUPS      32(R8), Y6
 	VMOVUPS      64(R8), Y9
-	VMULPD       Y8, Y9, Y8
+	VMULPD       Y6, Y9, Y6
 	VMOVUPS      32(R8), Y9
-	VMOVUPS      96(R8), Y12
-	VMULPD       Y9, Y12, Y9
-	VMOVUPD      one<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
+	VMOVUPS      96(R8), Y10
+	VMULPD       Y9, Y10, Y9
+	VMOVUPD      one<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Y10, Y14
-	VSQRTPD Y11, Y15
-	VMULPD  Y14, Y13, Y13
-	VMULPD  Y15, Y12, Y12
+	VSQRTPD Y13, Y12
+	VSQRTPD Y14, Y15
+	VMULPD  Y12, Y11, Y11
+	VMULPD  Y15, Y10, Y10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Y10, Y13, Y13
-	VMULPD Y11, Y12, Y12
+	VMULPD Y13, Y11, Y11
+	VMULPD Y14, Y10, Y10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Y10, Y10, Y14
-	VMULPD Y11, Y11, Y15
+	VMULPD Y13, Y13, Y12
+	VMULPD Y14, Y14, Y15
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Y14, Y14, Y14
+	VMULPD Y12, Y12, Y12
 	VMULPD Y15, Y15, Y15
-	VMULPD Y14, Y13, Y13
-	VMULPD Y15, Y12, Y12
+	VMULPD Y12, Y11, Y11
+	VMULPD Y15, Y10, Y10
 
 noMore2:
-	VMULPD       Y4, Y6, Y4
-	VMULPD       Y5, Y7, Y5
-	VFNMADD213PD Y10, Y0, Y4
-	VFNMADD213PD Y11, Y0, Y5
-	VMULPD       Y13, Y8, Y6
-	VMULPD       Y12, Y9, Y7
-	VFMADD231PD  Y4, Y6, Y2
-	VFMADD231PD  Y5, Y7, Y3
+	VMULPD       Y3, Y7, Y3
+	VMULPD       Y4, Y8, Y4
+	VFNMADD213PD Y13, Y0, Y3
+	VFNMADD213PD Y14, Y0, Y4
+	VMULPD       Y11, Y6, Y6
+	VMULPD       Y10, Y9, Y7
+	VFMADD231PD  Y3, Y6, Y5
+	VFMADD231PD  Y4, Y7, Y2
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y2, (AX)(R10*8)
-	VMOVNTPD     Y3, 32(AX)(R10*8)
+	VMOVNTPD     Y5, (AX)(R10*8)
+	VMOVNTPD     Y2, 32(AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y2, (AX)(R10*8)
-	VMOVUPD Y3, 32(AX)(R10*8)
+	VMOVUPD Y5, (AX)(R10*8)
+	VMOVUPD Y2, 32(AX)(R10*8)
 
 stored3:
 	ADDQ $0x00000008, R10
@@ -59125,100 +59492,101 @@ few2:
 	VSUBPD       Y3, Y4, Y4
 	VMASKMOVPD   (BX)(R10*8), Y2, Y5
 	VMASKMOVPD   (R9)(R10*8), Y2, Y6
-	VADDPD       two<>+0(SB), Y6, Y7
-	VDIVPD       Y7, Y6, Y7
+	VMULPD       Y6, Y6, Y7
 	VMULPD       Y7, Y7, Y8
-	VMOVUPD      unitRowi<>+0(SB), Y9
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y9
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y9
-	VFNMADD213PD Y6, Y8, Y9
-	VFNMADD213PD Y6, Y7, Y9
-	VMOVUPD      one<>+0(SB), Y7
-	VADDPD       one<>+0(SB), Y6, Y8
-	VDIVPD       Y8, Y7, Y7
-	VMULPD       Y7, Y6, Y6
-	VBLENDVPD    Y5, Y6, Y7, Y8
-	VBLENDVPD    Y5, Y7, Y6, Y6
-	VXORPD       Y7, Y7, Y7
-	VMINPD       Y5, Y7, Y7
-	VSUBPD       Y9, Y7, Y7
-	VXORPD       Y10, Y10, Y10
-	VMAXPD       Y5, Y10, Y5
-	VADDPD       Y5, Y9, Y5
+	VMOVUPD      atanhj<>+0(SB), Y9
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y9
+	VMOVUPD      atanhh<>+0(SB), Y10
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhf<>+0(SB), Y9
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMOVUPD      atanhd<>+0(SB), Y10
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y9, Y10
+	VMOVUPD      atanhb<>+0(SB), Y9
+	VFMADD213PD  atanha<>+0(SB), Y7, Y9
+	VFMADD231PD  Y8, Y10, Y9
+	VMASKMOVPD   2048(R9)(R10*8), Y2, Y7
+	VMOVAPD      Y6, Y8
+	VFMADD231PD  Y7, Y6, Y8
+	VBLENDVPD    Y5, Y8, Y7, Y10
+	VBLENDVPD    Y5, Y7, Y8, Y7
+	VXORPD       Y8, Y8, Y8
+	VMINPD       Y5, Y8, Y8
+	VFNMADD231PD Y9, Y6, Y8
+	VXORPD       Y11, Y11, Y11
+	VMAXPD       Y5, Y11, Y5
+	VFMADD231PD  Y9, Y6, Y5
 	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      (R8), Y9
-	VMULPD       Y9, Y3, Y3
-	VMOVUPD      one<>+0(SB), Y9
+	VMOVUPS      (R8), Y6
+	VMULPD       Y6, Y3, Y3
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Y6, Y10
-	VMULPD  Y10, Y9, Y9
+	VSQRTPD Y7, Y9
+	VMULPD  Y9, Y6, Y6
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Y6, Y9, Y9
+	VMULPD Y7, Y6, Y6
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Y6, Y6, Y10
+	VMULPD Y7, Y7, Y9
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Y10, Y9, Y9
+	VMULPD Y9, Y6, Y6
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Y10, Y10, Y10
-	VMULPD Y10, Y9, Y9
+	VMULPD Y9, Y9, Y9
+	VMULPD Y9, Y6, Y6
 
 noMore4:
-	VMULPD       Y7, Y8, Y7
-	VFNMADD213PD Y6, Y0, Y7
-	VMULPD       Y9, Y3, Y3
-	VMULPD       Y7, Y3, Y3
-	VMOVUPS      32(R8), Y7
-	VMULPD       Y7, Y4, Y4
-	VMOVUPD      one<>+0(SB), Y7
+	VMULPD       Y8, Y10, Y8
+	VFNMADD213PD Y7, Y0, Y8
+	VMULPD       Y6, Y3, Y3
+	VMULPD       Y8, Y3, Y3
+	VMOVUPS      32(R8), Y6
+	VMULPD       Y6, Y4, Y4
+	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Y8, Y9
-	VMULPD  Y9, Y7, Y7
+	VSQRTPD Y10, Y8
+	VMULPD  Y8, Y6, Y6
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Y8, Y7, Y7
+	VMULPD Y10, Y6, Y6
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Y8, Y8, Y9
+	VMULPD Y10, Y10, Y8
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Y9, Y7, Y7
+	VMULPD Y8, Y6, Y6
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Y9, Y9, Y9
-	VMULPD Y9, Y7, Y7
+	VMULPD Y8, Y8, Y8
+	VMULPD Y8, Y6, Y6
 
 noMore5:
-	VMULPD       Y5, Y6, Y5
-	VFNMADD213PD Y8, Y0, Y5
-	VMULPD       Y7, Y4, Y4
+	VMULPD       Y5, Y7, Y5
+	VFNMADD213PD Y10, Y0, Y5
+	VMULPD       Y6, Y4, Y4
 	VFMADD231PD  Y5, Y4, Y3
 	VMASKMOVPD   Y3, Y2, (AX)(R10*8)
 	ADDQ         $0x00000004, R10
@@ -63586,8 +63954,8 @@ end:
 
 // func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2368-73
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4416-73
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -63605,16 +63973,16 @@ TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2368-73
 	MOVQ         k+64(FP), BX
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
-	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y0, 128(SI)
 	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y0, 96(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SI)
+	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y0, 32(SI)
 	XORQ         DI, DI
 	XORQ         R8, R8
 	TESTQ        AX, AX
@@ -63640,12 +64008,12 @@ many:
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
-	VMOVUPS    160(SI), Y4
+	VMOVUPS    96(SI), Y4
 	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 160(SI)
-	VMOVUPS    160(SI), Y2
+	VMOVUPS    Y4, 96(SI)
+	VMOVUPS    96(SI), Y2
 	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 160(SI)
+	VMOVUPS    Y2, 96(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -63657,47 +64025,43 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y4, Y0
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y0, Y0, Y4
 	VMULPD      Y1, Y1, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowg<>+0(SB), Y0, Y7
-	VFMADD213PD expRowg<>+0(SB), Y1, Y6
-	VFMADD231PD expRowi<>+0(SB), Y4, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y8
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowe<>+0(SB), Y0, Y9
-	VFMADD213PD expRowe<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VMOVAPD     Y6, Y7
-	VFMADD213PD expRowc<>+0(SB), Y0, Y7
-	VFMADD213PD expRowc<>+0(SB), Y1, Y6
-	VFMADD231PD Y4, Y9, Y7
-	VFMADD231PD Y5, Y8, Y6
-	VMOVUPD     expRowb<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowa<>+0(SB), Y0, Y9
-	VFMADD213PD expRowa<>+0(SB), Y1, Y8
-	VFMADD231PD Y4, Y7, Y9
-	VFMADD231PD Y5, Y6, Y8
-	VADDPD      one<>+0(SB), Y0, Y0
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y4, Y9, Y0
-	VFMADD231PD Y5, Y8, Y1
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
 	VPSLLQ      $0x34, Y3, Y3
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y0, Y0
-	VPADDQ      Y2, Y1, Y1
-	VMOVUPD     Y0, (BX)(R8*8)
-	VMOVUPD     Y1, 32(BX)(R8*8)
-	ADDQ        $0x00000008, R8
-	SUBQ        $0x00000008, R11
-	CMPQ        R11, $0x00000008
-	JGE         many
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y0
+	VADDPD  Y1, Y5, Y1
+	VDIVPD  Y0, Y3, Y0
+	VDIVPD  Y1, Y2, Y1
+	VMOVUPD Y0, (BX)(R8*8)
+	VMOVUPD Y1, 32(BX)(R8*8)
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R11
+	CMPQ    R11, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R11, R11
@@ -63713,9 +64077,9 @@ few:
 	VMASKMOVPD (CX)(R8*8), Y0, Y1
 	VORPD      signBit<>+0(SB), Y1, Y1
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
-	VMOVUPS    160(SI), Y3
+	VMOVUPS    96(SI), Y3
 	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 160(SI)
+	VMOVUPS    Y3, 96(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y2
@@ -63723,28 +64087,27 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y2, Y3
 	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y3
-	VMOVUPD     expRowh<>+0(SB), Y4
-	VFMADD213PD expRowg<>+0(SB), Y1, Y4
-	VFMADD231PD expRowi<>+0(SB), Y3, Y4
-	VMOVUPD     expRowf<>+0(SB), Y5
-	VFMADD213PD expRowe<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VMOVUPD     expRowd<>+0(SB), Y4
-	VFMADD213PD expRowc<>+0(SB), Y1, Y4
-	VFMADD231PD Y3, Y5, Y4
-	VMOVUPD     expRowb<>+0(SB), Y5
-	VFMADD213PD expRowa<>+0(SB), Y1, Y5
-	VFMADD231PD Y3, Y4, Y5
-	VADDPD      one<>+0(SB), Y1, Y1
-	VFMADD231PD Y3, Y5, Y1
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
 	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (BX)(R8*8)
-	ADDQ        $0x00000004, R8
-	SUBQ        $0x00000004, R11
-	JMP         few
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y1
+	VDIVPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, (BX)(R8*8)
+	ADDQ       $0x00000004, R8
+	SUBQ       $0x00000004, R11
+	JMP        few
 
 done:
 	MOVQ R10, R8
@@ -63776,133 +64139,139 @@ many2:
 	VXORPD       Y4, Y3, Y3
 	VMOVUPD      (BX)(R8*8), Y4
 	VMOVUPD      32(BX)(R8*8), Y5
-	VADDPD       two<>+0(SB), Y4, Y6
-	VADDPD       two<>+0(SB), Y5, Y7
-	VDIVPD       Y6, Y4, Y6
-	VDIVPD       Y7, Y5, Y7
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
 	VMULPD       Y6, Y6, Y8
 	VMULPD       Y7, Y7, Y9
-	VMOVUPD      unitRowi<>+0(SB), Y10
+	VMOVUPD      atanhj<>+0(SB), Y10
 	VMOVAPD      Y10, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowh<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowg<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowg<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowf<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowf<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowe<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowe<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowd<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowd<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowc<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowc<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowb<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowb<>+0(SB), Y9, Y10
-	VFMADD213PD  unitRowa<>+0(SB), Y8, Y11
-	VFMADD213PD  unitRowa<>+0(SB), Y9, Y10
-	VFNMADD213PD Y4, Y8, Y11
-	VFNMADD213PD Y5, Y9, Y10
-	VFNMADD213PD Y4, Y6, Y11
-	VFNMADD213PD Y5, Y7, Y10
-	VXORPD       Y4, Y4, Y4
-	VMINPD       Y2, Y4, Y5
-	VMINPD       Y3, Y4, Y4
-	VSUBPD       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VSUBPD       Y10, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VXORPD       Y4, Y4, Y4
-	VMAXPD       Y2, Y4, Y2
-	VMAXPD       Y3, Y4, Y3
-	VADDPD       Y2, Y11, Y2
-	VADDPD       Y3, Y10, Y3
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y10
+	VMOVUPD      atanhh<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhf<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      atanhd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhb<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanha<>+0(SB), Y6, Y11
+	VFMADD213PD  atanha<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VXORPD       Y6, Y6, Y6
+	VMINPD       Y2, Y6, Y7
+	VMINPD       Y3, Y6, Y6
+	VFNMADD231PD Y11, Y4, Y7
+	VFNMADD231PD Y10, Y5, Y6
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y2, Y8, Y2
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y11, Y4, Y2
+	VFMADD231PD  Y10, Y5, Y3
 	VXORPD       signBit<>+0(SB), Y2, Y2
-	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y2, 160(SI)
+	VXORPD       signBit<>+0(SB), Y3, Y2
+	VMOVUPS      Y2, 192(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
+	VMOVUPS 128(SI), Y2
+	VMOVUPS 160(SI), Y3
+	VMULPD  Y2, Y3, Y2
+	VMOVUPS 128(SI), Y3
 	VMOVUPS 192(SI), Y4
-	VMULPD  Y4, Y2, Y4
-	VMOVUPS 192(SI), Y5
-	VMULPD  Y5, Y3, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y4, Y6, Y7
-	VMAXPD  Y5, Y6, Y6
+	VMULPD  Y3, Y4, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y5, Y5, Y10
+	VMULPD      Y4, Y4, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y10, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y5, Y5
+	VPADDQ      Y8, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     192(SI), Y8
-	VFMSUB213PD Y4, Y8, Y2
-	VMOVUPS     192(SI), Y8
-	VFMSUB213PD Y5, Y8, Y3
-	VMOVAPD     Y7, Y8
-	VMOVAPD     Y6, Y9
-	VFMADD231PD Y2, Y8, Y7
-	VFMADD231PD Y3, Y9, Y6
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y2
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y3
-	VANDPD      Y7, Y2, Y2
-	VANDPD      Y6, Y3, Y3
-	VMOVUPS     32(SI), Y4
-	VMULPD      Y4, Y2, Y2
-	VMOVUPS     64(SI), Y4
-	VMULPD      Y4, Y3, Y3
+	VMOVUPS     160(SI), Y8
+	VMOVUPS     192(SI), Y9
+	VMOVUPS     128(SI), Y10
+	VFMSUB213PD Y2, Y10, Y8
+	VMOVUPS     128(SI), Y10
+	VFMSUB213PD Y3, Y10, Y9
+	VMOVAPD     Y5, Y10
+	VMOVAPD     Y4, Y11
+	VFMADD231PD Y8, Y10, Y5
+	VFMADD231PD Y9, Y11, Y4
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD      Y5, Y2, Y2
+	VANDPD      Y4, Y3, Y3
+	VMULPD      Y7, Y2, Y2
+	VMULPD      Y6, Y3, Y3
 	VANDPD      Y2, Y0, Y4
 	VANDPD      Y3, Y1, Y5
 	VADDPD      Y5, Y4, Y4
-	VMOVUPS     128(SI), Y5
+	VMOVUPS     64(SI), Y5
 	VADDPD      Y4, Y5, Y5
-	VMOVUPS     Y5, 128(SI)
+	VMOVUPS     Y5, 64(SI)
 	VANDNPD     Y2, Y0, Y0
 	VANDNPD     Y3, Y1, Y1
 	VADDPD      Y1, Y0, Y0
-	VMOVUPS     96(SI), Y1
+	VMOVUPS     32(SI), Y1
 	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 96(SI)
+	VMOVUPS     Y1, 32(SI)
 	ADDQ        $0x00000008, R8
 	SUBQ        $0x00000008, R9
 	CMPQ        R9, $0x00000008
@@ -63945,33 +64314,35 @@ bytes1:
 	VANDNPD      Y4, Y1, Y4
 	VXORPD       Y4, Y3, Y3
 	VMASKMOVPD   (BX)(R8*8), Y0, Y0
-	VADDPD       two<>+0(SB), Y0, Y4
-	VDIVPD       Y4, Y0, Y4
+	VMULPD       Y0, Y0, Y4
 	VMULPD       Y4, Y4, Y5
-	VMOVUPD      unitRowi<>+0(SB), Y6
-	VFMADD213PD  unitRowh<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowg<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowf<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowe<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowd<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowc<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowb<>+0(SB), Y5, Y6
-	VFMADD213PD  unitRowa<>+0(SB), Y5, Y6
-	VFNMADD213PD Y0, Y5, Y6
-	VFNMADD213PD Y0, Y4, Y6
-	VXORPD       Y0, Y0, Y0
-	VMINPD       Y3, Y0, Y0
-	VSUBPD       Y6, Y0, Y0
+	VMOVUPD      atanhj<>+0(SB), Y6
+	VFMADD213PD  atanhi<>+0(SB), Y4, Y6
+	VMOVUPD      atanhh<>+0(SB), Y7
+	VFMADD213PD  atanhg<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhf<>+0(SB), Y6
+	VFMADD213PD  atanhe<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      atanhd<>+0(SB), Y7
+	VFMADD213PD  atanhc<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhb<>+0(SB), Y6
+	VFMADD213PD  atanha<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
 	VXORPD       Y4, Y4, Y4
-	VMAXPD       Y3, Y4, Y3
-	VADDPD       Y3, Y6, Y3
-	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMINPD       Y3, Y4, Y4
+	VFNMADD231PD Y6, Y0, Y4
+	VXORPD       Y5, Y5, Y5
+	VMAXPD       Y3, Y5, Y3
+	VFMADD231PD  Y6, Y0, Y3
+	VXORPD       signBit<>+0(SB), Y3, Y0
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 192(SI), Y4
-	VMULPD  Y4, Y3, Y4
+	VMOVUPS 128(SI), Y3
+	VMULPD  Y3, Y0, Y3
 	VMOVUPD leastNormalExp<>+0(SB), Y5
-	VMAXPD  Y4, Y5, Y5
+	VMAXPD  Y3, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y6
@@ -63999,21 +64370,21 @@ bytes1:
 	VPADDQ      Y6, Y5, Y5
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     192(SI), Y6
-	VFMSUB213PD Y4, Y6, Y3
+	VMOVUPS     128(SI), Y6
+	VFMSUB213PD Y3, Y6, Y0
 	VMOVAPD     Y5, Y6
-	VFMADD231PD Y3, Y6, Y5
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y3
-	VANDPD      Y5, Y3, Y3
-	VMULPD      Y0, Y3, Y0
+	VFMADD231PD Y0, Y6, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y0
+	VANDPD      Y5, Y0, Y0
+	VMULPD      Y4, Y0, Y0
 	VANDPD      Y0, Y1, Y1
-	VMOVUPS     128(SI), Y3
+	VMOVUPS     64(SI), Y3
 	VADDPD      Y1, Y3, Y3
-	VMOVUPS     Y3, 128(SI)
+	VMOVUPS     Y3, 64(SI)
 	VANDPD      Y0, Y2, Y0
-	VMOVUPS     96(SI), Y1
+	VMOVUPS     32(SI), Y1
 	VADDPD      Y0, Y1, Y1
-	VMOVUPS     Y1, 96(SI)
+	VMOVUPS     Y1, 32(SI)
 	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, R9
 	JMP         few2
@@ -64026,18 +64397,18 @@ done2:
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
-	VMOVUPS      128(SI), Y0
+	VMOVUPS      64(SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 64(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      32(SI), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 32(SI)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -64048,7 +64419,7 @@ end:
 	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      160(SI), Y0
+	VMOVUPS      96(SI), Y0
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
@@ -64482,8 +64853,8 @@ end:
 
 // func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2528-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -64510,7 +64881,9 @@ TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $2528-97
 	VMOVUPS      Y0, 64(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
-	VPCMPEQD     Y1, Y1, Y1
+	VMOVUPS      Y0, 320(R8)
+	VPCMPEQD     Y0, Y0, Y0
+	VMOVUPS      Y0, 352(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -64532,66 +64905,79 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y2
-	VMOVUPD    32(BX)(R9*8), Y3
-	VORPD      signBit<>+0(SB), Y2, Y2
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
-	VANDPD     Y4, Y1, Y1
-	VANDPD     Y5, Y1, Y1
+	VMOVUPD    (BX)(R9*8), Y0
+	VMOVUPD    32(BX)(R9*8), Y1
+	VORPD      signBit<>+0(SB), Y0, Y0
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y0, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
+	VMOVUPS    352(R8), Y4
+	VANDPD     Y2, Y4, Y4
+	VMOVUPS    Y4, 352(R8)
+	VMOVUPS    352(R8), Y2
+	VANDPD     Y3, Y2, Y2
+	VMOVUPS    Y2, 352(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
-	VFNMADD231PD ln2<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2<>+0(SB), Y7, Y3
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VMOVAPD      Y2, Y3
+	VFMADD231PD  log2e<>+0(SB), Y0, Y3
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VSUBPD       roundBits<>+0(SB), Y2, Y5
+	VFNMADD231PD ln2<>+0(SB), Y4, Y0
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y2, Y2, Y6
-	VMULPD      Y3, Y3, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y0, Y0, Y4
+	VMULPD      Y1, Y1, Y5
+	VADDPD      expEvenb<>+0(SB), Y4, Y6
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VMOVUPD     expOddc<>+0(SB), Y8
 	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y2, Y2
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y11, Y2
-	VFMADD231PD Y7, Y10, Y3
-	VPSLLQ      $0x34, Y5, Y5
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y2, Y2
-	VPADDQ      Y4, Y3, Y3
-	VMOVUPD     Y2, (DI)(R9*8)
-	VMOVUPD     Y3, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
-	JGE         many
+	VFMADD213PD expOddb<>+0(SB), Y4, Y9
+	VFMADD213PD expOddb<>+0(SB), Y5, Y8
+	VFMADD213PD expOdda<>+0(SB), Y4, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y8
+	VFMADD213PD expEvena<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VADDPD      Y0, Y6, Y4
+	VADDPD      Y1, Y7, Y5
+	VSUBPD      Y0, Y6, Y0
+	VSUBPD      Y1, Y7, Y1
+	VPSLLQ      $0x34, Y3, Y3
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y3, Y4, Y3
+	VPADDQ      Y2, Y5, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y0, Y3, Y4
+	VADDPD  Y1, Y2, Y5
+	VADDPD  Y0, Y4, Y6
+	VADDPD  Y1, Y5, Y7
+	VMOVUPD one<>+0(SB), Y8
+	VMULPD  Y6, Y4, Y9
+	VMULPD  Y7, Y5, Y10
+	VDIVPD  Y9, Y8, Y9
+	VDIVPD  Y10, Y8, Y8
+	VMULPD  Y4, Y9, Y4
+	VMULPD  Y5, Y8, Y5
+	VMULPD  Y3, Y4, Y3
+	VMULPD  Y2, Y5, Y2
+	VMOVUPD Y3, (DI)(R9*8)
+	VMOVUPD Y2, 32(DI)(R9*8)
+	VMULPD  Y6, Y9, Y2
+	VMULPD  Y7, Y8, Y3
+	VMULPD  Y0, Y2, Y0
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD Y0, 2048(DI)(R9*8)
+	VMOVUPD Y1, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R12, R12
@@ -64603,40 +64989,48 @@ few:
 	CMOVQLT    R12, R13
 	LEAQ       tailMasks<>+0(SB), R14
 	NEGQ       R13
-	VMOVDQU    32(R14)(R13*8), Y2
-	VMASKMOVPD (BX)(R9*8), Y2, Y3
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VANDPD     Y4, Y1, Y1
+	VMOVDQU    32(R14)(R13*8), Y0
+	VMASKMOVPD (BX)(R9*8), Y0, Y1
+	VORPD      signBit<>+0(SB), Y1, Y1
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y2
+	VMOVUPS    352(R8), Y3
+	VANDPD     Y2, Y3, Y3
+	VMOVUPS    Y3, 352(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y2
+	VFMADD231PD  log2e<>+0(SB), Y1, Y2
+	VSUBPD       roundBits<>+0(SB), Y2, Y3
+	VFNMADD231PD ln2<>+0(SB), Y3, Y1
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VFMADD213PD expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y7
-	VFMADD213PD expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VFMADD213PD expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPD     expRowb<>+0(SB), Y7
-	VFMADD213PD expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y5, Y7, Y3
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y4, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y3
+	VADDPD      expEvenb<>+0(SB), Y3, Y4
+	VMOVUPD     expOddc<>+0(SB), Y5
+	VFMADD213PD expOddb<>+0(SB), Y3, Y5
+	VFMADD213PD expOdda<>+0(SB), Y3, Y5
+	VFMADD213PD expEvena<>+0(SB), Y3, Y4
+	VMULPD      Y1, Y5, Y1
+	VADDPD      Y1, Y4, Y3
+	VSUBPD      Y1, Y4, Y1
+	VPSLLQ      $0x34, Y2, Y2
+	VPADDQ      Y2, Y3, Y2
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y1, Y2, Y3
+	VADDPD     Y1, Y3, Y4
+	VMOVUPD    one<>+0(SB), Y5
+	VMULPD     Y4, Y3, Y6
+	VDIVPD     Y6, Y5, Y5
+	VMULPD     Y3, Y5, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y0, (DI)(R9*8)
+	VMULPD     Y4, Y5, Y2
+	VMULPD     Y1, Y2, Y1
+	VMASKMOVPD Y1, Y0, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
 	MOVQ R11, R9
@@ -64645,180 +65039,183 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	VMOVD        (SI)(R9*1), X2
-	VMOVUPS      96(R8), Y3
-	VPCMPEQB     X2, X3, X2
-	VPMOVSXBQ    X2, Y2
-	VMOVD        4(SI)(R9*1), X3
-	VMOVUPS      96(R8), Y4
-	VPCMPEQB     X3, X4, X3
-	VPMOVSXBQ    X3, Y3
-	VMOVUPD      (BX)(R9*8), Y4
-	VMOVUPD      32(BX)(R9*8), Y5
-	VMOVUPD      signBit<>+0(SB), Y6
-	VANDNPD      Y6, Y2, Y7
-	VANDNPD      Y6, Y3, Y6
-	VXORPD       Y7, Y4, Y4
-	VXORPD       Y6, Y5, Y5
-	VMOVUPD      (DI)(R9*8), Y6
-	VMOVUPD      32(DI)(R9*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
-	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
+	VMOVD        (SI)(R9*1), X0
+	VMOVUPS      96(R8), Y1
+	VPCMPEQB     X0, X1, X0
+	VPMOVSXBQ    X0, Y0
+	VMOVD        4(SI)(R9*1), X1
+	VMOVUPS      96(R8), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VMOVUPD      (BX)(R9*8), Y2
+	VMOVUPD      32(BX)(R9*8), Y3
+	VMOVUPD      signBit<>+0(SB), Y4
+	VANDNPD      Y4, Y0, Y5
+	VANDNPD      Y4, Y1, Y4
+	VXORPD       Y5, Y2, Y2
+	VXORPD       Y4, Y3, Y3
+	VMOVUPD      (DI)(R9*8), Y4
+	VMOVUPD      32(DI)(R9*8), Y5
+	VMULPD       Y4, Y4, Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
+	VMOVUPD      atanhj<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y10
+	VMOVUPD      atanhh<>+0(SB), Y12
 	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VMOVUPS      Y10, 128(R8)
-	VBLENDVPD    Y5, Y7, Y8, Y10
-	VMOVUPS      Y10, 160(R8)
-	VBLENDVPD    Y4, Y9, Y6, Y6
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhf<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y11
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      atanhd<>+0(SB), Y12
+	VMOVAPD      Y12, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y13
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y12
+	VFMADD231PD  Y8, Y11, Y13
+	VFMADD231PD  Y9, Y10, Y12
+	VMOVUPD      atanhb<>+0(SB), Y10
+	VMOVAPD      Y10, Y11
+	VFMADD213PD  atanha<>+0(SB), Y6, Y11
+	VFMADD213PD  atanha<>+0(SB), Y7, Y10
+	VFMADD231PD  Y8, Y13, Y11
+	VFMADD231PD  Y9, Y12, Y10
+	VMOVUPD      2048(DI)(R9*8), Y6
+	VMOVUPD      2080(DI)(R9*8), Y7
+	VMOVAPD      Y4, Y8
+	VMOVAPD      Y5, Y9
+	VFMADD231PD  Y6, Y4, Y8
+	VFMADD231PD  Y7, Y5, Y9
+	VBLENDVPD    Y2, Y8, Y6, Y12
+	VMOVUPS      Y12, 128(R8)
+	VBLENDVPD    Y3, Y9, Y7, Y12
+	VMOVUPS      Y12, 160(R8)
+	VBLENDVPD    Y2, Y6, Y8, Y6
 	VMOVUPS      Y6, 192(R8)
-	VBLENDVPD    Y5, Y8, Y7, Y6
+	VBLENDVPD    Y3, Y7, Y9, Y6
 	VMOVUPS      Y6, 224(R8)
 	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y7
-	VMINPD       Y5, Y6, Y6
-	VSUBPD       Y13, Y7, Y7
-	VMOVUPS      Y7, 256(R8)
-	VSUBPD       Y12, Y6, Y6
-	VMOVUPS      Y6, 288(R8)
-	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y4, Y6, Y4
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VXORPD       signBit<>+0(SB), Y5, Y5
-	VMOVUPS      (R8), Y6
-	VMOVUPS      32(R8), Y7
-	VBLENDVPD    Y2, Y6, Y7, Y2
-	VMOVUPS      Y2, 320(R8)
-	VMOVUPS      (R8), Y2
-	VMOVUPS      32(R8), Y6
-	VBLENDVPD    Y3, Y2, Y6, Y2
-	VMOVUPS      Y2, 352(R8)
+	VMINPD       Y2, Y6, Y7
+	VMINPD       Y3, Y6, Y6
+	VFNMADD231PD Y11, Y4, Y7
+	VFNMADD231PD Y10, Y5, Y6
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y2, Y8, Y2
+	VMAXPD       Y3, Y8, Y3
+	VFMADD231PD  Y11, Y4, Y2
+	VFMADD231PD  Y10, Y5, Y3
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      (R8), Y4
+	VMOVUPS      32(R8), Y5
+	VBLENDVPD    Y0, Y4, Y5, Y0
+	VMOVUPS      Y0, 256(R8)
+	VMOVUPS      (R8), Y0
+	VMOVUPS      32(R8), Y4
+	VBLENDVPD    Y1, Y0, Y4, Y0
+	VMOVUPS      Y0, 288(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y4, Y2
-	VMULPD  Y0, Y5, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y2, Y6, Y7
-	VMAXPD  Y3, Y6, Y6
+	VMOVUPS 320(R8), Y0
+	VMULPD  Y0, Y2, Y0
+	VMOVUPS 320(R8), Y1
+	VMULPD  Y1, Y3, Y1
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y0, Y4, Y5
+	VMAXPD  Y1, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y9
+	VFMADD231PD  log2e<>+0(SB), Y4, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y5
+	VFNMADD231PD ln2<>+0(SB), Y11, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y5, Y5, Y10
+	VMULPD      Y4, Y4, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y13
+	VFMADD213PD expRowg<>+0(SB), Y4, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y15
+	VFMADD213PD expRowe<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y13
+	VFMADD213PD expRowc<>+0(SB), Y4, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y15
+	VFMADD213PD expRowa<>+0(SB), Y4, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y10, Y15, Y5
+	VFMADD231PD Y11, Y14, Y4
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y5, Y5
+	VPADDQ      Y8, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Y2, Y0, Y4
-	VFMSUB213PD  Y3, Y0, Y5
-	VMOVAPD      Y7, Y8
-	VMOVAPD      Y6, Y9
-	VFMADD231PD  Y4, Y8, Y7
-	VFMADD231PD  Y5, Y9, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD       Y7, Y2, Y2
-	VANDPD       Y6, Y3, Y3
-	VMOVUPS      128(R8), Y4
-	VMOVUPS      256(R8), Y5
-	VMULPD       Y5, Y4, Y4
-	VMOVUPS      160(R8), Y5
-	VMOVUPS      288(R8), Y6
-	VMULPD       Y6, Y5, Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      192(R8), Y7
-	VFNMADD213PD Y7, Y6, Y4
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      224(R8), Y7
-	VFNMADD213PD Y7, Y6, Y5
-	VMOVUPS      320(R8), Y6
-	VMULPD       Y2, Y6, Y2
-	VMOVUPS      352(R8), Y6
-	VMULPD       Y3, Y6, Y3
-	VMULPD       Y4, Y2, Y2
-	VMULPD       Y5, Y3, Y3
+	VMOVUPS      320(R8), Y8
+	VFMSUB213PD  Y0, Y8, Y2
+	VMOVUPS      320(R8), Y8
+	VFMSUB213PD  Y1, Y8, Y3
+	VMOVAPD      Y5, Y8
+	VMOVAPD      Y4, Y9
+	VFMADD231PD  Y2, Y8, Y5
+	VFMADD231PD  Y3, Y9, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y0, Y0
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y1, Y1
+	VANDPD       Y5, Y0, Y0
+	VANDPD       Y4, Y1, Y1
+	VMOVUPS      128(R8), Y2
+	VMULPD       Y7, Y2, Y2
+	VMOVUPS      160(R8), Y3
+	VMULPD       Y6, Y3, Y3
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      192(R8), Y5
+	VFNMADD213PD Y5, Y4, Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      224(R8), Y5
+	VFNMADD213PD Y5, Y4, Y3
+	VMOVUPS      256(R8), Y4
+	VMULPD       Y0, Y4, Y0
+	VMOVUPS      288(R8), Y4
+	VMULPD       Y1, Y4, Y1
+	VMULPD       Y2, Y0, Y0
+	VMULPD       Y3, Y1, Y1
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y2, (AX)(R9*8)
-	VMOVNTPD     Y3, 32(AX)(R9*8)
+	VMOVNTPD     Y0, (AX)(R9*8)
+	VMOVNTPD     Y1, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y2, (AX)(R9*8)
-	VMOVUPD Y3, 32(AX)(R9*8)
+	VMOVUPD Y0, (AX)(R9*8)
+	VMOVUPD Y1, 32(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000008, R9
@@ -64837,7 +65234,7 @@ few2:
 	LEAQ    tailMasks<>+0(SB), R12
 	MOVQ    R11, R13
 	NEGQ    R13
-	VMOVDQU 32(R12)(R13*8), Y2
+	VMOVDQU 32(R12)(R13*8), Y0
 
 	// The labels that exist, one by one.
 	XORQ R12, R12
@@ -64849,90 +65246,93 @@ bytes2:
 	ORQ          R13, R12
 	DECQ         R11
 	JNZ          bytes2
-	VMOVQ        R12, X3
-	VMOVUPS      96(R8), Y4
-	VPCMPEQB     X3, X4, X3
-	VPMOVSXBQ    X3, Y3
-	VANDPS       Y2, Y3, Y3
-	VANDNPS      Y2, Y3, Y4
-	VMASKMOVPD   (BX)(R9*8), Y2, Y4
-	VMOVUPD      signBit<>+0(SB), Y5
-	VANDNPD      Y5, Y3, Y5
-	VXORPD       Y5, Y4, Y4
-	VMASKMOVPD   (DI)(R9*8), Y2, Y5
-	VADDPD       two<>+0(SB), Y5, Y6
-	VDIVPD       Y6, Y5, Y6
-	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y5, Y7, Y8
-	VFNMADD213PD Y5, Y6, Y8
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y6, Y7
-	VBLENDVPD    Y4, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y9, Y9, Y9
-	VMAXPD       Y4, Y9, Y4
-	VADDPD       Y4, Y8, Y4
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      (R8), Y8
-	VMOVUPS      32(R8), Y9
-	VBLENDVPD    Y3, Y8, Y9, Y3
+	VMOVQ        R12, X1
+	VMOVUPS      96(R8), Y2
+	VPCMPEQB     X1, X2, X1
+	VPMOVSXBQ    X1, Y1
+	VANDPS       Y0, Y1, Y1
+	VANDNPS      Y0, Y1, Y2
+	VMASKMOVPD   (BX)(R9*8), Y0, Y2
+	VMOVUPD      signBit<>+0(SB), Y3
+	VANDNPD      Y3, Y1, Y3
+	VXORPD       Y3, Y2, Y2
+	VMASKMOVPD   (DI)(R9*8), Y0, Y3
+	VMULPD       Y3, Y3, Y4
+	VMULPD       Y4, Y4, Y5
+	VMOVUPD      atanhj<>+0(SB), Y6
+	VFMADD213PD  atanhi<>+0(SB), Y4, Y6
+	VMOVUPD      atanhh<>+0(SB), Y7
+	VFMADD213PD  atanhg<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhf<>+0(SB), Y6
+	VFMADD213PD  atanhe<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMOVUPD      atanhd<>+0(SB), Y7
+	VFMADD213PD  atanhc<>+0(SB), Y4, Y7
+	VFMADD231PD  Y5, Y6, Y7
+	VMOVUPD      atanhb<>+0(SB), Y6
+	VFMADD213PD  atanha<>+0(SB), Y4, Y6
+	VFMADD231PD  Y5, Y7, Y6
+	VMASKMOVPD   2048(DI)(R9*8), Y0, Y4
+	VMOVAPD      Y3, Y5
+	VFMADD231PD  Y4, Y3, Y5
+	VBLENDVPD    Y2, Y5, Y4, Y7
+	VBLENDVPD    Y2, Y4, Y5, Y4
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y2, Y5, Y5
+	VFNMADD231PD Y6, Y3, Y5
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y2, Y8, Y2
+	VFMADD231PD  Y6, Y3, Y2
+	VXORPD       signBit<>+0(SB), Y2, Y2
+	VMOVUPS      (R8), Y3
+	VMOVUPS      32(R8), Y6
+	VBLENDVPD    Y1, Y3, Y6, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y4, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y9
-	VMAXPD  Y8, Y9, Y9
+	VMOVUPS 320(R8), Y3
+	VMULPD  Y3, Y2, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y6
+	VMAXPD  Y3, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2<>+0(SB), Y11, Y9
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y6
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y9, Y9, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VFMADD213PD expRowg<>+0(SB), Y9, Y12
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y13
-	VFMADD213PD expRowe<>+0(SB), Y9, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VFMADD213PD expRowc<>+0(SB), Y9, Y12
-	VFMADD231PD Y11, Y13, Y12
-	VMOVUPD     expRowb<>+0(SB), Y13
-	VFMADD213PD expRowa<>+0(SB), Y9, Y13
-	VFMADD231PD Y11, Y12, Y13
-	VADDPD      one<>+0(SB), Y9, Y9
-	VFMADD231PD Y11, Y13, Y9
-	VPSLLQ      $0x34, Y10, Y10
-	VPADDQ      Y10, Y9, Y9
+	VMULPD      Y6, Y6, Y9
+	VMOVUPD     expRowh<>+0(SB), Y10
+	VFMADD213PD expRowg<>+0(SB), Y6, Y10
+	VFMADD231PD expRowi<>+0(SB), Y9, Y10
+	VMOVUPD     expRowf<>+0(SB), Y11
+	VFMADD213PD expRowe<>+0(SB), Y6, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VMOVUPD     expRowd<>+0(SB), Y10
+	VFMADD213PD expRowc<>+0(SB), Y6, Y10
+	VFMADD231PD Y9, Y11, Y10
+	VMOVUPD     expRowb<>+0(SB), Y11
+	VFMADD213PD expRowa<>+0(SB), Y6, Y11
+	VFMADD231PD Y9, Y10, Y11
+	VADDPD      one<>+0(SB), Y6, Y6
+	VFMADD231PD Y9, Y11, Y6
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y6, Y6
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Y8, Y0, Y4
-	VMOVAPD      Y9, Y10
-	VFMADD231PD  Y4, Y10, Y9
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y4
-	VANDPD       Y9, Y4, Y4
-	VMULPD       Y6, Y7, Y6
-	VMOVUPS      64(R8), Y7
-	VFNMADD213PD Y5, Y7, Y6
-	VMULPD       Y4, Y3, Y3
-	VMULPD       Y6, Y3, Y3
-	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
+	VMOVUPS      320(R8), Y8
+	VFMSUB213PD  Y3, Y8, Y2
+	VMOVAPD      Y6, Y8
+	VFMADD231PD  Y2, Y8, Y6
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y2
+	VANDPD       Y6, Y2, Y2
+	VMULPD       Y5, Y7, Y3
+	VMOVUPS      64(R8), Y5
+	VFNMADD213PD Y4, Y5, Y3
+	VMULPD       Y2, Y1, Y1
+	VMULPD       Y3, Y1, Y1
+	VMASKMOVPD   Y1, Y0, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, R10
 	JMP          few2
@@ -64943,7 +65343,8 @@ done2:
 	JG    window
 
 end:
-	VMOVMSKPD Y1, AX
+	VMOVUPS   352(R8), Y0
+	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+96(FP)
@@ -65524,8 +65925,8 @@ end:
 
 // func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $2496-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $4544-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
@@ -65538,19 +65939,20 @@ TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $2496-65
 	VMOVSD       24(BX), X0
 	VBROADCASTSD X0, Y0
 	VPCMPEQD     Y1, Y1, Y1
+	VMOVUPS      Y1, 288(SI)
 	LEAQ         (SP), BX
 	ADDQ         $0x3f, BX
 	ANDQ         $-64, BX
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VXORPD       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
@@ -65569,66 +65971,66 @@ window:
 many:
 	// Vectors at a time: 2.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y2
-	VMOVUPD    32(CX)(DI*8), Y3
+	VMOVUPD    (CX)(DI*8), Y1
+	VMOVUPD    32(CX)(DI*8), Y2
+	VORPD      signBit<>+0(SB), Y1, Y1
 	VORPD      signBit<>+0(SB), Y2, Y2
-	VORPD      signBit<>+0(SB), Y3, Y3
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y5
-	VANDPD     Y4, Y1, Y1
-	VANDPD     Y5, Y1, Y1
+	VMOVUPS    288(SI), Y5
+	VANDPD     Y3, Y5, Y5
+	VMOVUPS    Y5, 288(SI)
+	VMOVUPS    288(SI), Y3
+	VANDPD     Y4, Y3, Y3
+	VMOVUPS    Y3, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VMOVAPD      Y4, Y5
-	VFMADD231PD  log2e<>+0(SB), Y2, Y5
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y5, Y6
-	VSUBPD       roundBits<>+0(SB), Y4, Y7
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VMOVAPD      Y3, Y4
+	VFMADD231PD  log2e<>+0(SB), Y1, Y4
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y4, Y5
+	VSUBPD       roundBits<>+0(SB), Y3, Y6
+	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
-	VFNMADD231PD ln2<>+0(SB), Y7, Y3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMULPD      Y3, Y3, Y7
-	VMOVUPD     expRowh<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowg<>+0(SB), Y2, Y9
-	VFMADD213PD expRowg<>+0(SB), Y3, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y9
-	VFMADD231PD expRowi<>+0(SB), Y7, Y8
-	VMOVUPD     expRowf<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowe<>+0(SB), Y2, Y11
-	VFMADD213PD expRowe<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VMOVUPD     expRowd<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expRowc<>+0(SB), Y2, Y9
-	VFMADD213PD expRowc<>+0(SB), Y3, Y8
-	VFMADD231PD Y6, Y11, Y9
-	VFMADD231PD Y7, Y10, Y8
-	VMOVUPD     expRowb<>+0(SB), Y10
-	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowa<>+0(SB), Y2, Y11
-	VFMADD213PD expRowa<>+0(SB), Y3, Y10
-	VFMADD231PD Y6, Y9, Y11
-	VFMADD231PD Y7, Y8, Y10
-	VADDPD      one<>+0(SB), Y2, Y2
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y6, Y11, Y2
-	VFMADD231PD Y7, Y10, Y3
-	VPSLLQ      $0x34, Y5, Y5
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
+	VMOVAPD     Y9, Y10
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y5, Y2, Y2
-	VPADDQ      Y4, Y3, Y3
-	VMOVUPD     Y2, (BX)(DI*8)
-	VMOVUPD     Y3, 32(BX)(DI*8)
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R10
-	CMPQ        R10, $0x00000008
-	JGE         many
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y1
+	VADDPD  Y2, Y6, Y2
+	VDIVPD  Y1, Y4, Y1
+	VDIVPD  Y2, Y3, Y2
+	VMOVUPD Y1, (BX)(DI*8)
+	VMOVUPD Y2, 32(BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -65640,40 +66042,41 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	NEGQ       R11
-	VMOVDQU    32(R12)(R11*8), Y2
-	VMASKMOVPD (CX)(DI*8), Y2, Y3
-	VORPD      signBit<>+0(SB), Y3, Y3
-	VCMPPD     $0x1d, minusLimit<>+0(SB), Y3, Y4
-	VANDPD     Y4, Y1, Y1
+	VMOVDQU    32(R12)(R11*8), Y1
+	VMASKMOVPD (CX)(DI*8), Y1, Y2
+	VORPD      signBit<>+0(SB), Y2, Y2
+	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
+	VMOVUPS    288(SI), Y4
+	VANDPD     Y3, Y4, Y4
+	VMOVUPS    Y4, 288(SI)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y4
-	VFMADD231PD  log2e<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y4, Y5
-	VFNMADD231PD ln2<>+0(SB), Y5, Y3
+	VMOVUPD      roundBits<>+0(SB), Y3
+	VFMADD231PD  log2e<>+0(SB), Y2, Y3
+	VSUBPD       roundBits<>+0(SB), Y3, Y4
+	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y3, Y3, Y5
-	VMOVUPD     expRowh<>+0(SB), Y6
-	VFMADD213PD expRowg<>+0(SB), Y3, Y6
-	VFMADD231PD expRowi<>+0(SB), Y5, Y6
-	VMOVUPD     expRowf<>+0(SB), Y7
-	VFMADD213PD expRowe<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VMOVUPD     expRowd<>+0(SB), Y6
-	VFMADD213PD expRowc<>+0(SB), Y3, Y6
-	VFMADD231PD Y5, Y7, Y6
-	VMOVUPD     expRowb<>+0(SB), Y7
-	VFMADD213PD expRowa<>+0(SB), Y3, Y7
-	VFMADD231PD Y5, Y6, Y7
-	VADDPD      one<>+0(SB), Y3, Y3
-	VFMADD231PD Y5, Y7, Y3
-	VPSLLQ      $0x34, Y4, Y4
-	VPADDQ      Y4, Y3, Y3
-	VMASKMOVPD  Y3, Y2, (BX)(DI*8)
-	ADDQ        $0x00000004, DI
-	SUBQ        $0x00000004, R10
-	JMP         few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD      Y2, Y2, Y4
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
+	VPSLLQ      $0x34, Y3, Y3
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y2
+	VDIVPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, (BX)(DI*8)
+	ADDQ       $0x00000004, DI
+	SUBQ       $0x00000004, R10
+	JMP        few
 
 done:
 	MOVQ R9, DI
@@ -65683,233 +66086,236 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0   8192(DX)(DI*8)
-	VMOVUPD      (DX)(DI*8), Y2
-	VMOVUPD      32(DX)(DI*8), Y3
-	VADDPD       minusOne<>+0(SB), Y2, Y4
-	VMOVUPS      Y4, 32(SI)
-	VADDPD       minusOne<>+0(SB), Y3, Y4
-	VMOVUPS      Y4, 64(SI)
-	VADDPD       Y3, Y2, Y4
-	VMOVUPS      192(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VMOVUPS      32(SI), Y4
-	VMOVUPS      64(SI), Y5
-	VADDPD       Y5, Y4, Y4
-	VMOVUPS      160(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VMULPD       Y2, Y2, Y4
-	VFMADD231PD  Y3, Y3, Y4
-	VMOVUPS      128(SI), Y5
-	VADDPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
-	VMOVUPD      (CX)(DI*8), Y4
-	VMOVUPD      32(CX)(DI*8), Y5
-	VMOVUPD      (BX)(DI*8), Y6
-	VMOVUPD      32(BX)(DI*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
+	VMOVUPD      (DX)(DI*8), Y1
+	VMOVUPD      32(DX)(DI*8), Y2
+	VADDPD       minusOne<>+0(SB), Y1, Y3
+	VMOVUPS      Y3, 32(SI)
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VMOVUPS      Y3, 64(SI)
+	VADDPD       Y2, Y1, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      32(SI), Y3
+	VMOVUPS      64(SI), Y4
+	VADDPD       Y4, Y3, Y3
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMULPD       Y1, Y1, Y3
+	VFMADD231PD  Y2, Y2, Y3
+	VMOVUPS      128(SI), Y4
+	VADDPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMOVUPD      (CX)(DI*8), Y3
+	VMOVUPD      32(CX)(DI*8), Y4
+	VMOVUPD      (BX)(DI*8), Y5
+	VMOVUPD      32(BX)(DI*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y7
-	VMINPD       Y5, Y6, Y6
-	VSUBPD       Y13, Y7, Y7
-	VMOVUPS      Y7, 288(SI)
-	VSUBPD       Y12, Y6, Y6
-	VMOVUPS      Y6, 320(SI)
-	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y4, Y6, Y4
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 224(SI)
-	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 256(SI)
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y3, Y7, Y8
+	VMOVUPS      Y8, 320(SI)
+	VMINPD       Y4, Y7, Y7
+	VMOVUPS      320(SI), Y8
+	VFNMADD231PD Y12, Y5, Y8
+	VMOVUPS      Y8, 320(SI)
+	VFNMADD231PD Y11, Y6, Y7
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y3, Y8, Y3
+	VMAXPD       Y4, Y8, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 224(SI)
+	VXORPD       signBit<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 256(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(SI), Y4
+	VMOVUPS 224(SI), Y3
+	VMULPD  Y0, Y3, Y3
+	VMOVUPS 256(SI), Y4
 	VMULPD  Y0, Y4, Y4
-	VMOVUPS 256(SI), Y5
-	VMULPD  Y0, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y4, Y6, Y7
-	VMAXPD  Y5, Y6, Y6
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y3, Y5, Y6
+	VMAXPD  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y5, Y5, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
 	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y5
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y5, Y5
 
 	// What rounding took from gamma ln v.
 	VMOVUPS     224(SI), Y8
 	VMOVUPS     256(SI), Y9
-	VFMSUB213PD Y4, Y0, Y8
-	VFMSUB213PD Y5, Y0, Y9
-	VMOVAPD     Y7, Y10
-	VMOVAPD     Y6, Y11
-	VFMADD231PD Y8, Y10, Y7
-	VFMADD231PD Y9, Y11, Y6
+	VFMSUB213PD Y3, Y0, Y8
+	VFMSUB213PD Y4, Y0, Y9
+	VMOVAPD     Y6, Y10
+	VMOVAPD     Y5, Y11
+	VFMADD231PD Y8, Y10, Y6
+	VFMADD231PD Y9, Y11, Y5
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD      Y7, Y4, Y4
-	VANDPD      Y6, Y5, Y5
+	VANDPD      Y6, Y3, Y3
+	VANDPD      Y5, Y4, Y4
+	VMULPD      Y1, Y3, Y1
 	VMULPD      Y2, Y4, Y2
-	VMULPD      Y3, Y5, Y3
-	VMOVUPS     288(SI), Y4
-	VMULPD      Y4, Y2, Y2
-	VMOVUPS     320(SI), Y4
-	VFMADD231PD Y4, Y3, Y2
-	VMOVUPS     96(SI), Y3
-	VADDPD      Y2, Y3, Y3
-	VMOVUPS     Y3, 96(SI)
+	VMOVUPS     320(SI), Y3
+	VMULPD      Y3, Y1, Y1
+	VFMADD231PD Y7, Y2, Y1
+	VMOVUPS     96(SI), Y2
+	VADDPD      Y1, Y2, Y2
+	VMOVUPS     Y2, 96(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 288(SI), Y2
-	VMULPD  Y0, Y2, Y2
-	VMOVUPS 320(SI), Y3
-	VMULPD  Y0, Y3, Y3
-	VMOVUPD leastNormalExp<>+0(SB), Y4
-	VMAXPD  Y2, Y4, Y5
-	VMAXPD  Y3, Y4, Y4
+	VMOVUPS 320(SI), Y1
+	VMULPD  Y0, Y1, Y1
+	VMULPD  Y0, Y7, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y3
+	VMAXPD  Y1, Y3, Y4
+	VMAXPD  Y2, Y3, Y3
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y6
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  log2e<>+0(SB), Y5, Y7
+	VMOVUPD      roundBits<>+0(SB), Y5
+	VMOVAPD      Y5, Y6
 	VFMADD231PD  log2e<>+0(SB), Y4, Y6
-	VSUBPD       roundBits<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y6, Y9
-	VFNMADD231PD ln2<>+0(SB), Y8, Y5
-	VFNMADD231PD ln2<>+0(SB), Y9, Y4
+	VFMADD231PD  log2e<>+0(SB), Y3, Y5
+	VSUBPD       roundBits<>+0(SB), Y6, Y8
+	VSUBPD       roundBits<>+0(SB), Y5, Y9
+	VFNMADD231PD ln2<>+0(SB), Y8, Y4
+	VFNMADD231PD ln2<>+0(SB), Y9, Y3
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y5, Y5, Y8
-	VMULPD      Y4, Y4, Y9
+	VMULPD      Y4, Y4, Y8
+	VMULPD      Y3, Y3, Y9
 	VMOVUPD     expRowh<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowg<>+0(SB), Y5, Y11
-	VFMADD213PD expRowg<>+0(SB), Y4, Y10
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD213PD expRowg<>+0(SB), Y3, Y10
 	VFMADD231PD expRowi<>+0(SB), Y8, Y11
 	VFMADD231PD expRowi<>+0(SB), Y9, Y10
 	VMOVUPD     expRowf<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowe<>+0(SB), Y5, Y13
-	VFMADD213PD expRowe<>+0(SB), Y4, Y12
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD213PD expRowe<>+0(SB), Y3, Y12
 	VFMADD231PD Y8, Y11, Y13
 	VFMADD231PD Y9, Y10, Y12
 	VMOVUPD     expRowd<>+0(SB), Y10
 	VMOVAPD     Y10, Y11
-	VFMADD213PD expRowc<>+0(SB), Y5, Y11
-	VFMADD213PD expRowc<>+0(SB), Y4, Y10
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD213PD expRowc<>+0(SB), Y3, Y10
 	VFMADD231PD Y8, Y13, Y11
 	VFMADD231PD Y9, Y12, Y10
 	VMOVUPD     expRowb<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowa<>+0(SB), Y5, Y13
-	VFMADD213PD expRowa<>+0(SB), Y4, Y12
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD213PD expRowa<>+0(SB), Y3, Y12
 	VFMADD231PD Y8, Y11, Y13
 	VFMADD231PD Y9, Y10, Y12
-	VADDPD      one<>+0(SB), Y5, Y5
 	VADDPD      one<>+0(SB), Y4, Y4
-	VFMADD231PD Y8, Y13, Y5
-	VFMADD231PD Y9, Y12, Y4
-	VPSLLQ      $0x34, Y7, Y7
+	VADDPD      one<>+0(SB), Y3, Y3
+	VFMADD231PD Y8, Y13, Y4
+	VFMADD231PD Y9, Y12, Y3
 	VPSLLQ      $0x34, Y6, Y6
-	VPADDQ      Y7, Y5, Y5
+	VPSLLQ      $0x34, Y5, Y5
 	VPADDQ      Y6, Y4, Y4
+	VPADDQ      Y5, Y3, Y3
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     288(SI), Y6
-	VMOVUPS     320(SI), Y7
+	VMOVUPS     320(SI), Y5
+	VMOVAPD     Y7, Y6
+	VFMSUB213PD Y1, Y0, Y5
 	VFMSUB213PD Y2, Y0, Y6
-	VFMSUB213PD Y3, Y0, Y7
-	VMOVAPD     Y5, Y8
-	VMOVAPD     Y4, Y9
-	VFMADD231PD Y6, Y8, Y5
-	VFMADD231PD Y7, Y9, Y4
+	VMOVAPD     Y4, Y7
+	VMOVAPD     Y3, Y8
+	VFMADD231PD Y5, Y7, Y4
+	VFMADD231PD Y6, Y8, Y3
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y1, Y1
 	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y2, Y2
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y3, Y3
-	VANDPD      Y5, Y2, Y2
-	VANDPD      Y4, Y3, Y3
-	VMOVUPS     32(SI), Y4
-	VMULPD      Y4, Y2, Y2
-	VMOVUPS     64(SI), Y4
-	VMULPD      Y4, Y3, Y3
-	VMOVUPS     224(SI), Y4
-	VMULPD      Y4, Y2, Y2
-	VMOVUPS     256(SI), Y4
-	VFMADD231PD Y4, Y3, Y2
-	VMOVUPS     (SI), Y3
-	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     Y3, (SI)
+	VANDPD      Y4, Y1, Y1
+	VANDPD      Y3, Y2, Y2
+	VMOVUPS     32(SI), Y3
+	VMULPD      Y3, Y1, Y1
+	VMOVUPS     64(SI), Y3
+	VMULPD      Y3, Y2, Y2
+	VMOVUPS     224(SI), Y3
+	VMULPD      Y3, Y1, Y1
+	VMOVUPS     256(SI), Y3
+	VFMADD231PD Y3, Y2, Y1
+	VMOVUPS     (SI), Y2
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPS     Y2, (SI)
 	ADDQ        $0x00000008, DI
 	SUBQ        $0x00000008, R8
 	CMPQ        R8, $0x00000008
@@ -65925,89 +66331,49 @@ few2:
 	CMOVQLT      R8, R9
 	LEAQ         tailMasks<>+0(SB), R10
 	NEGQ         R9
-	VMOVDQU      32(R10)(R9*8), Y2
-	VMASKMOVPD   (DX)(DI*8), Y2, Y3
-	VADDPD       minusOne<>+0(SB), Y3, Y4
-	VANDPD       Y4, Y2, Y4
-	VMOVUPS      192(SI), Y5
-	VADDPD       Y3, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
-	VMOVUPS      160(SI), Y5
-	VSUBPD       Y4, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
-	VMOVUPS      128(SI), Y5
-	VFMADD231PD  Y3, Y3, Y5
-	VMOVUPS      Y5, 128(SI)
-	VMASKMOVPD   (CX)(DI*8), Y2, Y5
-	VMASKMOVPD   (BX)(DI*8), Y2, Y2
-	VADDPD       two<>+0(SB), Y2, Y6
-	VDIVPD       Y6, Y2, Y6
-	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y2, Y7, Y8
-	VFNMADD213PD Y2, Y6, Y8
-	VXORPD       Y2, Y2, Y2
-	VMINPD       Y5, Y2, Y2
-	VSUBPD       Y8, Y2, Y2
+	VMOVDQU      32(R10)(R9*8), Y1
+	VMASKMOVPD   (DX)(DI*8), Y1, Y2
+	VADDPD       minusOne<>+0(SB), Y2, Y3
+	VANDPD       Y3, Y1, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPD       Y2, Y4, Y4
+	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      160(SI), Y4
+	VSUBPD       Y3, Y4, Y4
+	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      128(SI), Y4
+	VFMADD231PD  Y2, Y2, Y4
+	VMOVUPS      Y4, 128(SI)
+	VMASKMOVPD   (CX)(DI*8), Y1, Y4
+	VMASKMOVPD   (BX)(DI*8), Y1, Y1
+	VMULPD       Y1, Y1, Y5
+	VMULPD       Y5, Y5, Y6
+	VMOVUPD      atanhj<>+0(SB), Y7
+	VFMADD213PD  atanhi<>+0(SB), Y5, Y7
+	VMOVUPD      atanhh<>+0(SB), Y8
+	VFMADD213PD  atanhg<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhf<>+0(SB), Y7
+	VFMADD213PD  atanhe<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VMOVUPD      atanhd<>+0(SB), Y8
+	VFMADD213PD  atanhc<>+0(SB), Y5, Y8
+	VFMADD231PD  Y6, Y7, Y8
+	VMOVUPD      atanhb<>+0(SB), Y7
+	VFMADD213PD  atanha<>+0(SB), Y5, Y7
+	VFMADD231PD  Y6, Y8, Y7
+	VXORPD       Y5, Y5, Y5
+	VMINPD       Y4, Y5, Y5
+	VFNMADD231PD Y7, Y1, Y5
 	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y5, Y8, Y5
-	VXORPD       signBit<>+0(SB), Y5, Y5
+	VMAXPD       Y4, Y6, Y4
+	VFMADD231PD  Y7, Y1, Y4
+	VXORPD       signBit<>+0(SB), Y4, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y5, Y6
-	VMOVUPD leastNormalExp<>+0(SB), Y7
-	VMAXPD  Y6, Y7, Y7
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VFMADD231PD  log2e<>+0(SB), Y7, Y8
-	VSUBPD       roundBits<>+0(SB), Y8, Y9
-	VFNMADD231PD ln2<>+0(SB), Y9, Y7
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y9
-	VMOVUPD     expRowh<>+0(SB), Y10
-	VFMADD213PD expRowg<>+0(SB), Y7, Y10
-	VFMADD231PD expRowi<>+0(SB), Y9, Y10
-	VMOVUPD     expRowf<>+0(SB), Y11
-	VFMADD213PD expRowe<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VMOVUPD     expRowd<>+0(SB), Y10
-	VFMADD213PD expRowc<>+0(SB), Y7, Y10
-	VFMADD231PD Y9, Y11, Y10
-	VMOVUPD     expRowb<>+0(SB), Y11
-	VFMADD213PD expRowa<>+0(SB), Y7, Y11
-	VFMADD231PD Y9, Y10, Y11
-	VADDPD      one<>+0(SB), Y7, Y7
-	VFMADD231PD Y9, Y11, Y7
-	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y8, Y7, Y7
-
-	// What rounding took from gamma ln v.
-	VMOVAPD     Y5, Y8
-	VFMSUB213PD Y6, Y0, Y8
-	VMOVAPD     Y7, Y9
-	VFMADD231PD Y8, Y9, Y7
-	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y6, Y6
-	VANDPD      Y7, Y6, Y6
-	VMULPD      Y3, Y6, Y3
-	VMOVUPS     96(SI), Y6
-	VFMADD231PD Y2, Y3, Y6
-	VMOVUPS     Y6, 96(SI)
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y2, Y3
+	VMULPD  Y0, Y1, Y4
 	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y3, Y6, Y6
+	VMAXPD  Y4, Y6, Y6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y7
@@ -66035,14 +66401,56 @@ few2:
 	VPADDQ      Y7, Y6, Y6
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Y3, Y0, Y2
-	VMOVAPD      Y6, Y7
-	VFMADD231PD  Y2, Y7, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y2
-	VANDPD       Y6, Y2, Y2
-	VMULPD       Y4, Y2, Y2
+	VMOVAPD     Y1, Y7
+	VFMSUB213PD Y4, Y0, Y7
+	VMOVAPD     Y6, Y8
+	VFMADD231PD Y7, Y8, Y6
+	VCMPPD      $0x15, leastNormalExp<>+0(SB), Y4, Y4
+	VANDPD      Y6, Y4, Y4
+	VMULPD      Y2, Y4, Y2
+	VMOVUPS     96(SI), Y4
+	VFMADD231PD Y5, Y2, Y4
+	VMOVUPS     Y4, 96(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD  Y0, Y5, Y2
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y4
+
+	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y6, Y7
+	VFNMADD231PD ln2<>+0(SB), Y7, Y4
+
+	// 1 + r + r^2 P(r), by pairs of coefficients.
+	VMULPD      Y4, Y4, Y7
+	VMOVUPD     expRowh<>+0(SB), Y8
+	VFMADD213PD expRowg<>+0(SB), Y4, Y8
+	VFMADD231PD expRowi<>+0(SB), Y7, Y8
+	VMOVUPD     expRowf<>+0(SB), Y9
+	VFMADD213PD expRowe<>+0(SB), Y4, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VMOVUPD     expRowd<>+0(SB), Y8
+	VFMADD213PD expRowc<>+0(SB), Y4, Y8
+	VFMADD231PD Y7, Y9, Y8
+	VMOVUPD     expRowb<>+0(SB), Y9
+	VFMADD213PD expRowa<>+0(SB), Y4, Y9
+	VFMADD231PD Y7, Y8, Y9
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y7, Y9, Y4
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y6, Y4, Y4
+
+	// What rounding took from gamma ln v.
+	VFMSUB213PD  Y2, Y0, Y5
+	VMOVAPD      Y4, Y6
+	VFMADD231PD  Y5, Y6, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VANDPD       Y4, Y2, Y2
+	VMULPD       Y3, Y2, Y2
 	VMOVUPS      (SI), Y3
-	VFNMADD231PD Y5, Y2, Y3
+	VFNMADD231PD Y1, Y2, Y3
 	VMOVUPS      Y3, (SI)
 	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, R8
@@ -66057,51 +66465,52 @@ end:
 	// Fold the lanes and add to the sums.
 	MOVQ         acc+0(FP), AX
 	VMOVUPS      192(SI), Y0
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 192(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	VMOVUPS      160(SI), Y0
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 160(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
 	VMOVUPS      128(SI), Y0
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 128(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
 	VMOVUPS      96(SI), Y0
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, 96(SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
 	VMOVUPS      (SI), Y0
-	VXORPS       Y2, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VEXTRACTF128 $0x01, Y0, X2
-	VADDPD       X2, X0, X0
-	VUNPCKHPD    X0, X0, X2
-	VADDSD       X2, X0, X0
+	VXORPS       Y1, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VEXTRACTF128 $0x01, Y0, X1
+	VADDPD       X1, X0, X0
+	VUNPCKHPD    X0, X0, X1
+	VADDSD       X1, X0, X0
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
-	VMOVMSKPD    Y1, AX
+	VMOVUPS      288(SI), Y0
+	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
 	MOVB         AL, ret+64(FP)
@@ -66632,8 +67041,8 @@ end:
 
 // func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $2592-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
@@ -66651,11 +67060,11 @@ TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $2592-89
 	VXORPD       signBit<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 352(R8)
+	VMOVUPS      Y0, 256(R8)
 	VMOVSD       72(DI), X0
 	VBROADCASTSD X0, Y0
 	VPCMPEQD     Y1, Y1, Y1
-	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y1, 352(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -66683,12 +67092,12 @@ many:
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y1, Y3
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y4
-	VMOVUPS    384(R8), Y5
+	VMOVUPS    352(R8), Y5
 	VANDPD     Y3, Y5, Y5
-	VMOVUPS    Y5, 384(R8)
-	VMOVUPS    384(R8), Y3
+	VMOVUPS    Y5, 352(R8)
+	VMOVUPS    352(R8), Y3
 	VANDPD     Y4, Y3, Y3
-	VMOVUPS    Y3, 384(R8)
+	VMOVUPS    Y3, 352(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -66700,47 +67109,56 @@ many:
 	VFNMADD231PD ln2<>+0(SB), Y5, Y1
 	VFNMADD231PD ln2<>+0(SB), Y6, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y1, Y1, Y5
 	VMULPD      Y2, Y2, Y6
-	VMOVUPD     expRowh<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowg<>+0(SB), Y1, Y8
-	VFMADD213PD expRowg<>+0(SB), Y2, Y7
-	VFMADD231PD expRowi<>+0(SB), Y5, Y8
-	VFMADD231PD expRowi<>+0(SB), Y6, Y7
-	VMOVUPD     expRowf<>+0(SB), Y9
+	VADDPD      expEvenb<>+0(SB), Y5, Y7
+	VADDPD      expEvenb<>+0(SB), Y6, Y8
+	VMOVUPD     expOddc<>+0(SB), Y9
 	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowe<>+0(SB), Y1, Y10
-	VFMADD213PD expRowe<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VMOVUPD     expRowd<>+0(SB), Y7
-	VMOVAPD     Y7, Y8
-	VFMADD213PD expRowc<>+0(SB), Y1, Y8
-	VFMADD213PD expRowc<>+0(SB), Y2, Y7
-	VFMADD231PD Y5, Y10, Y8
-	VFMADD231PD Y6, Y9, Y7
-	VMOVUPD     expRowb<>+0(SB), Y9
-	VMOVAPD     Y9, Y10
-	VFMADD213PD expRowa<>+0(SB), Y1, Y10
-	VFMADD213PD expRowa<>+0(SB), Y2, Y9
-	VFMADD231PD Y5, Y8, Y10
-	VFMADD231PD Y6, Y7, Y9
-	VADDPD      one<>+0(SB), Y1, Y1
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y5, Y10, Y1
-	VFMADD231PD Y6, Y9, Y2
+	VFMADD213PD expOddb<>+0(SB), Y5, Y10
+	VFMADD213PD expOddb<>+0(SB), Y6, Y9
+	VFMADD213PD expOdda<>+0(SB), Y5, Y10
+	VFMADD213PD expOdda<>+0(SB), Y6, Y9
+	VFMADD213PD expEvena<>+0(SB), Y5, Y7
+	VFMADD213PD expEvena<>+0(SB), Y6, Y8
+	VMULPD      Y1, Y10, Y1
+	VMULPD      Y2, Y9, Y2
+	VADDPD      Y1, Y7, Y5
+	VADDPD      Y2, Y8, Y6
+	VSUBPD      Y1, Y7, Y1
+	VSUBPD      Y2, Y8, Y2
 	VPSLLQ      $0x34, Y4, Y4
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y4, Y1, Y1
-	VPADDQ      Y3, Y2, Y2
-	VMOVUPD     Y1, (DI)(R9*8)
-	VMOVUPD     Y2, 32(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
-	JGE         many
+	VPADDQ      Y4, Y5, Y4
+	VPADDQ      Y3, Y6, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Y1, Y4, Y5
+	VADDPD  Y2, Y3, Y6
+	VADDPD  Y1, Y5, Y7
+	VADDPD  Y2, Y6, Y8
+	VMOVUPD one<>+0(SB), Y9
+	VMULPD  Y7, Y5, Y10
+	VMULPD  Y8, Y6, Y11
+	VDIVPD  Y10, Y9, Y10
+	VDIVPD  Y11, Y9, Y9
+	VMULPD  Y5, Y10, Y5
+	VMULPD  Y6, Y9, Y6
+	VMULPD  Y4, Y5, Y4
+	VMULPD  Y3, Y6, Y3
+	VMOVUPD Y4, (DI)(R9*8)
+	VMOVUPD Y3, 32(DI)(R9*8)
+	VMULPD  Y7, Y10, Y3
+	VMULPD  Y8, Y9, Y4
+	VMULPD  Y1, Y3, Y1
+	VMULPD  Y2, Y4, Y2
+	VMOVUPD Y1, 2048(DI)(R9*8)
+	VMOVUPD Y2, 2080(DI)(R9*8)
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R12
+	CMPQ    R12, $0x00000008
+	JGE     many
 
 few:
 	TESTQ R12, R12
@@ -66756,9 +67174,9 @@ few:
 	VMASKMOVPD (BX)(R9*8), Y1, Y2
 	VORPD      signBit<>+0(SB), Y2, Y2
 	VCMPPD     $0x1d, minusLimit<>+0(SB), Y2, Y3
-	VMOVUPS    384(R8), Y4
+	VMOVUPS    352(R8), Y4
 	VANDPD     Y3, Y4, Y4
-	VMOVUPS    Y4, 384(R8)
+	VMOVUPS    Y4, 352(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y3
@@ -66766,28 +67184,34 @@ few:
 	VSUBPD       roundBits<>+0(SB), Y3, Y4
 	VFNMADD231PD ln2<>+0(SB), Y4, Y2
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD      Y2, Y2, Y4
-	VMOVUPD     expRowh<>+0(SB), Y5
-	VFMADD213PD expRowg<>+0(SB), Y2, Y5
-	VFMADD231PD expRowi<>+0(SB), Y4, Y5
-	VMOVUPD     expRowf<>+0(SB), Y6
-	VFMADD213PD expRowe<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VMOVUPD     expRowd<>+0(SB), Y5
-	VFMADD213PD expRowc<>+0(SB), Y2, Y5
-	VFMADD231PD Y4, Y6, Y5
-	VMOVUPD     expRowb<>+0(SB), Y6
-	VFMADD213PD expRowa<>+0(SB), Y2, Y6
-	VFMADD231PD Y4, Y5, Y6
-	VADDPD      one<>+0(SB), Y2, Y2
-	VFMADD231PD Y4, Y6, Y2
+	VADDPD      expEvenb<>+0(SB), Y4, Y5
+	VMOVUPD     expOddc<>+0(SB), Y6
+	VFMADD213PD expOddb<>+0(SB), Y4, Y6
+	VFMADD213PD expOdda<>+0(SB), Y4, Y6
+	VFMADD213PD expEvena<>+0(SB), Y4, Y5
+	VMULPD      Y2, Y6, Y2
+	VADDPD      Y2, Y5, Y4
+	VSUBPD      Y2, Y5, Y2
 	VPSLLQ      $0x34, Y3, Y3
-	VPADDQ      Y3, Y2, Y2
-	VMASKMOVPD  Y2, Y1, (DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
-	JMP         few
+	VPADDQ      Y3, Y4, Y3
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD     Y2, Y3, Y4
+	VADDPD     Y2, Y4, Y5
+	VMOVUPD    one<>+0(SB), Y6
+	VMULPD     Y5, Y4, Y7
+	VDIVPD     Y7, Y6, Y6
+	VMULPD     Y4, Y6, Y4
+	VMULPD     Y3, Y4, Y3
+	VMASKMOVPD Y3, Y1, (DI)(R9*8)
+	VMULPD     Y5, Y6, Y3
+	VMULPD     Y2, Y3, Y2
+	VMASKMOVPD Y2, Y1, 2048(DI)(R9*8)
+	ADDQ       $0x00000004, R9
+	SUBQ       $0x00000004, R12
+	JMP        few
 
 done:
 	MOVQ R11, R9
@@ -66801,261 +67225,268 @@ many2:
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
 	VSUBPD       Y1, Y3, Y4
-	VMOVUPS      Y4, 192(R8)
+	VMOVUPS      Y4, 64(R8)
 	VSUBPD       Y2, Y3, Y3
-	VMOVUPD      (BX)(R9*8), Y4
-	VMOVUPD      32(BX)(R9*8), Y5
-	VMOVUPD      (DI)(R9*8), Y6
-	VMOVUPD      32(DI)(R9*8), Y7
-	VADDPD       two<>+0(SB), Y6, Y8
-	VADDPD       two<>+0(SB), Y7, Y9
-	VDIVPD       Y8, Y6, Y8
-	VDIVPD       Y9, Y7, Y9
+	VMOVUPS      Y3, 96(R8)
+	VMOVUPD      (BX)(R9*8), Y3
+	VMOVUPD      32(BX)(R9*8), Y4
+	VMOVUPD      (DI)(R9*8), Y5
+	VMOVUPD      32(DI)(R9*8), Y6
+	VMULPD       Y5, Y5, Y7
+	VMULPD       Y6, Y6, Y8
+	VMULPD       Y7, Y7, Y9
 	VMULPD       Y8, Y8, Y10
-	VMULPD       Y9, Y9, Y11
-	VMOVUPD      unitRowi<>+0(SB), Y12
-	VMOVAPD      Y12, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowh<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowg<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowg<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowf<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowf<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowe<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowe<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowd<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowd<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowc<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowc<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowb<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowb<>+0(SB), Y11, Y12
-	VFMADD213PD  unitRowa<>+0(SB), Y10, Y13
-	VFMADD213PD  unitRowa<>+0(SB), Y11, Y12
-	VFNMADD213PD Y6, Y10, Y13
-	VFNMADD213PD Y7, Y11, Y12
-	VFNMADD213PD Y6, Y8, Y13
-	VFNMADD213PD Y7, Y9, Y12
-	VMOVUPD      one<>+0(SB), Y8
-	VADDPD       one<>+0(SB), Y6, Y9
-	VADDPD       one<>+0(SB), Y7, Y10
-	VDIVPD       Y9, Y8, Y9
-	VDIVPD       Y10, Y8, Y8
-	VMULPD       Y9, Y6, Y6
-	VMULPD       Y8, Y7, Y7
-	VBLENDVPD    Y4, Y6, Y9, Y10
-	VMOVUPS      Y10, 64(R8)
-	VBLENDVPD    Y5, Y7, Y8, Y10
-	VMOVUPS      Y10, 96(R8)
-	VBLENDVPD    Y4, Y9, Y6, Y6
-	VMOVUPS      Y6, 128(R8)
-	VBLENDVPD    Y5, Y8, Y7, Y6
-	VMOVUPS      Y6, 160(R8)
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y7
-	VMINPD       Y5, Y6, Y6
-	VSUBPD       Y13, Y7, Y7
-	VMOVUPS      Y7, 288(R8)
-	VSUBPD       Y12, Y6, Y6
-	VMOVUPS      Y6, 320(R8)
-	VXORPD       Y6, Y6, Y6
-	VMAXPD       Y4, Y6, Y4
-	VMAXPD       Y5, Y6, Y5
-	VADDPD       Y4, Y13, Y4
-	VADDPD       Y5, Y12, Y5
-	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      Y4, 224(R8)
-	VXORPD       signBit<>+0(SB), Y5, Y4
-	VMOVUPS      Y4, 256(R8)
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y1, Y1
-	VMOVUPS      (R8), Y4
-	VMULPD       Y4, Y2, Y2
+	VMOVUPD      atanhj<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhi<>+0(SB), Y8, Y11
+	VMOVUPD      atanhh<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhg<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhf<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y7, Y12
+	VFMADD213PD  atanhe<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      atanhd<>+0(SB), Y13
+	VMOVAPD      Y13, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y7, Y14
+	VFMADD213PD  atanhc<>+0(SB), Y8, Y13
+	VFMADD231PD  Y9, Y12, Y14
+	VFMADD231PD  Y10, Y11, Y13
+	VMOVUPD      atanhb<>+0(SB), Y11
+	VMOVAPD      Y11, Y12
+	VFMADD213PD  atanha<>+0(SB), Y7, Y12
+	VFMADD213PD  atanha<>+0(SB), Y8, Y11
+	VFMADD231PD  Y9, Y14, Y12
+	VFMADD231PD  Y10, Y13, Y11
+	VMOVUPD      2048(DI)(R9*8), Y7
+	VMOVUPD      2080(DI)(R9*8), Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y6, Y10
+	VFMADD231PD  Y7, Y5, Y9
+	VFMADD231PD  Y8, Y6, Y10
+	VBLENDVPD    Y3, Y9, Y7, Y13
+	VMOVUPS      Y13, 128(R8)
+	VBLENDVPD    Y4, Y10, Y8, Y13
+	VMOVUPS      Y13, 160(R8)
+	VBLENDVPD    Y3, Y7, Y9, Y7
+	VMOVUPS      Y7, 192(R8)
+	VBLENDVPD    Y4, Y8, Y10, Y7
+	VMOVUPS      Y7, 224(R8)
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y3, Y7, Y8
+	VMOVUPS      Y8, 480(R8)
+	VMINPD       Y4, Y7, Y7
+	VMOVUPS      480(R8), Y8
+	VFNMADD231PD Y12, Y5, Y8
+	VMOVUPS      Y8, 480(R8)
+	VFNMADD231PD Y11, Y6, Y7
+	VXORPD       Y8, Y8, Y8
+	VMAXPD       Y3, Y8, Y3
+	VMAXPD       Y4, Y8, Y4
+	VFMADD231PD  Y12, Y5, Y3
+	VFMADD231PD  Y11, Y6, Y4
+	VXORPD       signBit<>+0(SB), Y3, Y3
+	VMOVUPS      Y3, 288(R8)
+	VXORPD       signBit<>+0(SB), Y4, Y3
+	VMOVUPS      Y3, 320(R8)
+	VMOVUPS      (R8), Y3
+	VMULPD       Y3, Y1, Y1
+	VMOVUPS      Y1, 448(R8)
+	VMOVUPS      (R8), Y1
+	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 224(R8), Y4
-	VMULPD  Y0, Y4, Y4
-	VMOVUPS 256(R8), Y5
-	VMULPD  Y0, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y4, Y6, Y7
-	VMAXPD  Y5, Y6, Y6
+	VMOVUPS 288(R8), Y2
+	VMULPD  Y0, Y2, Y2
+	VMOVUPS 320(R8), Y3
+	VMULPD  Y0, Y3, Y3
+	VMOVUPD leastNormalExp<>+0(SB), Y4
+	VMAXPD  Y2, Y4, Y5
+	VMAXPD  Y3, Y4, Y4
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y8
-	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
-	VSUBPD       roundBits<>+0(SB), Y9, Y10
-	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VMOVUPD      roundBits<>+0(SB), Y6
+	VMOVAPD      Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
+	VFMADD231PD  log2e<>+0(SB), Y4, Y6
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VSUBPD       roundBits<>+0(SB), Y6, Y10
+	VFNMADD231PD ln2<>+0(SB), Y9, Y5
+	VFNMADD231PD ln2<>+0(SB), Y10, Y4
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
-	VMOVUPD     expRowh<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
-	VFMADD231PD expRowi<>+0(SB), Y10, Y13
-	VFMADD231PD expRowi<>+0(SB), Y11, Y12
-	VMOVUPD     expRowf<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VMOVUPD     expRowd<>+0(SB), Y12
-	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
-	VFMADD231PD Y10, Y15, Y13
-	VFMADD231PD Y11, Y14, Y12
-	VMOVUPD     expRowb<>+0(SB), Y14
-	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
-	VFMADD231PD Y10, Y13, Y15
-	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
-	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
-	VPSLLQ      $0x34, Y9, Y9
+	VMULPD      Y5, Y5, Y9
+	VMULPD      Y4, Y4, Y10
+	VMOVUPD     expRowh<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
+	VFMADD213PD expRowg<>+0(SB), Y4, Y11
+	VFMADD231PD expRowi<>+0(SB), Y9, Y12
+	VFMADD231PD expRowi<>+0(SB), Y10, Y11
+	VMOVUPD     expRowf<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
+	VFMADD213PD expRowe<>+0(SB), Y4, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VMOVUPD     expRowd<>+0(SB), Y11
+	VMOVAPD     Y11, Y12
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
+	VFMADD213PD expRowc<>+0(SB), Y4, Y11
+	VFMADD231PD Y9, Y14, Y12
+	VFMADD231PD Y10, Y13, Y11
+	VMOVUPD     expRowb<>+0(SB), Y13
+	VMOVAPD     Y13, Y14
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
+	VFMADD213PD expRowa<>+0(SB), Y4, Y13
+	VFMADD231PD Y9, Y12, Y14
+	VFMADD231PD Y10, Y11, Y13
+	VADDPD      one<>+0(SB), Y5, Y5
+	VADDPD      one<>+0(SB), Y4, Y4
+	VFMADD231PD Y9, Y14, Y5
+	VFMADD231PD Y10, Y13, Y4
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPSLLQ      $0x34, Y6, Y6
+	VPADDQ      Y8, Y5, Y5
+	VPADDQ      Y6, Y4, Y4
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      224(R8), Y8
-	VMOVUPS      256(R8), Y9
-	VFMSUB213PD  Y4, Y0, Y8
-	VFMSUB213PD  Y5, Y0, Y9
-	VMOVAPD      Y7, Y10
-	VMOVAPD      Y6, Y11
-	VFMADD231PD  Y8, Y10, Y7
-	VFMADD231PD  Y9, Y11, Y6
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD       Y7, Y4, Y4
-	VANDPD       Y6, Y5, Y5
-	VMOVUPS      64(R8), Y6
-	VMOVUPS      288(R8), Y7
-	VMULPD       Y7, Y6, Y6
-	VMOVUPS      96(R8), Y7
+	VMOVUPS      288(R8), Y6
 	VMOVUPS      320(R8), Y8
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      352(R8), Y8
-	VMOVUPS      128(R8), Y9
-	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      352(R8), Y8
-	VMOVUPS      160(R8), Y9
-	VFNMADD213PD Y9, Y8, Y7
-	VMULPD       Y4, Y1, Y1
-	VMULPD       Y5, Y2, Y2
-	VMULPD       Y6, Y1, Y1
-	VMULPD       Y7, Y2, Y2
-	VMOVUPS      32(R8), Y4
-	VMOVUPS      192(R8), Y5
-	VMULPD       Y4, Y5, Y4
-	VMOVUPS      Y4, 416(R8)
-	VMOVUPS      32(R8), Y4
-	VMULPD       Y4, Y3, Y3
+	VFMSUB213PD  Y2, Y0, Y6
+	VFMSUB213PD  Y3, Y0, Y8
+	VMOVAPD      Y5, Y9
+	VMOVAPD      Y4, Y10
+	VFMADD231PD  Y6, Y9, Y5
+	VFMADD231PD  Y8, Y10, Y4
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y2, Y2
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
+	VANDPD       Y5, Y2, Y2
+	VANDPD       Y4, Y3, Y3
+	VMOVUPS      128(R8), Y4
+	VMOVUPS      480(R8), Y5
+	VMULPD       Y5, Y4, Y4
+	VMOVUPS      160(R8), Y5
+	VMULPD       Y7, Y5, Y5
+	VMOVUPS      256(R8), Y6
+	VMOVUPS      192(R8), Y8
+	VFNMADD213PD Y8, Y6, Y4
+	VMOVUPS      256(R8), Y6
+	VMOVUPS      224(R8), Y8
+	VFNMADD213PD Y8, Y6, Y5
+	VMOVUPS      448(R8), Y6
+	VMULPD       Y2, Y6, Y2
+	VMULPD       Y3, Y1, Y1
+	VMULPD       Y4, Y2, Y2
+	VMULPD       Y5, Y1, Y1
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      64(R8), Y4
+	VMULPD       Y3, Y4, Y3
+	VMOVUPS      Y3, 384(R8)
+	VMOVUPS      32(R8), Y3
+	VMOVUPS      96(R8), Y4
+	VMULPD       Y3, Y4, Y3
+	VMOVUPS      Y3, 416(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 288(R8), Y4
-	VMULPD  Y0, Y4, Y4
-	VMOVUPS 320(R8), Y5
-	VMULPD  Y0, Y5, Y5
-	VMOVUPD leastNormalExp<>+0(SB), Y6
-	VMAXPD  Y4, Y6, Y7
-	VMAXPD  Y5, Y6, Y6
+	VMOVUPS 480(R8), Y3
+	VMULPD  Y0, Y3, Y3
+	VMULPD  Y0, Y7, Y4
+	VMOVUPD leastNormalExp<>+0(SB), Y5
+	VMAXPD  Y3, Y5, Y6
+	VMAXPD  Y4, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y8
 	VMOVAPD      Y8, Y9
-	VFMADD231PD  log2e<>+0(SB), Y7, Y9
-	VFMADD231PD  log2e<>+0(SB), Y6, Y8
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y5, Y8
 	VSUBPD       roundBits<>+0(SB), Y9, Y10
 	VSUBPD       roundBits<>+0(SB), Y8, Y11
-	VFNMADD231PD ln2<>+0(SB), Y10, Y7
-	VFNMADD231PD ln2<>+0(SB), Y11, Y6
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y5
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y7, Y7, Y10
-	VMULPD      Y6, Y6, Y11
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y5, Y5, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowg<>+0(SB), Y7, Y13
-	VFMADD213PD expRowg<>+0(SB), Y6, Y12
+	VFMADD213PD expRowg<>+0(SB), Y6, Y13
+	VFMADD213PD expRowg<>+0(SB), Y5, Y12
 	VFMADD231PD expRowi<>+0(SB), Y10, Y13
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowe<>+0(SB), Y7, Y15
-	VFMADD213PD expRowe<>+0(SB), Y6, Y14
+	VFMADD213PD expRowe<>+0(SB), Y6, Y15
+	VFMADD213PD expRowe<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
 	VMOVUPD     expRowd<>+0(SB), Y12
 	VMOVAPD     Y12, Y13
-	VFMADD213PD expRowc<>+0(SB), Y7, Y13
-	VFMADD213PD expRowc<>+0(SB), Y6, Y12
+	VFMADD213PD expRowc<>+0(SB), Y6, Y13
+	VFMADD213PD expRowc<>+0(SB), Y5, Y12
 	VFMADD231PD Y10, Y15, Y13
 	VFMADD231PD Y11, Y14, Y12
 	VMOVUPD     expRowb<>+0(SB), Y14
 	VMOVAPD     Y14, Y15
-	VFMADD213PD expRowa<>+0(SB), Y7, Y15
-	VFMADD213PD expRowa<>+0(SB), Y6, Y14
+	VFMADD213PD expRowa<>+0(SB), Y6, Y15
+	VFMADD213PD expRowa<>+0(SB), Y5, Y14
 	VFMADD231PD Y10, Y13, Y15
 	VFMADD231PD Y11, Y12, Y14
-	VADDPD      one<>+0(SB), Y7, Y7
 	VADDPD      one<>+0(SB), Y6, Y6
-	VFMADD231PD Y10, Y15, Y7
-	VFMADD231PD Y11, Y14, Y6
+	VADDPD      one<>+0(SB), Y5, Y5
+	VFMADD231PD Y10, Y15, Y6
+	VFMADD231PD Y11, Y14, Y5
 	VPSLLQ      $0x34, Y9, Y9
 	VPSLLQ      $0x34, Y8, Y8
-	VPADDQ      Y9, Y7, Y7
-	VPADDQ      Y8, Y6, Y6
+	VPADDQ      Y9, Y6, Y6
+	VPADDQ      Y8, Y5, Y5
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      288(R8), Y8
-	VMOVUPS      320(R8), Y9
-	VFMSUB213PD  Y4, Y0, Y8
-	VFMSUB213PD  Y5, Y0, Y9
-	VMOVAPD      Y7, Y10
-	VMOVAPD      Y6, Y11
-	VFMADD231PD  Y8, Y10, Y7
-	VFMADD231PD  Y9, Y11, Y6
+	VMOVUPS      480(R8), Y8
+	VFMSUB213PD  Y3, Y0, Y8
+	VFMSUB213PD  Y4, Y0, Y7
+	VMOVAPD      Y6, Y9
+	VMOVAPD      Y5, Y10
+	VFMADD231PD  Y8, Y9, Y6
+	VFMADD231PD  Y7, Y10, Y5
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y3, Y3
 	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y4, Y4
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
-	VANDPD       Y7, Y4, Y4
-	VANDPD       Y6, Y5, Y5
-	VMOVUPS      128(R8), Y6
-	VMOVUPS      224(R8), Y7
+	VANDPD       Y6, Y3, Y3
+	VANDPD       Y5, Y4, Y4
+	VMOVUPS      192(R8), Y5
+	VMOVUPS      288(R8), Y6
+	VMULPD       Y6, Y5, Y5
+	VMOVUPS      224(R8), Y6
+	VMOVUPS      320(R8), Y7
 	VMULPD       Y7, Y6, Y6
-	VMOVUPS      160(R8), Y7
-	VMOVUPS      256(R8), Y8
-	VMULPD       Y8, Y7, Y7
-	VMOVUPS      352(R8), Y8
-	VMOVUPS      64(R8), Y9
-	VFNMADD213PD Y9, Y8, Y6
-	VMOVUPS      352(R8), Y8
-	VMOVUPS      96(R8), Y9
-	VFNMADD213PD Y9, Y8, Y7
-	VMOVUPS      416(R8), Y8
-	VMULPD       Y4, Y8, Y4
-	VMULPD       Y5, Y3, Y3
+	VMOVUPS      256(R8), Y7
+	VMOVUPS      128(R8), Y8
+	VFNMADD213PD Y8, Y7, Y5
+	VMOVUPS      256(R8), Y7
+	VMOVUPS      160(R8), Y8
+	VFNMADD213PD Y8, Y7, Y6
+	VMOVUPS      384(R8), Y7
+	VMULPD       Y3, Y7, Y3
+	VMOVUPS      416(R8), Y7
+	VMULPD       Y4, Y7, Y4
+	VFMADD231PD  Y5, Y3, Y2
 	VFMADD231PD  Y6, Y4, Y1
-	VFMADD231PD  Y7, Y3, Y2
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Y1, (AX)(R9*8)
-	VMOVNTPD     Y2, 32(AX)(R9*8)
+	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y1, 32(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Y1, (AX)(R9*8)
-	VMOVUPD Y2, 32(AX)(R9*8)
+	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y1, 32(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000008, R9
@@ -67079,121 +67510,122 @@ few2:
 	VSUBPD       Y2, Y3, Y3
 	VMASKMOVPD   (BX)(R9*8), Y1, Y4
 	VMASKMOVPD   (DI)(R9*8), Y1, Y5
-	VADDPD       two<>+0(SB), Y5, Y6
-	VDIVPD       Y6, Y5, Y6
+	VMULPD       Y5, Y5, Y6
 	VMULPD       Y6, Y6, Y7
-	VMOVUPD      unitRowi<>+0(SB), Y8
-	VFMADD213PD  unitRowh<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowg<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowf<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowe<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowd<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowc<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowb<>+0(SB), Y7, Y8
-	VFMADD213PD  unitRowa<>+0(SB), Y7, Y8
-	VFNMADD213PD Y5, Y7, Y8
-	VFNMADD213PD Y5, Y6, Y8
-	VMOVUPD      one<>+0(SB), Y6
-	VADDPD       one<>+0(SB), Y5, Y7
-	VDIVPD       Y7, Y6, Y6
-	VMULPD       Y6, Y5, Y5
-	VBLENDVPD    Y4, Y5, Y6, Y7
-	VBLENDVPD    Y4, Y6, Y5, Y5
-	VXORPD       Y6, Y6, Y6
-	VMINPD       Y4, Y6, Y6
-	VSUBPD       Y8, Y6, Y6
-	VXORPD       Y9, Y9, Y9
-	VMAXPD       Y4, Y9, Y4
-	VADDPD       Y4, Y8, Y4
+	VMOVUPD      atanhj<>+0(SB), Y8
+	VFMADD213PD  atanhi<>+0(SB), Y6, Y8
+	VMOVUPD      atanhh<>+0(SB), Y9
+	VFMADD213PD  atanhg<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhf<>+0(SB), Y8
+	VFMADD213PD  atanhe<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMOVUPD      atanhd<>+0(SB), Y9
+	VFMADD213PD  atanhc<>+0(SB), Y6, Y9
+	VFMADD231PD  Y7, Y8, Y9
+	VMOVUPD      atanhb<>+0(SB), Y8
+	VFMADD213PD  atanha<>+0(SB), Y6, Y8
+	VFMADD231PD  Y7, Y9, Y8
+	VMASKMOVPD   2048(DI)(R9*8), Y1, Y6
+	VMOVAPD      Y5, Y7
+	VFMADD231PD  Y6, Y5, Y7
+	VBLENDVPD    Y4, Y7, Y6, Y9
+	VBLENDVPD    Y4, Y6, Y7, Y6
+	VXORPD       Y7, Y7, Y7
+	VMINPD       Y4, Y7, Y7
+	VFNMADD231PD Y8, Y5, Y7
+	VXORPD       Y10, Y10, Y10
+	VMAXPD       Y4, Y10, Y4
+	VFMADD231PD  Y8, Y5, Y4
 	VXORPD       signBit<>+0(SB), Y4, Y4
-	VMOVUPS      (R8), Y8
-	VMULPD       Y8, Y2, Y2
+	VMOVUPS      (R8), Y5
+	VMULPD       Y5, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y4, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y9
-	VMAXPD  Y8, Y9, Y9
+	VMULPD  Y0, Y4, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y8
+	VMAXPD  Y5, Y8, Y8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VFMADD231PD  log2e<>+0(SB), Y8, Y10
 	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2<>+0(SB), Y11, Y8
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y9, Y9, Y11
+	VMULPD      Y8, Y8, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
-	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD213PD expRowg<>+0(SB), Y8, Y12
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y13
-	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD213PD expRowe<>+0(SB), Y8, Y13
 	VFMADD231PD Y11, Y12, Y13
 	VMOVUPD     expRowd<>+0(SB), Y12
-	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD213PD expRowc<>+0(SB), Y8, Y12
 	VFMADD231PD Y11, Y13, Y12
 	VMOVUPD     expRowb<>+0(SB), Y13
-	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD213PD expRowa<>+0(SB), Y8, Y13
 	VFMADD231PD Y11, Y12, Y13
-	VADDPD      one<>+0(SB), Y9, Y9
-	VFMADD231PD Y11, Y13, Y9
+	VADDPD      one<>+0(SB), Y8, Y8
+	VFMADD231PD Y11, Y13, Y8
 	VPSLLQ      $0x34, Y10, Y10
-	VPADDQ      Y10, Y9, Y9
+	VPADDQ      Y10, Y8, Y8
 
 	// What rounding took from gamma ln v.
 	VMOVAPD      Y4, Y10
-	VFMSUB213PD  Y8, Y0, Y10
-	VMOVAPD      Y9, Y11
-	VFMADD231PD  Y10, Y11, Y9
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y8
-	VANDPD       Y9, Y8, Y8
-	VMULPD       Y6, Y7, Y9
-	VMOVUPS      352(R8), Y10
-	VFNMADD213PD Y5, Y10, Y9
+	VFMSUB213PD  Y5, Y0, Y10
+	VMOVAPD      Y8, Y11
+	VFMADD231PD  Y10, Y11, Y8
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y8, Y5, Y5
+	VMULPD       Y7, Y9, Y8
+	VMOVUPS      256(R8), Y10
+	VFNMADD213PD Y6, Y10, Y8
+	VMULPD       Y5, Y2, Y2
 	VMULPD       Y8, Y2, Y2
-	VMULPD       Y9, Y2, Y2
-	VMOVUPS      32(R8), Y8
-	VMULPD       Y8, Y3, Y3
+	VMOVUPS      32(R8), Y5
+	VMULPD       Y5, Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD  Y0, Y6, Y8
-	VMOVUPD leastNormalExp<>+0(SB), Y9
-	VMAXPD  Y8, Y9, Y9
+	VMULPD  Y0, Y7, Y5
+	VMOVUPD leastNormalExp<>+0(SB), Y8
+	VMAXPD  Y5, Y8, Y8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y10
-	VFMADD231PD  log2e<>+0(SB), Y9, Y10
+	VFMADD231PD  log2e<>+0(SB), Y8, Y10
 	VSUBPD       roundBits<>+0(SB), Y10, Y11
-	VFNMADD231PD ln2<>+0(SB), Y11, Y9
+	VFNMADD231PD ln2<>+0(SB), Y11, Y8
 
 	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD      Y9, Y9, Y11
+	VMULPD      Y8, Y8, Y11
 	VMOVUPD     expRowh<>+0(SB), Y12
-	VFMADD213PD expRowg<>+0(SB), Y9, Y12
+	VFMADD213PD expRowg<>+0(SB), Y8, Y12
 	VFMADD231PD expRowi<>+0(SB), Y11, Y12
 	VMOVUPD     expRowf<>+0(SB), Y13
-	VFMADD213PD expRowe<>+0(SB), Y9, Y13
+	VFMADD213PD expRowe<>+0(SB), Y8, Y13
 	VFMADD231PD Y11, Y12, Y13
 	VMOVUPD     expRowd<>+0(SB), Y12
-	VFMADD213PD expRowc<>+0(SB), Y9, Y12
+	VFMADD213PD expRowc<>+0(SB), Y8, Y12
 	VFMADD231PD Y11, Y13, Y12
 	VMOVUPD     expRowb<>+0(SB), Y13
-	VFMADD213PD expRowa<>+0(SB), Y9, Y13
+	VFMADD213PD expRowa<>+0(SB), Y8, Y13
 	VFMADD231PD Y11, Y12, Y13
-	VADDPD      one<>+0(SB), Y9, Y9
-	VFMADD231PD Y11, Y13, Y9
+	VADDPD      one<>+0(SB), Y8, Y8
+	VFMADD231PD Y11, Y13, Y8
 	VPSLLQ      $0x34, Y10, Y10
-	VPADDQ      Y10, Y9, Y9
+	VPADDQ      Y10, Y8, Y8
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Y8, Y0, Y6
-	VMOVAPD      Y9, Y10
-	VFMADD231PD  Y6, Y10, Y9
-	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y8, Y6
-	VANDPD       Y9, Y6, Y6
-	VMULPD       Y4, Y5, Y4
-	VMOVUPS      352(R8), Y5
-	VFNMADD213PD Y7, Y5, Y4
-	VMULPD       Y6, Y3, Y3
+	VFMSUB213PD  Y5, Y0, Y7
+	VMOVAPD      Y8, Y10
+	VFMADD231PD  Y7, Y10, Y8
+	VCMPPD       $0x15, leastNormalExp<>+0(SB), Y5, Y5
+	VANDPD       Y8, Y5, Y5
+	VMULPD       Y4, Y6, Y4
+	VMOVUPS      256(R8), Y6
+	VFNMADD213PD Y9, Y6, Y4
+	VMULPD       Y5, Y3, Y3
 	VFMADD231PD  Y4, Y3, Y2
 	VMASKMOVPD   Y2, Y1, (AX)(R9*8)
 	ADDQ         $0x00000004, R9
@@ -67206,7 +67638,7 @@ done2:
 	JG    window
 
 end:
-	VMOVUPS   384(R8), Y0
+	VMOVUPS   352(R8), Y0
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL

@@ -23115,7 +23115,7 @@ GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidRegionYF64AVX512(SB), $4160-73
 	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -23186,79 +23186,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (BX)(DI*8)
-	VMOVUPD          Z7, 64(BX)(DI*8)
-	VMOVUPD          Z8, 128(BX)(DI*8)
-	VMOVUPD          Z9, 192(BX)(DI*8)
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+	VMOVUPD          Z11, (BX)(DI*8)
+	VMOVUPD          Z12, 64(BX)(DI*8)
+	VMOVUPD          Z13, 128(BX)(DI*8)
+	VMOVUPD          Z10, 192(BX)(DI*8)
+	VMOVUPD          Z6, 2048(BX)(DI*8)
+	VMOVUPD          Z7, 2112(BX)(DI*8)
+	VMOVUPD          Z8, 2176(BX)(DI*8)
+	VMOVUPD          Z9, 2240(BX)(DI*8)
 	ADDQ             $0x00000020, DI
 	SUBQ             $0x00000020, R10
 	CMPQ             R10, $0x00000020
@@ -23284,25 +23264,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (BX)(DI*8)
+	VPADDQ           Z7, Z8, Z7
+	VMOVUPD          Z7, K1, (BX)(DI*8)
+	VMOVUPD          Z6, K1, 2048(BX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, R10
 	JMP              few
@@ -23329,24 +23304,28 @@ many2:
 	VMOVUPD  (CX)(DI*8), Z6
 	VMOVUPD  64(CX)(DI*8), Z6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (BX)(DI*8), Z6
 	VMOVUPD      64(BX)(DI*8), Z7
-	VBROADCASTSD one<>+0(SB), Z8
-	VADDPD.BCST  one<>+0(SB), Z6, Z9
-	VADDPD.BCST  one<>+0(SB), Z7, Z10
-	VDIVPD       Z9, Z8, Z9
-	VDIVPD       Z10, Z8, Z8
-	VMULPD       Z9, Z6, Z6
-	VMULPD       Z8, Z7, Z7
+	VMOVUPD      2048(BX)(DI*8), Z8
+	VMOVUPD      2112(BX)(DI*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VADDPD       Z8, Z6, Z11
+	VADDPD       Z9, Z7, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z11, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+	VMULPD       Z10, Z9, Z9
 	VADDPD       Z6, Z2, K1, Z2
 	VADDPD       Z7, Z2, K2, Z2
-	VADDPD       Z9, Z4, K1, Z4
-	VADDPD       Z8, Z4, K2, Z4
+	VADDPD       Z8, Z4, K1, Z4
+	VADDPD       Z9, Z4, K2, Z4
 	VADDPD       Z6, Z3, K3, Z3
 	VADDPD       Z7, Z3, K4, Z3
-	VADDPD       Z9, Z5, K3, Z5
-	VADDPD       Z8, Z5, K4, Z5
+	VADDPD       Z8, Z5, K3, Z5
+	VADDPD       Z9, Z5, K4, Z5
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, R8
 	CMPQ         R8, $0x00000010
@@ -23371,12 +23350,16 @@ few2:
 	ADDQ       R9, SI
 	VMOVUPD.Z  (CX)(DI*8), K1, Z6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (BX)(DI*8), K1, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VADDPD.BCST  one<>+0(SB), Z6, Z8
-	VDIVPD       Z8, Z7, Z7
-	VMULPD       Z7, Z6, Z6
+	VMOVUPD.Z    2048(BX)(DI*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD       Z7, Z6, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z8, Z6, Z6
+	VMOVAPD.Z    Z6, K1, Z6
+	VMULPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z7, K1, Z7
 	VADDPD       Z6, Z2, K2, Z2
 	VADDPD       Z7, Z4, K2, Z4
 	VADDPD       Z6, Z3, K3, Z3
@@ -23452,32 +23435,20 @@ end:
 DATA roundBits<>+0(SB)/8, $0x4338000000000000
 GLOBL roundBits<>(SB), RODATA|NOPTR, $8
 
-DATA expRowh<>+0(SB)/8, $0x3ec72c720b2e07bf
-GLOBL expRowh<>(SB), RODATA|NOPTR, $8
+DATA expEvenb<>+0(SB)/8, $0x405c01fb25513cf9
+GLOBL expEvenb<>(SB), RODATA|NOPTR, $8
 
-DATA expRowg<>+0(SB)/8, $0x3efa019c9ab213aa
-GLOBL expRowg<>(SB), RODATA|NOPTR, $8
+DATA expOddc<>+0(SB)/8, $0x3fa10f1474cbe821
+GLOBL expOddc<>(SB), RODATA|NOPTR, $8
 
-DATA expRowi<>+0(SB)/8, $0x3e928803926c8ea8
-GLOBL expRowi<>(SB), RODATA|NOPTR, $8
+DATA expOddb<>+0(SB)/8, $0x402c0165f6f5b461
+GLOBL expOddb<>(SB), RODATA|NOPTR, $8
 
-DATA expRowf<>+0(SB)/8, $0x3f2a019adabfb6ab
-GLOBL expRowf<>(SB), RODATA|NOPTR, $8
+DATA expOdda<>+0(SB)/8, $0x407f82727b5db8a8
+GLOBL expOdda<>(SB), RODATA|NOPTR, $8
 
-DATA expRowe<>+0(SB)/8, $0x3f56c16c1738ecf7
-GLOBL expRowe<>(SB), RODATA|NOPTR, $8
-
-DATA expRowd<>+0(SB)/8, $0x3f81111111c45d5b
-GLOBL expRowd<>(SB), RODATA|NOPTR, $8
-
-DATA expRowc<>+0(SB)/8, $0x3fa5555555554cb8
-GLOBL expRowc<>(SB), RODATA|NOPTR, $8
-
-DATA expRowb<>+0(SB)/8, $0x3fc5555555553b7d
-GLOBL expRowb<>(SB), RODATA|NOPTR, $8
-
-DATA expRowa<>+0(SB)/8, $0x3fe0000000000000
-GLOBL expRowa<>(SB), RODATA|NOPTR, $8
+DATA expEvena<>+0(SB)/8, $0x408f82727b5db8a8
+GLOBL expEvena<>(SB), RODATA|NOPTR, $8
 
 DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
 GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
@@ -23740,7 +23711,7 @@ end:
 
 // func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidRegionYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidRegionYF64AVX512(SB), $4160-97
 	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -23810,79 +23781,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VBROADCASTSD     expOddc<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
 	VMOVAPD          Z20, Z22
 	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z20, Z7
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (DI)(R8*8)
-	VMOVUPD          Z5, 64(DI)(R8*8)
-	VMOVUPD          Z6, 128(DI)(R8*8)
-	VMOVUPD          Z7, 192(DI)(R8*8)
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z8, Z15, Z8
+	VMOVUPD          Z9, (DI)(R8*8)
+	VMOVUPD          Z10, 64(DI)(R8*8)
+	VMOVUPD          Z11, 128(DI)(R8*8)
+	VMOVUPD          Z8, 192(DI)(R8*8)
+	VMOVUPD          Z4, 2048(DI)(R8*8)
+	VMOVUPD          Z5, 2112(DI)(R8*8)
+	VMOVUPD          Z6, 2176(DI)(R8*8)
+	VMOVUPD          Z7, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -23908,25 +23859,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
+	VADDPD.BCST      expEvenb<>+0(SB), Z6, Z7
+	VBROADCASTSD     expOddc<>+0(SB), Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expOdda<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expEvena<>+0(SB), Z6, Z7
+	VMULPD           Z4, Z8, Z4
+	VADDPD           Z4, Z7, Z6
+	VSUBPD           Z4, Z7, Z4
 	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (DI)(R8*8)
+	VPADDQ           Z5, Z6, Z5
+	VMOVUPD          Z5, K1, (DI)(R8*8)
+	VMOVUPD          Z4, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -23947,22 +23893,26 @@ many2:
 	VMOVUPD  (BX)(R8*8), Z4
 	VMOVUPD  64(BX)(R8*8), Z4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z4
 	VMOVUPD      64(DI)(R8*8), Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VADDPD.BCST  one<>+0(SB), Z4, Z7
-	VADDPD.BCST  one<>+0(SB), Z5, Z8
-	VDIVPD       Z7, Z6, Z7
-	VDIVPD       Z8, Z6, Z6
-	VMULPD       Z7, Z4, Z4
-	VMULPD       Z6, Z5, Z5
+	VMOVUPD      2048(DI)(R8*8), Z6
+	VMOVUPD      2112(DI)(R8*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD       Z6, Z4, Z9
+	VADDPD       Z7, Z5, Z10
+	VDIVPD       Z9, Z8, Z9
+	VDIVPD       Z10, Z8, Z8
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z8, Z7, Z7
 	VBLENDMPD    Z1, Z2, K1, Z8
 	VBLENDMPD    Z1, Z2, K2, Z9
 	VMULPD       Z4, Z8, Z4
 	VMULPD       Z5, Z9, Z5
-	VMULPD       Z7, Z4, Z4
-	VMULPD       Z6, Z5, Z5
+	VMULPD       Z6, Z4, Z4
+	VMULPD       Z7, Z5, Z5
 	TESTB        DL, DL
 	JZ           ordinary1
 	VMOVNTPD     Z4, (AX)(R8*8)
@@ -23995,12 +23945,16 @@ few2:
 	KANDB      K1, K3, K3
 	VMOVUPD.Z  (BX)(R8*8), K1, Z4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VADDPD.BCST  one<>+0(SB), Z4, Z6
-	VDIVPD       Z6, Z5, Z5
-	VMULPD       Z5, Z4, Z4
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD       Z5, Z4, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z6, Z4, Z4
+	VMOVAPD.Z    Z4, K1, Z4
+	VMULPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
 	VBLENDMPD    Z1, Z2, K2, Z6
 	VMULPD       Z4, Z6, Z4
 	VMULPD       Z5, Z4, Z4
@@ -24417,7 +24371,7 @@ end:
 
 // func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidRegionF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidRegionF64AVX512(SB), $4160-65
 	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -24487,79 +24441,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VBROADCASTSD     expOddc<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
 	VMOVAPD          Z24, Z26
 	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z24, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z24, Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z24, Z11
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z12, Z11, Z11
-	VMOVUPD          Z8, (BX)(SI*8)
-	VMOVUPD          Z9, 64(BX)(SI*8)
-	VMOVUPD          Z10, 128(BX)(SI*8)
-	VMOVUPD          Z11, 192(BX)(SI*8)
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z12, Z19, Z12
+	VMOVUPD          Z13, (BX)(SI*8)
+	VMOVUPD          Z14, 64(BX)(SI*8)
+	VMOVUPD          Z15, 128(BX)(SI*8)
+	VMOVUPD          Z12, 192(BX)(SI*8)
+	VMOVUPD          Z8, 2048(BX)(SI*8)
+	VMOVUPD          Z9, 2112(BX)(SI*8)
+	VMOVUPD          Z10, 2176(BX)(SI*8)
+	VMOVUPD          Z11, 2240(BX)(SI*8)
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, R9
 	CMPQ             R9, $0x00000020
@@ -24585,25 +24519,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
+	VADDPD.BCST      expEvenb<>+0(SB), Z10, Z11
+	VBROADCASTSD     expOddc<>+0(SB), Z12
+	VFMADD213PD.BCST expOddb<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expOdda<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expEvena<>+0(SB), Z10, Z11
+	VMULPD           Z8, Z12, Z8
+	VADDPD           Z8, Z11, Z10
+	VSUBPD           Z8, Z11, Z8
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z8, K1, (BX)(SI*8)
+	VPADDQ           Z9, Z10, Z9
+	VMOVUPD          Z9, K1, (BX)(SI*8)
+	VMOVUPD          Z8, K1, 2048(BX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, R9
 	JMP              few
@@ -24630,24 +24559,28 @@ many2:
 	VMOVUPD     (CX)(SI*8), Z12
 	VMOVUPD     64(CX)(SI*8), Z12
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (BX)(SI*8), Z12
 	VMOVUPD      64(BX)(SI*8), Z13
-	VBROADCASTSD one<>+0(SB), Z14
-	VADDPD.BCST  one<>+0(SB), Z12, Z15
-	VADDPD.BCST  one<>+0(SB), Z13, Z16
-	VDIVPD       Z15, Z14, Z15
-	VDIVPD       Z16, Z14, Z14
-	VMULPD       Z15, Z12, Z12
-	VMULPD       Z14, Z13, Z13
+	VMOVUPD      2048(BX)(SI*8), Z14
+	VMOVUPD      2112(BX)(SI*8), Z15
+	VBROADCASTSD one<>+0(SB), Z16
+	VADDPD       Z14, Z12, Z17
+	VADDPD       Z15, Z13, Z18
+	VDIVPD       Z17, Z16, Z17
+	VDIVPD       Z18, Z16, Z16
+	VMULPD       Z17, Z12, Z12
+	VMULPD       Z16, Z13, Z13
+	VMULPD       Z17, Z14, Z14
+	VMULPD       Z16, Z15, Z15
 	VFMADD231PD  Z8, Z12, Z1
 	VFMADD231PD  Z9, Z13, Z1
 	VFNMADD231PD Z10, Z12, Z2
 	VFNMADD231PD Z11, Z13, Z2
-	VFMADD231PD  Z8, Z15, Z3
-	VFMADD231PD  Z9, Z14, Z3
-	VFNMADD231PD Z10, Z15, Z4
-	VFNMADD231PD Z11, Z14, Z4
+	VFMADD231PD  Z8, Z14, Z3
+	VFMADD231PD  Z9, Z15, Z3
+	VFNMADD231PD Z10, Z14, Z4
+	VFNMADD231PD Z11, Z15, Z4
 	ADDQ         $0x00000010, SI
 	SUBQ         $0x00000010, DI
 	CMPQ         DI, $0x00000010
@@ -24671,12 +24604,16 @@ few2:
 	VFMADD231PD Z8, Z8, Z7
 	VMOVUPD.Z   (CX)(SI*8), K1, Z10
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (BX)(SI*8), K1, Z10
-	VBROADCASTSD one<>+0(SB), Z11
-	VADDPD.BCST  one<>+0(SB), Z10, Z12
-	VDIVPD       Z12, Z11, Z11
-	VMULPD       Z11, Z10, Z10
+	VMOVUPD.Z    2048(BX)(SI*8), K1, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VADDPD       Z11, Z10, Z13
+	VDIVPD       Z13, Z12, Z12
+	VMULPD       Z12, Z10, Z10
+	VMOVAPD.Z    Z10, K1, Z10
+	VMULPD       Z12, Z11, Z11
+	VMOVAPD.Z    Z11, K1, Z11
 	VFMADD231PD  Z8, Z10, Z1
 	VFNMADD231PD Z9, Z10, Z2
 	VFMADD231PD  Z8, Z11, Z3
@@ -25035,7 +24972,7 @@ end:
 
 // func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidRegionF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidRegionF64AVX512(SB), $4160-89
 	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -25102,79 +25039,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z3, Z3, Z11
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VMOVAPD          Z15, Z17
-	VMOVAPD          Z15, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z11, Z15
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VBROADCASTSD     expOddc<>+0(SB), Z19
 	VMOVAPD          Z19, Z20
 	VMOVAPD          Z19, Z21
 	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z19
-	VFMADD231PD      Z11, Z16, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z15, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VMOVAPD          Z15, Z17
-	VMOVAPD          Z15, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z15
-	VFMADD231PD      Z11, Z20, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z19, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z19
-	VFMADD231PD      Z11, Z16, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z15, Z19
-	VADDPD.BCST      one<>+0(SB), Z3, Z3
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z11, Z20, Z3
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z19, Z6
+	VFMADD213PD.BCST expOddb<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST expOdda<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VMULPD           Z3, Z20, Z3
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z19, Z6
+	VADDPD           Z3, Z15, Z11
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VSUBPD           Z3, Z15, Z3
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
 	VPSLLQ           $0x34, Z8, Z8
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z8, Z3, Z3
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z3, (DI)(R8*8)
-	VMOVUPD          Z4, 64(DI)(R8*8)
-	VMOVUPD          Z5, 128(DI)(R8*8)
-	VMOVUPD          Z6, 192(DI)(R8*8)
+	VPADDQ           Z8, Z11, Z8
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z7, Z14, Z7
+	VMOVUPD          Z8, (DI)(R8*8)
+	VMOVUPD          Z9, 64(DI)(R8*8)
+	VMOVUPD          Z10, 128(DI)(R8*8)
+	VMOVUPD          Z7, 192(DI)(R8*8)
+	VMOVUPD          Z3, 2048(DI)(R8*8)
+	VMOVUPD          Z4, 2112(DI)(R8*8)
+	VMOVUPD          Z5, 2176(DI)(R8*8)
+	VMOVUPD          Z6, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -25200,25 +25117,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z4, Z5
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z3, Z3, Z5
-	VBROADCASTSD     expRowh<>+0(SB), Z6
-	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z6
-	VFMADD231PD.BCST expRowi<>+0(SB), Z5, Z6
-	VBROADCASTSD     expRowf<>+0(SB), Z7
-	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z7
-	VFMADD231PD      Z5, Z6, Z7
-	VBROADCASTSD     expRowd<>+0(SB), Z6
-	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z6
-	VFMADD231PD      Z5, Z7, Z6
-	VBROADCASTSD     expRowb<>+0(SB), Z7
-	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z7
-	VFMADD231PD      Z5, Z6, Z7
-	VADDPD.BCST      one<>+0(SB), Z3, Z3
-	VFMADD231PD      Z5, Z7, Z3
+	VADDPD.BCST      expEvenb<>+0(SB), Z5, Z6
+	VBROADCASTSD     expOddc<>+0(SB), Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST expOdda<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST expEvena<>+0(SB), Z5, Z6
+	VMULPD           Z3, Z7, Z3
+	VADDPD           Z3, Z6, Z5
+	VSUBPD           Z3, Z6, Z3
 	VPSLLQ           $0x34, Z4, Z4
-	VPADDQ           Z4, Z3, Z3
-	VMOVUPD          Z3, K1, (DI)(R8*8)
+	VPADDQ           Z4, Z5, Z4
+	VMOVUPD          Z4, K1, (DI)(R8*8)
+	VMOVUPD          Z3, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -25244,20 +25156,24 @@ many2:
 	VMOVUPD      (BX)(R8*8), Z5
 	VMOVUPD      64(BX)(R8*8), Z5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z5
 	VMOVUPD      64(DI)(R8*8), Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VADDPD.BCST  one<>+0(SB), Z5, Z8
-	VADDPD.BCST  one<>+0(SB), Z6, Z9
-	VDIVPD       Z8, Z7, Z8
-	VDIVPD       Z9, Z7, Z7
-	VMULPD       Z8, Z5, Z5
-	VMULPD       Z7, Z6, Z6
+	VMOVUPD      2048(DI)(R8*8), Z7
+	VMOVUPD      2112(DI)(R8*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VADDPD       Z7, Z5, Z10
+	VADDPD       Z8, Z6, Z11
+	VDIVPD       Z10, Z9, Z10
+	VDIVPD       Z11, Z9, Z9
+	VMULPD       Z10, Z5, Z5
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z9, Z8, Z8
 	VMULPD       Z5, Z3, Z3
 	VMULPD       Z6, Z4, Z4
-	VMULPD       Z8, Z3, Z3
-	VMULPD       Z7, Z4, Z4
+	VMULPD       Z7, Z3, Z3
+	VMULPD       Z8, Z4, Z4
 	TESTB        DL, DL
 	JZ           ordinary1
 	VMOVNTPD     Z3, (AX)(R8*8)
@@ -25291,12 +25207,16 @@ few2:
 	VFMADD231PD  Z1, Z4, Z3
 	VMOVUPD.Z    (BX)(R8*8), K1, Z4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VADDPD.BCST  one<>+0(SB), Z4, Z6
-	VDIVPD       Z6, Z5, Z5
-	VMULPD       Z5, Z4, Z4
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD       Z5, Z4, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z6, Z4, Z4
+	VMOVAPD.Z    Z4, K1, Z4
+	VMULPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
 	VMULPD       Z4, Z3, Z3
 	VMULPD       Z5, Z3, Z3
 	VMOVUPD      Z3, K1, (AX)(R8*8)
@@ -26848,7 +26768,7 @@ end:
 
 // func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidSquareYF64AVX512(SB), $4160-73
 	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -26918,79 +26838,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VBROADCASTSD     expOddc<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 	VMOVAPD          Z21, Z23
 	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z21, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z21, Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z21, Z8
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z5, (BX)(DI*8)
-	VMOVUPD          Z6, 64(BX)(DI*8)
-	VMOVUPD          Z7, 128(BX)(DI*8)
-	VMOVUPD          Z8, 192(BX)(DI*8)
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z9, Z16, Z9
+	VMOVUPD          Z10, (BX)(DI*8)
+	VMOVUPD          Z11, 64(BX)(DI*8)
+	VMOVUPD          Z12, 128(BX)(DI*8)
+	VMOVUPD          Z9, 192(BX)(DI*8)
+	VMOVUPD          Z5, 2048(BX)(DI*8)
+	VMOVUPD          Z6, 2112(BX)(DI*8)
+	VMOVUPD          Z7, 2176(BX)(DI*8)
+	VMOVUPD          Z8, 2240(BX)(DI*8)
 	ADDQ             $0x00000020, DI
 	SUBQ             $0x00000020, R10
 	CMPQ             R10, $0x00000020
@@ -27016,25 +26916,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     expRowh<>+0(SB), Z8
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
-	VBROADCASTSD     expRowf<>+0(SB), Z9
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VBROADCASTSD     expRowd<>+0(SB), Z8
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
-	VFMADD231PD      Z7, Z9, Z8
-	VBROADCASTSD     expRowb<>+0(SB), Z9
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z7, Z9, Z5
+	VADDPD.BCST      expEvenb<>+0(SB), Z7, Z8
+	VBROADCASTSD     expOddc<>+0(SB), Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expOdda<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expEvena<>+0(SB), Z7, Z8
+	VMULPD           Z5, Z9, Z5
+	VADDPD           Z5, Z8, Z7
+	VSUBPD           Z5, Z8, Z5
 	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z6, Z5, Z5
-	VMOVUPD          Z5, K1, (BX)(DI*8)
+	VPADDQ           Z6, Z7, Z6
+	VMOVUPD          Z6, K1, (BX)(DI*8)
+	VMOVUPD          Z5, K1, 2048(BX)(DI*8)
 	ADDQ             $0x00000008, DI
 	SUBQ             $0x00000008, R10
 	JMP              few
@@ -27061,20 +26956,24 @@ many2:
 	VMOVUPD  (CX)(DI*8), Z5
 	VMOVUPD  64(CX)(DI*8), Z5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (BX)(DI*8), Z5
 	VMOVUPD      64(BX)(DI*8), Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VADDPD.BCST  one<>+0(SB), Z5, Z8
-	VADDPD.BCST  one<>+0(SB), Z6, Z9
-	VDIVPD       Z8, Z7, Z8
-	VDIVPD       Z9, Z7, Z7
-	VMULPD       Z8, Z5, Z5
-	VMULPD       Z7, Z6, Z6
-	VMOVAPD.Z    Z8, K1, Z9
-	VMOVAPD.Z    Z7, K2, Z10
-	VFMADD231PD  Z8, Z9, Z3
-	VFMADD231PD  Z7, Z10, Z3
+	VMOVUPD      2048(BX)(DI*8), Z7
+	VMOVUPD      2112(BX)(DI*8), Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VADDPD       Z7, Z5, Z10
+	VADDPD       Z8, Z6, Z11
+	VDIVPD       Z10, Z9, Z10
+	VDIVPD       Z11, Z9, Z9
+	VMULPD       Z10, Z5, Z5
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z9, Z8, Z8
+	VMOVAPD.Z    Z7, K1, Z9
+	VMOVAPD.Z    Z8, K2, Z10
+	VFMADD231PD  Z7, Z9, Z3
+	VFMADD231PD  Z8, Z10, Z3
 	VFMADD231PD  Z5, Z5, Z2
 	VFMADD231PD  Z6, Z6, Z2
 	VMOVAPD.Z    Z5, K3, Z7
@@ -27105,12 +27004,16 @@ few2:
 	ADDQ       R9, SI
 	VMOVUPD.Z  (CX)(DI*8), K1, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (BX)(DI*8), K1, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VADDPD.BCST  one<>+0(SB), Z5, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z6, Z5, Z5
+	VMOVUPD.Z    2048(BX)(DI*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD       Z6, Z5, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z7, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	VMULPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z6, K1, Z6
 	VMOVAPD.Z    Z6, K2, Z7
 	VFMADD231PD  Z6, Z7, Z3
 	VMOVAPD.Z    Z5, K1, Z6
@@ -27454,7 +27357,7 @@ end:
 
 // func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidSquareYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidSquareYF64AVX512(SB), $4160-97
 	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -27527,79 +27430,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VBROADCASTSD     expOddc<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
 	VMOVAPD          Z23, Z25
 	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z23, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VMOVAPD          Z23, Z25
-	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z23, Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z23, Z10
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z7, (DI)(R8*8)
-	VMOVUPD          Z8, 64(DI)(R8*8)
-	VMOVUPD          Z9, 128(DI)(R8*8)
-	VMOVUPD          Z10, 192(DI)(R8*8)
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z11, Z18, Z11
+	VMOVUPD          Z12, (DI)(R8*8)
+	VMOVUPD          Z13, 64(DI)(R8*8)
+	VMOVUPD          Z14, 128(DI)(R8*8)
+	VMOVUPD          Z11, 192(DI)(R8*8)
+	VMOVUPD          Z7, 2048(DI)(R8*8)
+	VMOVUPD          Z8, 2112(DI)(R8*8)
+	VMOVUPD          Z9, 2176(DI)(R8*8)
+	VMOVUPD          Z10, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -27625,25 +27508,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     expRowh<>+0(SB), Z10
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
-	VBROADCASTSD     expRowf<>+0(SB), Z11
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VBROADCASTSD     expRowd<>+0(SB), Z10
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
-	VFMADD231PD      Z9, Z11, Z10
-	VBROADCASTSD     expRowb<>+0(SB), Z11
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z9, Z11, Z7
+	VADDPD.BCST      expEvenb<>+0(SB), Z9, Z10
+	VBROADCASTSD     expOddc<>+0(SB), Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expOdda<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expEvena<>+0(SB), Z9, Z10
+	VMULPD           Z7, Z11, Z7
+	VADDPD           Z7, Z10, Z9
+	VSUBPD           Z7, Z10, Z7
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z7, K1, (DI)(R8*8)
+	VPADDQ           Z8, Z9, Z8
+	VMOVUPD          Z8, K1, (DI)(R8*8)
+	VMOVUPD          Z7, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -27664,20 +27542,24 @@ many2:
 	VMOVUPD  (BX)(R8*8), Z7
 	VMOVUPD  64(BX)(R8*8), Z7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD          (DI)(R8*8), Z7
 	VMOVUPD          64(DI)(R8*8), Z8
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z7, Z10
-	VADDPD.BCST      one<>+0(SB), Z8, Z11
-	VDIVPD           Z10, Z9, Z10
-	VDIVPD           Z11, Z9, Z9
-	VMULPD           Z10, Z7, Z7
-	VMULPD           Z9, Z8, Z8
+	VMOVUPD          2048(DI)(R8*8), Z9
+	VMOVUPD          2112(DI)(R8*8), Z10
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD           Z9, Z7, Z12
+	VADDPD           Z10, Z8, Z13
+	VDIVPD           Z12, Z11, Z12
+	VDIVPD           Z13, Z11, Z11
+	VMULPD           Z12, Z7, Z7
+	VMULPD           Z11, Z8, Z8
+	VMULPD           Z12, Z9, Z9
+	VMULPD           Z11, Z10, Z10
 	VBLENDMPD        Z1, Z2, K1, Z11
 	VBLENDMPD        Z1, Z2, K2, Z12
-	VXORPD.BCST      signBit<>+0(SB), Z10, Z13
-	VXORPD.BCST      signBit<>+0(SB), Z9, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z14
 	VBLENDMPD        Z13, Z7, K1, Z13
 	VBLENDMPD        Z14, Z8, K2, Z14
 	VBLENDMPD        Z4, Z5, K1, Z15
@@ -27690,8 +27572,8 @@ many2:
 	VFMADD231PD.BCST two<>+0(SB), Z14, Z12
 	VMULPD           Z7, Z11, Z7
 	VMULPD           Z8, Z12, Z8
-	VMULPD           Z10, Z7, Z7
-	VMULPD           Z9, Z8, Z8
+	VMULPD           Z9, Z7, Z7
+	VMULPD           Z10, Z8, Z8
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z7, (AX)(R8*8)
@@ -27724,12 +27606,16 @@ few2:
 	KANDB      K1, K3, K3
 	VMOVUPD.Z  (BX)(R8*8), K1, Z7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z        (DI)(R8*8), K1, Z7
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z7, Z7
+	VMOVUPD.Z        2048(DI)(R8*8), K1, Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VADDPD           Z8, Z7, Z10
+	VDIVPD           Z10, Z9, Z9
+	VMULPD           Z9, Z7, Z7
+	VMOVAPD.Z        Z7, K1, Z7
+	VMULPD           Z9, Z8, Z8
+	VMOVAPD.Z        Z8, K1, Z8
 	VBLENDMPD        Z1, Z2, K2, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z8, Z10
 	VBLENDMPD        Z10, Z7, K2, Z10
@@ -28149,7 +28035,7 @@ end:
 
 // func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidSquareF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidSquareF64AVX512(SB), $4160-65
 	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -28218,79 +28104,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VBROADCASTSD     expOddc<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
 	VMOVAPD          Z23, Z25
 	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z23, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VMOVAPD          Z23, Z25
-	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z23, Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z23, Z10
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z7, (BX)(SI*8)
-	VMOVUPD          Z8, 64(BX)(SI*8)
-	VMOVUPD          Z9, 128(BX)(SI*8)
-	VMOVUPD          Z10, 192(BX)(SI*8)
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z11, Z18, Z11
+	VMOVUPD          Z12, (BX)(SI*8)
+	VMOVUPD          Z13, 64(BX)(SI*8)
+	VMOVUPD          Z14, 128(BX)(SI*8)
+	VMOVUPD          Z11, 192(BX)(SI*8)
+	VMOVUPD          Z7, 2048(BX)(SI*8)
+	VMOVUPD          Z8, 2112(BX)(SI*8)
+	VMOVUPD          Z9, 2176(BX)(SI*8)
+	VMOVUPD          Z10, 2240(BX)(SI*8)
 	ADDQ             $0x00000020, SI
 	SUBQ             $0x00000020, R9
 	CMPQ             R9, $0x00000020
@@ -28316,25 +28182,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     expRowh<>+0(SB), Z10
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
-	VBROADCASTSD     expRowf<>+0(SB), Z11
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VBROADCASTSD     expRowd<>+0(SB), Z10
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
-	VFMADD231PD      Z9, Z11, Z10
-	VBROADCASTSD     expRowb<>+0(SB), Z11
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z9, Z11, Z7
+	VADDPD.BCST      expEvenb<>+0(SB), Z9, Z10
+	VBROADCASTSD     expOddc<>+0(SB), Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expOdda<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expEvena<>+0(SB), Z9, Z10
+	VMULPD           Z7, Z11, Z7
+	VADDPD           Z7, Z10, Z9
+	VSUBPD           Z7, Z10, Z7
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z7, K1, (BX)(SI*8)
+	VPADDQ           Z8, Z9, Z8
+	VMOVUPD          Z8, K1, (BX)(SI*8)
+	VMOVUPD          Z7, K1, 2048(BX)(SI*8)
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, R9
 	JMP              few
@@ -28361,16 +28222,20 @@ many2:
 	VMOVUPD     (CX)(SI*8), Z11
 	VMOVUPD     64(CX)(SI*8), Z11
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (BX)(SI*8), Z11
 	VMOVUPD      64(BX)(SI*8), Z12
-	VBROADCASTSD one<>+0(SB), Z13
-	VADDPD.BCST  one<>+0(SB), Z11, Z14
-	VADDPD.BCST  one<>+0(SB), Z12, Z15
-	VDIVPD       Z14, Z13, Z14
-	VDIVPD       Z15, Z13, Z13
-	VMULPD       Z14, Z11, Z11
-	VMULPD       Z13, Z12, Z12
+	VMOVUPD      2048(BX)(SI*8), Z13
+	VMOVUPD      2112(BX)(SI*8), Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VADDPD       Z13, Z11, Z16
+	VADDPD       Z14, Z12, Z17
+	VDIVPD       Z16, Z15, Z16
+	VDIVPD       Z17, Z15, Z15
+	VMULPD       Z16, Z11, Z11
+	VMULPD       Z15, Z12, Z12
+	VMULPD       Z16, Z13, Z13
+	VMULPD       Z15, Z14, Z14
 	VFMADD231PD  Z11, Z11, Z4
 	VFMADD231PD  Z12, Z12, Z4
 	VCMPPD.BCST  $0x11, half<>+0(SB), Z11, K1
@@ -28379,10 +28244,10 @@ many2:
 	VSUBPD       Z8, Z12, Z12
 	VXORPD.BCST  signBit<>+0(SB), Z9, Z15
 	VXORPD.BCST  signBit<>+0(SB), Z10, Z16
-	VSUBPD       Z14, Z15, Z14
-	VSUBPD       Z13, Z16, Z13
-	VBLENDMPD    Z11, Z14, K1, Z11
-	VBLENDMPD    Z12, Z13, K2, Z12
+	VSUBPD       Z13, Z15, Z13
+	VSUBPD       Z14, Z16, Z14
+	VBLENDMPD    Z11, Z13, K1, Z11
+	VBLENDMPD    Z12, Z14, K2, Z12
 	VMULPD       Z11, Z11, Z11
 	VMULPD       Z12, Z12, Z12
 	VFMADD231PD  Z7, Z11, Z5
@@ -28412,12 +28277,16 @@ few2:
 	VFMADD231PD Z7, Z7, Z3
 	VMOVUPD.Z   (CX)(SI*8), K1, Z9
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (BX)(SI*8), K1, Z9
-	VBROADCASTSD one<>+0(SB), Z10
-	VADDPD.BCST  one<>+0(SB), Z9, Z11
-	VDIVPD       Z11, Z10, Z10
-	VMULPD       Z10, Z9, Z9
+	VMOVUPD.Z    2048(BX)(SI*8), K1, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VADDPD       Z10, Z9, Z12
+	VDIVPD       Z12, Z11, Z11
+	VMULPD       Z11, Z9, Z9
+	VMOVAPD.Z    Z9, K1, Z9
+	VMULPD       Z11, Z10, Z10
+	VMOVAPD.Z    Z10, K1, Z10
 	VMOVAPD.Z    Z9, K1, Z11
 	VFMADD231PD  Z9, Z11, Z4
 	VCMPPD.BCST  $0x11, half<>+0(SB), Z9, K1
@@ -28802,7 +28671,7 @@ end:
 
 // func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidSquareF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidSquareF64AVX512(SB), $4160-89
 	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -28872,79 +28741,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (DI)(R8*8)
-	VMOVUPD          Z7, 64(DI)(R8*8)
-	VMOVUPD          Z8, 128(DI)(R8*8)
-	VMOVUPD          Z9, 192(DI)(R8*8)
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+	VMOVUPD          Z11, (DI)(R8*8)
+	VMOVUPD          Z12, 64(DI)(R8*8)
+	VMOVUPD          Z13, 128(DI)(R8*8)
+	VMOVUPD          Z10, 192(DI)(R8*8)
+	VMOVUPD          Z6, 2048(DI)(R8*8)
+	VMOVUPD          Z7, 2112(DI)(R8*8)
+	VMOVUPD          Z8, 2176(DI)(R8*8)
+	VMOVUPD          Z9, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -28970,25 +28819,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (DI)(R8*8)
+	VPADDQ           Z7, Z8, Z7
+	VMOVUPD          Z7, K1, (DI)(R8*8)
+	VMOVUPD          Z6, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -29014,22 +28858,26 @@ many2:
 	VMOVUPD      (BX)(R8*8), Z12
 	VMOVUPD      64(BX)(R8*8), Z12
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD          (DI)(R8*8), Z12
 	VMOVUPD          64(DI)(R8*8), Z13
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
+	VMOVUPD          2048(DI)(R8*8), Z14
+	VMOVUPD          2112(DI)(R8*8), Z15
+	VBROADCASTSD     one<>+0(SB), Z16
+	VADDPD           Z14, Z12, Z17
+	VADDPD           Z15, Z13, Z18
+	VDIVPD           Z17, Z16, Z17
+	VDIVPD           Z18, Z16, Z16
+	VMULPD           Z17, Z12, Z12
+	VMULPD           Z16, Z13, Z13
+	VMULPD           Z17, Z14, Z14
+	VMULPD           Z16, Z15, Z15
 	VCMPPD.BCST      $0x11, half<>+0(SB), Z12, K1
 	VCMPPD.BCST      $0x11, half<>+0(SB), Z13, K2
 	VSUBPD           Z6, Z12, Z16
 	VSUBPD           Z7, Z13, Z17
-	VSUBPD           Z15, Z9, Z18
-	VSUBPD           Z14, Z8, Z19
+	VSUBPD           Z14, Z9, Z18
+	VSUBPD           Z15, Z8, Z19
 	VBLENDMPD        Z16, Z18, K1, Z16
 	VBLENDMPD        Z17, Z19, K2, Z17
 	VMULPD           Z3, Z6, Z6
@@ -29044,8 +28892,8 @@ many2:
 	VFMADD231PD.BCST two<>+0(SB), Z7, Z11
 	VMULPD           Z12, Z10, Z6
 	VMULPD           Z13, Z11, Z7
-	VMULPD           Z15, Z6, Z6
-	VMULPD           Z14, Z7, Z7
+	VMULPD           Z14, Z6, Z6
+	VMULPD           Z15, Z7, Z7
 	TESTB            DL, DL
 	JZ               ordinary1
 	VMOVNTPD         Z6, (AX)(R8*8)
@@ -29079,12 +28927,16 @@ few2:
 	VFMADD231PD  Z1, Z7, Z8
 	VMOVUPD.Z    (BX)(R8*8), K1, Z9
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z        (DI)(R8*8), K1, Z9
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z9, Z11
-	VDIVPD           Z11, Z10, Z10
-	VMULPD           Z10, Z9, Z9
+	VMOVUPD.Z        2048(DI)(R8*8), K1, Z10
+	VBROADCASTSD     one<>+0(SB), Z11
+	VADDPD           Z10, Z9, Z12
+	VDIVPD           Z12, Z11, Z11
+	VMULPD           Z11, Z9, Z9
+	VMOVAPD.Z        Z9, K1, Z9
+	VMULPD           Z11, Z10, Z10
+	VMOVAPD.Z        Z10, K1, Z10
 	VCMPPD.BCST      $0x11, half<>+0(SB), Z9, K2
 	VSUBPD           Z6, Z9, Z11
 	VSUBPD           Z10, Z7, Z12
@@ -31521,7 +31373,7 @@ GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
 
 // func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidLogsYF64AVX512(SB), $4160-73
 	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -31594,83 +31446,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VBROADCASTSD     expOddc<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
 	VMOVAPD          Z24, Z26
 	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z24, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z24, Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z24, Z11
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z12, Z11, Z11
-	VMOVUPD          Z8, (BX)(DI*8)
-	VMOVUPD          Z9, 64(BX)(DI*8)
-	VMOVUPD          Z10, 128(BX)(DI*8)
-	VMOVUPD          Z11, 192(BX)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z12, Z19, Z12
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z8, Z13, Z16
+	VADDPD       Z9, Z14, Z17
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z12, Z19
+	VADDPD       Z8, Z16, Z20
+	VADDPD       Z9, Z17, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VBROADCASTSD one<>+0(SB), Z24
+	VMULPD       Z20, Z16, Z25
+	VMULPD       Z21, Z17, Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VDIVPD       Z25, Z24, Z25
+	VDIVPD       Z26, Z24, Z26
+	VDIVPD       Z27, Z24, Z27
+	VDIVPD       Z28, Z24, Z24
+	VMULPD       Z16, Z25, Z16
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z24, Z19
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z12, Z19, Z12
+	VMOVUPD      Z13, (BX)(DI*8)
+	VMOVUPD      Z14, 64(BX)(DI*8)
+	VMOVUPD      Z15, 128(BX)(DI*8)
+	VMOVUPD      Z12, 192(BX)(DI*8)
+	VMULPD       Z20, Z25, Z12
+	VMULPD       Z21, Z26, Z13
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z24, Z15
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMOVUPD      Z8, 2048(BX)(DI*8)
+	VMOVUPD      Z9, 2112(BX)(DI*8)
+	VMOVUPD      Z10, 2176(BX)(DI*8)
+	VMOVUPD      Z11, 2240(BX)(DI*8)
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R10
+	CMPQ         R10, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R10, R10
@@ -31692,28 +31559,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
+	VADDPD.BCST      expEvenb<>+0(SB), Z10, Z11
+	VBROADCASTSD     expOddc<>+0(SB), Z12
+	VFMADD213PD.BCST expOddb<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expOdda<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expEvena<>+0(SB), Z10, Z11
+	VMULPD           Z8, Z12, Z8
+	VADDPD           Z8, Z11, Z10
+	VSUBPD           Z8, Z11, Z8
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z8, K1, (BX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	VPADDQ           Z9, Z10, Z9
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z8, Z9, Z10
+	VADDPD       Z8, Z10, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VMULPD       Z11, Z10, Z13
+	VDIVPD       Z13, Z12, Z12
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z9, Z10, Z9
+	VMOVUPD      Z9, K1, (BX)(DI*8)
+	VMULPD       Z11, Z12, Z9
+	VMULPD       Z8, Z9, Z8
+	VMOVUPD      Z8, K1, 2048(BX)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R10
+	JMP          few
 
 done:
 	MOVQ R9, DI
@@ -31740,60 +31613,63 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z9, K4, Z9
 	VMOVUPD          (BX)(DI*8), Z10
 	VMOVUPD          64(BX)(DI*8), Z11
-	VADDPD.BCST      two<>+0(SB), Z10, Z12
-	VADDPD.BCST      two<>+0(SB), Z11, Z13
-	VDIVPD           Z12, Z10, Z12
-	VDIVPD           Z13, Z11, Z13
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
 	VMULPD           Z12, Z12, Z14
 	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     unitRowi<>+0(SB), Z16
+	VBROADCASTSD     atanhj<>+0(SB), Z16
 	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z10, Z14, Z17
-	VFNMADD213PD     Z11, Z15, Z16
-	VFNMADD213PD     Z10, Z12, Z17
-	VFNMADD213PD     Z11, Z13, Z16
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z10, Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VDIVPD           Z13, Z12, Z13
-	VDIVPD           Z14, Z12, Z12
-	VMULPD           Z13, Z10, Z10
-	VMULPD           Z12, Z11, Z11
+	VFMADD213PD.BCST atanhi<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z16
+	VBROADCASTSD     atanhh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VBROADCASTSD     atanhf<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z19, Z17
+	VFMADD231PD      Z15, Z18, Z16
+	VBROADCASTSD     atanhd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VBROADCASTSD     atanhb<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z19, Z17
+	VFMADD231PD      Z15, Z18, Z16
+	VMOVUPD          2048(BX)(DI*8), Z12
+	VMOVUPD          2112(BX)(DI*8), Z13
+	VMOVAPD          Z10, Z14
+	VMOVAPD          Z11, Z15
+	VFMADD231PD      Z12, Z10, Z14
+	VFMADD231PD      Z13, Z11, Z15
 	VPMOVQ2M         Z8, K5
 	VPMOVQ2M         Z9, K6
-	VBLENDMPD        Z10, Z13, K5, Z14
-	VBLENDMPD        Z11, Z12, K6, Z15
-	VBLENDMPD        Z13, Z10, K5, Z10
-	VBLENDMPD        Z12, Z11, K6, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMINPD           Z8, Z12, Z8
-	VMINPD           Z9, Z12, Z9
-	VSUBPD           Z17, Z8, Z8
-	VSUBPD           Z16, Z9, Z9
-	VADDPD           Z14, Z2, K1, Z2
-	VADDPD           Z15, Z2, K2, Z2
-	VADDPD           Z10, Z4, K1, Z4
-	VADDPD           Z11, Z4, K2, Z4
-	VADDPD           Z10, Z3, K3, Z3
-	VADDPD           Z11, Z3, K4, Z3
-	VADDPD           Z14, Z5, K3, Z5
-	VADDPD           Z15, Z5, K4, Z5
+	VBLENDMPD        Z14, Z12, K5, Z18
+	VBLENDMPD        Z15, Z13, K6, Z19
+	VBLENDMPD        Z12, Z14, K5, Z12
+	VBLENDMPD        Z13, Z15, K6, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z8, Z14, Z8
+	VMINPD           Z9, Z14, Z9
+	VFNMADD231PD     Z17, Z10, Z8
+	VFNMADD231PD     Z16, Z11, Z9
+	VADDPD           Z18, Z2, K1, Z2
+	VADDPD           Z19, Z2, K2, Z2
+	VADDPD           Z12, Z4, K1, Z4
+	VADDPD           Z13, Z4, K2, Z4
+	VADDPD           Z12, Z3, K3, Z3
+	VADDPD           Z13, Z3, K4, Z3
+	VADDPD           Z18, Z5, K3, Z5
+	VADDPD           Z19, Z5, K4, Z5
 	VADDPD           Z8, Z6, K1, Z6
 	VADDPD           Z9, Z6, K2, Z6
 	VADDPD           Z8, Z7, K3, Z7
@@ -31823,34 +31699,35 @@ few2:
 	VMOVUPD.Z        (CX)(DI*8), K1, Z8
 	VXORPD.BCST      signBit<>+0(SB), Z8, K3, Z8
 	VMOVUPD.Z        (BX)(DI*8), K1, Z9
-	VADDPD.BCST      two<>+0(SB), Z9, Z10
-	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z9, Z9, Z10
 	VMULPD           Z10, Z10, Z11
-	VBROADCASTSD     unitRowi<>+0(SB), Z12
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z12
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z9, Z11
-	VDIVPD           Z11, Z10, Z10
-	VMULPD           Z10, Z9, Z9
+	VBROADCASTSD     atanhj<>+0(SB), Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z12
+	VBROADCASTSD     atanhh<>+0(SB), Z13
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhf<>+0(SB), Z12
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     atanhd<>+0(SB), Z13
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhb<>+0(SB), Z12
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VMOVUPD.Z        2048(BX)(DI*8), K1, Z10
+	VMOVAPD          Z9, Z11
+	VFMADD231PD      Z10, Z9, Z11
 	VPMOVQ2M         Z8, K1
-	VBLENDMPD        Z9, Z10, K1, Z11
-	VBLENDMPD        Z10, Z9, K1, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z8, Z10, Z8
-	VSUBPD           Z12, Z8, Z8
-	VADDPD           Z11, Z2, K2, Z2
-	VADDPD           Z9, Z4, K2, Z4
-	VADDPD           Z9, Z3, K3, Z3
-	VADDPD           Z11, Z5, K3, Z5
+	VBLENDMPD        Z11, Z10, K1, Z13
+	VBLENDMPD        Z10, Z11, K1, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z8, Z11, Z8
+	VFNMADD231PD     Z12, Z9, Z8
+	VADDPD           Z13, Z2, K2, Z2
+	VADDPD           Z10, Z4, K2, Z4
+	VADDPD           Z10, Z3, K3, Z3
+	VADDPD           Z13, Z5, K3, Z5
 	VADDPD           Z8, Z6, K2, Z6
 	VADDPD           Z8, Z7, K3, Z7
 	ADDQ             $0x00000008, DI
@@ -31941,32 +31818,35 @@ end:
 	VZEROUPPER
 	RET
 
-DATA unitRowi<>+0(SB)/8, $0x3fc59830f20005ee
-GLOBL unitRowi<>(SB), RODATA|NOPTR, $8
+DATA atanhj<>+0(SB)/8, $0x3fc6c7b8e80864b7
+GLOBL atanhj<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowh<>+0(SB)/8, $0x3fba6d10853dff56
-GLOBL unitRowh<>(SB), RODATA|NOPTR, $8
+DATA atanhi<>+0(SB)/8, $0x3fb94628cdc759f6
+GLOBL atanhi<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowg<>+0(SB)/8, $0x3fc1487294ad8da8
-GLOBL unitRowg<>(SB), RODATA|NOPTR, $8
+DATA atanhh<>+0(SB)/8, $0x3fc16626d8b5f494
+GLOBL atanhh<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowf<>+0(SB)/8, $0x3fc3ad83c421c2e9
-GLOBL unitRowf<>(SB), RODATA|NOPTR, $8
+DATA atanhg<>+0(SB)/8, $0x3fc3aa4eb458657c
+GLOBL atanhg<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowe<>+0(SB)/8, $0x3fc745f69c23d592
-GLOBL unitRowe<>(SB), RODATA|NOPTR, $8
+DATA atanhf<>+0(SB)/8, $0x3fc74629de7262a0
+GLOBL atanhf<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowd<>+0(SB)/8, $0x3fcc71c64ce7c491
-GLOBL unitRowd<>(SB), RODATA|NOPTR, $8
+DATA atanhe<>+0(SB)/8, $0x3fcc71c470c977fe
+GLOBL atanhe<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowc<>+0(SB)/8, $0x3fd24924936a674e
-GLOBL unitRowc<>(SB), RODATA|NOPTR, $8
+DATA atanhd<>+0(SB)/8, $0x3fd2492498323589
+GLOBL atanhd<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowb<>+0(SB)/8, $0x3fd9999999986411
-GLOBL unitRowb<>(SB), RODATA|NOPTR, $8
+DATA atanhc<>+0(SB)/8, $0x3fd99999998c57f3
+GLOBL atanhc<>(SB), RODATA|NOPTR, $8
 
-DATA unitRowa<>+0(SB)/8, $0x3fe5555555555571
-GLOBL unitRowa<>(SB), RODATA|NOPTR, $8
+DATA atanhb<>+0(SB)/8, $0x3fe5555555555b17
+GLOBL atanhb<>(SB), RODATA|NOPTR, $8
+
+DATA atanha<>+0(SB)/8, $0x4000000000000000
+GLOBL atanha<>(SB), RODATA|NOPTR, $8
 
 DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
@@ -32244,7 +32124,7 @@ end:
 
 // func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidLogsYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidLogsYF64AVX512(SB), $4160-97
 	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -32317,79 +32197,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (DI)(R8*8)
-	VMOVUPD          Z7, 64(DI)(R8*8)
-	VMOVUPD          Z8, 128(DI)(R8*8)
-	VMOVUPD          Z9, 192(DI)(R8*8)
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+	VMOVUPD          Z11, (DI)(R8*8)
+	VMOVUPD          Z12, 64(DI)(R8*8)
+	VMOVUPD          Z13, 128(DI)(R8*8)
+	VMOVUPD          Z10, 192(DI)(R8*8)
+	VMOVUPD          Z6, 2048(DI)(R8*8)
+	VMOVUPD          Z7, 2112(DI)(R8*8)
+	VMOVUPD          Z8, 2176(DI)(R8*8)
+	VMOVUPD          Z9, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -32415,25 +32275,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (DI)(R8*8)
+	VPADDQ           Z7, Z8, Z7
+	VMOVUPD          Z7, K1, (DI)(R8*8)
+	VMOVUPD          Z6, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -32454,20 +32309,24 @@ many2:
 	VMOVUPD  (BX)(R8*8), Z6
 	VMOVUPD  64(BX)(R8*8), Z6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z6
 	VMOVUPD      64(DI)(R8*8), Z7
-	VBROADCASTSD one<>+0(SB), Z8
-	VADDPD.BCST  one<>+0(SB), Z6, Z9
-	VADDPD.BCST  one<>+0(SB), Z7, Z10
-	VDIVPD       Z9, Z8, Z9
-	VDIVPD       Z10, Z8, Z8
-	VMULPD       Z9, Z6, Z6
-	VMULPD       Z8, Z7, Z7
-	VBLENDMPD    Z6, Z9, K1, Z10
-	VBLENDMPD    Z7, Z8, K2, Z11
-	VBLENDMPD    Z9, Z6, K1, Z6
-	VBLENDMPD    Z8, Z7, K2, Z7
+	VMOVUPD      2048(DI)(R8*8), Z8
+	VMOVUPD      2112(DI)(R8*8), Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VADDPD       Z8, Z6, Z11
+	VADDPD       Z9, Z7, Z12
+	VDIVPD       Z11, Z10, Z11
+	VDIVPD       Z12, Z10, Z10
+	VMULPD       Z11, Z6, Z6
+	VMULPD       Z10, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+	VMULPD       Z10, Z9, Z9
+	VBLENDMPD    Z6, Z8, K1, Z10
+	VBLENDMPD    Z7, Z9, K2, Z11
+	VBLENDMPD    Z8, Z6, K1, Z6
+	VBLENDMPD    Z9, Z7, K2, Z7
 	VBLENDMPD    Z1, Z2, K1, Z8
 	VBLENDMPD    Z1, Z2, K2, Z9
 	VBLENDMPD    Z3, Z4, K1, Z12
@@ -32510,12 +32369,16 @@ few2:
 	KANDB      K1, K3, K3
 	VMOVUPD.Z  (BX)(R8*8), K1, Z6
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z6
-	VBROADCASTSD one<>+0(SB), Z7
-	VADDPD.BCST  one<>+0(SB), Z6, Z8
-	VDIVPD       Z8, Z7, Z7
-	VMULPD       Z7, Z6, Z6
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD       Z7, Z6, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z8, Z6, Z6
+	VMOVAPD.Z    Z6, K1, Z6
+	VMULPD       Z8, Z7, Z7
+	VMOVAPD.Z    Z7, K1, Z7
 	VBLENDMPD    Z6, Z7, K2, Z8
 	VBLENDMPD    Z7, Z6, K2, Z6
 	VBLENDMPD    Z1, Z2, K2, Z7
@@ -33035,7 +32898,7 @@ end:
 
 // func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidLogsF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidLogsF64AVX512(SB), $4160-65
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -33107,83 +32970,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
 	VMULPD           Z13, Z13, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z21, Z25
+	VBROADCASTSD     expOddc<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
 	VMOVAPD          Z26, Z28
 	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z28, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z26, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VMOVAPD          Z26, Z28
-	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z28, Z11
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z26, Z13
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOddb<>+0(SB), Z21, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOdda<>+0(SB), Z21, Z26
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z21, Z25
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z29, Z12
+	VMULPD           Z13, Z26, Z13
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VADDPD           Z13, Z25, Z21
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VSUBPD           Z13, Z25, Z13
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z16, Z11, Z11
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
-	VMOVUPD          Z10, (BX)(SI*8)
-	VMOVUPD          Z11, 64(BX)(SI*8)
-	VMOVUPD          Z12, 128(BX)(SI*8)
-	VMOVUPD          Z13, 192(BX)(SI*8)
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, R9
-	CMPQ             R9, $0x00000020
-	JGE              many
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z17, Z20, Z17
+	VPADDQ           Z14, Z21, Z14
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z17, Z20
+	VADDPD       Z13, Z14, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VADDPD       Z13, Z21, Z25
+	VBROADCASTSD one<>+0(SB), Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VMULPD       Z25, Z21, Z30
+	VDIVPD       Z27, Z26, Z27
+	VDIVPD       Z28, Z26, Z28
+	VDIVPD       Z29, Z26, Z29
+	VDIVPD       Z30, Z26, Z26
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z29, Z20
+	VMULPD       Z21, Z26, Z21
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z17, Z20, Z17
+	VMULPD       Z14, Z21, Z14
+	VMOVUPD      Z15, (BX)(SI*8)
+	VMOVUPD      Z16, 64(BX)(SI*8)
+	VMOVUPD      Z17, 128(BX)(SI*8)
+	VMOVUPD      Z14, 192(BX)(SI*8)
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z29, Z16
+	VMULPD       Z25, Z26, Z17
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMULPD       Z13, Z17, Z13
+	VMOVUPD      Z10, 2048(BX)(SI*8)
+	VMOVUPD      Z11, 2112(BX)(SI*8)
+	VMOVUPD      Z12, 2176(BX)(SI*8)
+	VMOVUPD      Z13, 2240(BX)(SI*8)
+	ADDQ         $0x00000020, SI
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R9, R9
@@ -33205,28 +33083,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
-	VFMADD231PD      Z12, Z14, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z12, Z14, Z10
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z13
+	VBROADCASTSD     expOddc<>+0(SB), Z14
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z13
+	VMULPD           Z10, Z14, Z10
+	VADDPD           Z10, Z13, Z12
+	VSUBPD           Z10, Z13, Z10
 	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z10, K1, (BX)(SI*8)
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, R9
-	JMP              few
+	VPADDQ           Z11, Z12, Z11
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z10, Z11, Z12
+	VADDPD       Z10, Z12, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VMULPD       Z13, Z12, Z15
+	VDIVPD       Z15, Z14, Z14
+	VMULPD       Z12, Z14, Z12
+	VMULPD       Z11, Z12, Z11
+	VMOVUPD      Z11, K1, (BX)(SI*8)
+	VMULPD       Z13, Z14, Z11
+	VMULPD       Z10, Z11, Z10
+	VMOVUPD      Z10, K1, 2048(BX)(SI*8)
+	ADDQ         $0x00000008, SI
+	SUBQ         $0x00000008, R9
+	JMP          few
 
 done:
 	MOVQ R8, SI
@@ -33251,69 +33135,72 @@ many2:
 	VMOVUPD          64(CX)(SI*8), Z15
 	VMOVUPD          (BX)(SI*8), Z16
 	VMOVUPD          64(BX)(SI*8), Z17
-	VADDPD.BCST      two<>+0(SB), Z16, Z18
-	VADDPD.BCST      two<>+0(SB), Z17, Z19
-	VDIVPD           Z18, Z16, Z18
-	VDIVPD           Z19, Z17, Z19
+	VMULPD           Z16, Z16, Z18
+	VMULPD           Z17, Z17, Z19
 	VMULPD           Z18, Z18, Z20
 	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     unitRowi<>+0(SB), Z22
+	VBROADCASTSD     atanhj<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z21, Z22
-	VFNMADD213PD     Z16, Z20, Z23
-	VFNMADD213PD     Z17, Z21, Z22
-	VFNMADD213PD     Z16, Z18, Z23
-	VFNMADD213PD     Z17, Z19, Z22
-	VBROADCASTSD     one<>+0(SB), Z18
-	VADDPD.BCST      one<>+0(SB), Z16, Z19
-	VADDPD.BCST      one<>+0(SB), Z17, Z20
-	VDIVPD           Z19, Z18, Z19
-	VDIVPD           Z20, Z18, Z18
-	VMULPD           Z19, Z16, Z16
-	VMULPD           Z18, Z17, Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanhi<>+0(SB), Z19, Z22
+	VBROADCASTSD     atanhh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST atanhg<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST atanhg<>+0(SB), Z19, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     atanhf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST atanhe<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanhe<>+0(SB), Z19, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VBROADCASTSD     atanhd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST atanhc<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST atanhc<>+0(SB), Z19, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     atanhb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST atanha<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanha<>+0(SB), Z19, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VMOVUPD          2048(BX)(SI*8), Z18
+	VMOVUPD          2112(BX)(SI*8), Z19
+	VMOVAPD          Z16, Z20
+	VMOVAPD          Z17, Z21
+	VFMADD231PD      Z18, Z16, Z20
+	VFMADD231PD      Z19, Z17, Z21
 	VPMOVQ2M         Z14, K1
 	VPMOVQ2M         Z15, K2
-	VBLENDMPD        Z16, Z19, K1, Z20
-	VBLENDMPD        Z17, Z18, K2, Z21
-	VBLENDMPD        Z19, Z16, K1, Z16
-	VBLENDMPD        Z18, Z17, K2, Z17
-	VPXORQ           Z18, Z18, Z18
-	VMINPD           Z14, Z18, Z19
-	VMINPD           Z15, Z18, Z18
-	VSUBPD           Z23, Z19, Z19
-	VSUBPD           Z22, Z18, Z18
-	VPXORQ           Z24, Z24, Z24
-	VMAXPD           Z14, Z24, Z14
-	VMAXPD           Z15, Z24, Z15
-	VADDPD           Z14, Z23, Z14
-	VADDPD           Z15, Z22, Z15
+	VBLENDMPD        Z20, Z18, K1, Z24
+	VBLENDMPD        Z21, Z19, K2, Z25
+	VBLENDMPD        Z18, Z20, K1, Z18
+	VBLENDMPD        Z19, Z21, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPD           Z14, Z20, Z21
+	VMINPD           Z15, Z20, Z20
+	VFNMADD231PD     Z23, Z16, Z21
+	VFNMADD231PD     Z22, Z17, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPD           Z14, Z26, Z14
+	VMAXPD           Z15, Z26, Z15
+	VFMADD231PD      Z23, Z16, Z14
+	VFMADD231PD      Z22, Z17, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
-	VFMADD231PD      Z10, Z20, Z1
-	VFMADD231PD      Z11, Z21, Z1
-	VFNMADD231PD     Z12, Z20, Z2
-	VFNMADD231PD     Z13, Z21, Z2
-	VFMADD231PD      Z10, Z16, Z3
-	VFMADD231PD      Z11, Z17, Z3
-	VFNMADD231PD     Z12, Z16, Z4
-	VFNMADD231PD     Z13, Z17, Z4
-	VFMADD231PD      Z19, Z10, Z8
-	VFMADD231PD      Z18, Z11, Z8
+	VFMADD231PD      Z10, Z24, Z1
+	VFMADD231PD      Z11, Z25, Z1
+	VFNMADD231PD     Z12, Z24, Z2
+	VFNMADD231PD     Z13, Z25, Z2
+	VFMADD231PD      Z10, Z18, Z3
+	VFMADD231PD      Z11, Z19, Z3
+	VFNMADD231PD     Z12, Z18, Z4
+	VFNMADD231PD     Z13, Z19, Z4
+	VFMADD231PD      Z21, Z10, Z8
+	VFMADD231PD      Z20, Z11, Z8
 	VFNMADD231PD     Z14, Z12, Z9
 	VFNMADD231PD     Z15, Z13, Z9
 	ADDQ             $0x00000010, SI
@@ -33339,39 +33226,40 @@ few2:
 	VFMADD231PD      Z10, Z10, Z7
 	VMOVUPD.Z        (CX)(SI*8), K1, Z12
 	VMOVUPD.Z        (BX)(SI*8), K1, Z13
-	VADDPD.BCST      two<>+0(SB), Z13, Z14
-	VDIVPD           Z14, Z13, Z14
+	VMULPD           Z13, Z13, Z14
 	VMULPD           Z14, Z14, Z15
-	VBROADCASTSD     unitRowi<>+0(SB), Z16
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z13, Z15, Z16
-	VFNMADD213PD     Z13, Z14, Z16
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z13, Z15
-	VDIVPD           Z15, Z14, Z14
-	VMULPD           Z14, Z13, Z13
+	VBROADCASTSD     atanhj<>+0(SB), Z16
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z16
+	VBROADCASTSD     atanhh<>+0(SB), Z17
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     atanhf<>+0(SB), Z16
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VBROADCASTSD     atanhd<>+0(SB), Z17
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z16, Z17
+	VBROADCASTSD     atanhb<>+0(SB), Z16
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z16
+	VFMADD231PD      Z15, Z17, Z16
+	VMOVUPD.Z        2048(BX)(SI*8), K1, Z14
+	VMOVAPD          Z13, Z15
+	VFMADD231PD      Z14, Z13, Z15
 	VPMOVQ2M         Z12, K1
-	VBLENDMPD        Z13, Z14, K1, Z15
-	VBLENDMPD        Z14, Z13, K1, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z12, Z14, Z14
-	VSUBPD           Z16, Z14, Z14
-	VPXORQ           Z17, Z17, Z17
-	VMAXPD           Z12, Z17, Z12
-	VADDPD           Z12, Z16, Z12
+	VBLENDMPD        Z15, Z14, K1, Z17
+	VBLENDMPD        Z14, Z15, K1, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPD           Z12, Z15, Z15
+	VFNMADD231PD     Z16, Z13, Z15
+	VPXORQ           Z18, Z18, Z18
+	VMAXPD           Z12, Z18, Z12
+	VFMADD231PD      Z16, Z13, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
-	VFMADD231PD      Z10, Z15, Z1
-	VFNMADD231PD     Z11, Z15, Z2
-	VFMADD231PD      Z10, Z13, Z3
-	VFNMADD231PD     Z11, Z13, Z4
-	VFMADD231PD      Z14, Z10, Z8
+	VFMADD231PD      Z10, Z17, Z1
+	VFNMADD231PD     Z11, Z17, Z2
+	VFMADD231PD      Z10, Z14, Z3
+	VFNMADD231PD     Z11, Z14, Z4
+	VFMADD231PD      Z15, Z10, Z8
 	VFNMADD231PD     Z12, Z11, Z9
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, DI
@@ -33761,7 +33649,7 @@ end:
 
 // func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidLogsF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidLogsF64AVX512(SB), $4160-89
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -33830,79 +33718,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VBROADCASTSD     expOddc<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 	VMOVAPD          Z21, Z23
 	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z21, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z21, Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z21, Z8
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z5, (DI)(R8*8)
-	VMOVUPD          Z6, 64(DI)(R8*8)
-	VMOVUPD          Z7, 128(DI)(R8*8)
-	VMOVUPD          Z8, 192(DI)(R8*8)
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z9, Z16, Z9
+	VMOVUPD          Z10, (DI)(R8*8)
+	VMOVUPD          Z11, 64(DI)(R8*8)
+	VMOVUPD          Z12, 128(DI)(R8*8)
+	VMOVUPD          Z9, 192(DI)(R8*8)
+	VMOVUPD          Z5, 2048(DI)(R8*8)
+	VMOVUPD          Z6, 2112(DI)(R8*8)
+	VMOVUPD          Z7, 2176(DI)(R8*8)
+	VMOVUPD          Z8, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -33928,25 +33796,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     expRowh<>+0(SB), Z8
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
-	VBROADCASTSD     expRowf<>+0(SB), Z9
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VBROADCASTSD     expRowd<>+0(SB), Z8
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
-	VFMADD231PD      Z7, Z9, Z8
-	VBROADCASTSD     expRowb<>+0(SB), Z9
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z7, Z9, Z5
+	VADDPD.BCST      expEvenb<>+0(SB), Z7, Z8
+	VBROADCASTSD     expOddc<>+0(SB), Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expOdda<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expEvena<>+0(SB), Z7, Z8
+	VMULPD           Z5, Z9, Z5
+	VADDPD           Z5, Z8, Z7
+	VSUBPD           Z5, Z8, Z5
 	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z6, Z5, Z5
-	VMOVUPD          Z5, K1, (DI)(R8*8)
+	VPADDQ           Z6, Z7, Z6
+	VMOVUPD          Z6, K1, (DI)(R8*8)
+	VMOVUPD          Z5, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -33972,28 +33835,32 @@ many2:
 	VMOVUPD      (BX)(R8*8), Z11
 	VMOVUPD      64(BX)(R8*8), Z11
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z11
 	VMOVUPD      64(DI)(R8*8), Z12
-	VBROADCASTSD one<>+0(SB), Z13
-	VADDPD.BCST  one<>+0(SB), Z11, Z14
-	VADDPD.BCST  one<>+0(SB), Z12, Z15
-	VDIVPD       Z14, Z13, Z14
-	VDIVPD       Z15, Z13, Z13
-	VMULPD       Z14, Z11, Z11
-	VMULPD       Z13, Z12, Z12
+	VMOVUPD      2048(DI)(R8*8), Z13
+	VMOVUPD      2112(DI)(R8*8), Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VADDPD       Z13, Z11, Z16
+	VADDPD       Z14, Z12, Z17
+	VDIVPD       Z16, Z15, Z16
+	VDIVPD       Z17, Z15, Z15
+	VMULPD       Z16, Z11, Z11
+	VMULPD       Z15, Z12, Z12
+	VMULPD       Z16, Z13, Z13
+	VMULPD       Z15, Z14, Z14
 	VMULPD       Z2, Z5, Z5
 	VMULPD       Z2, Z6, Z6
-	VMULPD       Z14, Z5, Z5
-	VMULPD       Z13, Z6, Z6
+	VMULPD       Z13, Z5, Z5
+	VMULPD       Z14, Z6, Z6
 	VMULPD       Z3, Z8, Z8
 	VMULPD       Z3, Z7, Z7
 	VFNMADD231PD Z11, Z8, Z5
 	VFNMADD231PD Z12, Z7, Z6
 	VMULPD       Z11, Z9, Z7
 	VMULPD       Z12, Z10, Z8
-	VFMADD231PD  Z14, Z7, Z5
-	VFMADD231PD  Z13, Z8, Z6
+	VFMADD231PD  Z13, Z7, Z5
+	VFMADD231PD  Z14, Z8, Z6
 	TESTB        DL, DL
 	JZ           ordinary1
 	VMOVNTPD     Z5, (AX)(R8*8)
@@ -34027,12 +33894,16 @@ few2:
 	VFMADD231PD  Z1, Z6, Z7
 	VMOVUPD.Z    (BX)(R8*8), K1, Z8
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z8
-	VBROADCASTSD one<>+0(SB), Z9
-	VADDPD.BCST  one<>+0(SB), Z8, Z10
-	VDIVPD       Z10, Z9, Z9
-	VMULPD       Z9, Z8, Z8
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VADDPD       Z9, Z8, Z11
+	VDIVPD       Z11, Z10, Z10
+	VMULPD       Z10, Z8, Z8
+	VMOVAPD.Z    Z8, K1, Z8
+	VMULPD       Z10, Z9, Z9
+	VMOVAPD.Z    Z9, K1, Z9
 	VMULPD       Z2, Z5, Z5
 	VMULPD       Z9, Z5, Z5
 	VMULPD       Z3, Z6, Z6
@@ -38523,7 +38394,7 @@ end:
 
 // func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidPowersYF64AVX512(SB), $4160-73
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -38599,83 +38470,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
 	VMULPD           Z13, Z13, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z26
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z21, Z25
+	VBROADCASTSD     expOddc<>+0(SB), Z26
 	VMOVAPD          Z26, Z27
 	VMOVAPD          Z26, Z28
 	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z28, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z26, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VMOVAPD          Z26, Z28
-	VMOVAPD          Z26, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z22, Z26
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z28, Z11
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z26, Z13
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOddb<>+0(SB), Z21, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOdda<>+0(SB), Z21, Z26
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z21, Z25
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z29, Z12
+	VMULPD           Z13, Z26, Z13
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VADDPD           Z13, Z25, Z21
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VSUBPD           Z13, Z25, Z13
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z16, Z11, Z11
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z14, Z13, Z13
-	VMOVUPD          Z10, (SI)(R8*8)
-	VMOVUPD          Z11, 64(SI)(R8*8)
-	VMOVUPD          Z12, 128(SI)(R8*8)
-	VMOVUPD          Z13, 192(SI)(R8*8)
-	ADDQ             $0x00000020, R8
-	SUBQ             $0x00000020, R11
-	CMPQ             R11, $0x00000020
-	JGE              many
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z17, Z20, Z17
+	VPADDQ           Z14, Z21, Z14
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z17, Z20
+	VADDPD       Z13, Z14, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VADDPD       Z13, Z21, Z25
+	VBROADCASTSD one<>+0(SB), Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VMULPD       Z25, Z21, Z30
+	VDIVPD       Z27, Z26, Z27
+	VDIVPD       Z28, Z26, Z28
+	VDIVPD       Z29, Z26, Z29
+	VDIVPD       Z30, Z26, Z26
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z29, Z20
+	VMULPD       Z21, Z26, Z21
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z17, Z20, Z17
+	VMULPD       Z14, Z21, Z14
+	VMOVUPD      Z15, (SI)(R8*8)
+	VMOVUPD      Z16, 64(SI)(R8*8)
+	VMOVUPD      Z17, 128(SI)(R8*8)
+	VMOVUPD      Z14, 192(SI)(R8*8)
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z29, Z16
+	VMULPD       Z25, Z26, Z17
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMULPD       Z13, Z17, Z13
+	VMOVUPD      Z10, 2048(SI)(R8*8)
+	VMOVUPD      Z11, 2112(SI)(R8*8)
+	VMOVUPD      Z12, 2176(SI)(R8*8)
+	VMOVUPD      Z13, 2240(SI)(R8*8)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R11
+	CMPQ         R11, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R11, R11
@@ -38697,28 +38583,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     expRowh<>+0(SB), Z13
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z13
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z13
-	VBROADCASTSD     expRowf<>+0(SB), Z14
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VBROADCASTSD     expRowd<>+0(SB), Z13
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z13
-	VFMADD231PD      Z12, Z14, Z13
-	VBROADCASTSD     expRowb<>+0(SB), Z14
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z14
-	VFMADD231PD      Z12, Z13, Z14
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z12, Z14, Z10
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z13
+	VBROADCASTSD     expOddc<>+0(SB), Z14
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z13
+	VMULPD           Z10, Z14, Z10
+	VADDPD           Z10, Z13, Z12
+	VSUBPD           Z10, Z13, Z10
 	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z10, K1, (SI)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R11
-	JMP              few
+	VPADDQ           Z11, Z12, Z11
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z10, Z11, Z12
+	VADDPD       Z10, Z12, Z13
+	VBROADCASTSD one<>+0(SB), Z14
+	VMULPD       Z13, Z12, Z15
+	VDIVPD       Z15, Z14, Z14
+	VMULPD       Z12, Z14, Z12
+	VMULPD       Z11, Z12, Z11
+	VMOVUPD      Z11, K1, (SI)(R8*8)
+	VMULPD       Z13, Z14, Z11
+	VMULPD       Z10, Z11, Z10
+	VMOVUPD      Z10, K1, 2048(SI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R11
+	JMP          few
 
 done:
 	MOVQ R10, R8
@@ -38745,102 +38637,105 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z11, K4, Z11
 	VMOVUPD          (SI)(R8*8), Z12
 	VMOVUPD          64(SI)(R8*8), Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VDIVPD           Z14, Z12, Z14
-	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
 	VMULPD           Z14, Z14, Z16
 	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VBROADCASTSD     atanhj<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z12, Z16, Z19
-	VFNMADD213PD     Z13, Z17, Z18
-	VFNMADD213PD     Z12, Z14, Z19
-	VFNMADD213PD     Z13, Z15, Z18
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z18
+	VBROADCASTSD     atanhh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhf<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     atanhd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhb<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VMOVUPD          2048(SI)(R8*8), Z14
+	VMOVUPD          2112(SI)(R8*8), Z15
+	VMOVAPD          Z12, Z16
+	VMOVAPD          Z13, Z17
+	VFMADD231PD      Z14, Z12, Z16
+	VFMADD231PD      Z15, Z13, Z17
 	VPMOVQ2M         Z10, K5
 	VPMOVQ2M         Z11, K6
-	VBLENDMPD        Z12, Z15, K5, Z16
-	VBLENDMPD        Z13, Z14, K6, Z17
-	VBLENDMPD        Z15, Z12, K5, Z12
-	VBLENDMPD        Z14, Z13, K6, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z10, Z14, Z10
-	VMINPD           Z11, Z14, Z11
-	VSUBPD           Z19, Z10, Z10
-	VSUBPD           Z18, Z11, Z11
-	VADDPD           Z16, Z2, K1, Z2
-	VADDPD           Z17, Z2, K2, Z2
-	VADDPD           Z12, Z4, K1, Z4
-	VADDPD           Z13, Z4, K2, Z4
-	VADDPD           Z12, Z3, K3, Z3
-	VADDPD           Z13, Z3, K4, Z3
-	VADDPD           Z16, Z5, K3, Z5
-	VADDPD           Z17, Z5, K4, Z5
+	VBLENDMPD        Z16, Z14, K5, Z20
+	VBLENDMPD        Z17, Z15, K6, Z21
+	VBLENDMPD        Z14, Z16, K5, Z14
+	VBLENDMPD        Z15, Z17, K6, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPD           Z10, Z16, Z10
+	VMINPD           Z11, Z16, Z11
+	VFNMADD231PD     Z19, Z12, Z10
+	VFNMADD231PD     Z18, Z13, Z11
+	VADDPD           Z20, Z2, K1, Z2
+	VADDPD           Z21, Z2, K2, Z2
+	VADDPD           Z14, Z4, K1, Z4
+	VADDPD           Z15, Z4, K2, Z4
+	VADDPD           Z14, Z3, K3, Z3
+	VADDPD           Z15, Z3, K4, Z3
+	VADDPD           Z20, Z5, K3, Z5
+	VADDPD           Z21, Z5, K4, Z5
 	VADDPD           Z10, Z6, K1, Z6
 	VADDPD           Z11, Z6, K2, Z6
 	VADDPD           Z10, Z7, K3, Z7
 	VADDPD           Z11, Z7, K4, Z7
-	VBROADCASTSD     one<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
+	VBROADCASTSD     one<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z12, Z16
-	VSQRTPD Z13, Z17
-	VMULPD  Z16, Z15, Z15
-	VMULPD  Z17, Z14, Z14
+	VSQRTPD Z14, Z16
+	VSQRTPD Z15, Z17
+	VMULPD  Z16, Z13, Z13
+	VMULPD  Z17, Z12, Z12
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z12, Z15, Z15
-	VMULPD Z13, Z14, Z14
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z12, Z12, Z12
-	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z12, Z15, Z15
-	VMULPD Z13, Z14, Z14
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z12, Z12, Z12
-	VMULPD Z13, Z13, Z13
-	VMULPD Z12, Z15, Z15
-	VMULPD Z13, Z14, Z14
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noMore1:
-	VMULPD Z10, Z15, Z10
-	VMULPD Z11, Z14, Z11
+	VMULPD Z10, Z13, Z10
+	VMULPD Z11, Z12, Z11
 	VADDPD Z10, Z8, K1, Z8
 	VADDPD Z11, Z8, K2, Z8
 	VADDPD Z10, Z9, K3, Z9
@@ -38870,65 +38765,66 @@ few2:
 	VMOVUPD.Z        (CX)(R8*8), K1, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z10, K3, Z10
 	VMOVUPD.Z        (SI)(R8*8), K1, Z11
-	VADDPD.BCST      two<>+0(SB), Z11, Z12
-	VDIVPD           Z12, Z11, Z12
+	VMULPD           Z11, Z11, Z12
 	VMULPD           Z12, Z12, Z13
-	VBROADCASTSD     unitRowi<>+0(SB), Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z11, Z13, Z14
-	VFNMADD213PD     Z11, Z12, Z14
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z11, Z13
-	VDIVPD           Z13, Z12, Z12
-	VMULPD           Z12, Z11, Z11
+	VBROADCASTSD     atanhj<>+0(SB), Z14
+	VFMADD213PD.BCST atanhi<>+0(SB), Z12, Z14
+	VBROADCASTSD     atanhh<>+0(SB), Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z12, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     atanhf<>+0(SB), Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z12, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     atanhd<>+0(SB), Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     atanhb<>+0(SB), Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z12, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VMOVUPD.Z        2048(SI)(R8*8), K1, Z12
+	VMOVAPD          Z11, Z13
+	VFMADD231PD      Z12, Z11, Z13
 	VPMOVQ2M         Z10, K1
-	VBLENDMPD        Z11, Z12, K1, Z13
-	VBLENDMPD        Z12, Z11, K1, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMINPD           Z10, Z12, Z10
-	VSUBPD           Z14, Z10, Z10
-	VADDPD           Z13, Z2, K2, Z2
-	VADDPD           Z11, Z4, K2, Z4
-	VADDPD           Z11, Z3, K3, Z3
-	VADDPD           Z13, Z5, K3, Z5
+	VBLENDMPD        Z13, Z12, K1, Z15
+	VBLENDMPD        Z12, Z13, K1, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z10, Z13, Z10
+	VFNMADD231PD     Z14, Z11, Z10
+	VADDPD           Z15, Z2, K2, Z2
+	VADDPD           Z12, Z4, K2, Z4
+	VADDPD           Z12, Z3, K3, Z3
+	VADDPD           Z15, Z5, K3, Z5
 	VADDPD           Z10, Z6, K2, Z6
 	VADDPD           Z10, Z7, K3, Z7
-	VBROADCASTSD     one<>+0(SB), Z12
+	VBROADCASTSD     one<>+0(SB), Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z11, Z13
-	VMULPD  Z13, Z12, Z12
+	VSQRTPD Z12, Z13
+	VMULPD  Z13, Z11, Z11
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z11, Z12, Z12
+	VMULPD Z12, Z11, Z11
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z11, Z11, Z11
+	VMULPD Z12, Z12, Z12
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z11, Z12, Z12
+	VMULPD Z12, Z11, Z11
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z11, Z11, Z11
-	VMULPD Z11, Z12, Z12
+	VMULPD Z12, Z12, Z12
+	VMULPD Z12, Z11, Z11
 
 noMore2:
-	VMULPD Z10, Z12, Z10
+	VMULPD Z10, Z11, Z10
 	VADDPD Z10, Z8, K2, Z8
 	VADDPD Z10, Z9, K3, Z9
 	ADDQ   $0x00000008, R8
@@ -39437,7 +39333,7 @@ end:
 
 // func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidPowersYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidPowersYF64AVX512(SB), $4160-97
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -39515,83 +39411,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z25
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VBROADCASTSD     expOddc<>+0(SB), Z25
 	VMOVAPD          Z25, Z26
 	VMOVAPD          Z25, Z27
 	VMOVAPD          Z25, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z21, Z25
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z28, Z24
-	VFMADD231PD      Z20, Z25, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VMOVAPD          Z25, Z27
-	VMOVAPD          Z25, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z21, Z25
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z28, Z11
-	VFMADD231PD      Z20, Z25, Z12
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z25
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z25, Z12
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z16, Z11, Z11
-	VPADDQ           Z13, Z12, Z12
-	VMOVUPD          Z9, (R8)(R9*8)
-	VMOVUPD          Z10, 64(R8)(R9*8)
-	VMOVUPD          Z11, 128(R8)(R9*8)
-	VMOVUPD          Z12, 192(R8)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z13, Z20, Z13
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z9, Z14, Z17
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z13, Z20
+	VADDPD       Z9, Z17, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VBROADCASTSD one<>+0(SB), Z25
+	VMULPD       Z21, Z17, Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VDIVPD       Z26, Z25, Z26
+	VDIVPD       Z27, Z25, Z27
+	VDIVPD       Z28, Z25, Z28
+	VDIVPD       Z29, Z25, Z25
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z25, Z20
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z13, Z20, Z13
+	VMOVUPD      Z14, (R8)(R9*8)
+	VMOVUPD      Z15, 64(R8)(R9*8)
+	VMOVUPD      Z16, 128(R8)(R9*8)
+	VMOVUPD      Z13, 192(R8)(R9*8)
+	VMULPD       Z21, Z26, Z13
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z25, Z16
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMOVUPD      Z9, 2048(R8)(R9*8)
+	VMOVUPD      Z10, 2112(R8)(R9*8)
+	VMOVUPD      Z11, 2176(R8)(R9*8)
+	VMOVUPD      Z12, 2240(R8)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -39613,28 +39524,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
 	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     expRowh<>+0(SB), Z12
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z12
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z12
-	VBROADCASTSD     expRowf<>+0(SB), Z13
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VBROADCASTSD     expRowd<>+0(SB), Z12
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z12
-	VFMADD231PD      Z11, Z13, Z12
-	VBROADCASTSD     expRowb<>+0(SB), Z13
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z13
-	VFMADD231PD      Z11, Z12, Z13
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z11, Z13, Z9
+	VADDPD.BCST      expEvenb<>+0(SB), Z11, Z12
+	VBROADCASTSD     expOddc<>+0(SB), Z13
+	VFMADD213PD.BCST expOddb<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expOdda<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expEvena<>+0(SB), Z11, Z12
+	VMULPD           Z9, Z13, Z9
+	VADDPD           Z9, Z12, Z11
+	VSUBPD           Z9, Z12, Z9
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z9, K1, (R8)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	VPADDQ           Z10, Z11, Z10
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z9, Z10, Z11
+	VADDPD       Z9, Z11, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z12, Z11, Z14
+	VDIVPD       Z14, Z13, Z13
+	VMULPD       Z11, Z13, Z11
+	VMULPD       Z10, Z11, Z10
+	VMOVUPD      Z10, K1, (R8)(R9*8)
+	VMULPD       Z12, Z13, Z10
+	VMULPD       Z9, Z10, Z9
+	VMOVUPD      Z9, K1, 2048(R8)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -39655,82 +39572,85 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z10, K4, Z10
 	VMOVUPD          (R8)(R9*8), Z11
 	VMOVUPD          64(R8)(R9*8), Z12
-	VADDPD.BCST      two<>+0(SB), Z11, Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VDIVPD           Z13, Z11, Z13
-	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z11, Z11, Z13
+	VMULPD           Z12, Z12, Z14
 	VMULPD           Z13, Z13, Z15
 	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     unitRowi<>+0(SB), Z17
+	VBROADCASTSD     atanhj<>+0(SB), Z17
 	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z11, Z15, Z18
-	VFNMADD213PD     Z12, Z16, Z17
-	VFNMADD213PD     Z11, Z13, Z18
-	VFNMADD213PD     Z12, Z14, Z17
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VDIVPD           Z14, Z13, Z14
-	VDIVPD           Z15, Z13, Z13
-	VMULPD           Z14, Z11, Z11
-	VMULPD           Z13, Z12, Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z17
+	VBROADCASTSD     atanhh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhf<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     atanhd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhb<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VMOVUPD          2048(R8)(R9*8), Z13
+	VMOVUPD          2112(R8)(R9*8), Z14
+	VMOVAPD          Z11, Z15
+	VMOVAPD          Z12, Z16
+	VFMADD231PD      Z13, Z11, Z15
+	VFMADD231PD      Z14, Z12, Z16
 	VPMOVQ2M         Z9, K3
 	VPMOVQ2M         Z10, K4
-	VBLENDMPD        Z11, Z14, K3, Z15
-	VBLENDMPD        Z12, Z13, K4, Z16
-	VBLENDMPD        Z14, Z11, K3, Z11
-	VBLENDMPD        Z13, Z12, K4, Z12
-	VPXORQ           Z13, Z13, Z13
-	VMINPD           Z9, Z13, Z9
-	VMINPD           Z10, Z13, Z10
-	VSUBPD           Z18, Z9, Z9
-	VSUBPD           Z17, Z10, Z10
-	VBLENDMPD        Z1, Z2, K1, Z13
-	VBLENDMPD        Z1, Z2, K2, Z14
-	VBLENDMPD        Z3, Z4, K1, Z17
-	VBLENDMPD        Z3, Z4, K2, Z18
-	VMULPD           Z11, Z17, Z17
-	VMULPD           Z12, Z18, Z18
-	VBLENDMPD        Z5, Z6, K1, Z19
-	VBLENDMPD        Z5, Z6, K2, Z20
+	VBLENDMPD        Z15, Z13, K3, Z19
+	VBLENDMPD        Z16, Z14, K4, Z20
+	VBLENDMPD        Z13, Z15, K3, Z13
+	VBLENDMPD        Z14, Z16, K4, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPD           Z9, Z15, Z9
+	VMINPD           Z10, Z15, Z10
+	VFNMADD231PD     Z18, Z11, Z9
+	VFNMADD231PD     Z17, Z12, Z10
+	VBLENDMPD        Z1, Z2, K1, Z11
+	VBLENDMPD        Z1, Z2, K2, Z12
+	VBLENDMPD        Z3, Z4, K1, Z15
+	VBLENDMPD        Z3, Z4, K2, Z16
+	VMULPD           Z13, Z15, Z15
+	VMULPD           Z14, Z16, Z16
+	VBLENDMPD        Z5, Z6, K1, Z17
+	VBLENDMPD        Z5, Z6, K2, Z18
 	VBROADCASTSD     one<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z11, Z23
-	VSQRTPD Z12, Z24
+	VSQRTPD Z13, Z23
+	VSQRTPD Z14, Z24
 	VMULPD  Z23, Z22, Z22
 	VMULPD  Z24, Z21, Z21
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z11, Z22, Z22
-	VMULPD Z12, Z21, Z21
+	VMULPD Z13, Z22, Z22
+	VMULPD Z14, Z21, Z21
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z11, Z11, Z23
-	VMULPD Z12, Z12, Z24
+	VMULPD Z13, Z13, Z23
+	VMULPD Z14, Z14, Z24
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
 	VMULPD Z23, Z22, Z22
@@ -39745,27 +39665,27 @@ noSquare1:
 	VMULPD Z24, Z21, Z21
 
 noMore1:
-	VMULPD       Z9, Z15, Z9
-	VMULPD       Z10, Z16, Z10
-	VFNMADD213PD Z11, Z7, Z9
-	VFNMADD213PD Z12, Z7, Z10
-	VMULPD       Z22, Z19, Z19
-	VMULPD       Z21, Z20, Z20
-	VFMADD231PD  Z9, Z19, Z17
-	VFMADD231PD  Z10, Z20, Z18
-	VMULPD       Z15, Z13, Z9
-	VMULPD       Z16, Z14, Z10
-	VFMADD231PD  Z11, Z9, Z17
-	VFMADD231PD  Z12, Z10, Z18
+	VMULPD       Z9, Z19, Z9
+	VMULPD       Z10, Z20, Z10
+	VFNMADD213PD Z13, Z7, Z9
+	VFNMADD213PD Z14, Z7, Z10
+	VMULPD       Z22, Z17, Z17
+	VMULPD       Z21, Z18, Z18
+	VFMADD231PD  Z9, Z17, Z15
+	VFMADD231PD  Z10, Z18, Z16
+	VMULPD       Z19, Z11, Z9
+	VMULPD       Z20, Z12, Z10
+	VFMADD231PD  Z13, Z9, Z15
+	VFMADD231PD  Z14, Z10, Z16
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z17, (AX)(R9*8)
-	VMOVNTPD     Z18, 64(AX)(R9*8)
+	VMOVNTPD     Z15, (AX)(R9*8)
+	VMOVNTPD     Z16, 64(AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z17, (AX)(R9*8)
-	VMOVUPD Z18, 64(AX)(R9*8)
+	VMOVUPD Z15, (AX)(R9*8)
+	VMOVUPD Z16, 64(AX)(R9*8)
 
 stored2:
 	ADDQ $0x00000010, R9
@@ -39790,51 +39710,52 @@ few2:
 	VMOVUPD.Z        (BX)(R9*8), K1, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z9, K3, Z9
 	VMOVUPD.Z        (R8)(R9*8), K1, Z10
-	VADDPD.BCST      two<>+0(SB), Z10, Z11
-	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z10, Z10, Z11
 	VMULPD           Z11, Z11, Z12
-	VBROADCASTSD     unitRowi<>+0(SB), Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z10, Z12, Z13
-	VFNMADD213PD     Z10, Z11, Z13
-	VBROADCASTSD     one<>+0(SB), Z11
-	VADDPD.BCST      one<>+0(SB), Z10, Z12
-	VDIVPD           Z12, Z11, Z11
-	VMULPD           Z11, Z10, Z10
+	VBROADCASTSD     atanhj<>+0(SB), Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z11, Z13
+	VBROADCASTSD     atanhh<>+0(SB), Z14
+	VFMADD213PD.BCST atanhg<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhf<>+0(SB), Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     atanhd<>+0(SB), Z14
+	VFMADD213PD.BCST atanhc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhb<>+0(SB), Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VMOVUPD.Z        2048(R8)(R9*8), K1, Z11
+	VMOVAPD          Z10, Z12
+	VFMADD231PD      Z11, Z10, Z12
 	VPMOVQ2M         Z9, K3
-	VBLENDMPD        Z10, Z11, K3, Z12
-	VBLENDMPD        Z11, Z10, K3, Z10
-	VPXORQ           Z11, Z11, Z11
-	VMINPD           Z9, Z11, Z9
-	VSUBPD           Z13, Z9, Z9
-	VBLENDMPD        Z1, Z2, K2, Z11
-	VBLENDMPD        Z3, Z4, K2, Z13
-	VMULPD           Z10, Z13, Z13
-	VBLENDMPD        Z5, Z6, K2, Z14
+	VBLENDMPD        Z12, Z11, K3, Z14
+	VBLENDMPD        Z11, Z12, K3, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z9, Z12, Z9
+	VFNMADD231PD     Z13, Z10, Z9
+	VBLENDMPD        Z1, Z2, K2, Z10
+	VBLENDMPD        Z3, Z4, K2, Z12
+	VMULPD           Z11, Z12, Z12
+	VBLENDMPD        Z5, Z6, K2, Z13
 	VBROADCASTSD     one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z10, Z16
+	VSQRTPD Z11, Z16
 	VMULPD  Z16, Z15, Z15
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z10, Z15, Z15
+	VMULPD Z11, Z15, Z15
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z10, Z10, Z16
+	VMULPD Z11, Z11, Z16
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
 	VMULPD Z16, Z15, Z15
@@ -39846,13 +39767,13 @@ noSquare3:
 	VMULPD Z16, Z15, Z15
 
 noMore3:
-	VMULPD       Z9, Z12, Z9
-	VFNMADD213PD Z10, Z7, Z9
-	VMULPD       Z15, Z14, Z14
-	VFMADD231PD  Z9, Z14, Z13
-	VMULPD       Z12, Z11, Z9
-	VFMADD231PD  Z10, Z9, Z13
-	VMOVUPD      Z13, K1, (AX)(R9*8)
+	VMULPD       Z9, Z14, Z9
+	VFNMADD213PD Z11, Z7, Z9
+	VMULPD       Z15, Z13, Z13
+	VFMADD231PD  Z9, Z13, Z12
+	VMULPD       Z14, Z10, Z9
+	VFMADD231PD  Z11, Z9, Z12
+	VMOVUPD      Z12, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
 	JMP          few2
@@ -40543,7 +40464,11 @@ end:
 
 // func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidPowersF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidPowersF64AVX512(SB), $4288-65
+	LEAQ 4160(SP), SI
+	ADDQ $0x3f, SI
+	ANDQ $-64, SI
+
 	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -40552,9 +40477,9 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), $2112-65
 	MOVQ       k+56(FP), BX
 	VCVTTSD2SI 32(BX), BX
 	VPXORQ     Z0, Z0, Z0
-	LEAQ       (SP), SI
-	ADDQ       $0x3f, SI
-	ANDQ       $-64, SI
+	LEAQ       (SP), DI
+	ADDQ       $0x3f, DI
+	ANDQ       $-64, DI
 	VPXORQ     Z1, Z1, Z1
 	VPXORQ     Z2, Z2, Z2
 	VPXORQ     Z3, Z3, Z3
@@ -40566,416 +40491,446 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), $2112-65
 	VPXORQ     Z9, Z9, Z9
 	VPXORQ     Z10, Z10, Z10
 	VPXORQ     Z11, Z11, Z11
-	XORQ       DI, DI
+	VMOVUPS    Z11, (SI)
+	XORQ       R8, R8
 	TESTQ      AX, AX
 	JLE        end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	MOVQ    DI, R9
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
 	MOVQ    R8, R10
-	CMPQ    R10, $0x00000020
+	MOVQ    R9, R11
+	CMPQ    R11, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Z12
-	PREFETCHT0 8256(CX)(DI*8)
-	VMOVUPD    64(CX)(DI*8), Z13
-	PREFETCHT0 8320(CX)(DI*8)
-	VMOVUPD    128(CX)(DI*8), Z14
-	PREFETCHT0 8384(CX)(DI*8)
-	VMOVUPD    192(CX)(DI*8), Z15
+	PREFETCHT0 8192(CX)(R8*8)
+	VMOVUPD    (CX)(R8*8), Z11
+	PREFETCHT0 8256(CX)(R8*8)
+	VMOVUPD    64(CX)(R8*8), Z12
+	PREFETCHT0 8320(CX)(R8*8)
+	VMOVUPD    128(CX)(R8*8), Z13
+	PREFETCHT0 8384(CX)(R8*8)
+	VMOVUPD    192(CX)(R8*8), Z14
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
 	VORPD.BCST signBit<>+0(SB), Z13, Z13
 	VORPD.BCST signBit<>+0(SB), Z14, Z14
-	VORPD.BCST signBit<>+0(SB), Z15, Z15
+	VPMAXUQ    Z11, Z0, Z0
 	VPMAXUQ    Z12, Z0, Z0
 	VPMAXUQ    Z13, Z0, Z0
 	VPMAXUQ    Z14, Z0, Z0
-	VPMAXUQ    Z15, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z16
-	VMOVAPD           Z16, Z17
-	VMOVAPD           Z16, Z18
-	VMOVAPD           Z16, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VMOVAPD           Z15, Z16
+	VMOVAPD           Z15, Z17
+	VMOVAPD           Z15, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
 	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
 	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
 	VMULPD           Z13, Z13, Z21
 	VMULPD           Z14, Z14, Z22
-	VMULPD           Z15, Z15, Z23
-	VBROADCASTSD     expRowh<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z27
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VMOVAPD          Z28, Z30
-	VMOVAPD          Z28, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z27, Z31
-	VFMADD231PD      Z23, Z24, Z28
-	VBROADCASTSD     expRowd<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z30, Z26
-	VFMADD231PD      Z22, Z31, Z27
-	VFMADD231PD      Z23, Z28, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VMOVAPD          Z28, Z30
-	VMOVAPD          Z28, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z27, Z31
-	VFMADD231PD      Z23, Z24, Z28
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z30, Z13
-	VFMADD231PD      Z22, Z31, Z14
-	VFMADD231PD      Z23, Z28, Z15
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z21, Z25
+	VADDPD.BCST      expEvenb<>+0(SB), Z22, Z26
+	VBROADCASTSD     expOddc<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VMOVAPD          Z27, Z29
+	VMOVAPD          Z27, Z30
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOddb<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOddb<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOdda<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOdda<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z21, Z25
+	VFMADD213PD.BCST expEvena<>+0(SB), Z22, Z26
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z29, Z12
+	VMULPD           Z13, Z30, Z13
+	VMULPD           Z14, Z27, Z14
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VADDPD           Z13, Z25, Z21
+	VADDPD           Z14, Z26, Z22
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VSUBPD           Z13, Z25, Z13
+	VSUBPD           Z14, Z26, Z14
+	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z18, Z18
-	VPSLLQ           $0x34, Z19, Z19
-	VPSLLQ           $0x34, Z16, Z16
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z18, Z13, Z13
-	VPADDQ           Z19, Z14, Z14
-	VPADDQ           Z16, Z15, Z15
-	VMOVUPD          Z12, (SI)(DI*8)
-	VMOVUPD          Z13, 64(SI)(DI*8)
-	VMOVUPD          Z14, 128(SI)(DI*8)
-	VMOVUPD          Z15, 192(SI)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z17, Z20, Z17
+	VPADDQ           Z18, Z21, Z18
+	VPADDQ           Z15, Z22, Z15
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z17, Z20
+	VADDPD       Z13, Z18, Z21
+	VADDPD       Z14, Z15, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VADDPD       Z13, Z21, Z25
+	VADDPD       Z14, Z22, Z26
+	VBROADCASTSD one<>+0(SB), Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VMULPD       Z25, Z21, Z30
+	VMULPD       Z26, Z22, Z31
+	VDIVPD       Z28, Z27, Z28
+	VDIVPD       Z29, Z27, Z29
+	VDIVPD       Z30, Z27, Z30
+	VDIVPD       Z31, Z27, Z27
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z29, Z20
+	VMULPD       Z21, Z30, Z21
+	VMULPD       Z22, Z27, Z22
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z17, Z20, Z17
+	VMULPD       Z18, Z21, Z18
+	VMULPD       Z15, Z22, Z15
+	VMOVUPD      Z16, (DI)(R8*8)
+	VMOVUPD      Z17, 64(DI)(R8*8)
+	VMOVUPD      Z18, 128(DI)(R8*8)
+	VMOVUPD      Z15, 192(DI)(R8*8)
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z29, Z16
+	VMULPD       Z25, Z30, Z17
+	VMULPD       Z26, Z27, Z18
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMULPD       Z13, Z17, Z13
+	VMULPD       Z14, Z18, Z14
+	VMOVUPD      Z11, 2048(DI)(R8*8)
+	VMOVUPD      Z12, 2112(DI)(R8*8)
+	VMOVUPD      Z13, 2176(DI)(R8*8)
+	VMOVUPD      Z14, 2240(DI)(R8*8)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R11
+	CMPQ         R11, $0x00000020
+	JGE          many
 
 few:
-	TESTQ R10, R10
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000008, R11
-	CMPQ       R10, R11
-	CMOVQLT    R10, R11
-	LEAQ       tailMasks<>+0(SB), R12
-	KMOVW      (R12)(R11*2), K1
-	VMOVUPD.Z  (CX)(DI*8), K1, Z12
-	VORPD.BCST signBit<>+0(SB), Z12, Z12
-	VPMAXUQ    Z12, Z0, Z0
+	MOVQ       $0x00000008, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	KMOVW      (R13)(R12*2), K1
+	VMOVUPD.Z  (CX)(R8*8), K1, Z11
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VPMAXUQ    Z11, Z0, Z0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
-	VMOVUPD          Z12, K1, (SI)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z11, Z11, Z13
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z14
+	VBROADCASTSD     expOddc<>+0(SB), Z15
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z14
+	VMULPD           Z11, Z15, Z11
+	VADDPD           Z11, Z14, Z13
+	VSUBPD           Z11, Z14, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z13, Z12
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z12, Z13
+	VADDPD       Z11, Z13, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z14, Z13, Z16
+	VDIVPD       Z16, Z15, Z15
+	VMULPD       Z13, Z15, Z13
+	VMULPD       Z12, Z13, Z12
+	VMOVUPD      Z12, K1, (DI)(R8*8)
+	VMULPD       Z14, Z15, Z12
+	VMULPD       Z11, Z12, Z11
+	VMOVUPD      Z11, K1, 2048(DI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R11
+	JMP          few
 
 done:
-	MOVQ R9, DI
-	CMPQ R8, $0x00000010
+	MOVQ R10, R8
+	CMPQ R9, $0x00000010
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(DI*8)
-	VMOVUPD          (DX)(DI*8), Z12
-	PREFETCHT0       8256(DX)(DI*8)
-	VMOVUPD          64(DX)(DI*8), Z13
+	PREFETCHT0       8192(DX)(R8*8)
+	VMOVUPD          (DX)(R8*8), Z11
+	PREFETCHT0       8256(DX)(R8*8)
+	VMOVUPD          64(DX)(R8*8), Z12
+	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
-	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
+	VADDPD           Z11, Z5, Z5
 	VADDPD           Z12, Z5, Z5
-	VADDPD           Z13, Z5, Z5
+	VSUBPD           Z13, Z6, Z6
 	VSUBPD           Z14, Z6, Z6
-	VSUBPD           Z15, Z6, Z6
+	VFMADD231PD      Z11, Z11, Z7
 	VFMADD231PD      Z12, Z12, Z7
-	VFMADD231PD      Z13, Z13, Z7
-	VMOVUPD          (CX)(DI*8), Z16
-	VMOVUPD          64(CX)(DI*8), Z17
-	VMOVUPD          (SI)(DI*8), Z18
-	VMOVUPD          64(SI)(DI*8), Z19
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VADDPD.BCST      two<>+0(SB), Z19, Z21
-	VDIVPD           Z20, Z18, Z20
-	VDIVPD           Z21, Z19, Z21
+	VMOVUPD          (CX)(R8*8), Z15
+	VMOVUPD          64(CX)(R8*8), Z16
+	VMOVUPD          (DI)(R8*8), Z17
+	VMOVUPD          64(DI)(R8*8), Z18
+	VMULPD           Z17, Z17, Z19
+	VMULPD           Z18, Z18, Z20
+	VMULPD           Z19, Z19, Z21
 	VMULPD           Z20, Z20, Z22
-	VMULPD           Z21, Z21, Z23
-	VBROADCASTSD     unitRowi<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z24
-	VFNMADD213PD     Z18, Z22, Z25
-	VFNMADD213PD     Z19, Z23, Z24
-	VFNMADD213PD     Z18, Z20, Z25
-	VFNMADD213PD     Z19, Z21, Z24
-	VBROADCASTSD     one<>+0(SB), Z20
-	VADDPD.BCST      one<>+0(SB), Z18, Z21
-	VADDPD.BCST      one<>+0(SB), Z19, Z22
-	VDIVPD           Z21, Z20, Z21
-	VDIVPD           Z22, Z20, Z20
-	VMULPD           Z21, Z18, Z18
-	VMULPD           Z20, Z19, Z19
-	VPMOVQ2M         Z16, K1
-	VPMOVQ2M         Z17, K2
-	VBLENDMPD        Z18, Z21, K1, Z22
-	VBLENDMPD        Z19, Z20, K2, Z23
-	VBLENDMPD        Z21, Z18, K1, Z18
-	VBLENDMPD        Z20, Z19, K2, Z19
-	VPXORQ           Z20, Z20, Z20
-	VMINPD           Z16, Z20, Z21
-	VMINPD           Z17, Z20, Z20
-	VSUBPD           Z25, Z21, Z21
-	VSUBPD           Z24, Z20, Z20
-	VPXORQ           Z26, Z26, Z26
-	VMAXPD           Z16, Z26, Z16
-	VMAXPD           Z17, Z26, Z17
-	VADDPD           Z16, Z25, Z16
-	VADDPD           Z17, Z24, Z17
+	VBROADCASTSD     atanhj<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhi<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanhi<>+0(SB), Z20, Z23
+	VBROADCASTSD     atanhh<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST atanhg<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST atanhg<>+0(SB), Z20, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     atanhf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhe<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanhe<>+0(SB), Z20, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VBROADCASTSD     atanhd<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST atanhc<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST atanhc<>+0(SB), Z20, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     atanhb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanha<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanha<>+0(SB), Z20, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VMOVUPD          2048(DI)(R8*8), Z19
+	VMOVUPD          2112(DI)(R8*8), Z20
+	VMOVAPD          Z17, Z21
+	VMOVAPD          Z18, Z22
+	VFMADD231PD      Z19, Z17, Z21
+	VFMADD231PD      Z20, Z18, Z22
+	VPMOVQ2M         Z15, K1
+	VPMOVQ2M         Z16, K2
+	VBLENDMPD        Z21, Z19, K1, Z25
+	VBLENDMPD        Z22, Z20, K2, Z26
+	VBLENDMPD        Z19, Z21, K1, Z19
+	VBLENDMPD        Z20, Z22, K2, Z20
+	VPXORQ           Z21, Z21, Z21
+	VMINPD           Z15, Z21, Z22
+	VMINPD           Z16, Z21, Z21
+	VFNMADD231PD     Z24, Z17, Z22
+	VFNMADD231PD     Z23, Z18, Z21
+	VPXORQ           Z27, Z27, Z27
+	VMAXPD           Z15, Z27, Z15
+	VMAXPD           Z16, Z27, Z16
+	VFMADD231PD      Z24, Z17, Z15
+	VFMADD231PD      Z23, Z18, Z16
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
-	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
-	VFMADD231PD      Z12, Z22, Z1
-	VFMADD231PD      Z13, Z23, Z1
-	VFNMADD231PD     Z14, Z22, Z2
-	VFNMADD231PD     Z15, Z23, Z2
-	VFMADD231PD      Z12, Z18, Z3
-	VFMADD231PD      Z13, Z19, Z3
-	VFNMADD231PD     Z14, Z18, Z4
-	VFNMADD231PD     Z15, Z19, Z4
+	VFMADD231PD      Z11, Z25, Z1
+	VFMADD231PD      Z12, Z26, Z1
+	VFNMADD231PD     Z13, Z25, Z2
+	VFNMADD231PD     Z14, Z26, Z2
+	VFMADD231PD      Z11, Z19, Z3
+	VFMADD231PD      Z12, Z20, Z3
+	VFNMADD231PD     Z13, Z19, Z4
+	VFNMADD231PD     Z14, Z20, Z4
+	VFMADD231PD      Z22, Z11, Z8
 	VFMADD231PD      Z21, Z12, Z8
-	VFMADD231PD      Z20, Z13, Z8
+	VFNMADD231PD     Z15, Z13, Z9
 	VFNMADD231PD     Z16, Z14, Z9
-	VFNMADD231PD     Z17, Z15, Z9
-	VBROADCASTSD     one<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
+	VBROADCASTSD     one<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z18, Z26
-	VSQRTPD Z19, Z27
-	VMULPD  Z26, Z25, Z25
-	VMULPD  Z27, Z24, Z24
+	VSQRTPD Z19, Z23
+	VSQRTPD Z20, Z24
+	VMULPD  Z23, Z18, Z18
+	VMULPD  Z24, Z17, Z17
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z18, Z25, Z25
-	VMULPD Z19, Z24, Z24
+	VMULPD Z19, Z18, Z18
+	VMULPD Z20, Z17, Z17
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z18, Z18, Z18
 	VMULPD Z19, Z19, Z19
+	VMULPD Z20, Z20, Z20
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z18, Z25, Z25
-	VMULPD Z19, Z24, Z24
+	VMULPD Z19, Z18, Z18
+	VMULPD Z20, Z17, Z17
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z18, Z18, Z18
 	VMULPD Z19, Z19, Z19
-	VMULPD Z18, Z25, Z25
-	VMULPD Z19, Z24, Z24
+	VMULPD Z20, Z20, Z20
+	VMULPD Z19, Z18, Z18
+	VMULPD Z20, Z17, Z17
 
 noMore1:
-	VMULPD       Z12, Z25, Z12
-	VMULPD       Z13, Z24, Z13
+	VMULPD       Z11, Z18, Z11
+	VMULPD       Z12, Z17, Z12
+	VFMADD231PD  Z22, Z11, Z10
 	VFMADD231PD  Z21, Z12, Z10
-	VFMADD231PD  Z20, Z13, Z10
-	VBROADCASTSD one<>+0(SB), Z12
-	VMOVAPD      Z12, Z13
+	VBROADCASTSD one<>+0(SB), Z11
+	VMOVAPD      Z11, Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z22, Z18
-	VSQRTPD Z23, Z19
-	VMULPD  Z18, Z13, Z13
-	VMULPD  Z19, Z12, Z12
+	VSQRTPD Z25, Z17
+	VSQRTPD Z26, Z18
+	VMULPD  Z17, Z12, Z12
+	VMULPD  Z18, Z11, Z11
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z22, Z13, Z13
-	VMULPD Z23, Z12, Z12
+	VMULPD Z25, Z12, Z12
+	VMULPD Z26, Z11, Z11
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z22, Z22, Z18
-	VMULPD Z23, Z23, Z19
+	VMULPD Z25, Z25, Z17
+	VMULPD Z26, Z26, Z18
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z18, Z13, Z13
-	VMULPD Z19, Z12, Z12
+	VMULPD Z17, Z12, Z12
+	VMULPD Z18, Z11, Z11
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
+	VMULPD Z17, Z17, Z17
 	VMULPD Z18, Z18, Z18
-	VMULPD Z19, Z19, Z19
-	VMULPD Z18, Z13, Z13
-	VMULPD Z19, Z12, Z12
+	VMULPD Z17, Z12, Z12
+	VMULPD Z18, Z11, Z11
 
 noMore2:
-	VMULPD       Z14, Z13, Z13
-	VMULPD       Z15, Z12, Z12
-	VFNMADD231PD Z16, Z13, Z11
-	VFNMADD231PD Z17, Z12, Z11
-	ADDQ         $0x00000010, DI
-	SUBQ         $0x00000010, R8
-	CMPQ         R8, $0x00000010
+	VMULPD       Z13, Z12, Z12
+	VMULPD       Z14, Z11, Z11
+	VMOVUPS      (SI), Z13
+	VFNMADD231PD Z15, Z12, Z13
+	VMOVUPS      Z13, (SI)
+	VMOVUPS      (SI), Z12
+	VFNMADD231PD Z16, Z11, Z12
+	VMOVUPS      Z12, (SI)
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
+	CMPQ         R9, $0x00000010
 	JGE          many2
 
 few2:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ             $0x00000008, R9
-	CMPQ             R8, R9
-	CMOVQLT          R8, R9
-	LEAQ             tailMasks<>+0(SB), R10
-	KMOVW            (R10)(R9*2), K1
-	VMOVUPD.Z        (DX)(DI*8), K1, Z12
-	VADDPD.BCST      minusOne<>+0(SB), Z12, Z13
-	VMOVAPD.Z        Z13, K1, Z13
-	VADDPD           Z12, Z5, Z5
-	VSUBPD           Z13, Z6, Z6
-	VFMADD231PD      Z12, Z12, Z7
-	VMOVUPD.Z        (CX)(DI*8), K1, Z14
-	VMOVUPD.Z        (SI)(DI*8), K1, Z15
-	VADDPD.BCST      two<>+0(SB), Z15, Z16
-	VDIVPD           Z16, Z15, Z16
-	VMULPD           Z16, Z16, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z15, Z17, Z18
-	VFNMADD213PD     Z15, Z16, Z18
-	VBROADCASTSD     one<>+0(SB), Z16
-	VADDPD.BCST      one<>+0(SB), Z15, Z17
-	VDIVPD           Z17, Z16, Z16
-	VMULPD           Z16, Z15, Z15
-	VPMOVQ2M         Z14, K1
-	VBLENDMPD        Z15, Z16, K1, Z17
-	VBLENDMPD        Z16, Z15, K1, Z15
+	MOVQ             $0x00000008, R10
+	CMPQ             R9, R10
+	CMOVQLT          R9, R10
+	LEAQ             tailMasks<>+0(SB), R11
+	KMOVW            (R11)(R10*2), K1
+	VMOVUPD.Z        (DX)(R8*8), K1, Z11
+	VADDPD.BCST      minusOne<>+0(SB), Z11, Z12
+	VMOVAPD.Z        Z12, K1, Z12
+	VADDPD           Z11, Z5, Z5
+	VSUBPD           Z12, Z6, Z6
+	VFMADD231PD      Z11, Z11, Z7
+	VMOVUPD.Z        (CX)(R8*8), K1, Z13
+	VMOVUPD.Z        (DI)(R8*8), K1, Z14
+	VMULPD           Z14, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     atanhj<>+0(SB), Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z17
+	VBROADCASTSD     atanhh<>+0(SB), Z18
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     atanhf<>+0(SB), Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     atanhd<>+0(SB), Z18
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     atanhb<>+0(SB), Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VMOVUPD.Z        2048(DI)(R8*8), K1, Z15
+	VMOVAPD          Z14, Z16
+	VFMADD231PD      Z15, Z14, Z16
+	VPMOVQ2M         Z13, K1
+	VBLENDMPD        Z16, Z15, K1, Z18
+	VBLENDMPD        Z15, Z16, K1, Z15
 	VPXORQ           Z16, Z16, Z16
-	VMINPD           Z14, Z16, Z16
-	VSUBPD           Z18, Z16, Z16
+	VMINPD           Z13, Z16, Z16
+	VFNMADD231PD     Z17, Z14, Z16
 	VPXORQ           Z19, Z19, Z19
-	VMAXPD           Z14, Z19, Z14
-	VADDPD           Z14, Z18, Z14
-	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
-	VFMADD231PD      Z12, Z17, Z1
-	VFNMADD231PD     Z13, Z17, Z2
-	VFMADD231PD      Z12, Z15, Z3
-	VFNMADD231PD     Z13, Z15, Z4
-	VFMADD231PD      Z16, Z12, Z8
-	VFNMADD231PD     Z14, Z13, Z9
-	VBROADCASTSD     one<>+0(SB), Z18
+	VMAXPD           Z13, Z19, Z13
+	VFMADD231PD      Z17, Z14, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z13, Z13
+	VFMADD231PD      Z11, Z18, Z1
+	VFNMADD231PD     Z12, Z18, Z2
+	VFMADD231PD      Z11, Z15, Z3
+	VFNMADD231PD     Z12, Z15, Z4
+	VFMADD231PD      Z16, Z11, Z8
+	VFNMADD231PD     Z13, Z12, Z9
+	VBROADCASTSD     one<>+0(SB), Z14
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z15, Z19
-	VMULPD  Z19, Z18, Z18
+	VSQRTPD Z15, Z17
+	VMULPD  Z17, Z14, Z14
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z15, Z18, Z18
+	VMULPD Z15, Z14, Z14
 
 noFirst3:
 	TESTL  $0x0000000c, BX
@@ -40983,69 +40938,71 @@ noFirst3:
 	VMULPD Z15, Z15, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z15, Z18, Z18
+	VMULPD Z15, Z14, Z14
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
 	VMULPD Z15, Z15, Z15
-	VMULPD Z15, Z18, Z18
+	VMULPD Z15, Z14, Z14
 
 noMore3:
-	VMULPD       Z12, Z18, Z12
-	VFMADD231PD  Z16, Z12, Z10
-	VBROADCASTSD one<>+0(SB), Z12
+	VMULPD       Z11, Z14, Z11
+	VFMADD231PD  Z16, Z11, Z10
+	VBROADCASTSD one<>+0(SB), Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Z17, Z15
-	VMULPD  Z15, Z12, Z12
+	VSQRTPD Z18, Z14
+	VMULPD  Z14, Z11, Z11
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Z17, Z12, Z12
+	VMULPD Z18, Z11, Z11
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Z17, Z17, Z15
+	VMULPD Z18, Z18, Z14
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
-	VMULPD Z15, Z12, Z12
+	VMULPD Z14, Z11, Z11
 
 noSquare4:
 	TESTL  $0x00000008, BX
 	JZ     noMore4
-	VMULPD Z15, Z15, Z15
-	VMULPD Z15, Z12, Z12
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z11, Z11
 
 noMore4:
-	VMULPD       Z13, Z12, Z12
-	VFNMADD231PD Z14, Z12, Z11
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
+	VMULPD       Z12, Z11, Z11
+	VMOVUPS      (SI), Z12
+	VFNMADD231PD Z13, Z11, Z12
+	VMOVUPS      Z12, (SI)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R9
 	JMP          few2
 
 done2:
-	SUBQ  $0x00000800, SI
+	SUBQ  $0x00000800, DI
 	TESTQ AX, AX
 	JG    window
 
 end:
 	// Fold the lanes and add to the sums.
 	MOVQ          acc+0(FP), AX
-	VMOVAPD       Z1, Z12
+	VMOVAPD       Z1, Z11
 	VXORPS        Z1, Z1, Z1
-	VEXTRACTF64X4 $0x01, Z12, Y1
-	VADDPD        Y1, Y12, Y12
-	VEXTRACTF64X2 $0x01, Y12, X1
-	VADDPD        X1, X12, X12
-	VUNPCKHPD     X12, X12, X1
-	VADDSD        X1, X12, X12
-	VADDSD        (AX), X12, X12
-	VMOVSD        X12, (AX)
+	VEXTRACTF64X4 $0x01, Z11, Y1
+	VADDPD        Y1, Y11, Y11
+	VEXTRACTF64X2 $0x01, Y11, X1
+	VADDPD        X1, X11, X11
+	VUNPCKHPD     X11, X11, X1
+	VADDSD        X1, X11, X11
+	VADDSD        (AX), X11, X11
+	VMOVSD        X11, (AX)
 	VMOVAPD       Z2, Z1
 	VXORPS        Z2, Z2, Z2
 	VEXTRACTF64X4 $0x01, Z1, Y2
@@ -41136,8 +41093,9 @@ end:
 	VADDSD        X2, X1, X1
 	VADDSD        96(AX), X1, X1
 	VMOVSD        X1, 96(AX)
-	VMOVAPD       Z11, Z1
-	VXORPS        Z11, Z11, Z11
+	VMOVUPS       (SI), Z1
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       Z2, (SI)
 	VEXTRACTF64X4 $0x01, Z1, Y2
 	VADDPD        Y2, Y1, Y1
 	VEXTRACTF64X2 $0x01, Y1, X2
@@ -41650,7 +41608,7 @@ end:
 
 // func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidPowersF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidPowersF64AVX512(SB), $4160-89
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -41724,83 +41682,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
 	VMULPD           Z11, Z11, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VBROADCASTSD     expOddc<>+0(SB), Z24
 	VMOVAPD          Z24, Z25
 	VMOVAPD          Z24, Z26
 	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z27, Z23
-	VFMADD231PD      Z19, Z24, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z23, Z27
-	VFMADD231PD      Z19, Z20, Z24
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z27, Z10
-	VFMADD231PD      Z19, Z24, Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z24, Z11
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z15, Z15
 	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z15, Z10, Z10
-	VPADDQ           Z12, Z11, Z11
-	VMOVUPD          Z8, (R8)(R9*8)
-	VMOVUPD          Z9, 64(R8)(R9*8)
-	VMOVUPD          Z10, 128(R8)(R9*8)
-	VMOVUPD          Z11, 192(R8)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z12, Z19, Z12
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z8, Z13, Z16
+	VADDPD       Z9, Z14, Z17
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z12, Z19
+	VADDPD       Z8, Z16, Z20
+	VADDPD       Z9, Z17, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VBROADCASTSD one<>+0(SB), Z24
+	VMULPD       Z20, Z16, Z25
+	VMULPD       Z21, Z17, Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VDIVPD       Z25, Z24, Z25
+	VDIVPD       Z26, Z24, Z26
+	VDIVPD       Z27, Z24, Z27
+	VDIVPD       Z28, Z24, Z24
+	VMULPD       Z16, Z25, Z16
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z24, Z19
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z12, Z19, Z12
+	VMOVUPD      Z13, (R8)(R9*8)
+	VMOVUPD      Z14, 64(R8)(R9*8)
+	VMOVUPD      Z15, 128(R8)(R9*8)
+	VMOVUPD      Z12, 192(R8)(R9*8)
+	VMULPD       Z20, Z25, Z12
+	VMULPD       Z21, Z26, Z13
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z24, Z15
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMOVUPD      Z8, 2048(R8)(R9*8)
+	VMOVUPD      Z9, 2112(R8)(R9*8)
+	VMOVUPD      Z10, 2176(R8)(R9*8)
+	VMOVUPD      Z11, 2240(R8)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -41822,28 +41795,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
+	VADDPD.BCST      expEvenb<>+0(SB), Z10, Z11
+	VBROADCASTSD     expOddc<>+0(SB), Z12
+	VFMADD213PD.BCST expOddb<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expOdda<>+0(SB), Z10, Z12
+	VFMADD213PD.BCST expEvena<>+0(SB), Z10, Z11
+	VMULPD           Z8, Z12, Z8
+	VADDPD           Z8, Z11, Z10
+	VSUBPD           Z8, Z11, Z8
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z8, K1, (R8)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	VPADDQ           Z9, Z10, Z9
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z8, Z9, Z10
+	VADDPD       Z8, Z10, Z11
+	VBROADCASTSD one<>+0(SB), Z12
+	VMULPD       Z11, Z10, Z13
+	VDIVPD       Z13, Z12, Z12
+	VMULPD       Z10, Z12, Z10
+	VMULPD       Z9, Z10, Z9
+	VMOVUPD      Z9, K1, (R8)(R9*8)
+	VMULPD       Z11, Z12, Z9
+	VMULPD       Z8, Z9, Z8
+	VMOVUPD      Z8, K1, 2048(R8)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -41867,113 +41846,116 @@ many2:
 	VMOVUPD          64(BX)(R9*8), Z15
 	VMOVUPD          (R8)(R9*8), Z16
 	VMOVUPD          64(R8)(R9*8), Z17
-	VADDPD.BCST      two<>+0(SB), Z16, Z18
-	VADDPD.BCST      two<>+0(SB), Z17, Z19
-	VDIVPD           Z18, Z16, Z18
-	VDIVPD           Z19, Z17, Z19
+	VMULPD           Z16, Z16, Z18
+	VMULPD           Z17, Z17, Z19
 	VMULPD           Z18, Z18, Z20
 	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     unitRowi<>+0(SB), Z22
+	VBROADCASTSD     atanhj<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z21, Z22
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z20, Z23
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z21, Z22
-	VFNMADD213PD     Z16, Z20, Z23
-	VFNMADD213PD     Z17, Z21, Z22
-	VFNMADD213PD     Z16, Z18, Z23
-	VFNMADD213PD     Z17, Z19, Z22
-	VBROADCASTSD     one<>+0(SB), Z18
-	VADDPD.BCST      one<>+0(SB), Z16, Z19
-	VADDPD.BCST      one<>+0(SB), Z17, Z20
-	VDIVPD           Z19, Z18, Z19
-	VDIVPD           Z20, Z18, Z18
-	VMULPD           Z19, Z16, Z16
-	VMULPD           Z18, Z17, Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanhi<>+0(SB), Z19, Z22
+	VBROADCASTSD     atanhh<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST atanhg<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST atanhg<>+0(SB), Z19, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     atanhf<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST atanhe<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanhe<>+0(SB), Z19, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VBROADCASTSD     atanhd<>+0(SB), Z24
+	VMOVAPD          Z24, Z25
+	VFMADD213PD.BCST atanhc<>+0(SB), Z18, Z25
+	VFMADD213PD.BCST atanhc<>+0(SB), Z19, Z24
+	VFMADD231PD      Z20, Z23, Z25
+	VFMADD231PD      Z21, Z22, Z24
+	VBROADCASTSD     atanhb<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST atanha<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST atanha<>+0(SB), Z19, Z22
+	VFMADD231PD      Z20, Z25, Z23
+	VFMADD231PD      Z21, Z24, Z22
+	VMOVUPD          2048(R8)(R9*8), Z18
+	VMOVUPD          2112(R8)(R9*8), Z19
+	VMOVAPD          Z16, Z20
+	VMOVAPD          Z17, Z21
+	VFMADD231PD      Z18, Z16, Z20
+	VFMADD231PD      Z19, Z17, Z21
 	VPMOVQ2M         Z14, K1
 	VPMOVQ2M         Z15, K2
-	VBLENDMPD        Z16, Z19, K1, Z20
-	VBLENDMPD        Z17, Z18, K2, Z21
-	VBLENDMPD        Z19, Z16, K1, Z16
-	VBLENDMPD        Z18, Z17, K2, Z17
-	VPXORQ           Z18, Z18, Z18
-	VMINPD           Z14, Z18, Z19
-	VMINPD           Z15, Z18, Z18
-	VSUBPD           Z23, Z19, Z19
-	VSUBPD           Z22, Z18, Z18
-	VPXORQ           Z24, Z24, Z24
-	VMAXPD           Z14, Z24, Z14
-	VMAXPD           Z15, Z24, Z15
-	VADDPD           Z14, Z23, Z14
-	VADDPD           Z15, Z22, Z15
+	VBLENDMPD        Z20, Z18, K1, Z24
+	VBLENDMPD        Z21, Z19, K2, Z25
+	VBLENDMPD        Z18, Z20, K1, Z18
+	VBLENDMPD        Z19, Z21, K2, Z19
+	VPXORQ           Z20, Z20, Z20
+	VMINPD           Z14, Z20, Z21
+	VMINPD           Z15, Z20, Z20
+	VFNMADD231PD     Z23, Z16, Z21
+	VFNMADD231PD     Z22, Z17, Z20
+	VPXORQ           Z26, Z26, Z26
+	VMAXPD           Z14, Z26, Z14
+	VMAXPD           Z15, Z26, Z15
+	VFMADD231PD      Z23, Z16, Z14
+	VFMADD231PD      Z22, Z17, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
 	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
-	VMULPD           Z2, Z8, Z22
-	VMULPD           Z2, Z9, Z23
-	VMULPD           Z16, Z22, Z22
-	VMULPD           Z17, Z23, Z23
-	VMULPD           Z3, Z11, Z24
-	VMULPD           Z3, Z10, Z25
-	VFNMADD231PD     Z20, Z24, Z22
-	VFNMADD231PD     Z21, Z25, Z23
+	VMULPD           Z2, Z8, Z16
+	VMULPD           Z2, Z9, Z17
+	VMULPD           Z18, Z16, Z16
+	VMULPD           Z19, Z17, Z17
+	VMULPD           Z3, Z11, Z22
+	VMULPD           Z3, Z10, Z23
+	VFNMADD231PD     Z24, Z22, Z16
+	VFNMADD231PD     Z25, Z23, Z17
 	VMULPD           Z4, Z8, Z8
 	VMULPD           Z4, Z9, Z9
-	VBROADCASTSD     one<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
+	VBROADCASTSD     one<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z16, Z26
-	VSQRTPD Z17, Z27
-	VMULPD  Z26, Z25, Z25
-	VMULPD  Z27, Z24, Z24
+	VSQRTPD Z18, Z26
+	VSQRTPD Z19, Z27
+	VMULPD  Z26, Z23, Z23
+	VMULPD  Z27, Z22, Z22
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z16, Z25, Z25
-	VMULPD Z17, Z24, Z24
+	VMULPD Z18, Z23, Z23
+	VMULPD Z19, Z22, Z22
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z16, Z16, Z26
-	VMULPD Z17, Z17, Z27
+	VMULPD Z18, Z18, Z26
+	VMULPD Z19, Z19, Z27
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z26, Z25, Z25
-	VMULPD Z27, Z24, Z24
+	VMULPD Z26, Z23, Z23
+	VMULPD Z27, Z22, Z22
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
 	VMULPD Z26, Z26, Z26
 	VMULPD Z27, Z27, Z27
-	VMULPD Z26, Z25, Z25
-	VMULPD Z27, Z24, Z24
+	VMULPD Z26, Z23, Z23
+	VMULPD Z27, Z22, Z22
 
 noMore1:
-	VMULPD       Z19, Z20, Z19
-	VMULPD       Z18, Z21, Z18
-	VFNMADD213PD Z16, Z6, Z19
-	VFNMADD213PD Z17, Z6, Z18
-	VMULPD       Z25, Z8, Z8
-	VMULPD       Z24, Z9, Z9
-	VFMADD231PD  Z19, Z8, Z22
-	VFMADD231PD  Z18, Z9, Z23
+	VMULPD       Z21, Z24, Z21
+	VMULPD       Z20, Z25, Z20
+	VFNMADD213PD Z18, Z6, Z21
+	VFNMADD213PD Z19, Z6, Z20
+	VMULPD       Z23, Z8, Z8
+	VMULPD       Z22, Z9, Z9
+	VFMADD231PD  Z21, Z8, Z16
+	VFMADD231PD  Z20, Z9, Z17
 	VMULPD       Z5, Z11, Z8
 	VMULPD       Z5, Z10, Z9
 	VBROADCASTSD one<>+0(SB), Z10
@@ -41982,57 +41964,57 @@ noMore1:
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Z20, Z18
-	VSQRTPD Z21, Z19
-	VMULPD  Z18, Z11, Z11
-	VMULPD  Z19, Z10, Z10
+	VSQRTPD Z24, Z20
+	VSQRTPD Z25, Z21
+	VMULPD  Z20, Z11, Z11
+	VMULPD  Z21, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Z20, Z11, Z11
-	VMULPD Z21, Z10, Z10
+	VMULPD Z24, Z11, Z11
+	VMULPD Z25, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Z20, Z20, Z18
-	VMULPD Z21, Z21, Z19
+	VMULPD Z24, Z24, Z20
+	VMULPD Z25, Z25, Z21
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Z18, Z11, Z11
-	VMULPD Z19, Z10, Z10
+	VMULPD Z20, Z11, Z11
+	VMULPD Z21, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Z18, Z18, Z18
-	VMULPD Z19, Z19, Z19
-	VMULPD Z18, Z11, Z11
-	VMULPD Z19, Z10, Z10
+	VMULPD Z20, Z20, Z20
+	VMULPD Z21, Z21, Z21
+	VMULPD Z20, Z11, Z11
+	VMULPD Z21, Z10, Z10
 
 noMore2:
-	VMULPD       Z14, Z16, Z14
-	VMULPD       Z15, Z17, Z15
-	VFNMADD213PD Z20, Z6, Z14
-	VFNMADD213PD Z21, Z6, Z15
+	VMULPD       Z14, Z18, Z14
+	VMULPD       Z15, Z19, Z15
+	VFNMADD213PD Z24, Z6, Z14
+	VFNMADD213PD Z25, Z6, Z15
 	VMULPD       Z11, Z8, Z8
 	VMULPD       Z10, Z9, Z9
-	VFMADD231PD  Z14, Z8, Z22
-	VFMADD231PD  Z15, Z9, Z23
-	VMULPD       Z20, Z12, Z8
-	VMULPD       Z21, Z13, Z9
-	VFMADD231PD  Z16, Z8, Z22
-	VFMADD231PD  Z17, Z9, Z23
+	VFMADD231PD  Z14, Z8, Z16
+	VFMADD231PD  Z15, Z9, Z17
+	VMULPD       Z24, Z12, Z8
+	VMULPD       Z25, Z13, Z9
+	VFMADD231PD  Z18, Z8, Z16
+	VFMADD231PD  Z19, Z9, Z17
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z22, (AX)(R9*8)
-	VMOVNTPD     Z23, 64(AX)(R9*8)
+	VMOVNTPD     Z16, (AX)(R9*8)
+	VMOVNTPD     Z17, 64(AX)(R9*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z22, (AX)(R9*8)
-	VMOVUPD Z23, 64(AX)(R9*8)
+	VMOVUPD Z16, (AX)(R9*8)
+	VMOVUPD Z17, 64(AX)(R9*8)
 
 stored3:
 	ADDQ $0x00000010, R9
@@ -42057,107 +42039,108 @@ few2:
 	VFMADD231PD      Z1, Z9, Z10
 	VMOVUPD.Z        (BX)(R9*8), K1, Z11
 	VMOVUPD.Z        (R8)(R9*8), K1, Z12
-	VADDPD.BCST      two<>+0(SB), Z12, Z13
-	VDIVPD           Z13, Z12, Z13
+	VMULPD           Z12, Z12, Z13
 	VMULPD           Z13, Z13, Z14
-	VBROADCASTSD     unitRowi<>+0(SB), Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z12, Z14, Z15
-	VFNMADD213PD     Z12, Z13, Z15
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z12, Z14
-	VDIVPD           Z14, Z13, Z13
-	VMULPD           Z13, Z12, Z12
+	VBROADCASTSD     atanhj<>+0(SB), Z15
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z15
+	VBROADCASTSD     atanhh<>+0(SB), Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     atanhf<>+0(SB), Z15
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     atanhd<>+0(SB), Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     atanhb<>+0(SB), Z15
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VMOVUPD.Z        2048(R8)(R9*8), K1, Z13
+	VMOVAPD          Z12, Z14
+	VFMADD231PD      Z13, Z12, Z14
 	VPMOVQ2M         Z11, K2
-	VBLENDMPD        Z12, Z13, K2, Z14
-	VBLENDMPD        Z13, Z12, K2, Z12
-	VPXORQ           Z13, Z13, Z13
-	VMINPD           Z11, Z13, Z13
-	VSUBPD           Z15, Z13, Z13
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z11, Z16, Z11
-	VADDPD           Z11, Z15, Z11
+	VBLENDMPD        Z14, Z13, K2, Z16
+	VBLENDMPD        Z13, Z14, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z11, Z14, Z14
+	VFNMADD231PD     Z15, Z12, Z14
+	VPXORQ           Z17, Z17, Z17
+	VMAXPD           Z11, Z17, Z11
+	VFMADD231PD      Z15, Z12, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VMULPD           Z2, Z8, Z15
-	VMULPD           Z12, Z15, Z15
-	VMULPD           Z3, Z9, Z16
-	VFNMADD231PD     Z14, Z16, Z15
+	VMULPD           Z2, Z8, Z12
+	VMULPD           Z13, Z12, Z12
+	VMULPD           Z3, Z9, Z15
+	VFNMADD231PD     Z16, Z15, Z12
 	VMULPD           Z4, Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z16
+	VBROADCASTSD     one<>+0(SB), Z15
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Z12, Z17
-	VMULPD  Z17, Z16, Z16
+	VSQRTPD Z13, Z17
+	VMULPD  Z17, Z15, Z15
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Z12, Z16, Z16
+	VMULPD Z13, Z15, Z15
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Z12, Z12, Z17
+	VMULPD Z13, Z13, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Z17, Z16, Z16
+	VMULPD Z17, Z15, Z15
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
 	VMULPD Z17, Z17, Z17
-	VMULPD Z17, Z16, Z16
+	VMULPD Z17, Z15, Z15
 
 noMore4:
-	VMULPD       Z13, Z14, Z13
-	VFNMADD213PD Z12, Z6, Z13
-	VMULPD       Z16, Z8, Z8
-	VFMADD231PD  Z13, Z8, Z15
+	VMULPD       Z14, Z16, Z14
+	VFNMADD213PD Z13, Z6, Z14
+	VMULPD       Z15, Z8, Z8
+	VFMADD231PD  Z14, Z8, Z12
 	VMULPD       Z5, Z9, Z8
 	VBROADCASTSD one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z14, Z13
-	VMULPD  Z13, Z9, Z9
+	VSQRTPD Z16, Z14
+	VMULPD  Z14, Z9, Z9
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z14, Z9, Z9
+	VMULPD Z16, Z9, Z9
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z14, Z14, Z13
+	VMULPD Z16, Z16, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z13, Z9, Z9
+	VMULPD Z14, Z9, Z9
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z13, Z13, Z13
-	VMULPD Z13, Z9, Z9
+	VMULPD Z14, Z14, Z14
+	VMULPD Z14, Z9, Z9
 
 noMore5:
-	VMULPD       Z11, Z12, Z11
-	VFNMADD213PD Z14, Z6, Z11
+	VMULPD       Z11, Z13, Z11
+	VFNMADD213PD Z16, Z6, Z11
 	VMULPD       Z9, Z8, Z8
-	VFMADD231PD  Z11, Z8, Z15
-	VMULPD       Z14, Z10, Z8
-	VFMADD231PD  Z12, Z8, Z15
-	VMOVUPD      Z15, K1, (AX)(R9*8)
+	VFMADD231PD  Z11, Z8, Z12
+	VMULPD       Z16, Z10, Z8
+	VFMADD231PD  Z13, Z8, Z12
+	VMOVUPD      Z12, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
 	JMP          few2
@@ -42994,30 +42977,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z15
 	VMAXPD       Z14, Z15, Z15
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z19
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z15, Z15
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z18, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z20, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z19
+	VFMADD213PD.BCST expTablee<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTabled<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTablec<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTableb<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VMULPD           Z15, Z19, Z15
+	VFMADD213PD      Z18, Z18, Z15
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z14, Z4, Z13
@@ -43156,30 +43137,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z15
 	VMAXPD       Z14, Z15, Z15
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z19
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z15, Z15
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z18, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z20, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z19
+	VFMADD213PD.BCST expTablee<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTabled<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTablec<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTableb<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VMULPD           Z15, Z19, Z15
+	VFMADD213PD      Z18, Z18, Z15
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z14, Z4, Z13
@@ -43333,30 +43312,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z15
 	VMAXPD       Z14, Z15, Z15
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z19
 	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z21, Z15
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z15, Z15
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z18, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z20, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z19
+	VFMADD213PD.BCST expTablee<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTabled<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTablec<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expTableb<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z19
+	VMULPD           Z15, Z19, Z15
+	VFMADD213PD      Z18, Z18, Z15
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z14, Z4, Z13
@@ -43495,6 +43472,42 @@ GLOBL four<>(SB), RODATA|NOPTR, $8
 
 DATA leastNormalExp<>+0(SB)/8, $0xc086180000000000
 GLOBL leastNormalExp<>(SB), RODATA|NOPTR, $8
+
+DATA sixteenths<>+0(SB)/8, $0x42f8000000000000
+GLOBL sixteenths<>(SB), RODATA|NOPTR, $8
+
+DATA roots<>+0(SB)/8, $0x3ff0000000000000
+DATA roots<>+8(SB)/8, $0x3fefb5586cf9890f
+DATA roots<>+16(SB)/8, $0x3fef72b83c7d517b
+DATA roots<>+24(SB)/8, $0x3fef387a6e756238
+DATA roots<>+32(SB)/8, $0x3fef06fe0a31b715
+DATA roots<>+40(SB)/8, $0x3feedea64c123422
+DATA roots<>+48(SB)/8, $0x3feebfdad5362a27
+DATA roots<>+56(SB)/8, $0x3feeab07dd485429
+DATA roots<>+64(SB)/8, $0x3feea09e667f3bcc
+DATA roots<>+72(SB)/8, $0x3feea11473eb0187
+DATA roots<>+80(SB)/8, $0x3feeace5422aa0dc
+DATA roots<>+88(SB)/8, $0x3feec49182a3f090
+DATA roots<>+96(SB)/8, $0x3feee89f995ad3ae
+DATA roots<>+104(SB)/8, $0x3fef199bdd85529c
+DATA roots<>+112(SB)/8, $0x3fef5818dcfba487
+DATA roots<>+120(SB)/8, $0x3fefa4afa2a490da
+GLOBL roots<>(SB), RODATA|NOPTR, $128
+
+DATA expTablef<>+0(SB)/8, $0x3f56c14d7ff52931
+GLOBL expTablef<>(SB), RODATA|NOPTR, $8
+
+DATA expTablee<>+0(SB)/8, $0x3f811123b3b2c113
+GLOBL expTablee<>(SB), RODATA|NOPTR, $8
+
+DATA expTabled<>+0(SB)/8, $0x3fa55555558f48aa
+GLOBL expTabled<>(SB), RODATA|NOPTR, $8
+
+DATA expTablec<>+0(SB)/8, $0x3fc555555548ecf0
+GLOBL expTablec<>(SB), RODATA|NOPTR, $8
+
+DATA expTableb<>+0(SB)/8, $0x3fdfffffffffffb8
+GLOBL expTableb<>(SB), RODATA|NOPTR, $8
 
 // func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
@@ -44146,30 +44159,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z19
 	VMAXPD       Z18, Z19, Z19
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z20
 	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z21
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
-	VFMADD231PD      Z21, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z21, Z23, Z19
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z20, Z19, Z19
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z21
+	VMOVAPD   Z20, Z22
+	VPERMI2PD roots<>+64(SB), Z21, Z22
+	VPSLLQ    $0x30, Z20, Z20
+	VPADDQ    Z20, Z22, Z20
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z21
+	VFMADD213PD.BCST expTablee<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTabled<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTablec<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTableb<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z21
+	VMULPD           Z19, Z21, Z19
+	VFMADD213PD      Z20, Z20, Z19
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z18, Z9, Z10
@@ -44315,30 +44326,28 @@ stored2:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z19
 	VMAXPD       Z18, Z19, Z19
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z20
 	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z21
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
-	VFMADD231PD      Z21, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z21, Z23, Z19
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z20, Z19, Z19
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z21
+	VMOVAPD   Z20, Z22
+	VPERMI2PD roots<>+64(SB), Z21, Z22
+	VPSLLQ    $0x30, Z20, Z20
+	VPADDQ    Z20, Z22, Z20
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z21
+	VFMADD213PD.BCST expTablee<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTabled<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTablec<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTableb<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z21
+	VMULPD           Z19, Z21, Z19
+	VFMADD213PD      Z20, Z20, Z19
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z18, Z9, Z10
@@ -44499,30 +44508,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z19
 	VMAXPD       Z18, Z19, Z19
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z20
 	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z21
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z19
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z21
-	VBROADCASTSD     expRowh<>+0(SB), Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z22
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z22
-	VFMADD231PD      Z21, Z23, Z22
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z23
-	VFMADD231PD      Z21, Z22, Z23
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z21, Z23, Z19
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z20, Z19, Z19
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z21
+	VMOVAPD   Z20, Z22
+	VPERMI2PD roots<>+64(SB), Z21, Z22
+	VPSLLQ    $0x30, Z20, Z20
+	VPADDQ    Z20, Z22, Z20
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z21
+	VFMADD213PD.BCST expTablee<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTabled<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTablec<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST expTableb<>+0(SB), Z19, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z21
+	VMULPD           Z19, Z21, Z19
+	VFMADD213PD      Z20, Z20, Z19
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z18, Z9, Z10
@@ -45597,30 +45604,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z18
 	VMAXPD       Z17, Z18, Z18
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z23
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z23
 	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VSUBPD.BCST       sixteenths<>+0(SB), Z23, Z24
 	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
-	VFMADD231PD      Z24, Z26, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z24, Z26, Z18
-	VPSLLQ           $0x34, Z23, Z23
-	VPADDQ           Z23, Z18, Z18
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z24
+	VMOVAPD   Z23, Z25
+	VPERMI2PD roots<>+64(SB), Z24, Z25
+	VPSLLQ    $0x30, Z23, Z23
+	VPADDQ    Z23, Z25, Z23
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VMULPD           Z18, Z24, Z18
+	VFMADD213PD      Z23, Z23, Z18
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z20, Z23
@@ -45664,30 +45669,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z15, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z22, Z24, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z18, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z23, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
+	VMULPD           Z17, Z22, Z17
+	VFMADD213PD      Z18, Z18, Z17
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z19, Z18
@@ -45821,30 +45824,28 @@ noMore2:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z18
 	VMAXPD       Z17, Z18, Z18
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z23
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z23
 	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VSUBPD.BCST       sixteenths<>+0(SB), Z23, Z24
 	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
-	VFMADD231PD      Z24, Z26, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z24, Z26, Z18
-	VPSLLQ           $0x34, Z23, Z23
-	VPADDQ           Z23, Z18, Z18
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z24
+	VMOVAPD   Z23, Z25
+	VPERMI2PD roots<>+64(SB), Z24, Z25
+	VPSLLQ    $0x30, Z23, Z23
+	VPADDQ    Z23, Z25, Z23
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VMULPD           Z18, Z24, Z18
+	VFMADD213PD      Z23, Z23, Z18
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z20, Z23
@@ -45888,30 +45889,28 @@ noMore3:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z15, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z22, Z24, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z18, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z23, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
+	VMULPD           Z17, Z22, Z17
+	VFMADD213PD      Z18, Z18, Z17
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z19, Z18
@@ -46059,30 +46058,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z18
 	VMAXPD       Z17, Z18, Z18
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z23
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z23
 	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
+	VSUBPD.BCST       sixteenths<>+0(SB), Z23, Z24
 	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z18
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z25
-	VFMADD231PD      Z24, Z26, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z25, Z26
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z24, Z26, Z18
-	VPSLLQ           $0x34, Z23, Z23
-	VPADDQ           Z23, Z18, Z18
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z24
+	VMOVAPD   Z23, Z25
+	VPERMI2PD roots<>+64(SB), Z24, Z25
+	VPSLLQ    $0x30, Z23, Z23
+	VPADDQ    Z23, Z25, Z23
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VMULPD           Z18, Z24, Z18
+	VFMADD213PD      Z23, Z23, Z18
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z20, Z23
@@ -46126,30 +46123,28 @@ noMore5:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z15, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z22, Z24, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z18, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z23, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z22
+	VMULPD           Z17, Z22, Z17
+	VFMADD213PD      Z18, Z18, Z17
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z19, Z18
@@ -47139,30 +47134,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z20
 	VMAXPD       Z19, Z20, Z20
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z21
 	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z20, Z20, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VFMADD231PD      Z22, Z24, Z20
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z21, Z20, Z20
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z21, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z21, Z23, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VMULPD           Z20, Z22, Z20
+	VFMADD213PD      Z21, Z21, Z20
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z16, Z21
@@ -47209,30 +47202,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z10, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z20
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
-	VFMADD231PD      Z20, Z22, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z20, Z22, Z17
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z19, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z20
+	VMOVAPD   Z19, Z21
+	VPERMI2PD roots<>+64(SB), Z20, Z21
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z19, Z21, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z20
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VMULPD           Z17, Z20, Z17
+	VFMADD213PD      Z19, Z19, Z17
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z10, Z8, Z15
@@ -47377,30 +47368,28 @@ stored3:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z20
 	VMAXPD       Z19, Z20, Z20
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z21
 	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z20, Z20, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VFMADD231PD      Z22, Z24, Z20
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z21, Z20, Z20
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z21, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z21, Z23, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VMULPD           Z20, Z22, Z20
+	VFMADD213PD      Z21, Z21, Z20
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z16, Z21
@@ -47447,30 +47436,28 @@ noMore4:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z10, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z20
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
-	VFMADD231PD      Z20, Z22, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z20, Z22, Z17
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z19, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z20
+	VMOVAPD   Z19, Z21
+	VPERMI2PD roots<>+64(SB), Z20, Z21
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z19, Z21, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z20
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VMULPD           Z17, Z20, Z17
+	VFMADD213PD      Z19, Z19, Z17
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z10, Z8, Z15
@@ -47628,30 +47615,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z20
 	VMAXPD       Z19, Z20, Z20
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z21
 	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z20
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z20, Z20, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z23
-	VFMADD231PD      Z22, Z24, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z24
-	VFMADD231PD      Z22, Z23, Z24
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VFMADD231PD      Z22, Z24, Z20
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z21, Z20, Z20
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z21, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z21, Z23, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z20, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z22
+	VMULPD           Z20, Z22, Z20
+	VFMADD213PD      Z21, Z21, Z20
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z16, Z21
@@ -47698,30 +47683,28 @@ noMore7:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
 	VMAXPD       Z10, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z20
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z20
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z21
-	VFMADD231PD      Z20, Z22, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z22
-	VFMADD231PD      Z20, Z21, Z22
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z20, Z22, Z17
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z19, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z20
+	VMOVAPD   Z19, Z21
+	VPERMI2PD roots<>+64(SB), Z20, Z21
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z19, Z21, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z20
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z20
+	VMULPD           Z17, Z20, Z17
+	VFMADD213PD      Z19, Z19, Z17
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z10, Z8, Z15
@@ -48351,7 +48334,7 @@ end:
 
 // func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $4160-73
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -48428,83 +48411,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
 	VMULPD           Z13, Z13, Z21
 	VMULPD           Z14, Z14, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VMOVAPD          Z23, Z25
-	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z27
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z21, Z25
+	VADDPD.BCST      expEvenb<>+0(SB), Z22, Z26
+	VBROADCASTSD     expOddc<>+0(SB), Z27
 	VMOVAPD          Z27, Z28
 	VMOVAPD          Z27, Z29
 	VMOVAPD          Z27, Z30
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z23, Z27
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VMOVAPD          Z23, Z25
-	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z23
-	VFMADD231PD      Z19, Z28, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z30, Z26
-	VFMADD231PD      Z22, Z27, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VMOVAPD          Z27, Z29
-	VMOVAPD          Z27, Z30
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z27
-	VFMADD231PD      Z19, Z24, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z23, Z27
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z19, Z28, Z11
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z30, Z13
-	VFMADD231PD      Z22, Z27, Z14
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOddb<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOddb<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOdda<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOdda<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z21, Z25
+	VFMADD213PD.BCST expEvena<>+0(SB), Z22, Z26
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z29, Z12
+	VMULPD           Z13, Z30, Z13
+	VMULPD           Z14, Z27, Z14
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VADDPD           Z13, Z25, Z21
+	VADDPD           Z14, Z26, Z22
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VSUBPD           Z13, Z25, Z13
+	VSUBPD           Z14, Z26, Z14
 	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z18, Z18
 	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z16, Z11, Z11
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z18, Z13, Z13
-	VPADDQ           Z15, Z14, Z14
-	VMOVUPD          Z11, (BX)(DI*8)
-	VMOVUPD          Z12, 64(BX)(DI*8)
-	VMOVUPD          Z13, 128(BX)(DI*8)
-	VMOVUPD          Z14, 192(BX)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z17, Z20, Z17
+	VPADDQ           Z18, Z21, Z18
+	VPADDQ           Z15, Z22, Z15
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z17, Z20
+	VADDPD       Z13, Z18, Z21
+	VADDPD       Z14, Z15, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VADDPD       Z13, Z21, Z25
+	VADDPD       Z14, Z22, Z26
+	VBROADCASTSD one<>+0(SB), Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VMULPD       Z25, Z21, Z30
+	VMULPD       Z26, Z22, Z31
+	VDIVPD       Z28, Z27, Z28
+	VDIVPD       Z29, Z27, Z29
+	VDIVPD       Z30, Z27, Z30
+	VDIVPD       Z31, Z27, Z27
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z29, Z20
+	VMULPD       Z21, Z30, Z21
+	VMULPD       Z22, Z27, Z22
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z17, Z20, Z17
+	VMULPD       Z18, Z21, Z18
+	VMULPD       Z15, Z22, Z15
+	VMOVUPD      Z16, (BX)(DI*8)
+	VMOVUPD      Z17, 64(BX)(DI*8)
+	VMOVUPD      Z18, 128(BX)(DI*8)
+	VMOVUPD      Z15, 192(BX)(DI*8)
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z29, Z16
+	VMULPD       Z25, Z30, Z17
+	VMULPD       Z26, Z27, Z18
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMULPD       Z13, Z17, Z13
+	VMULPD       Z14, Z18, Z14
+	VMOVUPD      Z11, 2048(BX)(DI*8)
+	VMOVUPD      Z12, 2112(BX)(DI*8)
+	VMOVUPD      Z13, 2176(BX)(DI*8)
+	VMOVUPD      Z14, 2240(BX)(DI*8)
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R10
+	CMPQ         R10, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R10, R10
@@ -48526,28 +48524,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z14
+	VBROADCASTSD     expOddc<>+0(SB), Z15
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z14
+	VMULPD           Z11, Z15, Z11
+	VADDPD           Z11, Z14, Z13
+	VSUBPD           Z11, Z14, Z11
 	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
-	VMOVUPD          Z11, K1, (BX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	VPADDQ           Z12, Z13, Z12
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z12, Z13
+	VADDPD       Z11, Z13, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z14, Z13, Z16
+	VDIVPD       Z16, Z15, Z15
+	VMULPD       Z13, Z15, Z13
+	VMULPD       Z12, Z13, Z12
+	VMOVUPD      Z12, K1, (BX)(DI*8)
+	VMULPD       Z14, Z15, Z12
+	VMULPD       Z11, Z12, Z11
+	VMOVUPD      Z11, K1, 2048(BX)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R10
+	JMP          few
 
 done:
 	MOVQ R9, DI
@@ -48574,138 +48578,134 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z12, K4, Z12
 	VMOVUPD          (BX)(DI*8), Z13
 	VMOVUPD          64(BX)(DI*8), Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VADDPD.BCST      two<>+0(SB), Z14, Z16
-	VDIVPD           Z15, Z13, Z15
-	VDIVPD           Z16, Z14, Z16
+	VMULPD           Z13, Z13, Z15
+	VMULPD           Z14, Z14, Z16
 	VMULPD           Z15, Z15, Z17
 	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     unitRowi<>+0(SB), Z19
+	VBROADCASTSD     atanhj<>+0(SB), Z19
 	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z13, Z17, Z20
-	VFNMADD213PD     Z14, Z18, Z19
-	VFNMADD213PD     Z13, Z15, Z20
-	VFNMADD213PD     Z14, Z16, Z19
-	VBROADCASTSD     one<>+0(SB), Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VADDPD.BCST      one<>+0(SB), Z14, Z17
-	VDIVPD           Z16, Z15, Z16
-	VDIVPD           Z17, Z15, Z15
-	VMULPD           Z16, Z13, Z13
-	VMULPD           Z15, Z14, Z14
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanhi<>+0(SB), Z16, Z19
+	VBROADCASTSD     atanhh<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z22
+	VFMADD213PD.BCST atanhg<>+0(SB), Z16, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VBROADCASTSD     atanhf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanhe<>+0(SB), Z16, Z19
+	VFMADD231PD      Z17, Z22, Z20
+	VFMADD231PD      Z18, Z21, Z19
+	VBROADCASTSD     atanhd<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z22
+	VFMADD213PD.BCST atanhc<>+0(SB), Z16, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VBROADCASTSD     atanhb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanha<>+0(SB), Z16, Z19
+	VFMADD231PD      Z17, Z22, Z20
+	VFMADD231PD      Z18, Z21, Z19
+	VMOVUPD          2048(BX)(DI*8), Z15
+	VMOVUPD          2112(BX)(DI*8), Z16
+	VMOVAPD          Z13, Z17
+	VMOVAPD          Z14, Z18
+	VFMADD231PD      Z15, Z13, Z17
+	VFMADD231PD      Z16, Z14, Z18
 	VPMOVQ2M         Z11, K5
 	VPMOVQ2M         Z12, K6
-	VBLENDMPD        Z13, Z16, K5, Z17
-	VBLENDMPD        Z14, Z15, K6, Z18
-	VBLENDMPD        Z16, Z13, K5, Z13
-	VBLENDMPD        Z15, Z14, K6, Z14
-	VPXORQ           Z15, Z15, Z15
-	VMINPD           Z11, Z15, Z16
-	VMINPD           Z12, Z15, Z15
-	VSUBPD           Z20, Z16, Z16
-	VSUBPD           Z19, Z15, Z15
-	VPXORQ           Z21, Z21, Z21
-	VMAXPD           Z11, Z21, Z11
-	VMAXPD           Z12, Z21, Z12
-	VADDPD           Z11, Z20, Z11
-	VADDPD           Z12, Z19, Z12
+	VBLENDMPD        Z17, Z15, K5, Z21
+	VBLENDMPD        Z18, Z16, K6, Z22
+	VBLENDMPD        Z15, Z17, K5, Z15
+	VBLENDMPD        Z16, Z18, K6, Z16
+	VPXORQ           Z17, Z17, Z17
+	VMINPD           Z11, Z17, Z18
+	VMINPD           Z12, Z17, Z17
+	VFNMADD231PD     Z20, Z13, Z18
+	VFNMADD231PD     Z19, Z14, Z17
+	VPXORQ           Z23, Z23, Z23
+	VMAXPD           Z11, Z23, Z11
+	VMAXPD           Z12, Z23, Z12
+	VFMADD231PD      Z20, Z13, Z11
+	VFMADD231PD      Z19, Z14, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
-	VADDPD           Z17, Z3, K1, Z3
-	VADDPD           Z18, Z3, K2, Z3
-	VADDPD           Z13, Z5, K1, Z5
-	VADDPD           Z14, Z5, K2, Z5
-	VADDPD           Z13, Z4, K3, Z4
-	VADDPD           Z14, Z4, K4, Z4
-	VADDPD           Z17, Z6, K3, Z6
-	VADDPD           Z18, Z6, K4, Z6
-	VADDPD           Z16, Z7, K1, Z7
-	VADDPD           Z15, Z7, K2, Z7
-	VADDPD           Z16, Z8, K3, Z8
-	VADDPD           Z15, Z8, K4, Z8
+	VADDPD           Z21, Z3, K1, Z3
+	VADDPD           Z22, Z3, K2, Z3
+	VADDPD           Z15, Z5, K1, Z5
+	VADDPD           Z16, Z5, K2, Z5
+	VADDPD           Z15, Z4, K3, Z4
+	VADDPD           Z16, Z4, K4, Z4
+	VADDPD           Z21, Z6, K3, Z6
+	VADDPD           Z22, Z6, K4, Z6
+	VADDPD           Z18, Z7, K1, Z7
+	VADDPD           Z17, Z7, K2, Z7
+	VADDPD           Z18, Z8, K3, Z8
+	VADDPD           Z17, Z8, K4, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z1, Z11, Z13
 	VMULPD       Z1, Z12, Z14
-	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z13, Z17, Z18
-	VMAXPD       Z14, Z17, Z17
+	VBROADCASTSD leastNormalExp<>+0(SB), Z15
+	VMAXPD       Z13, Z15, Z16
+	VMAXPD       Z14, Z15, Z15
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
 	VMOVAPD           Z19, Z20
-	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
-	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z18
-	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z21
-	VMULPD           Z17, Z17, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z25
-	VFMADD231PD      Z21, Z24, Z26
-	VFMADD231PD      Z22, Z23, Z25
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
-	VFMADD231PD      Z21, Z26, Z24
-	VFMADD231PD      Z22, Z25, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z25
-	VFMADD231PD      Z21, Z24, Z26
-	VFMADD231PD      Z22, Z23, Z25
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z21, Z26, Z18
-	VFMADD231PD      Z22, Z25, Z17
-	VPSLLQ           $0x34, Z20, Z20
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z20, Z18, Z18
-	VPADDQ           Z19, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z21
+	VMOVAPD   Z20, Z22
+	VMOVAPD   Z19, Z23
+	VPERMI2PD roots<>+64(SB), Z21, Z22
+	VPERMI2PD roots<>+64(SB), Z21, Z23
+	VPSLLQ    $0x30, Z20, Z20
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z20, Z22, Z20
+	VPADDQ    Z19, Z23, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z15, Z21
+	VFMADD213PD.BCST expTabled<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z15, Z21
+	VFMADD213PD.BCST expTablec<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z15, Z21
+	VFMADD213PD.BCST expTableb<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z15, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z21
+	VMULPD           Z16, Z22, Z16
+	VMULPD           Z15, Z21, Z15
+	VFMADD213PD      Z20, Z20, Z16
+	VFMADD213PD      Z19, Z19, Z15
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z13, Z1, Z11
 	VFMSUB213PD Z14, Z1, Z12
-	VMOVAPD     Z18, Z19
-	VMOVAPD     Z17, Z20
-	VFMADD231PD Z11, Z19, Z18
-	VFMADD231PD Z12, Z20, Z17
+	VMOVAPD     Z16, Z19
+	VMOVAPD     Z15, Z20
+	VFMADD231PD Z11, Z19, Z16
+	VFMADD231PD Z12, Z20, Z15
 	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K5
 	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K6
-	VMOVAPD.Z   Z18, K5, Z11
-	VMOVAPD.Z   Z17, K6, Z12
-	VMULPD      Z16, Z11, Z11
-	VMULPD      Z15, Z12, Z12
+	VMOVAPD.Z   Z16, K5, Z11
+	VMOVAPD.Z   Z15, K6, Z12
+	VMULPD      Z18, Z11, Z11
+	VMULPD      Z17, Z12, Z12
 	VADDPD      Z11, Z9, K1, Z9
 	VADDPD      Z12, Z9, K2, Z9
 	VADDPD      Z11, Z10, K3, Z10
@@ -48735,78 +48735,77 @@ few2:
 	VMOVUPD.Z        (CX)(DI*8), K1, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, K3, Z11
 	VMOVUPD.Z        (BX)(DI*8), K1, Z12
-	VADDPD.BCST      two<>+0(SB), Z12, Z13
-	VDIVPD           Z13, Z12, Z13
+	VMULPD           Z12, Z12, Z13
 	VMULPD           Z13, Z13, Z14
-	VBROADCASTSD     unitRowi<>+0(SB), Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z15
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z15
-	VFNMADD213PD     Z12, Z14, Z15
-	VFNMADD213PD     Z12, Z13, Z15
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z12, Z14
-	VDIVPD           Z14, Z13, Z13
-	VMULPD           Z13, Z12, Z12
+	VBROADCASTSD     atanhj<>+0(SB), Z15
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z15
+	VBROADCASTSD     atanhh<>+0(SB), Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     atanhf<>+0(SB), Z15
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VBROADCASTSD     atanhd<>+0(SB), Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z15, Z16
+	VBROADCASTSD     atanhb<>+0(SB), Z15
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z15
+	VFMADD231PD      Z14, Z16, Z15
+	VMOVUPD.Z        2048(BX)(DI*8), K1, Z13
+	VMOVAPD          Z12, Z14
+	VFMADD231PD      Z13, Z12, Z14
 	VPMOVQ2M         Z11, K1
-	VBLENDMPD        Z12, Z13, K1, Z14
-	VBLENDMPD        Z13, Z12, K1, Z12
-	VPXORQ           Z13, Z13, Z13
-	VMINPD           Z11, Z13, Z13
-	VSUBPD           Z15, Z13, Z13
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z11, Z16, Z11
-	VADDPD           Z11, Z15, Z11
+	VBLENDMPD        Z14, Z13, K1, Z16
+	VBLENDMPD        Z13, Z14, K1, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z11, Z14, Z14
+	VFNMADD231PD     Z15, Z12, Z14
+	VPXORQ           Z17, Z17, Z17
+	VMAXPD           Z11, Z17, Z11
+	VFMADD231PD      Z15, Z12, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VADDPD           Z14, Z3, K2, Z3
-	VADDPD           Z12, Z5, K2, Z5
-	VADDPD           Z12, Z4, K3, Z4
-	VADDPD           Z14, Z6, K3, Z6
-	VADDPD           Z13, Z7, K2, Z7
-	VADDPD           Z13, Z8, K3, Z8
+	VADDPD           Z16, Z3, K2, Z3
+	VADDPD           Z13, Z5, K2, Z5
+	VADDPD           Z13, Z4, K3, Z4
+	VADDPD           Z16, Z6, K3, Z6
+	VADDPD           Z14, Z7, K2, Z7
+	VADDPD           Z14, Z8, K3, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD       Z1, Z11, Z12
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z12, Z14, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z16, Z18, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z16
+	VMULPD           Z13, Z16, Z13
+	VFMADD213PD      Z15, Z15, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z1, Z11
-	VMOVAPD     Z14, Z15
-	VFMADD231PD Z11, Z15, Z14
+	VMOVAPD     Z13, Z15
+	VFMADD231PD Z11, Z15, Z13
 	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z12, K1
-	VMOVAPD.Z   Z14, K1, Z11
-	VMULPD      Z13, Z11, Z11
+	VMOVAPD.Z   Z13, K1, Z11
+	VMULPD      Z14, Z11, Z11
 	VADDPD      Z11, Z9, K2, Z9
 	VADDPD      Z11, Z10, K3, Z10
 	ADDQ        $0x00000008, DI
@@ -49367,8 +49366,8 @@ end:
 
 // func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2432-97
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-97
+	LEAQ 4160(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
 
@@ -49386,19 +49385,16 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $2432-97
 	VBROADCASTSD (DI), Z1
 	VMOVUPS      Z1, (R8)
 	VBROADCASTSD 8(DI), Z1
-	VMOVUPS      Z1, 64(R8)
-	VBROADCASTSD 40(DI), Z1
-	VMOVUPS      Z1, 128(R8)
-	VBROADCASTSD 48(DI), Z1
-	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
-	VMOVUPS      Z1, 192(R8)
-	VBROADCASTSD 56(DI), Z1
-	VBROADCASTSD 64(DI), Z2
-	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
-	VBROADCASTSD 72(DI), Z3
-	VMOVSD       72(DI), X4
-	VBROADCASTSD X4, Z4
-	VPXORQ       Z5, Z5, Z5
+	VBROADCASTSD 40(DI), Z2
+	VBROADCASTSD 48(DI), Z3
+	VXORPD.BCST  signBit<>+0(SB), Z3, Z3
+	VBROADCASTSD 56(DI), Z4
+	VBROADCASTSD 64(DI), Z5
+	VXORPD.BCST  signBit<>+0(SB), Z5, Z5
+	VBROADCASTSD 72(DI), Z6
+	VMOVSD       72(DI), X7
+	VBROADCASTSD X7, Z7
+	VPXORQ       Z8, Z8, Z8
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -49420,117 +49416,132 @@ window:
 many:
 	// Vectors at a time: 4.
 	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Z6
+	VMOVUPD    (BX)(R9*8), Z9
 	PREFETCHT0 8256(BX)(R9*8)
-	VMOVUPD    64(BX)(R9*8), Z7
+	VMOVUPD    64(BX)(R9*8), Z10
 	PREFETCHT0 8320(BX)(R9*8)
-	VMOVUPD    128(BX)(R9*8), Z8
+	VMOVUPD    128(BX)(R9*8), Z11
 	PREFETCHT0 8384(BX)(R9*8)
-	VMOVUPD    192(BX)(R9*8), Z9
-	VORPD.BCST signBit<>+0(SB), Z6, Z6
-	VORPD.BCST signBit<>+0(SB), Z7, Z7
-	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VMOVUPD    192(BX)(R9*8), Z12
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
-	VPMAXUQ    Z6, Z5, Z5
-	VPMAXUQ    Z7, Z5, Z5
-	VPMAXUQ    Z8, Z5, Z5
-	VPMAXUQ    Z9, Z5, Z5
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VORPD.BCST signBit<>+0(SB), Z12, Z12
+	VPMAXUQ    Z9, Z8, Z8
+	VPMAXUQ    Z10, Z8, Z8
+	VPMAXUQ    Z11, Z8, Z8
+	VPMAXUQ    Z12, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z10
-	VMOVAPD           Z10, Z11
-	VMOVAPD           Z10, Z12
-	VMOVAPD           Z10, Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
-	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
-	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z17
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VBROADCASTSD      roundBits<>+0(SB), Z13
+	VMOVAPD           Z13, Z14
+	VMOVAPD           Z13, Z15
+	VMOVAPD           Z13, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z18
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z20
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z6, Z6, Z14
-	VMULPD           Z7, Z7, Z15
-	VMULPD           Z8, Z8, Z16
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
-	VPSLLQ           $0x34, Z11, Z11
-	VPSLLQ           $0x34, Z12, Z12
+	VMULPD           Z10, Z10, Z18
+	VMULPD           Z11, Z11, Z19
+	VMULPD           Z12, Z12, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VBROADCASTSD     expOddc<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VMOVAPD          Z25, Z27
+	VMOVAPD          Z25, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z25
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z27, Z10
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z25, Z12
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VPSLLQ           $0x34, Z14, Z14
+	VPSLLQ           $0x34, Z15, Z15
+	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z13, Z13
-	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (DI)(R9*8)
-	VMOVUPD          Z7, 64(DI)(R9*8)
-	VMOVUPD          Z8, 128(DI)(R9*8)
-	VMOVUPD          Z9, 192(DI)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z15, Z18, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z13, Z20, Z13
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z9, Z14, Z17
+	VADDPD       Z10, Z15, Z18
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z13, Z20
+	VADDPD       Z9, Z17, Z21
+	VADDPD       Z10, Z18, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VBROADCASTSD one<>+0(SB), Z25
+	VMULPD       Z21, Z17, Z26
+	VMULPD       Z22, Z18, Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VDIVPD       Z26, Z25, Z26
+	VDIVPD       Z27, Z25, Z27
+	VDIVPD       Z28, Z25, Z28
+	VDIVPD       Z29, Z25, Z25
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z27, Z18
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z25, Z20
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z13, Z20, Z13
+	VMOVUPD      Z14, (DI)(R9*8)
+	VMOVUPD      Z15, 64(DI)(R9*8)
+	VMOVUPD      Z16, 128(DI)(R9*8)
+	VMOVUPD      Z13, 192(DI)(R9*8)
+	VMULPD       Z21, Z26, Z13
+	VMULPD       Z22, Z27, Z14
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z25, Z16
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMOVUPD      Z9, 2048(DI)(R9*8)
+	VMOVUPD      Z10, 2112(DI)(R9*8)
+	VMOVUPD      Z11, 2176(DI)(R9*8)
+	VMOVUPD      Z12, 2240(DI)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -49542,38 +49553,44 @@ few:
 	CMOVQLT    R12, R13
 	LEAQ       tailMasks<>+0(SB), R14
 	KMOVW      (R14)(R13*2), K1
-	VMOVUPD.Z  (BX)(R9*8), K1, Z6
-	VORPD.BCST signBit<>+0(SB), Z6, Z6
-	VPMAXUQ    Z6, Z5, Z5
+	VMOVUPD.Z  (BX)(R9*8), K1, Z9
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VPMAXUQ    Z9, Z8, Z8
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z7
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z7
-	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
-	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z10
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z10
+	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z11
+	VFNMADD231PD.BCST ln2<>+0(SB), Z11, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
-	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (DI)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z9, Z9, Z11
+	VADDPD.BCST      expEvenb<>+0(SB), Z11, Z12
+	VBROADCASTSD     expOddc<>+0(SB), Z13
+	VFMADD213PD.BCST expOddb<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expOdda<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expEvena<>+0(SB), Z11, Z12
+	VMULPD           Z9, Z13, Z9
+	VADDPD           Z9, Z12, Z11
+	VSUBPD           Z9, Z12, Z9
+	VPSLLQ           $0x34, Z10, Z10
+	VPADDQ           Z10, Z11, Z10
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z9, Z10, Z11
+	VADDPD       Z9, Z11, Z12
+	VBROADCASTSD one<>+0(SB), Z13
+	VMULPD       Z12, Z11, Z14
+	VDIVPD       Z14, Z13, Z13
+	VMULPD       Z11, Z13, Z11
+	VMULPD       Z10, Z11, Z10
+	VMOVUPD      Z10, K1, (DI)(R9*8)
+	VMULPD       Z12, Z13, Z10
+	VMULPD       Z9, Z10, Z9
+	VMOVUPD      Z9, K1, 2048(DI)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -49582,173 +49599,163 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	VMOVQ            (SI)(R9*1), X6
-	VPCMPEQB         X6, X0, K1
-	VMOVQ            8(SI)(R9*1), X6
-	VPCMPEQB         X6, X0, K2
+	VMOVQ            (SI)(R9*1), X9
+	VPCMPEQB         X9, X0, K1
+	VMOVQ            8(SI)(R9*1), X9
+	VPCMPEQB         X9, X0, K2
 	KNOTB            K1, K3
 	KNOTB            K2, K4
-	VMOVUPD          (BX)(R9*8), Z6
-	VMOVUPD          64(BX)(R9*8), Z7
-	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z7, K4, Z7
-	VMOVUPD          (DI)(R9*8), Z8
-	VMOVUPD          64(DI)(R9*8), Z9
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VADDPD.BCST      two<>+0(SB), Z9, Z11
-	VDIVPD           Z10, Z8, Z10
-	VDIVPD           Z11, Z9, Z11
-	VMULPD           Z10, Z10, Z12
+	VMOVUPD          (BX)(R9*8), Z9
+	VMOVUPD          64(BX)(R9*8), Z10
+	VXORPD.BCST      signBit<>+0(SB), Z9, K3, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z10, K4, Z10
+	VMOVUPD          (DI)(R9*8), Z11
+	VMOVUPD          64(DI)(R9*8), Z12
 	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     unitRowi<>+0(SB), Z14
-	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z8, Z12, Z15
-	VFNMADD213PD     Z9, Z13, Z14
-	VFNMADD213PD     Z8, Z10, Z15
-	VFNMADD213PD     Z9, Z11, Z14
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z8, Z11
-	VADDPD.BCST      one<>+0(SB), Z9, Z12
-	VDIVPD           Z11, Z10, Z11
-	VDIVPD           Z12, Z10, Z10
-	VMULPD           Z11, Z8, Z8
-	VMULPD           Z10, Z9, Z9
-	VPMOVQ2M         Z6, K3
-	VPMOVQ2M         Z7, K4
-	VBLENDMPD        Z8, Z11, K3, Z12
-	VBLENDMPD        Z9, Z10, K4, Z13
-	VBLENDMPD        Z11, Z8, K3, Z8
-	VBLENDMPD        Z10, Z9, K4, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z6, Z10, Z11
-	VMINPD           Z7, Z10, Z10
-	VSUBPD           Z15, Z11, Z11
-	VSUBPD           Z14, Z10, Z10
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z6, Z16, Z6
-	VMAXPD           Z7, Z16, Z7
-	VADDPD           Z6, Z15, Z6
-	VADDPD           Z7, Z14, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VMOVUPS          (R8), Z14
-	VMOVUPS          64(R8), Z15
-	VBLENDMPD        Z14, Z15, K1, Z14
-	VMOVUPS          (R8), Z15
-	VMOVUPS          64(R8), Z16
-	VBLENDMPD        Z15, Z16, K2, Z15
-	VMOVUPS          128(R8), Z16
-	VMOVUPS          192(R8), Z17
-	VBLENDMPD        Z16, Z17, K1, Z16
-	VMOVUPS          128(R8), Z17
-	VMOVUPS          192(R8), Z18
-	VBLENDMPD        Z17, Z18, K2, Z17
-	VMULPD           Z8, Z16, Z16
-	VMULPD           Z9, Z17, Z17
-	VBLENDMPD        Z1, Z2, K1, Z18
-	VBLENDMPD        Z1, Z2, K2, Z19
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
+	VMULPD           Z14, Z14, Z16
+	VBROADCASTSD     atanhj<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z17
+	VBROADCASTSD     atanhh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhf<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     atanhd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhb<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VMOVUPD          2048(DI)(R9*8), Z13
+	VMOVUPD          2112(DI)(R9*8), Z14
+	VMOVAPD          Z11, Z15
+	VMOVAPD          Z12, Z16
+	VFMADD231PD      Z13, Z11, Z15
+	VFMADD231PD      Z14, Z12, Z16
+	VPMOVQ2M         Z9, K3
+	VPMOVQ2M         Z10, K4
+	VBLENDMPD        Z15, Z13, K3, Z19
+	VBLENDMPD        Z16, Z14, K4, Z20
+	VBLENDMPD        Z13, Z15, K3, Z13
+	VBLENDMPD        Z14, Z16, K4, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPD           Z9, Z15, Z16
+	VMINPD           Z10, Z15, Z15
+	VFNMADD231PD     Z18, Z11, Z16
+	VFNMADD231PD     Z17, Z12, Z15
+	VPXORQ           Z21, Z21, Z21
+	VMAXPD           Z9, Z21, Z9
+	VMAXPD           Z10, Z21, Z10
+	VFMADD231PD      Z18, Z11, Z9
+	VFMADD231PD      Z17, Z12, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VMOVUPS          (R8), Z11
+	VBLENDMPD        Z11, Z1, K1, Z11
+	VMOVUPS          (R8), Z12
+	VBLENDMPD        Z12, Z1, K2, Z12
+	VBLENDMPD        Z2, Z3, K1, Z17
+	VBLENDMPD        Z2, Z3, K2, Z18
+	VMULPD           Z13, Z17, Z17
+	VMULPD           Z14, Z18, Z18
+	VBLENDMPD        Z4, Z5, K1, Z21
+	VBLENDMPD        Z4, Z5, K2, Z22
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z6, Z20
-	VMULPD       Z4, Z7, Z21
-	VBROADCASTSD leastNormalExp<>+0(SB), Z22
-	VMAXPD       Z20, Z22, Z23
-	VMAXPD       Z21, Z22, Z22
+	VMULPD       Z7, Z9, Z23
+	VMULPD       Z7, Z10, Z24
+	VBROADCASTSD leastNormalExp<>+0(SB), Z25
+	VMAXPD       Z23, Z25, Z26
+	VMAXPD       Z24, Z25, Z25
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z24
-	VMOVAPD           Z24, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
-	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
-	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
-	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z27
+	VMOVAPD           Z27, Z28
+	VFMADD231PD.BCST  log2e<>+0(SB), Z26, Z28
+	VFMADD231PD.BCST  log2e<>+0(SB), Z25, Z27
+	VSUBPD.BCST       sixteenths<>+0(SB), Z28, Z29
+	VSUBPD.BCST       sixteenths<>+0(SB), Z27, Z30
+	VFNMADD231PD.BCST ln2<>+0(SB), Z29, Z26
+	VFNMADD231PD.BCST ln2<>+0(SB), Z30, Z25
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z23, Z23, Z26
-	VMULPD           Z22, Z22, Z27
-	VBROADCASTSD     expRowh<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
-	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
-	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
-	VBROADCASTSD     expRowf<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VBROADCASTSD     expRowd<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
-	VFMADD231PD      Z26, Z31, Z29
-	VFMADD231PD      Z27, Z30, Z28
-	VBROADCASTSD     expRowb<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VADDPD.BCST      one<>+0(SB), Z23, Z23
-	VADDPD.BCST      one<>+0(SB), Z22, Z22
-	VFMADD231PD      Z26, Z31, Z23
-	VFMADD231PD      Z27, Z30, Z22
-	VPSLLQ           $0x34, Z25, Z25
-	VPSLLQ           $0x34, Z24, Z24
-	VPADDQ           Z25, Z23, Z23
-	VPADDQ           Z24, Z22, Z22
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z29
+	VMOVAPD   Z28, Z30
+	VMOVAPD   Z27, Z31
+	VPERMI2PD roots<>+64(SB), Z29, Z30
+	VPERMI2PD roots<>+64(SB), Z29, Z31
+	VPSLLQ    $0x30, Z28, Z28
+	VPSLLQ    $0x30, Z27, Z27
+	VPADDQ    Z28, Z30, Z28
+	VPADDQ    Z27, Z31, Z27
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z29
+	VMOVAPD          Z29, Z30
+	VFMADD213PD.BCST expTablee<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTablee<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTabled<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTabled<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTablec<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTablec<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTableb<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTableb<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST one<>+0(SB), Z25, Z29
+	VMULPD           Z26, Z30, Z26
+	VMULPD           Z25, Z29, Z25
+	VFMADD213PD      Z28, Z28, Z26
+	VFMADD213PD      Z27, Z27, Z25
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z20, Z4, Z6
-	VFMSUB213PD  Z21, Z4, Z7
-	VMOVAPD      Z23, Z24
-	VMOVAPD      Z22, Z25
-	VFMADD231PD  Z6, Z24, Z23
-	VFMADD231PD  Z7, Z25, Z22
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z20, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z21, K2
-	VMOVAPD.Z    Z23, K1, Z6
-	VMOVAPD.Z    Z22, K2, Z7
-	VMULPD       Z11, Z12, Z11
-	VMULPD       Z10, Z13, Z10
-	VFNMADD213PD Z8, Z3, Z11
-	VFNMADD213PD Z9, Z3, Z10
-	VMULPD       Z6, Z18, Z6
-	VMULPD       Z7, Z19, Z7
-	VFMADD231PD  Z11, Z6, Z16
-	VFMADD231PD  Z10, Z7, Z17
-	VMULPD       Z12, Z14, Z6
-	VMULPD       Z13, Z15, Z7
-	VFMADD231PD  Z8, Z6, Z16
-	VFMADD231PD  Z9, Z7, Z17
+	VFMSUB213PD  Z23, Z7, Z9
+	VFMSUB213PD  Z24, Z7, Z10
+	VMOVAPD      Z26, Z27
+	VMOVAPD      Z25, Z28
+	VFMADD231PD  Z9, Z27, Z26
+	VFMADD231PD  Z10, Z28, Z25
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z23, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z24, K2
+	VMOVAPD.Z    Z26, K1, Z9
+	VMOVAPD.Z    Z25, K2, Z10
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z15, Z20, Z15
+	VFNMADD213PD Z13, Z6, Z16
+	VFNMADD213PD Z14, Z6, Z15
+	VMULPD       Z9, Z21, Z9
+	VMULPD       Z10, Z22, Z10
+	VFMADD231PD  Z16, Z9, Z17
+	VFMADD231PD  Z15, Z10, Z18
+	VMULPD       Z19, Z11, Z9
+	VMULPD       Z20, Z12, Z10
+	VFMADD231PD  Z13, Z9, Z17
+	VFMADD231PD  Z14, Z10, Z18
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Z16, (AX)(R9*8)
-	VMOVNTPD     Z17, 64(AX)(R9*8)
+	VMOVNTPD     Z17, (AX)(R9*8)
+	VMOVNTPD     Z18, 64(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z16, (AX)(R9*8)
-	VMOVUPD Z17, 64(AX)(R9*8)
+	VMOVUPD Z17, (AX)(R9*8)
+	VMOVUPD Z18, 64(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000010, R9
@@ -49766,93 +49773,89 @@ few2:
 	CMOVQLT          R10, R11
 	LEAQ             tailMasks<>+0(SB), R12
 	KMOVW            (R12)(R11*2), K1
-	VMOVDQU8.Z       (SI)(R9*1), K1, X6
-	VPCMPEQB         X6, X0, K1, K2
+	VMOVDQU8.Z       (SI)(R9*1), K1, X9
+	VPCMPEQB         X9, X0, K1, K2
 	KNOTB            K2, K3
 	KANDB            K1, K3, K3
-	VMOVUPD.Z        (BX)(R9*8), K1, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
-	VMOVUPD.Z        (DI)(R9*8), K1, Z7
-	VADDPD.BCST      two<>+0(SB), Z7, Z8
-	VDIVPD           Z8, Z7, Z8
-	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     unitRowi<>+0(SB), Z10
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z7, Z9, Z10
-	VFNMADD213PD     Z7, Z8, Z10
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z7, Z7
-	VPMOVQ2M         Z6, K3
-	VBLENDMPD        Z7, Z8, K3, Z9
-	VBLENDMPD        Z8, Z7, K3, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPD           Z6, Z8, Z8
-	VSUBPD           Z10, Z8, Z8
-	VPXORQ           Z11, Z11, Z11
-	VMAXPD           Z6, Z11, Z6
-	VADDPD           Z6, Z10, Z6
-	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
+	VMOVUPD.Z        (BX)(R9*8), K1, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z9, K3, Z9
+	VMOVUPD.Z        (DI)(R9*8), K1, Z10
+	VMULPD           Z10, Z10, Z11
+	VMULPD           Z11, Z11, Z12
+	VBROADCASTSD     atanhj<>+0(SB), Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z11, Z13
+	VBROADCASTSD     atanhh<>+0(SB), Z14
+	VFMADD213PD.BCST atanhg<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhf<>+0(SB), Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     atanhd<>+0(SB), Z14
+	VFMADD213PD.BCST atanhc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhb<>+0(SB), Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VMOVUPD.Z        2048(DI)(R9*8), K1, Z11
+	VMOVAPD          Z10, Z12
+	VFMADD231PD      Z11, Z10, Z12
+	VPMOVQ2M         Z9, K3
+	VBLENDMPD        Z12, Z11, K3, Z14
+	VBLENDMPD        Z11, Z12, K3, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z9, Z12, Z12
+	VFNMADD231PD     Z13, Z10, Z12
+	VPXORQ           Z15, Z15, Z15
+	VMAXPD           Z9, Z15, Z9
+	VFMADD231PD      Z13, Z10, Z9
+	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
 	VMOVUPS          (R8), Z10
-	VMOVUPS          64(R8), Z11
-	VBLENDMPD        Z10, Z11, K2, Z10
-	VMOVUPS          128(R8), Z11
-	VMOVUPS          192(R8), Z12
-	VBLENDMPD        Z11, Z12, K2, Z11
-	VMULPD           Z7, Z11, Z11
-	VBLENDMPD        Z1, Z2, K2, Z12
+	VBLENDMPD        Z10, Z1, K2, Z10
+	VBLENDMPD        Z2, Z3, K2, Z13
+	VMULPD           Z11, Z13, Z13
+	VBLENDMPD        Z4, Z5, K2, Z15
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z6, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z14
-	VMAXPD       Z13, Z14, Z14
+	VMULPD       Z7, Z9, Z16
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z16, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z19
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z16, Z18, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z18, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPSLLQ    $0x30, Z18, Z18
+	VPADDQ    Z18, Z20, Z18
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z19
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z19
+	VMULPD           Z17, Z19, Z17
+	VFMADD213PD      Z18, Z18, Z17
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z13, Z4, Z6
-	VMOVAPD      Z14, Z15
-	VFMADD231PD  Z6, Z15, Z14
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z13, K2
-	VMOVAPD.Z    Z14, K2, Z6
-	VMULPD       Z8, Z9, Z8
-	VFNMADD213PD Z7, Z3, Z8
-	VMULPD       Z6, Z12, Z6
-	VFMADD231PD  Z8, Z6, Z11
-	VMULPD       Z9, Z10, Z6
-	VFMADD231PD  Z7, Z6, Z11
-	VMOVUPD      Z11, K1, (AX)(R9*8)
+	VFMSUB213PD  Z16, Z7, Z9
+	VMOVAPD      Z17, Z18
+	VFMADD231PD  Z9, Z18, Z17
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z16, K2
+	VMOVAPD.Z    Z17, K2, Z9
+	VMULPD       Z12, Z14, Z12
+	VFNMADD213PD Z11, Z6, Z12
+	VMULPD       Z9, Z15, Z9
+	VFMADD231PD  Z12, Z9, Z13
+	VMULPD       Z14, Z10, Z9
+	VFMADD231PD  Z11, Z9, Z13
+	VMOVUPD      Z13, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
 	JMP          few2
@@ -49865,8 +49868,8 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z5, Z5
-	VPCMPEQQ     Z0, Z5, K1
+	VPMAXUQ      Z0, Z8, Z8
+	VPCMPEQQ     Z0, Z8, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -50599,8 +50602,8 @@ end:
 
 // func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $2240-65
-	LEAQ 2112(SP), SI
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $4352-65
+	LEAQ 4160(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
 
@@ -50626,8 +50629,9 @@ TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $2240-65
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
-	VPXORQ       Z12, Z12, Z12
-	VMOVUPS      Z12, (SI)
+	VMOVUPS      Z11, 64(SI)
+	VPXORQ       Z11, Z11, Z11
+	VMOVUPS      Z11, (SI)
 	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
@@ -50646,117 +50650,132 @@ window:
 many:
 	// Vectors at a time: 4.
 	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Z12
+	VMOVUPD    (CX)(DI*8), Z11
 	PREFETCHT0 8256(CX)(DI*8)
-	VMOVUPD    64(CX)(DI*8), Z13
+	VMOVUPD    64(CX)(DI*8), Z12
 	PREFETCHT0 8320(CX)(DI*8)
-	VMOVUPD    128(CX)(DI*8), Z14
+	VMOVUPD    128(CX)(DI*8), Z13
 	PREFETCHT0 8384(CX)(DI*8)
-	VMOVUPD    192(CX)(DI*8), Z15
+	VMOVUPD    192(CX)(DI*8), Z14
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
 	VORPD.BCST signBit<>+0(SB), Z13, Z13
 	VORPD.BCST signBit<>+0(SB), Z14, Z14
-	VORPD.BCST signBit<>+0(SB), Z15, Z15
+	VPMAXUQ    Z11, Z1, Z1
 	VPMAXUQ    Z12, Z1, Z1
 	VPMAXUQ    Z13, Z1, Z1
 	VPMAXUQ    Z14, Z1, Z1
-	VPMAXUQ    Z15, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z16
-	VMOVAPD           Z16, Z17
-	VMOVAPD           Z16, Z18
-	VMOVAPD           Z16, Z19
+	VBROADCASTSD      roundBits<>+0(SB), Z15
+	VMOVAPD           Z15, Z16
+	VMOVAPD           Z15, Z17
+	VMOVAPD           Z15, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z16
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z19
 	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
 	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z16, Z23
+	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z11
 	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z11, Z11, Z19
 	VMULPD           Z12, Z12, Z20
 	VMULPD           Z13, Z13, Z21
 	VMULPD           Z14, Z14, Z22
-	VMULPD           Z15, Z15, Z23
-	VBROADCASTSD     expRowh<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z27
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VMOVAPD          Z28, Z30
-	VMOVAPD          Z28, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z27, Z31
-	VFMADD231PD      Z23, Z24, Z28
-	VBROADCASTSD     expRowd<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VMOVAPD          Z24, Z26
-	VMOVAPD          Z24, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z24
-	VFMADD231PD      Z20, Z29, Z25
-	VFMADD231PD      Z21, Z30, Z26
-	VFMADD231PD      Z22, Z31, Z27
-	VFMADD231PD      Z23, Z28, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VMOVAPD          Z28, Z30
-	VMOVAPD          Z28, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z30
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z28
-	VFMADD231PD      Z20, Z25, Z29
-	VFMADD231PD      Z21, Z26, Z30
-	VFMADD231PD      Z22, Z27, Z31
-	VFMADD231PD      Z23, Z24, Z28
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z20, Z29, Z12
-	VFMADD231PD      Z21, Z30, Z13
-	VFMADD231PD      Z22, Z31, Z14
-	VFMADD231PD      Z23, Z28, Z15
+	VADDPD.BCST      expEvenb<>+0(SB), Z19, Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z20, Z24
+	VADDPD.BCST      expEvenb<>+0(SB), Z21, Z25
+	VADDPD.BCST      expEvenb<>+0(SB), Z22, Z26
+	VBROADCASTSD     expOddc<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VMOVAPD          Z27, Z29
+	VMOVAPD          Z27, Z30
+	VFMADD213PD.BCST expOddb<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOddb<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOddb<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOddb<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expOdda<>+0(SB), Z19, Z28
+	VFMADD213PD.BCST expOdda<>+0(SB), Z20, Z29
+	VFMADD213PD.BCST expOdda<>+0(SB), Z21, Z30
+	VFMADD213PD.BCST expOdda<>+0(SB), Z22, Z27
+	VFMADD213PD.BCST expEvena<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z20, Z24
+	VFMADD213PD.BCST expEvena<>+0(SB), Z21, Z25
+	VFMADD213PD.BCST expEvena<>+0(SB), Z22, Z26
+	VMULPD           Z11, Z28, Z11
+	VMULPD           Z12, Z29, Z12
+	VMULPD           Z13, Z30, Z13
+	VMULPD           Z14, Z27, Z14
+	VADDPD           Z11, Z23, Z19
+	VADDPD           Z12, Z24, Z20
+	VADDPD           Z13, Z25, Z21
+	VADDPD           Z14, Z26, Z22
+	VSUBPD           Z11, Z23, Z11
+	VSUBPD           Z12, Z24, Z12
+	VSUBPD           Z13, Z25, Z13
+	VSUBPD           Z14, Z26, Z14
+	VPSLLQ           $0x34, Z16, Z16
 	VPSLLQ           $0x34, Z17, Z17
 	VPSLLQ           $0x34, Z18, Z18
-	VPSLLQ           $0x34, Z19, Z19
-	VPSLLQ           $0x34, Z16, Z16
-	VPADDQ           Z17, Z12, Z12
-	VPADDQ           Z18, Z13, Z13
-	VPADDQ           Z19, Z14, Z14
-	VPADDQ           Z16, Z15, Z15
-	VMOVUPD          Z12, (BX)(DI*8)
-	VMOVUPD          Z13, 64(BX)(DI*8)
-	VMOVUPD          Z14, 128(BX)(DI*8)
-	VMOVUPD          Z15, 192(BX)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPSLLQ           $0x34, Z15, Z15
+	VPADDQ           Z16, Z19, Z16
+	VPADDQ           Z17, Z20, Z17
+	VPADDQ           Z18, Z21, Z18
+	VPADDQ           Z15, Z22, Z15
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z16, Z19
+	VADDPD       Z12, Z17, Z20
+	VADDPD       Z13, Z18, Z21
+	VADDPD       Z14, Z15, Z22
+	VADDPD       Z11, Z19, Z23
+	VADDPD       Z12, Z20, Z24
+	VADDPD       Z13, Z21, Z25
+	VADDPD       Z14, Z22, Z26
+	VBROADCASTSD one<>+0(SB), Z27
+	VMULPD       Z23, Z19, Z28
+	VMULPD       Z24, Z20, Z29
+	VMULPD       Z25, Z21, Z30
+	VMULPD       Z26, Z22, Z31
+	VDIVPD       Z28, Z27, Z28
+	VDIVPD       Z29, Z27, Z29
+	VDIVPD       Z30, Z27, Z30
+	VDIVPD       Z31, Z27, Z27
+	VMULPD       Z19, Z28, Z19
+	VMULPD       Z20, Z29, Z20
+	VMULPD       Z21, Z30, Z21
+	VMULPD       Z22, Z27, Z22
+	VMULPD       Z16, Z19, Z16
+	VMULPD       Z17, Z20, Z17
+	VMULPD       Z18, Z21, Z18
+	VMULPD       Z15, Z22, Z15
+	VMOVUPD      Z16, (BX)(DI*8)
+	VMOVUPD      Z17, 64(BX)(DI*8)
+	VMOVUPD      Z18, 128(BX)(DI*8)
+	VMOVUPD      Z15, 192(BX)(DI*8)
+	VMULPD       Z23, Z28, Z15
+	VMULPD       Z24, Z29, Z16
+	VMULPD       Z25, Z30, Z17
+	VMULPD       Z26, Z27, Z18
+	VMULPD       Z11, Z15, Z11
+	VMULPD       Z12, Z16, Z12
+	VMULPD       Z13, Z17, Z13
+	VMULPD       Z14, Z18, Z14
+	VMOVUPD      Z11, 2048(BX)(DI*8)
+	VMOVUPD      Z12, 2112(BX)(DI*8)
+	VMOVUPD      Z13, 2176(BX)(DI*8)
+	VMOVUPD      Z14, 2240(BX)(DI*8)
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R10
+	CMPQ         R10, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R10, R10
@@ -50768,38 +50787,44 @@ few:
 	CMOVQLT    R10, R11
 	LEAQ       tailMasks<>+0(SB), R12
 	KMOVW      (R12)(R11*2), K1
-	VMOVUPD.Z  (CX)(DI*8), K1, Z12
-	VORPD.BCST signBit<>+0(SB), Z12, Z12
-	VPMAXUQ    Z12, Z1, Z1
+	VMOVUPD.Z  (CX)(DI*8), K1, Z11
+	VORPD.BCST signBit<>+0(SB), Z11, Z11
+	VPMAXUQ    Z11, Z1, Z1
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+	VBROADCASTSD      roundBits<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
-	VMOVUPD          Z12, K1, (BX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z11, Z11, Z13
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z14
+	VBROADCASTSD     expOddc<>+0(SB), Z15
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z14
+	VMULPD           Z11, Z15, Z11
+	VADDPD           Z11, Z14, Z13
+	VSUBPD           Z11, Z14, Z11
+	VPSLLQ           $0x34, Z12, Z12
+	VPADDQ           Z12, Z13, Z12
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z11, Z12, Z13
+	VADDPD       Z11, Z13, Z14
+	VBROADCASTSD one<>+0(SB), Z15
+	VMULPD       Z14, Z13, Z16
+	VDIVPD       Z16, Z15, Z15
+	VMULPD       Z13, Z15, Z13
+	VMULPD       Z12, Z13, Z12
+	VMOVUPD      Z12, K1, (BX)(DI*8)
+	VMULPD       Z14, Z15, Z12
+	VMULPD       Z11, Z12, Z11
+	VMOVUPD      Z11, K1, 2048(BX)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R10
+	JMP          few
 
 done:
 	MOVQ R9, DI
@@ -50809,230 +50834,225 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0       8192(DX)(DI*8)
-	VMOVUPD          (DX)(DI*8), Z12
+	VMOVUPD          (DX)(DI*8), Z11
 	PREFETCHT0       8256(DX)(DI*8)
-	VMOVUPD          64(DX)(DI*8), Z13
+	VMOVUPD          64(DX)(DI*8), Z12
+	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
-	VADDPD.BCST      minusOne<>+0(SB), Z13, Z15
+	VADDPD           Z11, Z6, Z6
 	VADDPD           Z12, Z6, Z6
-	VADDPD           Z13, Z6, Z6
+	VSUBPD           Z13, Z7, Z7
 	VSUBPD           Z14, Z7, Z7
-	VSUBPD           Z15, Z7, Z7
+	VFMADD231PD      Z11, Z11, Z8
 	VFMADD231PD      Z12, Z12, Z8
-	VFMADD231PD      Z13, Z13, Z8
-	VMOVUPD          (CX)(DI*8), Z16
-	VMOVUPD          64(CX)(DI*8), Z17
-	VMOVUPD          (BX)(DI*8), Z18
-	VMOVUPD          64(BX)(DI*8), Z19
-	VADDPD.BCST      two<>+0(SB), Z18, Z20
-	VADDPD.BCST      two<>+0(SB), Z19, Z21
-	VDIVPD           Z20, Z18, Z20
-	VDIVPD           Z21, Z19, Z21
+	VMOVUPD          (CX)(DI*8), Z15
+	VMOVUPD          64(CX)(DI*8), Z16
+	VMOVUPD          (BX)(DI*8), Z17
+	VMOVUPD          64(BX)(DI*8), Z18
+	VMULPD           Z17, Z17, Z19
+	VMULPD           Z18, Z18, Z20
+	VMULPD           Z19, Z19, Z21
 	VMULPD           Z20, Z20, Z22
-	VMULPD           Z21, Z21, Z23
-	VBROADCASTSD     unitRowi<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z23, Z24
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z22, Z25
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z23, Z24
-	VFNMADD213PD     Z18, Z22, Z25
-	VFNMADD213PD     Z19, Z23, Z24
-	VFNMADD213PD     Z18, Z20, Z25
-	VFNMADD213PD     Z19, Z21, Z24
-	VBROADCASTSD     one<>+0(SB), Z20
-	VADDPD.BCST      one<>+0(SB), Z18, Z21
-	VADDPD.BCST      one<>+0(SB), Z19, Z22
-	VDIVPD           Z21, Z20, Z21
-	VDIVPD           Z22, Z20, Z20
-	VMULPD           Z21, Z18, Z18
-	VMULPD           Z20, Z19, Z19
-	VPMOVQ2M         Z16, K1
-	VPMOVQ2M         Z17, K2
-	VBLENDMPD        Z18, Z21, K1, Z22
-	VBLENDMPD        Z19, Z20, K2, Z23
-	VBLENDMPD        Z21, Z18, K1, Z18
-	VBLENDMPD        Z20, Z19, K2, Z19
-	VPXORQ           Z20, Z20, Z20
-	VMINPD           Z16, Z20, Z21
-	VMINPD           Z17, Z20, Z20
-	VSUBPD           Z25, Z21, Z21
-	VSUBPD           Z24, Z20, Z20
-	VPXORQ           Z26, Z26, Z26
-	VMAXPD           Z16, Z26, Z16
-	VMAXPD           Z17, Z26, Z17
-	VADDPD           Z16, Z25, Z16
-	VADDPD           Z17, Z24, Z17
+	VBROADCASTSD     atanhj<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhi<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanhi<>+0(SB), Z20, Z23
+	VBROADCASTSD     atanhh<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST atanhg<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST atanhg<>+0(SB), Z20, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     atanhf<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhe<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanhe<>+0(SB), Z20, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VBROADCASTSD     atanhd<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST atanhc<>+0(SB), Z19, Z26
+	VFMADD213PD.BCST atanhc<>+0(SB), Z20, Z25
+	VFMADD231PD      Z21, Z24, Z26
+	VFMADD231PD      Z22, Z23, Z25
+	VBROADCASTSD     atanhb<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanha<>+0(SB), Z19, Z24
+	VFMADD213PD.BCST atanha<>+0(SB), Z20, Z23
+	VFMADD231PD      Z21, Z26, Z24
+	VFMADD231PD      Z22, Z25, Z23
+	VMOVUPD          2048(BX)(DI*8), Z19
+	VMOVUPD          2112(BX)(DI*8), Z20
+	VMOVAPD          Z17, Z21
+	VMOVAPD          Z18, Z22
+	VFMADD231PD      Z19, Z17, Z21
+	VFMADD231PD      Z20, Z18, Z22
+	VPMOVQ2M         Z15, K1
+	VPMOVQ2M         Z16, K2
+	VBLENDMPD        Z21, Z19, K1, Z25
+	VBLENDMPD        Z22, Z20, K2, Z26
+	VBLENDMPD        Z19, Z21, K1, Z19
+	VBLENDMPD        Z20, Z22, K2, Z20
+	VPXORQ           Z21, Z21, Z21
+	VMINPD           Z15, Z21, Z22
+	VMINPD           Z16, Z21, Z21
+	VFNMADD231PD     Z24, Z17, Z22
+	VFNMADD231PD     Z23, Z18, Z21
+	VPXORQ           Z27, Z27, Z27
+	VMAXPD           Z15, Z27, Z15
+	VMAXPD           Z16, Z27, Z16
+	VFMADD231PD      Z24, Z17, Z15
+	VFMADD231PD      Z23, Z18, Z16
+	VXORPD.BCST      signBit<>+0(SB), Z15, Z15
 	VXORPD.BCST      signBit<>+0(SB), Z16, Z16
-	VXORPD.BCST      signBit<>+0(SB), Z17, Z17
-	VFMADD231PD      Z12, Z22, Z2
-	VFMADD231PD      Z13, Z23, Z2
-	VFNMADD231PD     Z14, Z22, Z3
-	VFNMADD231PD     Z15, Z23, Z3
-	VFMADD231PD      Z12, Z18, Z4
-	VFMADD231PD      Z13, Z19, Z4
-	VFNMADD231PD     Z14, Z18, Z5
-	VFNMADD231PD     Z15, Z19, Z5
+	VFMADD231PD      Z11, Z25, Z2
+	VFMADD231PD      Z12, Z26, Z2
+	VFNMADD231PD     Z13, Z25, Z3
+	VFNMADD231PD     Z14, Z26, Z3
+	VFMADD231PD      Z11, Z19, Z4
+	VFMADD231PD      Z12, Z20, Z4
+	VFNMADD231PD     Z13, Z19, Z5
+	VFNMADD231PD     Z14, Z20, Z5
+	VFMADD231PD      Z22, Z11, Z9
 	VFMADD231PD      Z21, Z12, Z9
-	VFMADD231PD      Z20, Z13, Z9
+	VFNMADD231PD     Z15, Z13, Z10
 	VFNMADD231PD     Z16, Z14, Z10
-	VFNMADD231PD     Z17, Z15, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z15, Z17
 	VMULPD       Z0, Z16, Z18
-	VMULPD       Z0, Z17, Z19
-	VBROADCASTSD leastNormalExp<>+0(SB), Z22
-	VMAXPD       Z18, Z22, Z23
-	VMAXPD       Z19, Z22, Z22
+	VBROADCASTSD leastNormalExp<>+0(SB), Z19
+	VMAXPD       Z17, Z19, Z20
+	VMAXPD       Z18, Z19, Z19
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z24
-	VMOVAPD           Z24, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
-	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
-	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
-	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
-	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z23
+	VMOVAPD           Z23, Z24
+	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z24
+	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z23
+	VSUBPD.BCST       sixteenths<>+0(SB), Z24, Z25
+	VSUBPD.BCST       sixteenths<>+0(SB), Z23, Z26
+	VFNMADD231PD.BCST ln2<>+0(SB), Z25, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z19
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z23, Z23, Z26
-	VMULPD           Z22, Z22, Z27
-	VBROADCASTSD     expRowh<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
-	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
-	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
-	VBROADCASTSD     expRowf<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VBROADCASTSD     expRowd<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
-	VFMADD231PD      Z26, Z31, Z29
-	VFMADD231PD      Z27, Z30, Z28
-	VBROADCASTSD     expRowb<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VADDPD.BCST      one<>+0(SB), Z23, Z23
-	VADDPD.BCST      one<>+0(SB), Z22, Z22
-	VFMADD231PD      Z26, Z31, Z23
-	VFMADD231PD      Z27, Z30, Z22
-	VPSLLQ           $0x34, Z25, Z25
-	VPSLLQ           $0x34, Z24, Z24
-	VPADDQ           Z25, Z23, Z23
-	VPADDQ           Z24, Z22, Z22
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z25
+	VMOVAPD   Z24, Z26
+	VMOVAPD   Z23, Z27
+	VPERMI2PD roots<>+64(SB), Z25, Z26
+	VPERMI2PD roots<>+64(SB), Z25, Z27
+	VPSLLQ    $0x30, Z24, Z24
+	VPSLLQ    $0x30, Z23, Z23
+	VPADDQ    Z24, Z26, Z24
+	VPADDQ    Z23, Z27, Z23
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z25
+	VMOVAPD          Z25, Z26
+	VFMADD213PD.BCST expTablee<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expTablee<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expTabled<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expTabled<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expTablec<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expTablec<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST expTableb<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST expTableb<>+0(SB), Z19, Z25
+	VFMADD213PD.BCST one<>+0(SB), Z20, Z26
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z25
+	VMULPD           Z20, Z26, Z20
+	VMULPD           Z19, Z25, Z19
+	VFMADD213PD      Z24, Z24, Z20
+	VFMADD213PD      Z23, Z23, Z19
 
 	// What rounding took from gamma ln v.
+	VMOVAPD     Z15, Z23
 	VMOVAPD     Z16, Z24
-	VMOVAPD     Z17, Z25
+	VFMSUB213PD Z17, Z0, Z23
 	VFMSUB213PD Z18, Z0, Z24
-	VFMSUB213PD Z19, Z0, Z25
-	VMOVAPD     Z23, Z26
-	VMOVAPD     Z22, Z27
-	VFMADD231PD Z24, Z26, Z23
-	VFMADD231PD Z25, Z27, Z22
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K1
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z19, K2
-	VMOVAPD.Z   Z23, K1, Z18
-	VMOVAPD.Z   Z22, K2, Z19
+	VMOVAPD     Z20, Z25
+	VMOVAPD     Z19, Z26
+	VFMADD231PD Z23, Z25, Z20
+	VFMADD231PD Z24, Z26, Z19
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z17, K1
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z18, K2
+	VMOVAPD.Z   Z20, K1, Z17
+	VMOVAPD.Z   Z19, K2, Z18
+	VMULPD      Z11, Z17, Z11
 	VMULPD      Z12, Z18, Z12
-	VMULPD      Z13, Z19, Z13
+	VMOVUPS     64(SI), Z17
+	VFMADD231PD Z22, Z11, Z17
+	VMOVUPS     Z17, 64(SI)
+	VMOVUPS     64(SI), Z11
 	VFMADD231PD Z21, Z12, Z11
-	VFMADD231PD Z20, Z13, Z11
+	VMOVUPS     Z11, 64(SI)
 
 	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z22, Z11
 	VMULPD       Z0, Z21, Z12
-	VMULPD       Z0, Z20, Z13
-	VBROADCASTSD leastNormalExp<>+0(SB), Z18
-	VMAXPD       Z12, Z18, Z19
-	VMAXPD       Z13, Z18, Z18
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z11, Z17, Z18
+	VMAXPD       Z12, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z22
-	VMOVAPD           Z22, Z23
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z23
-	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
-	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z25
-	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z25, Z18
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
+	VMOVAPD           Z19, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z23
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z24
-	VMULPD           Z18, Z18, Z25
-	VBROADCASTSD     expRowh<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z27
-	VFMADD231PD.BCST expRowi<>+0(SB), Z25, Z26
-	VBROADCASTSD     expRowf<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z28
-	VFMADD231PD      Z24, Z27, Z29
-	VFMADD231PD      Z25, Z26, Z28
-	VBROADCASTSD     expRowd<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z26
-	VFMADD231PD      Z24, Z29, Z27
-	VFMADD231PD      Z25, Z28, Z26
-	VBROADCASTSD     expRowb<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z28
-	VFMADD231PD      Z24, Z27, Z29
-	VFMADD231PD      Z25, Z26, Z28
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z24, Z29, Z19
-	VFMADD231PD      Z25, Z28, Z18
-	VPSLLQ           $0x34, Z23, Z23
-	VPSLLQ           $0x34, Z22, Z22
-	VPADDQ           Z23, Z19, Z19
-	VPADDQ           Z22, Z18, Z18
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z23
+	VMOVAPD   Z20, Z24
+	VMOVAPD   Z19, Z25
+	VPERMI2PD roots<>+64(SB), Z23, Z24
+	VPERMI2PD roots<>+64(SB), Z23, Z25
+	VPSLLQ    $0x30, Z20, Z20
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z20, Z24, Z20
+	VPADDQ    Z19, Z25, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z23
+	VMULPD           Z18, Z24, Z18
+	VMULPD           Z17, Z23, Z17
+	VFMADD213PD      Z20, Z20, Z18
+	VFMADD213PD      Z19, Z19, Z17
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z12, Z0, Z21
-	VFMSUB213PD  Z13, Z0, Z20
-	VMOVAPD      Z19, Z22
-	VMOVAPD      Z18, Z23
-	VFMADD231PD  Z21, Z22, Z19
-	VFMADD231PD  Z20, Z23, Z18
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z13, K2
-	VMOVAPD.Z    Z19, K1, Z12
-	VMOVAPD.Z    Z18, K2, Z13
+	VMOVAPD      Z22, Z19
+	VMOVAPD      Z21, Z20
+	VFMSUB213PD  Z11, Z0, Z19
+	VFMSUB213PD  Z12, Z0, Z20
+	VMOVAPD      Z18, Z21
+	VMOVAPD      Z17, Z22
+	VFMADD231PD  Z19, Z21, Z18
+	VFMADD231PD  Z20, Z22, Z17
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z    Z18, K1, Z11
+	VMOVAPD.Z    Z17, K2, Z12
+	VMULPD       Z13, Z11, Z11
 	VMULPD       Z14, Z12, Z12
-	VMULPD       Z15, Z13, Z13
-	VMOVUPS      (SI), Z14
-	VFNMADD231PD Z16, Z12, Z14
-	VMOVUPS      Z14, (SI)
-	VMOVUPS      (SI), Z12
-	VFNMADD231PD Z17, Z13, Z12
-	VMOVUPS      Z12, (SI)
+	VMOVUPS      (SI), Z13
+	VFNMADD231PD Z15, Z11, Z13
+	VMOVUPS      Z13, (SI)
+	VMOVUPS      (SI), Z11
+	VFNMADD231PD Z16, Z12, Z11
+	VMOVUPS      Z11, (SI)
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, R8
 	CMPQ         R8, $0x00000010
@@ -51048,129 +51068,129 @@ few2:
 	CMOVQLT          R8, R9
 	LEAQ             tailMasks<>+0(SB), R10
 	KMOVW            (R10)(R9*2), K1
-	VMOVUPD.Z        (DX)(DI*8), K1, Z12
-	VADDPD.BCST      minusOne<>+0(SB), Z12, Z13
-	VMOVAPD.Z        Z13, K1, Z13
-	VADDPD           Z12, Z6, Z6
-	VSUBPD           Z13, Z7, Z7
-	VFMADD231PD      Z12, Z12, Z8
-	VMOVUPD.Z        (CX)(DI*8), K1, Z14
-	VMOVUPD.Z        (BX)(DI*8), K1, Z15
-	VADDPD.BCST      two<>+0(SB), Z15, Z16
-	VDIVPD           Z16, Z15, Z16
-	VMULPD           Z16, Z16, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z15, Z17, Z18
-	VFNMADD213PD     Z15, Z16, Z18
-	VBROADCASTSD     one<>+0(SB), Z16
-	VADDPD.BCST      one<>+0(SB), Z15, Z17
-	VDIVPD           Z17, Z16, Z16
-	VMULPD           Z16, Z15, Z15
-	VPMOVQ2M         Z14, K1
-	VBLENDMPD        Z15, Z16, K1, Z17
-	VBLENDMPD        Z16, Z15, K1, Z15
+	VMOVUPD.Z        (DX)(DI*8), K1, Z11
+	VADDPD.BCST      minusOne<>+0(SB), Z11, Z12
+	VMOVAPD.Z        Z12, K1, Z12
+	VADDPD           Z11, Z6, Z6
+	VSUBPD           Z12, Z7, Z7
+	VFMADD231PD      Z11, Z11, Z8
+	VMOVUPD.Z        (CX)(DI*8), K1, Z13
+	VMOVUPD.Z        (BX)(DI*8), K1, Z14
+	VMULPD           Z14, Z14, Z15
+	VMULPD           Z15, Z15, Z16
+	VBROADCASTSD     atanhj<>+0(SB), Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z17
+	VBROADCASTSD     atanhh<>+0(SB), Z18
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     atanhf<>+0(SB), Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VBROADCASTSD     atanhd<>+0(SB), Z18
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z17, Z18
+	VBROADCASTSD     atanhb<>+0(SB), Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z17
+	VFMADD231PD      Z16, Z18, Z17
+	VMOVUPD.Z        2048(BX)(DI*8), K1, Z15
+	VMOVAPD          Z14, Z16
+	VFMADD231PD      Z15, Z14, Z16
+	VPMOVQ2M         Z13, K1
+	VBLENDMPD        Z16, Z15, K1, Z18
+	VBLENDMPD        Z15, Z16, K1, Z15
 	VPXORQ           Z16, Z16, Z16
-	VMINPD           Z14, Z16, Z16
-	VSUBPD           Z18, Z16, Z16
+	VMINPD           Z13, Z16, Z16
+	VFNMADD231PD     Z17, Z14, Z16
 	VPXORQ           Z19, Z19, Z19
-	VMAXPD           Z14, Z19, Z14
-	VADDPD           Z14, Z18, Z14
-	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
-	VFMADD231PD      Z12, Z17, Z2
-	VFNMADD231PD     Z13, Z17, Z3
-	VFMADD231PD      Z12, Z15, Z4
-	VFNMADD231PD     Z13, Z15, Z5
-	VFMADD231PD      Z16, Z12, Z9
-	VFNMADD231PD     Z14, Z13, Z10
+	VMAXPD           Z13, Z19, Z13
+	VFMADD231PD      Z17, Z14, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z13, Z13
+	VFMADD231PD      Z11, Z18, Z2
+	VFNMADD231PD     Z12, Z18, Z3
+	VFMADD231PD      Z11, Z15, Z4
+	VFNMADD231PD     Z12, Z15, Z5
+	VFMADD231PD      Z16, Z11, Z9
+	VFNMADD231PD     Z13, Z12, Z10
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z14, Z15
-	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z15, Z17, Z17
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z18
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z17
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z17, Z17, Z19
-	VBROADCASTSD     expRowh<>+0(SB), Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z20
-	VBROADCASTSD     expRowf<>+0(SB), Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z20
-	VFMADD231PD      Z19, Z21, Z20
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z21
-	VFMADD231PD      Z19, Z20, Z21
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z19, Z21, Z17
-	VPSLLQ           $0x34, Z18, Z18
-	VPADDQ           Z18, Z17, Z17
-
-	// What rounding took from gamma ln v.
-	VMOVAPD     Z14, Z18
-	VFMSUB213PD Z15, Z0, Z18
-	VMOVAPD     Z17, Z19
-	VFMADD231PD Z18, Z19, Z17
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VMOVAPD.Z   Z17, K1, Z15
-	VMULPD      Z12, Z15, Z12
-	VFMADD231PD Z16, Z12, Z11
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z16, Z12
+	VMULPD       Z0, Z13, Z14
 	VBROADCASTSD leastNormalExp<>+0(SB), Z15
-	VMAXPD       Z12, Z15, Z15
+	VMAXPD       Z14, Z15, Z15
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z15
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z15, Z15, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z18, Z20, Z15
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z15, Z15
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z18
+	VMOVAPD   Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z18, Z19
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z17, Z19, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z18
+	VFMADD213PD.BCST expTablee<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST expTabled<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST expTablec<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST expTableb<>+0(SB), Z15, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z15, Z18
+	VMULPD           Z15, Z18, Z15
+	VFMADD213PD      Z17, Z17, Z15
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z12, Z0, Z16
-	VMOVAPD      Z15, Z17
-	VFMADD231PD  Z16, Z17, Z15
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K1
-	VMOVAPD.Z    Z15, K1, Z12
-	VMULPD       Z13, Z12, Z12
-	VMOVUPS      (SI), Z13
-	VFNMADD231PD Z14, Z12, Z13
-	VMOVUPS      Z13, (SI)
+	VMOVAPD     Z13, Z17
+	VFMSUB213PD Z14, Z0, Z17
+	VMOVAPD     Z15, Z18
+	VFMADD231PD Z17, Z18, Z15
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K1
+	VMOVAPD.Z   Z15, K1, Z14
+	VMULPD      Z11, Z14, Z11
+	VMOVUPS     64(SI), Z14
+	VFMADD231PD Z16, Z11, Z14
+	VMOVUPS     Z14, 64(SI)
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z0, Z16, Z11
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z11, Z14, Z14
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z14
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z17
+	VMOVAPD   Z15, Z18
+	VPERMI2PD roots<>+64(SB), Z17, Z18
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z18, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z17
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
+	VMULPD           Z14, Z17, Z14
+	VFMADD213PD      Z15, Z15, Z14
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z16, Z15
+	VFMSUB213PD  Z11, Z0, Z15
+	VMOVAPD      Z14, Z16
+	VFMADD231PD  Z15, Z16, Z14
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VMOVAPD.Z    Z14, K1, Z11
+	VMULPD       Z12, Z11, Z11
+	VMOVUPS      (SI), Z12
+	VFNMADD231PD Z13, Z11, Z12
+	VMOVUPS      Z12, (SI)
 	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, R8
 	JMP          few2
@@ -51273,8 +51293,9 @@ end:
 	VADDSD        X2, X0, X0
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
-	VMOVAPD       Z11, Z0
-	VXORPS        Z11, Z11, Z11
+	VMOVUPS       64(SI), Z0
+	VXORPS        Z2, Z2, Z2
+	VMOVUPS       Z2, 64(SI)
 	VEXTRACTF64X4 $0x01, Z0, Y2
 	VADDPD        Y2, Y0, Y0
 	VEXTRACTF64X2 $0x01, Y0, X2
@@ -51866,8 +51887,8 @@ end:
 
 // func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $2496-89
-	LEAQ 2112(SP), R8
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-89
+	LEAQ 4160(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
 
@@ -51884,17 +51905,14 @@ TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $2496-89
 	VBROADCASTSD 8(DI), Z0
 	VMOVUPS      Z0, 64(R8)
 	VBROADCASTSD 40(DI), Z0
-	VMOVUPS      Z0, 128(R8)
-	VBROADCASTSD 48(DI), Z0
-	VMOVUPS      Z0, 192(R8)
-	VBROADCASTSD 56(DI), Z0
-	VMOVUPS      Z0, 256(R8)
-	VBROADCASTSD 64(DI), Z0
-	VXORPD.BCST  signBit<>+0(SB), Z0, Z0
-	VBROADCASTSD 72(DI), Z1
-	VMOVSD       72(DI), X2
-	VBROADCASTSD X2, Z2
-	VPXORQ       Z3, Z3, Z3
+	VBROADCASTSD 48(DI), Z1
+	VBROADCASTSD 56(DI), Z2
+	VBROADCASTSD 64(DI), Z3
+	VXORPD.BCST  signBit<>+0(SB), Z3, Z3
+	VBROADCASTSD 72(DI), Z4
+	VMOVSD       72(DI), X5
+	VBROADCASTSD X5, Z5
+	VPXORQ       Z6, Z6, Z6
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -51916,117 +51934,132 @@ window:
 many:
 	// Vectors at a time: 4.
 	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Z4
+	VMOVUPD    (BX)(R9*8), Z7
 	PREFETCHT0 8256(BX)(R9*8)
-	VMOVUPD    64(BX)(R9*8), Z5
+	VMOVUPD    64(BX)(R9*8), Z8
 	PREFETCHT0 8320(BX)(R9*8)
-	VMOVUPD    128(BX)(R9*8), Z6
+	VMOVUPD    128(BX)(R9*8), Z9
 	PREFETCHT0 8384(BX)(R9*8)
-	VMOVUPD    192(BX)(R9*8), Z7
-	VORPD.BCST signBit<>+0(SB), Z4, Z4
-	VORPD.BCST signBit<>+0(SB), Z5, Z5
-	VORPD.BCST signBit<>+0(SB), Z6, Z6
+	VMOVUPD    192(BX)(R9*8), Z10
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
-	VPMAXUQ    Z4, Z3, Z3
-	VPMAXUQ    Z5, Z3, Z3
-	VPMAXUQ    Z6, Z3, Z3
-	VPMAXUQ    Z7, Z3, Z3
+	VORPD.BCST signBit<>+0(SB), Z8, Z8
+	VORPD.BCST signBit<>+0(SB), Z9, Z9
+	VORPD.BCST signBit<>+0(SB), Z10, Z10
+	VPMAXUQ    Z7, Z6, Z6
+	VPMAXUQ    Z8, Z6, Z6
+	VPMAXUQ    Z9, Z6, Z6
+	VPMAXUQ    Z10, Z6, Z6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z8
-	VMOVAPD           Z8, Z9
-	VMOVAPD           Z8, Z10
-	VMOVAPD           Z8, Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z9
-	VFMADD231PD.BCST  log2e<>+0(SB), Z5, Z10
-	VFMADD231PD.BCST  log2e<>+0(SB), Z6, Z11
-	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z10, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z12, Z4
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
+	VBROADCASTSD      roundBits<>+0(SB), Z11
+	VMOVAPD           Z11, Z12
+	VMOVAPD           Z11, Z13
+	VMOVAPD           Z11, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z9, Z14
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z11
+	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z15
+	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z17
+	VSUBPD.BCST       roundBits<>+0(SB), Z11, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
+	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z4, Z4, Z12
-	VMULPD           Z5, Z5, Z13
-	VMULPD           Z6, Z6, Z14
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
-	VPSLLQ           $0x34, Z9, Z9
-	VPSLLQ           $0x34, Z10, Z10
+	VMULPD           Z8, Z8, Z16
+	VMULPD           Z9, Z9, Z17
+	VMULPD           Z10, Z10, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VBROADCASTSD     expOddc<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VMOVAPD          Z23, Z25
+	VMOVAPD          Z23, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z23, Z10
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
+	VPSLLQ           $0x34, Z12, Z12
+	VPSLLQ           $0x34, Z13, Z13
+	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z11, Z11
-	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (DI)(R9*8)
-	VMOVUPD          Z5, 64(DI)(R9*8)
-	VMOVUPD          Z6, 128(DI)(R9*8)
-	VMOVUPD          Z7, 192(DI)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z11, Z18, Z11
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z7, Z12, Z15
+	VADDPD       Z8, Z13, Z16
+	VADDPD       Z9, Z14, Z17
+	VADDPD       Z10, Z11, Z18
+	VADDPD       Z7, Z15, Z19
+	VADDPD       Z8, Z16, Z20
+	VADDPD       Z9, Z17, Z21
+	VADDPD       Z10, Z18, Z22
+	VBROADCASTSD one<>+0(SB), Z23
+	VMULPD       Z19, Z15, Z24
+	VMULPD       Z20, Z16, Z25
+	VMULPD       Z21, Z17, Z26
+	VMULPD       Z22, Z18, Z27
+	VDIVPD       Z24, Z23, Z24
+	VDIVPD       Z25, Z23, Z25
+	VDIVPD       Z26, Z23, Z26
+	VDIVPD       Z27, Z23, Z23
+	VMULPD       Z15, Z24, Z15
+	VMULPD       Z16, Z25, Z16
+	VMULPD       Z17, Z26, Z17
+	VMULPD       Z18, Z23, Z18
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z14, Z17, Z14
+	VMULPD       Z11, Z18, Z11
+	VMOVUPD      Z12, (DI)(R9*8)
+	VMOVUPD      Z13, 64(DI)(R9*8)
+	VMOVUPD      Z14, 128(DI)(R9*8)
+	VMOVUPD      Z11, 192(DI)(R9*8)
+	VMULPD       Z19, Z24, Z11
+	VMULPD       Z20, Z25, Z12
+	VMULPD       Z21, Z26, Z13
+	VMULPD       Z22, Z23, Z14
+	VMULPD       Z7, Z11, Z7
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VMOVUPD      Z7, 2048(DI)(R9*8)
+	VMOVUPD      Z8, 2112(DI)(R9*8)
+	VMOVUPD      Z9, 2176(DI)(R9*8)
+	VMOVUPD      Z10, 2240(DI)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -52038,38 +52071,44 @@ few:
 	CMOVQLT    R12, R13
 	LEAQ       tailMasks<>+0(SB), R14
 	KMOVW      (R14)(R13*2), K1
-	VMOVUPD.Z  (BX)(R9*8), K1, Z4
-	VORPD.BCST signBit<>+0(SB), Z4, Z4
-	VPMAXUQ    Z4, Z3, Z3
+	VMOVUPD.Z  (BX)(R9*8), K1, Z7
+	VORPD.BCST signBit<>+0(SB), Z7, Z7
+	VPMAXUQ    Z7, Z6, Z6
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z5
-	VFMADD231PD.BCST  log2e<>+0(SB), Z4, Z5
-	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
-	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
+	VBROADCASTSD      roundBits<>+0(SB), Z8
+	VFMADD231PD.BCST  log2e<>+0(SB), Z7, Z8
+	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
+	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
-	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (DI)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	// e^r = (a+b)/(a-b), a even and b odd.
+	VMULPD           Z7, Z7, Z9
+	VADDPD.BCST      expEvenb<>+0(SB), Z9, Z10
+	VBROADCASTSD     expOddc<>+0(SB), Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expOdda<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expEvena<>+0(SB), Z9, Z10
+	VMULPD           Z7, Z11, Z7
+	VADDPD           Z7, Z10, Z9
+	VSUBPD           Z7, Z10, Z7
+	VPSLLQ           $0x34, Z8, Z8
+	VPADDQ           Z8, Z9, Z8
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z7, Z8, Z9
+	VADDPD       Z7, Z9, Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VMULPD       Z10, Z9, Z12
+	VDIVPD       Z12, Z11, Z11
+	VMULPD       Z9, Z11, Z9
+	VMULPD       Z8, Z9, Z8
+	VMOVUPD      Z8, K1, (DI)(R9*8)
+	VMULPD       Z10, Z11, Z8
+	VMULPD       Z7, Z8, Z7
+	VMOVUPD      Z7, K1, 2048(DI)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -52079,256 +52118,239 @@ done:
 many2:
 	// Vectors at a time: 2.
 	PREFETCHT0       8192(SI)(R9*8)
-	VMOVUPD          (SI)(R9*8), Z4
+	VMOVUPD          (SI)(R9*8), Z7
 	PREFETCHT0       8256(SI)(R9*8)
-	VMOVUPD          64(SI)(R9*8), Z5
-	VBROADCASTSD     one<>+0(SB), Z6
-	VSUBPD           Z4, Z6, Z7
-	VSUBPD           Z5, Z6, Z6
-	VMOVUPS          (R8), Z8
-	VMULPD           Z8, Z4, Z8
-	VMOVUPS          (R8), Z9
-	VMULPD           Z9, Z5, Z9
-	VMOVUPS          64(R8), Z10
-	VFMADD231PD      Z10, Z7, Z8
-	VMOVUPS          64(R8), Z10
-	VFMADD231PD      Z10, Z6, Z9
-	VMOVUPD          (BX)(R9*8), Z10
-	VMOVUPD          64(BX)(R9*8), Z11
-	VMOVUPD          (DI)(R9*8), Z12
-	VMOVUPD          64(DI)(R9*8), Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VDIVPD           Z14, Z12, Z14
-	VDIVPD           Z15, Z13, Z15
-	VMULPD           Z14, Z14, Z16
+	VMOVUPD          64(SI)(R9*8), Z8
+	VBROADCASTSD     one<>+0(SB), Z9
+	VSUBPD           Z7, Z9, Z10
+	VSUBPD           Z8, Z9, Z9
+	VMOVUPS          (R8), Z11
+	VMULPD           Z11, Z7, Z11
+	VMOVUPS          (R8), Z12
+	VMULPD           Z12, Z8, Z12
+	VMOVUPS          64(R8), Z13
+	VFMADD231PD      Z13, Z10, Z11
+	VMOVUPS          64(R8), Z13
+	VFMADD231PD      Z13, Z9, Z12
+	VMOVUPD          (BX)(R9*8), Z13
+	VMOVUPD          64(BX)(R9*8), Z14
+	VMOVUPD          (DI)(R9*8), Z15
+	VMOVUPD          64(DI)(R9*8), Z16
 	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z12, Z16, Z19
-	VFNMADD213PD     Z13, Z17, Z18
-	VFNMADD213PD     Z12, Z14, Z19
-	VFNMADD213PD     Z13, Z15, Z18
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
-	VPMOVQ2M         Z10, K1
-	VPMOVQ2M         Z11, K2
-	VBLENDMPD        Z12, Z15, K1, Z16
-	VBLENDMPD        Z13, Z14, K2, Z17
-	VBLENDMPD        Z15, Z12, K1, Z12
-	VBLENDMPD        Z14, Z13, K2, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z10, Z14, Z15
-	VMINPD           Z11, Z14, Z14
-	VSUBPD           Z19, Z15, Z15
-	VSUBPD           Z18, Z14, Z14
-	VPXORQ           Z20, Z20, Z20
-	VMAXPD           Z10, Z20, Z10
-	VMAXPD           Z11, Z20, Z11
-	VADDPD           Z10, Z19, Z10
-	VADDPD           Z11, Z18, Z11
-	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
-	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VMOVUPS          128(R8), Z18
-	VMULPD           Z18, Z4, Z18
-	VMOVUPS          128(R8), Z19
-	VMULPD           Z19, Z5, Z19
-	VMULPD           Z12, Z18, Z18
-	VMULPD           Z13, Z19, Z19
-	VMOVUPS          192(R8), Z20
-	VMULPD           Z20, Z7, Z20
-	VMOVUPS          192(R8), Z21
-	VMULPD           Z21, Z6, Z21
-	VFNMADD231PD     Z16, Z20, Z18
-	VFNMADD231PD     Z17, Z21, Z19
-	VMOVUPS          256(R8), Z20
-	VMULPD           Z20, Z4, Z4
-	VMOVUPS          256(R8), Z20
-	VMULPD           Z20, Z5, Z5
+	VMULPD           Z16, Z16, Z18
+	VMULPD           Z17, Z17, Z19
+	VMULPD           Z18, Z18, Z20
+	VBROADCASTSD     atanhj<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhi<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST atanhi<>+0(SB), Z18, Z21
+	VBROADCASTSD     atanhh<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhg<>+0(SB), Z17, Z24
+	VFMADD213PD.BCST atanhg<>+0(SB), Z18, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VBROADCASTSD     atanhf<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhe<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST atanhe<>+0(SB), Z18, Z21
+	VFMADD231PD      Z19, Z24, Z22
+	VFMADD231PD      Z20, Z23, Z21
+	VBROADCASTSD     atanhd<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST atanhc<>+0(SB), Z17, Z24
+	VFMADD213PD.BCST atanhc<>+0(SB), Z18, Z23
+	VFMADD231PD      Z19, Z22, Z24
+	VFMADD231PD      Z20, Z21, Z23
+	VBROADCASTSD     atanhb<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanha<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST atanha<>+0(SB), Z18, Z21
+	VFMADD231PD      Z19, Z24, Z22
+	VFMADD231PD      Z20, Z23, Z21
+	VMOVUPD          2048(DI)(R9*8), Z17
+	VMOVUPD          2112(DI)(R9*8), Z18
+	VMOVAPD          Z15, Z19
+	VMOVAPD          Z16, Z20
+	VFMADD231PD      Z17, Z15, Z19
+	VFMADD231PD      Z18, Z16, Z20
+	VPMOVQ2M         Z13, K1
+	VPMOVQ2M         Z14, K2
+	VBLENDMPD        Z19, Z17, K1, Z23
+	VBLENDMPD        Z20, Z18, K2, Z24
+	VBLENDMPD        Z17, Z19, K1, Z17
+	VBLENDMPD        Z18, Z20, K2, Z18
+	VPXORQ           Z19, Z19, Z19
+	VMINPD           Z13, Z19, Z20
+	VMINPD           Z14, Z19, Z19
+	VFNMADD231PD     Z22, Z15, Z20
+	VFNMADD231PD     Z21, Z16, Z19
+	VPXORQ           Z25, Z25, Z25
+	VMAXPD           Z13, Z25, Z13
+	VMAXPD           Z14, Z25, Z14
+	VFMADD231PD      Z22, Z15, Z13
+	VFMADD231PD      Z21, Z16, Z14
+	VXORPD.BCST      signBit<>+0(SB), Z13, Z13
+	VXORPD.BCST      signBit<>+0(SB), Z14, Z14
+	VMULPD           Z0, Z7, Z15
+	VMULPD           Z0, Z8, Z16
+	VMULPD           Z17, Z15, Z15
+	VMULPD           Z18, Z16, Z16
+	VMULPD           Z1, Z10, Z21
+	VMULPD           Z1, Z9, Z22
+	VFNMADD231PD     Z23, Z21, Z15
+	VFNMADD231PD     Z24, Z22, Z16
+	VMULPD           Z2, Z7, Z7
+	VMULPD           Z2, Z8, Z8
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z2, Z10, Z20
-	VMULPD       Z2, Z11, Z21
-	VBROADCASTSD leastNormalExp<>+0(SB), Z22
-	VMAXPD       Z20, Z22, Z23
-	VMAXPD       Z21, Z22, Z22
+	VMULPD       Z5, Z13, Z21
+	VMULPD       Z5, Z14, Z22
+	VBROADCASTSD leastNormalExp<>+0(SB), Z25
+	VMAXPD       Z21, Z25, Z26
+	VMAXPD       Z22, Z25, Z25
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z24
-	VMOVAPD           Z24, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z23, Z25
-	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z24
-	VSUBPD.BCST       roundBits<>+0(SB), Z25, Z26
-	VSUBPD.BCST       roundBits<>+0(SB), Z24, Z27
-	VFNMADD231PD.BCST ln2<>+0(SB), Z26, Z23
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z27
+	VMOVAPD           Z27, Z28
+	VFMADD231PD.BCST  log2e<>+0(SB), Z26, Z28
+	VFMADD231PD.BCST  log2e<>+0(SB), Z25, Z27
+	VSUBPD.BCST       sixteenths<>+0(SB), Z28, Z29
+	VSUBPD.BCST       sixteenths<>+0(SB), Z27, Z30
+	VFNMADD231PD.BCST ln2<>+0(SB), Z29, Z26
+	VFNMADD231PD.BCST ln2<>+0(SB), Z30, Z25
+
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z29
+	VMOVAPD   Z28, Z30
+	VMOVAPD   Z27, Z31
+	VPERMI2PD roots<>+64(SB), Z29, Z30
+	VPERMI2PD roots<>+64(SB), Z29, Z31
+	VPSLLQ    $0x30, Z28, Z28
+	VPSLLQ    $0x30, Z27, Z27
+	VPADDQ    Z28, Z30, Z28
+	VPADDQ    Z27, Z31, Z27
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z29
+	VMOVAPD          Z29, Z30
+	VFMADD213PD.BCST expTablee<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTablee<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTabled<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTabled<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTablec<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTablec<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST expTableb<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST expTableb<>+0(SB), Z25, Z29
+	VFMADD213PD.BCST one<>+0(SB), Z26, Z30
+	VFMADD213PD.BCST one<>+0(SB), Z25, Z29
+	VMULPD           Z26, Z30, Z26
+	VMULPD           Z25, Z29, Z25
+	VFMADD213PD      Z28, Z28, Z26
+	VFMADD213PD      Z27, Z27, Z25
+
+	// What rounding took from gamma ln v.
+	VMOVAPD      Z13, Z27
+	VMOVAPD      Z14, Z28
+	VFMSUB213PD  Z21, Z5, Z27
+	VFMSUB213PD  Z22, Z5, Z28
+	VMOVAPD      Z26, Z29
+	VMOVAPD      Z25, Z30
+	VFMADD231PD  Z27, Z29, Z26
+	VFMADD231PD  Z28, Z30, Z25
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z21, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z22, K2
+	VMOVAPD.Z    Z26, K1, Z21
+	VMOVAPD.Z    Z25, K2, Z22
+	VMULPD       Z20, Z23, Z25
+	VMULPD       Z19, Z24, Z26
+	VFNMADD213PD Z17, Z4, Z25
+	VFNMADD213PD Z18, Z4, Z26
+	VMULPD       Z21, Z7, Z7
+	VMULPD       Z22, Z8, Z8
+	VFMADD231PD  Z25, Z7, Z15
+	VFMADD231PD  Z26, Z8, Z16
+	VMULPD       Z3, Z10, Z7
+	VMULPD       Z3, Z9, Z8
+
+	// e^(gamma ln v), 0 below the normal numbers.
+	VMULPD       Z5, Z20, Z9
+	VMULPD       Z5, Z19, Z10
+	VBROADCASTSD leastNormalExp<>+0(SB), Z21
+	VMAXPD       Z9, Z21, Z22
+	VMAXPD       Z10, Z21, Z21
+
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z25
+	VMOVAPD           Z25, Z26
+	VFMADD231PD.BCST  log2e<>+0(SB), Z22, Z26
+	VFMADD231PD.BCST  log2e<>+0(SB), Z21, Z25
+	VSUBPD.BCST       sixteenths<>+0(SB), Z26, Z27
+	VSUBPD.BCST       sixteenths<>+0(SB), Z25, Z28
 	VFNMADD231PD.BCST ln2<>+0(SB), Z27, Z22
+	VFNMADD231PD.BCST ln2<>+0(SB), Z28, Z21
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z23, Z23, Z26
-	VMULPD           Z22, Z22, Z27
-	VBROADCASTSD     expRowh<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowg<>+0(SB), Z22, Z28
-	VFMADD231PD.BCST expRowi<>+0(SB), Z26, Z29
-	VFMADD231PD.BCST expRowi<>+0(SB), Z27, Z28
-	VBROADCASTSD     expRowf<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowe<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VBROADCASTSD     expRowd<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z23, Z29
-	VFMADD213PD.BCST expRowc<>+0(SB), Z22, Z28
-	VFMADD231PD      Z26, Z31, Z29
-	VFMADD231PD      Z27, Z30, Z28
-	VBROADCASTSD     expRowb<>+0(SB), Z30
-	VMOVAPD          Z30, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z23, Z31
-	VFMADD213PD.BCST expRowa<>+0(SB), Z22, Z30
-	VFMADD231PD      Z26, Z29, Z31
-	VFMADD231PD      Z27, Z28, Z30
-	VADDPD.BCST      one<>+0(SB), Z23, Z23
-	VADDPD.BCST      one<>+0(SB), Z22, Z22
-	VFMADD231PD      Z26, Z31, Z23
-	VFMADD231PD      Z27, Z30, Z22
-	VPSLLQ           $0x34, Z25, Z25
-	VPSLLQ           $0x34, Z24, Z24
-	VPADDQ           Z25, Z23, Z23
-	VPADDQ           Z24, Z22, Z22
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z27
+	VMOVAPD   Z26, Z28
+	VMOVAPD   Z25, Z29
+	VPERMI2PD roots<>+64(SB), Z27, Z28
+	VPERMI2PD roots<>+64(SB), Z27, Z29
+	VPSLLQ    $0x30, Z26, Z26
+	VPSLLQ    $0x30, Z25, Z25
+	VPADDQ    Z26, Z28, Z26
+	VPADDQ    Z25, Z29, Z25
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z27
+	VMOVAPD          Z27, Z28
+	VFMADD213PD.BCST expTablee<>+0(SB), Z22, Z28
+	VFMADD213PD.BCST expTablee<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST expTabled<>+0(SB), Z22, Z28
+	VFMADD213PD.BCST expTabled<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST expTablec<>+0(SB), Z22, Z28
+	VFMADD213PD.BCST expTablec<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST expTableb<>+0(SB), Z22, Z28
+	VFMADD213PD.BCST expTableb<>+0(SB), Z21, Z27
+	VFMADD213PD.BCST one<>+0(SB), Z22, Z28
+	VFMADD213PD.BCST one<>+0(SB), Z21, Z27
+	VMULPD           Z22, Z28, Z22
+	VMULPD           Z21, Z27, Z21
+	VFMADD213PD      Z26, Z26, Z22
+	VFMADD213PD      Z25, Z25, Z21
 
 	// What rounding took from gamma ln v.
-	VMOVAPD      Z10, Z24
-	VMOVAPD      Z11, Z25
-	VFMSUB213PD  Z20, Z2, Z24
-	VFMSUB213PD  Z21, Z2, Z25
-	VMOVAPD      Z23, Z26
-	VMOVAPD      Z22, Z27
-	VFMADD231PD  Z24, Z26, Z23
-	VFMADD231PD  Z25, Z27, Z22
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z20, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z21, K2
-	VMOVAPD.Z    Z23, K1, Z20
-	VMOVAPD.Z    Z22, K2, Z21
-	VMULPD       Z15, Z16, Z22
-	VMULPD       Z14, Z17, Z23
-	VFNMADD213PD Z12, Z1, Z22
-	VFNMADD213PD Z13, Z1, Z23
-	VMULPD       Z20, Z4, Z4
-	VMULPD       Z21, Z5, Z5
-	VFMADD231PD  Z22, Z4, Z18
-	VFMADD231PD  Z23, Z5, Z19
-	VMULPD       Z0, Z7, Z4
-	VMULPD       Z0, Z6, Z5
-
-	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z2, Z15, Z6
-	VMULPD       Z2, Z14, Z7
-	VBROADCASTSD leastNormalExp<>+0(SB), Z20
-	VMAXPD       Z6, Z20, Z21
-	VMAXPD       Z7, Z20, Z20
-
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z22
-	VMOVAPD           Z22, Z23
-	VFMADD231PD.BCST  log2e<>+0(SB), Z21, Z23
-	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z23, Z24
-	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z25
-	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z21
-	VFNMADD231PD.BCST ln2<>+0(SB), Z25, Z20
-
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z21, Z21, Z24
-	VMULPD           Z20, Z20, Z25
-	VBROADCASTSD     expRowh<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z21, Z27
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z27
-	VFMADD231PD.BCST expRowi<>+0(SB), Z25, Z26
-	VBROADCASTSD     expRowf<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z21, Z29
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
-	VFMADD231PD      Z24, Z27, Z29
-	VFMADD231PD      Z25, Z26, Z28
-	VBROADCASTSD     expRowd<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z21, Z27
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
-	VFMADD231PD      Z24, Z29, Z27
-	VFMADD231PD      Z25, Z28, Z26
-	VBROADCASTSD     expRowb<>+0(SB), Z28
-	VMOVAPD          Z28, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z21, Z29
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
-	VFMADD231PD      Z24, Z27, Z29
-	VFMADD231PD      Z25, Z26, Z28
-	VADDPD.BCST      one<>+0(SB), Z21, Z21
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VFMADD231PD      Z24, Z29, Z21
-	VFMADD231PD      Z25, Z28, Z20
-	VPSLLQ           $0x34, Z23, Z23
-	VPSLLQ           $0x34, Z22, Z22
-	VPADDQ           Z23, Z21, Z21
-	VPADDQ           Z22, Z20, Z20
-
-	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z6, Z2, Z15
-	VFMSUB213PD  Z7, Z2, Z14
-	VMOVAPD      Z21, Z22
-	VMOVAPD      Z20, Z23
-	VFMADD231PD  Z15, Z22, Z21
-	VFMADD231PD  Z14, Z23, Z20
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z6, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K2
-	VMOVAPD.Z    Z21, K1, Z6
-	VMOVAPD.Z    Z20, K2, Z7
-	VMULPD       Z10, Z12, Z10
-	VMULPD       Z11, Z13, Z11
-	VFNMADD213PD Z16, Z1, Z10
-	VFNMADD213PD Z17, Z1, Z11
-	VMULPD       Z6, Z4, Z4
-	VMULPD       Z7, Z5, Z5
-	VFMADD231PD  Z10, Z4, Z18
-	VFMADD231PD  Z11, Z5, Z19
-	VMULPD       Z16, Z8, Z4
-	VMULPD       Z17, Z9, Z5
-	VFMADD231PD  Z12, Z4, Z18
-	VFMADD231PD  Z13, Z5, Z19
+	VFMSUB213PD  Z9, Z5, Z20
+	VFMSUB213PD  Z10, Z5, Z19
+	VMOVAPD      Z22, Z25
+	VMOVAPD      Z21, Z26
+	VFMADD231PD  Z20, Z25, Z22
+	VFMADD231PD  Z19, Z26, Z21
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z9, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z10, K2
+	VMOVAPD.Z    Z22, K1, Z9
+	VMOVAPD.Z    Z21, K2, Z10
+	VMULPD       Z13, Z17, Z13
+	VMULPD       Z14, Z18, Z14
+	VFNMADD213PD Z23, Z4, Z13
+	VFNMADD213PD Z24, Z4, Z14
+	VMULPD       Z9, Z7, Z7
+	VMULPD       Z10, Z8, Z8
+	VFMADD231PD  Z13, Z7, Z15
+	VFMADD231PD  Z14, Z8, Z16
+	VMULPD       Z23, Z11, Z7
+	VMULPD       Z24, Z12, Z8
+	VFMADD231PD  Z17, Z7, Z15
+	VFMADD231PD  Z18, Z8, Z16
 	TESTB        DL, DL
 	JZ           ordinary1
-	VMOVNTPD     Z18, (AX)(R9*8)
-	VMOVNTPD     Z19, 64(AX)(R9*8)
+	VMOVNTPD     Z15, (AX)(R9*8)
+	VMOVNTPD     Z16, 64(AX)(R9*8)
 	JMP          stored1
 
 ordinary1:
-	VMOVUPD Z18, (AX)(R9*8)
-	VMOVUPD Z19, 64(AX)(R9*8)
+	VMOVUPD Z15, (AX)(R9*8)
+	VMOVUPD Z16, 64(AX)(R9*8)
 
 stored1:
 	ADDQ $0x00000010, R9
@@ -52346,137 +52368,131 @@ few2:
 	CMOVQLT          R10, R11
 	LEAQ             tailMasks<>+0(SB), R12
 	KMOVW            (R12)(R11*2), K1
-	VMOVUPD.Z        (SI)(R9*8), K1, Z4
-	VBROADCASTSD     one<>+0(SB), Z5
-	VSUBPD           Z4, Z5, Z5
-	VMOVUPS          (R8), Z6
-	VMULPD           Z6, Z4, Z6
-	VMOVUPS          64(R8), Z7
-	VFMADD231PD      Z7, Z5, Z6
-	VMOVUPD.Z        (BX)(R9*8), K1, Z7
-	VMOVUPD.Z        (DI)(R9*8), K1, Z8
-	VADDPD.BCST      two<>+0(SB), Z8, Z9
-	VDIVPD           Z9, Z8, Z9
-	VMULPD           Z9, Z9, Z10
-	VBROADCASTSD     unitRowi<>+0(SB), Z11
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z11
-	VFNMADD213PD     Z8, Z10, Z11
-	VFNMADD213PD     Z8, Z9, Z11
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z8, Z10
-	VDIVPD           Z10, Z9, Z9
-	VMULPD           Z9, Z8, Z8
-	VPMOVQ2M         Z7, K2
-	VBLENDMPD        Z8, Z9, K2, Z10
-	VBLENDMPD        Z9, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z7, Z9, Z9
-	VSUBPD           Z11, Z9, Z9
-	VPXORQ           Z12, Z12, Z12
-	VMAXPD           Z7, Z12, Z7
-	VADDPD           Z7, Z11, Z7
-	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VMOVUPS          128(R8), Z11
-	VMULPD           Z11, Z4, Z11
-	VMULPD           Z8, Z11, Z11
-	VMOVUPS          192(R8), Z12
-	VMULPD           Z12, Z5, Z12
-	VFNMADD231PD     Z10, Z12, Z11
-	VMOVUPS          256(R8), Z12
-	VMULPD           Z12, Z4, Z4
+	VMOVUPD.Z        (SI)(R9*8), K1, Z7
+	VBROADCASTSD     one<>+0(SB), Z8
+	VSUBPD           Z7, Z8, Z8
+	VMOVUPS          (R8), Z9
+	VMULPD           Z9, Z7, Z9
+	VMOVUPS          64(R8), Z10
+	VFMADD231PD      Z10, Z8, Z9
+	VMOVUPD.Z        (BX)(R9*8), K1, Z10
+	VMOVUPD.Z        (DI)(R9*8), K1, Z11
+	VMULPD           Z11, Z11, Z12
+	VMULPD           Z12, Z12, Z13
+	VBROADCASTSD     atanhj<>+0(SB), Z14
+	VFMADD213PD.BCST atanhi<>+0(SB), Z12, Z14
+	VBROADCASTSD     atanhh<>+0(SB), Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z12, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     atanhf<>+0(SB), Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z12, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VBROADCASTSD     atanhd<>+0(SB), Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z12, Z15
+	VFMADD231PD      Z13, Z14, Z15
+	VBROADCASTSD     atanhb<>+0(SB), Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z12, Z14
+	VFMADD231PD      Z13, Z15, Z14
+	VMOVUPD.Z        2048(DI)(R9*8), K1, Z12
+	VMOVAPD          Z11, Z13
+	VFMADD231PD      Z12, Z11, Z13
+	VPMOVQ2M         Z10, K2
+	VBLENDMPD        Z13, Z12, K2, Z15
+	VBLENDMPD        Z12, Z13, K2, Z12
+	VPXORQ           Z13, Z13, Z13
+	VMINPD           Z10, Z13, Z13
+	VFNMADD231PD     Z14, Z11, Z13
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z10, Z16, Z10
+	VFMADD231PD      Z14, Z11, Z10
+	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
+	VMULPD           Z0, Z7, Z11
+	VMULPD           Z12, Z11, Z11
+	VMULPD           Z1, Z8, Z14
+	VFNMADD231PD     Z15, Z14, Z11
+	VMULPD           Z2, Z7, Z7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z2, Z7, Z12
-	VBROADCASTSD leastNormalExp<>+0(SB), Z13
-	VMAXPD       Z12, Z13, Z13
+	VMULPD       Z5, Z10, Z14
+	VBROADCASTSD leastNormalExp<>+0(SB), Z16
+	VMAXPD       Z14, Z16, Z16
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
-	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
+	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z18
+	VMOVAPD   Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z18, Z19
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z17, Z19, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z18
+	VFMADD213PD.BCST expTablee<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTabled<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTablec<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTableb<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VMULPD           Z16, Z18, Z16
+	VFMADD213PD      Z17, Z17, Z16
 
 	// What rounding took from gamma ln v.
-	VMOVAPD      Z7, Z14
-	VFMSUB213PD  Z12, Z2, Z14
-	VMOVAPD      Z13, Z15
-	VFMADD231PD  Z14, Z15, Z13
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K2
-	VMOVAPD.Z    Z13, K2, Z12
-	VMULPD       Z9, Z10, Z13
-	VFNMADD213PD Z8, Z1, Z13
-	VMULPD       Z12, Z4, Z4
-	VFMADD231PD  Z13, Z4, Z11
-	VMULPD       Z0, Z5, Z4
+	VMOVAPD      Z10, Z17
+	VFMSUB213PD  Z14, Z5, Z17
+	VMOVAPD      Z16, Z18
+	VFMADD231PD  Z17, Z18, Z16
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z14, K2
+	VMOVAPD.Z    Z16, K2, Z14
+	VMULPD       Z13, Z15, Z16
+	VFNMADD213PD Z12, Z4, Z16
+	VMULPD       Z14, Z7, Z7
+	VFMADD231PD  Z16, Z7, Z11
+	VMULPD       Z3, Z8, Z7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z2, Z9, Z5
-	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z5, Z12, Z12
+	VMULPD       Z5, Z13, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z14
+	VMAXPD       Z8, Z14, Z14
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z16
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z16, Z17
+	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z14
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z17
+	VMOVAPD   Z16, Z18
+	VPERMI2PD roots<>+64(SB), Z17, Z18
+	VPSLLQ    $0x30, Z16, Z16
+	VPADDQ    Z16, Z18, Z16
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z17
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z17
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z17
+	VMULPD           Z14, Z17, Z14
+	VFMADD213PD      Z16, Z16, Z14
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z5, Z2, Z9
-	VMOVAPD      Z12, Z13
-	VFMADD231PD  Z9, Z13, Z12
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z5, K2
-	VMOVAPD.Z    Z12, K2, Z5
-	VMULPD       Z7, Z8, Z7
-	VFNMADD213PD Z10, Z1, Z7
-	VMULPD       Z5, Z4, Z4
-	VFMADD231PD  Z7, Z4, Z11
-	VMULPD       Z10, Z6, Z4
-	VFMADD231PD  Z8, Z4, Z11
+	VFMSUB213PD  Z8, Z5, Z13
+	VMOVAPD      Z14, Z16
+	VFMADD231PD  Z13, Z16, Z14
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z8, K2
+	VMOVAPD.Z    Z14, K2, Z8
+	VMULPD       Z10, Z12, Z10
+	VFNMADD213PD Z15, Z4, Z10
+	VMULPD       Z8, Z7, Z7
+	VFMADD231PD  Z10, Z7, Z11
+	VMULPD       Z15, Z9, Z7
+	VFMADD231PD  Z12, Z7, Z11
 	VMOVUPD      Z11, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, R10
@@ -52490,8 +52506,8 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VBROADCASTSD minusLimit<>+0(SB), Z0
-	VPMAXUQ      Z0, Z3, Z3
-	VPCMPEQQ     Z0, Z3, K1
+	VPMAXUQ      Z0, Z6, Z6
+	VPCMPEQQ     Z0, Z6, K1
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
@@ -54465,7 +54481,7 @@ end:
 
 // func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -54534,83 +54550,73 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VBROADCASTSD     expOddc<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
 	VMOVAPD          Z20, Z22
 	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z20, Z7
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (BX)(DI*8)
-	VMOVUPD          Z5, 64(BX)(DI*8)
-	VMOVUPD          Z6, 128(BX)(DI*8)
-	VMOVUPD          Z7, 192(BX)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z8, Z15, Z8
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z4, Z9, Z12
+	VADDPD  Z5, Z10, Z13
+	VADDPD  Z6, Z11, Z14
+	VADDPD  Z7, Z8, Z15
+	VADDPD  Z4, Z12, Z4
+	VADDPD  Z5, Z13, Z5
+	VADDPD  Z6, Z14, Z6
+	VADDPD  Z7, Z15, Z7
+	VDIVPD  Z4, Z9, Z4
+	VDIVPD  Z5, Z10, Z5
+	VDIVPD  Z6, Z11, Z6
+	VDIVPD  Z7, Z8, Z7
+	VMOVUPD Z4, (BX)(DI*8)
+	VMOVUPD Z5, 64(BX)(DI*8)
+	VMOVUPD Z6, 128(BX)(DI*8)
+	VMOVUPD Z7, 192(BX)(DI*8)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, R10
+	CMPQ    R10, $0x00000020
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -54632,28 +54638,27 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
+	VADDPD.BCST      expEvenb<>+0(SB), Z6, Z7
+	VBROADCASTSD     expOddc<>+0(SB), Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expOdda<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expEvena<>+0(SB), Z6, Z7
+	VMULPD           Z4, Z8, Z4
+	VADDPD           Z4, Z7, Z6
+	VSUBPD           Z4, Z7, Z4
 	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (BX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	VPADDQ           Z5, Z6, Z5
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z4, Z5, Z6
+	VADDPD  Z4, Z6, Z4
+	VDIVPD  Z4, Z5, Z4
+	VMOVUPD Z4, K1, (BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	JMP     few
 
 done:
 	MOVQ R9, DI
@@ -54680,39 +54685,43 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z5, K4, Z5
 	VMOVUPD          (BX)(DI*8), Z6
 	VMOVUPD          64(BX)(DI*8), Z7
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VDIVPD           Z8, Z6, Z8
-	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z6, Z6, Z8
+	VMULPD           Z7, Z7, Z9
 	VMULPD           Z8, Z8, Z10
 	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VBROADCASTSD     atanhj<>+0(SB), Z12
 	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z6, Z10, Z13
-	VFNMADD213PD     Z7, Z11, Z12
-	VFNMADD213PD     Z6, Z8, Z13
-	VFNMADD213PD     Z7, Z9, Z12
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z4, Z6, Z4
-	VMINPD           Z5, Z6, Z5
-	VSUBPD           Z13, Z4, Z4
-	VSUBPD           Z12, Z5, Z5
+	VFMADD213PD.BCST atanhi<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z9, Z12
+	VBROADCASTSD     atanhh<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z8, Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z9, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     atanhf<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VBROADCASTSD     atanhd<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z8, Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z9, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     atanhb<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z4, Z8, Z4
+	VMINPD           Z5, Z8, Z5
+	VFNMADD231PD     Z13, Z6, Z4
+	VFNMADD231PD     Z12, Z7, Z5
 	VADDPD           Z4, Z2, K1, Z2
 	VADDPD           Z5, Z2, K2, Z2
 	VADDPD           Z4, Z3, K3, Z3
@@ -54742,23 +54751,25 @@ few2:
 	VMOVUPD.Z        (CX)(DI*8), K1, Z4
 	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
 	VMOVUPD.Z        (BX)(DI*8), K1, Z5
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z5, Z5, Z6
 	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     unitRowi<>+0(SB), Z8
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
-	VFNMADD213PD     Z5, Z6, Z8
-	VPXORQ           Z5, Z5, Z5
-	VMINPD           Z4, Z5, Z4
-	VSUBPD           Z8, Z4, Z4
+	VBROADCASTSD     atanhj<>+0(SB), Z8
+	VFMADD213PD.BCST atanhi<>+0(SB), Z6, Z8
+	VBROADCASTSD     atanhh<>+0(SB), Z9
+	VFMADD213PD.BCST atanhg<>+0(SB), Z6, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     atanhf<>+0(SB), Z8
+	VFMADD213PD.BCST atanhe<>+0(SB), Z6, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     atanhd<>+0(SB), Z9
+	VFMADD213PD.BCST atanhc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     atanhb<>+0(SB), Z8
+	VFMADD213PD.BCST atanha<>+0(SB), Z6, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VPXORQ           Z6, Z6, Z6
+	VMINPD           Z4, Z6, Z4
+	VFNMADD231PD     Z8, Z5, Z4
 	VADDPD           Z4, Z2, K2, Z2
 	VADDPD           Z4, Z3, K3, Z3
 	ADDQ             $0x00000008, DI
@@ -55071,7 +55082,7 @@ end:
 
 // func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -55142,79 +55153,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VBROADCASTSD     expOddc<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
 	VMOVAPD          Z20, Z22
 	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z20, Z7
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (DI)(R8*8)
-	VMOVUPD          Z5, 64(DI)(R8*8)
-	VMOVUPD          Z6, 128(DI)(R8*8)
-	VMOVUPD          Z7, 192(DI)(R8*8)
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z8, Z15, Z8
+	VMOVUPD          Z9, (DI)(R8*8)
+	VMOVUPD          Z10, 64(DI)(R8*8)
+	VMOVUPD          Z11, 128(DI)(R8*8)
+	VMOVUPD          Z8, 192(DI)(R8*8)
+	VMOVUPD          Z4, 2048(DI)(R8*8)
+	VMOVUPD          Z5, 2112(DI)(R8*8)
+	VMOVUPD          Z6, 2176(DI)(R8*8)
+	VMOVUPD          Z7, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -55240,25 +55231,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
+	VADDPD.BCST      expEvenb<>+0(SB), Z6, Z7
+	VBROADCASTSD     expOddc<>+0(SB), Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expOdda<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expEvena<>+0(SB), Z6, Z7
+	VMULPD           Z4, Z8, Z4
+	VADDPD           Z4, Z7, Z6
+	VSUBPD           Z4, Z7, Z4
 	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (DI)(R8*8)
+	VPADDQ           Z5, Z6, Z5
+	VMOVUPD          Z5, K1, (DI)(R8*8)
+	VMOVUPD          Z4, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -55279,20 +55265,24 @@ many2:
 	VMOVUPD  (BX)(R8*8), Z4
 	VMOVUPD  64(BX)(R8*8), Z4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z4
 	VMOVUPD      64(DI)(R8*8), Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VADDPD.BCST  one<>+0(SB), Z4, Z7
-	VADDPD.BCST  one<>+0(SB), Z5, Z8
-	VDIVPD       Z7, Z6, Z7
-	VDIVPD       Z8, Z6, Z6
-	VMULPD       Z7, Z4, Z4
-	VMULPD       Z6, Z5, Z5
-	VBLENDMPD    Z4, Z7, K1, Z8
-	VBLENDMPD    Z5, Z6, K2, Z8
-	VBLENDMPD    Z7, Z4, K1, Z4
-	VBLENDMPD    Z6, Z5, K2, Z5
+	VMOVUPD      2048(DI)(R8*8), Z6
+	VMOVUPD      2112(DI)(R8*8), Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VADDPD       Z6, Z4, Z9
+	VADDPD       Z7, Z5, Z10
+	VDIVPD       Z9, Z8, Z9
+	VDIVPD       Z10, Z8, Z8
+	VMULPD       Z9, Z4, Z4
+	VMULPD       Z8, Z5, Z5
+	VMULPD       Z9, Z6, Z6
+	VMULPD       Z8, Z7, Z7
+	VBLENDMPD    Z4, Z6, K1, Z8
+	VBLENDMPD    Z5, Z7, K2, Z8
+	VBLENDMPD    Z6, Z4, K1, Z4
+	VBLENDMPD    Z7, Z5, K2, Z5
 	VBLENDMPD    Z1, Z2, K1, Z6
 	VBLENDMPD    Z1, Z2, K2, Z7
 	VMULPD       Z4, Z6, Z4
@@ -55329,12 +55319,16 @@ few2:
 	KANDB      K1, K3, K3
 	VMOVUPD.Z  (BX)(R8*8), K1, Z4
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z4
-	VBROADCASTSD one<>+0(SB), Z5
-	VADDPD.BCST  one<>+0(SB), Z4, Z6
-	VDIVPD       Z6, Z5, Z5
-	VMULPD       Z5, Z4, Z4
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z5
+	VBROADCASTSD one<>+0(SB), Z6
+	VADDPD       Z5, Z4, Z7
+	VDIVPD       Z7, Z6, Z6
+	VMULPD       Z6, Z4, Z4
+	VMOVAPD.Z    Z4, K1, Z4
+	VMULPD       Z6, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
 	VBLENDMPD    Z4, Z5, K2, Z6
 	VBLENDMPD    Z5, Z4, K2, Z4
 	VBLENDMPD    Z1, Z2, K2, Z5
@@ -55743,7 +55737,7 @@ end:
 
 // func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $4160-65
 	// forwardSigmoidOnlyLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -55811,83 +55805,73 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (BX)(SI*8)
-	VMOVUPD          Z7, 64(BX)(SI*8)
-	VMOVUPD          Z8, 128(BX)(SI*8)
-	VMOVUPD          Z9, 192(BX)(SI*8)
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, R9
-	CMPQ             R9, $0x00000020
-	JGE              many
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z6, Z11, Z14
+	VADDPD  Z7, Z12, Z15
+	VADDPD  Z8, Z13, Z16
+	VADDPD  Z9, Z10, Z17
+	VADDPD  Z6, Z14, Z6
+	VADDPD  Z7, Z15, Z7
+	VADDPD  Z8, Z16, Z8
+	VADDPD  Z9, Z17, Z9
+	VDIVPD  Z6, Z11, Z6
+	VDIVPD  Z7, Z12, Z7
+	VDIVPD  Z8, Z13, Z8
+	VDIVPD  Z9, Z10, Z9
+	VMOVUPD Z6, (BX)(SI*8)
+	VMOVUPD Z7, 64(BX)(SI*8)
+	VMOVUPD Z8, 128(BX)(SI*8)
+	VMOVUPD Z9, 192(BX)(SI*8)
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x00000020, R9
+	CMPQ    R9, $0x00000020
+	JGE     many
 
 few:
 	TESTQ R9, R9
@@ -55909,28 +55893,27 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (BX)(SI*8)
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, R9
-	JMP              few
+	VPADDQ           Z7, Z8, Z7
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z6, Z7, Z8
+	VADDPD  Z6, Z8, Z6
+	VDIVPD  Z6, Z7, Z6
+	VMOVUPD Z6, K1, (BX)(SI*8)
+	ADDQ    $0x00000008, SI
+	SUBQ    $0x00000008, R9
+	JMP     few
 
 done:
 	MOVQ R8, SI
@@ -55955,48 +55938,52 @@ many2:
 	VMOVUPD          64(CX)(SI*8), Z11
 	VMOVUPD          (BX)(SI*8), Z12
 	VMOVUPD          64(BX)(SI*8), Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VDIVPD           Z14, Z12, Z14
-	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
 	VMULPD           Z14, Z14, Z16
 	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VBROADCASTSD     atanhj<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z12, Z16, Z19
-	VFNMADD213PD     Z13, Z17, Z18
-	VFNMADD213PD     Z12, Z14, Z19
-	VFNMADD213PD     Z13, Z15, Z18
-	VPXORQ           Z12, Z12, Z12
-	VMINPD           Z10, Z12, Z13
-	VMINPD           Z11, Z12, Z12
-	VSUBPD           Z19, Z13, Z13
-	VSUBPD           Z18, Z12, Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z18
+	VBROADCASTSD     atanhh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhf<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     atanhd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhb<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
 	VPXORQ           Z14, Z14, Z14
-	VMAXPD           Z10, Z14, Z10
-	VMAXPD           Z11, Z14, Z11
-	VADDPD           Z10, Z19, Z10
-	VADDPD           Z11, Z18, Z11
+	VMINPD           Z10, Z14, Z15
+	VMINPD           Z11, Z14, Z14
+	VFNMADD231PD     Z19, Z12, Z15
+	VFNMADD231PD     Z18, Z13, Z14
+	VPXORQ           Z16, Z16, Z16
+	VMAXPD           Z10, Z16, Z10
+	VMAXPD           Z11, Z16, Z11
+	VFMADD231PD      Z19, Z12, Z10
+	VFMADD231PD      Z18, Z13, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z6, Z4
-	VFMADD231PD      Z12, Z7, Z4
+	VFMADD231PD      Z15, Z6, Z4
+	VFMADD231PD      Z14, Z7, Z4
 	VFNMADD231PD     Z10, Z8, Z5
 	VFNMADD231PD     Z11, Z9, Z5
 	ADDQ             $0x00000010, SI
@@ -56022,28 +56009,30 @@ few2:
 	VFMADD231PD      Z6, Z6, Z3
 	VMOVUPD.Z        (CX)(SI*8), K1, Z8
 	VMOVUPD.Z        (BX)(SI*8), K1, Z9
-	VADDPD.BCST      two<>+0(SB), Z9, Z10
-	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z9, Z9, Z10
 	VMULPD           Z10, Z10, Z11
-	VBROADCASTSD     unitRowi<>+0(SB), Z12
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z12
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z8, Z9, Z9
-	VSUBPD           Z12, Z9, Z9
+	VBROADCASTSD     atanhj<>+0(SB), Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z12
+	VBROADCASTSD     atanhh<>+0(SB), Z13
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhf<>+0(SB), Z12
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     atanhd<>+0(SB), Z13
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhb<>+0(SB), Z12
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
 	VPXORQ           Z10, Z10, Z10
-	VMAXPD           Z8, Z10, Z8
-	VADDPD           Z8, Z12, Z8
+	VMINPD           Z8, Z10, Z10
+	VFNMADD231PD     Z12, Z9, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z8, Z11, Z8
+	VFMADD231PD      Z12, Z9, Z8
 	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
-	VFMADD231PD      Z9, Z6, Z4
+	VFMADD231PD      Z10, Z6, Z4
 	VFNMADD231PD     Z8, Z7, Z5
 	ADDQ             $0x00000008, SI
 	SUBQ             $0x00000008, DI
@@ -56379,7 +56368,7 @@ end:
 
 // func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $4160-89
 	// backwardSigmoidOnlyLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -56446,79 +56435,59 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z5
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z3, Z3, Z11
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VMOVAPD          Z15, Z17
-	VMOVAPD          Z15, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z11, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z11, Z15
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VBROADCASTSD     expOddc<>+0(SB), Z19
 	VMOVAPD          Z19, Z20
 	VMOVAPD          Z19, Z21
 	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z19
-	VFMADD231PD      Z11, Z16, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z15, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VMOVAPD          Z15, Z16
-	VMOVAPD          Z15, Z17
-	VMOVAPD          Z15, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z15
-	VFMADD231PD      Z11, Z20, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z19, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z19
-	VFMADD231PD      Z11, Z16, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z15, Z19
-	VADDPD.BCST      one<>+0(SB), Z3, Z3
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z11, Z20, Z3
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z19, Z6
+	VFMADD213PD.BCST expOddb<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST expOdda<>+0(SB), Z11, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VMULPD           Z3, Z20, Z3
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z19, Z6
+	VADDPD           Z3, Z15, Z11
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VSUBPD           Z3, Z15, Z3
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
 	VPSLLQ           $0x34, Z8, Z8
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z8, Z3, Z3
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z3, (DI)(R8*8)
-	VMOVUPD          Z4, 64(DI)(R8*8)
-	VMOVUPD          Z5, 128(DI)(R8*8)
-	VMOVUPD          Z6, 192(DI)(R8*8)
+	VPADDQ           Z8, Z11, Z8
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z7, Z14, Z7
+	VMOVUPD          Z8, (DI)(R8*8)
+	VMOVUPD          Z9, 64(DI)(R8*8)
+	VMOVUPD          Z10, 128(DI)(R8*8)
+	VMOVUPD          Z7, 192(DI)(R8*8)
+	VMOVUPD          Z3, 2048(DI)(R8*8)
+	VMOVUPD          Z4, 2112(DI)(R8*8)
+	VMOVUPD          Z5, 2176(DI)(R8*8)
+	VMOVUPD          Z6, 2240(DI)(R8*8)
 	ADDQ             $0x00000020, R8
 	SUBQ             $0x00000020, R11
 	CMPQ             R11, $0x00000020
@@ -56544,25 +56513,20 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z4, Z5
 	VFNMADD231PD.BCST ln2<>+0(SB), Z5, Z3
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z3, Z3, Z5
-	VBROADCASTSD     expRowh<>+0(SB), Z6
-	VFMADD213PD.BCST expRowg<>+0(SB), Z3, Z6
-	VFMADD231PD.BCST expRowi<>+0(SB), Z5, Z6
-	VBROADCASTSD     expRowf<>+0(SB), Z7
-	VFMADD213PD.BCST expRowe<>+0(SB), Z3, Z7
-	VFMADD231PD      Z5, Z6, Z7
-	VBROADCASTSD     expRowd<>+0(SB), Z6
-	VFMADD213PD.BCST expRowc<>+0(SB), Z3, Z6
-	VFMADD231PD      Z5, Z7, Z6
-	VBROADCASTSD     expRowb<>+0(SB), Z7
-	VFMADD213PD.BCST expRowa<>+0(SB), Z3, Z7
-	VFMADD231PD      Z5, Z6, Z7
-	VADDPD.BCST      one<>+0(SB), Z3, Z3
-	VFMADD231PD      Z5, Z7, Z3
+	VADDPD.BCST      expEvenb<>+0(SB), Z5, Z6
+	VBROADCASTSD     expOddc<>+0(SB), Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST expOdda<>+0(SB), Z5, Z7
+	VFMADD213PD.BCST expEvena<>+0(SB), Z5, Z6
+	VMULPD           Z3, Z7, Z3
+	VADDPD           Z3, Z6, Z5
+	VSUBPD           Z3, Z6, Z3
 	VPSLLQ           $0x34, Z4, Z4
-	VPADDQ           Z4, Z3, Z3
-	VMOVUPD          Z3, K1, (DI)(R8*8)
+	VPADDQ           Z4, Z5, Z4
+	VMOVUPD          Z4, K1, (DI)(R8*8)
+	VMOVUPD          Z3, K1, 2048(DI)(R8*8)
 	ADDQ             $0x00000008, R8
 	SUBQ             $0x00000008, R11
 	JMP              few
@@ -56584,20 +56548,24 @@ many2:
 	VMOVUPD      (BX)(R8*8), Z7
 	VMOVUPD      64(BX)(R8*8), Z7
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD      (DI)(R8*8), Z7
 	VMOVUPD      64(DI)(R8*8), Z8
-	VBROADCASTSD one<>+0(SB), Z9
-	VADDPD.BCST  one<>+0(SB), Z7, Z10
-	VADDPD.BCST  one<>+0(SB), Z8, Z11
-	VDIVPD       Z10, Z9, Z10
-	VDIVPD       Z11, Z9, Z9
-	VMULPD       Z10, Z7, Z7
-	VMULPD       Z9, Z8, Z8
+	VMOVUPD      2048(DI)(R8*8), Z9
+	VMOVUPD      2112(DI)(R8*8), Z10
+	VBROADCASTSD one<>+0(SB), Z11
+	VADDPD       Z9, Z7, Z12
+	VADDPD       Z10, Z8, Z13
+	VDIVPD       Z12, Z11, Z12
+	VDIVPD       Z13, Z11, Z11
+	VMULPD       Z12, Z7, Z7
+	VMULPD       Z11, Z8, Z8
+	VMULPD       Z12, Z9, Z9
+	VMULPD       Z11, Z10, Z10
 	VMULPD       Z0, Z3, Z3
 	VMULPD       Z0, Z4, Z4
-	VMULPD       Z10, Z3, Z3
-	VMULPD       Z9, Z4, Z4
+	VMULPD       Z9, Z3, Z3
+	VMULPD       Z10, Z4, Z4
 	VMULPD       Z1, Z6, Z6
 	VMULPD       Z1, Z5, Z5
 	VFNMADD231PD Z7, Z6, Z3
@@ -56633,12 +56601,16 @@ few2:
 	VSUBPD       Z3, Z4, Z4
 	VMOVUPD.Z    (BX)(R8*8), K1, Z5
 
-	// q = 1/(1+e^x), p = e^x q.
+	// Of e^x = p/q.
 	VMOVUPD.Z    (DI)(R8*8), K1, Z5
-	VBROADCASTSD one<>+0(SB), Z6
-	VADDPD.BCST  one<>+0(SB), Z5, Z7
-	VDIVPD       Z7, Z6, Z6
-	VMULPD       Z6, Z5, Z5
+	VMOVUPD.Z    2048(DI)(R8*8), K1, Z6
+	VBROADCASTSD one<>+0(SB), Z7
+	VADDPD       Z6, Z5, Z8
+	VDIVPD       Z8, Z7, Z7
+	VMULPD       Z7, Z5, Z5
+	VMOVAPD.Z    Z5, K1, Z5
+	VMULPD       Z7, Z6, Z6
+	VMOVAPD.Z    Z6, K1, Z6
 	VMULPD       Z0, Z3, Z3
 	VMULPD       Z6, Z3, Z3
 	VMULPD       Z1, Z4, Z4
@@ -60479,7 +60451,7 @@ end:
 
 // func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -60549,83 +60521,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VBROADCASTSD     expOddc<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
 	VMOVAPD          Z20, Z22
 	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z20, Z7
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (SI)(R8*8)
-	VMOVUPD          Z5, 64(SI)(R8*8)
-	VMOVUPD          Z6, 128(SI)(R8*8)
-	VMOVUPD          Z7, 192(SI)(R8*8)
-	ADDQ             $0x00000020, R8
-	SUBQ             $0x00000020, R11
-	CMPQ             R11, $0x00000020
-	JGE              many
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z8, Z15, Z8
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z4, Z9, Z12
+	VADDPD       Z5, Z10, Z13
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z8, Z15
+	VADDPD       Z4, Z12, Z16
+	VADDPD       Z5, Z13, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VMULPD       Z16, Z12, Z21
+	VMULPD       Z17, Z13, Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VDIVPD       Z21, Z20, Z21
+	VDIVPD       Z22, Z20, Z22
+	VDIVPD       Z23, Z20, Z23
+	VDIVPD       Z24, Z20, Z20
+	VMULPD       Z12, Z21, Z12
+	VMULPD       Z13, Z22, Z13
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z20, Z15
+	VMULPD       Z9, Z12, Z9
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z8, Z15, Z8
+	VMOVUPD      Z9, (SI)(R8*8)
+	VMOVUPD      Z10, 64(SI)(R8*8)
+	VMOVUPD      Z11, 128(SI)(R8*8)
+	VMOVUPD      Z8, 192(SI)(R8*8)
+	VMULPD       Z16, Z21, Z8
+	VMULPD       Z17, Z22, Z9
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z20, Z11
+	VMULPD       Z4, Z8, Z4
+	VMULPD       Z5, Z9, Z5
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMOVUPD      Z4, 2048(SI)(R8*8)
+	VMOVUPD      Z5, 2112(SI)(R8*8)
+	VMOVUPD      Z6, 2176(SI)(R8*8)
+	VMOVUPD      Z7, 2240(SI)(R8*8)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R11
+	CMPQ         R11, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R11, R11
@@ -60647,28 +60634,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
+	VADDPD.BCST      expEvenb<>+0(SB), Z6, Z7
+	VBROADCASTSD     expOddc<>+0(SB), Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expOdda<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expEvena<>+0(SB), Z6, Z7
+	VMULPD           Z4, Z8, Z4
+	VADDPD           Z4, Z7, Z6
+	VSUBPD           Z4, Z7, Z4
 	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (SI)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R11
-	JMP              few
+	VPADDQ           Z5, Z6, Z5
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z4, Z5, Z6
+	VADDPD       Z4, Z6, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VMULPD       Z7, Z6, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z5, Z6, Z5
+	VMOVUPD      Z5, K1, (SI)(R8*8)
+	VMULPD       Z7, Z8, Z5
+	VMULPD       Z4, Z5, Z4
+	VMOVUPD      Z4, K1, 2048(SI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R11
+	JMP          few
 
 done:
 	MOVQ R10, R8
@@ -60695,90 +60688,93 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z5, K4, Z5
 	VMOVUPD          (SI)(R8*8), Z6
 	VMOVUPD          64(SI)(R8*8), Z7
-	VADDPD.BCST      two<>+0(SB), Z6, Z8
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VDIVPD           Z8, Z6, Z8
-	VDIVPD           Z9, Z7, Z9
+	VMULPD           Z6, Z6, Z8
+	VMULPD           Z7, Z7, Z9
 	VMULPD           Z8, Z8, Z10
 	VMULPD           Z9, Z9, Z11
-	VBROADCASTSD     unitRowi<>+0(SB), Z12
+	VBROADCASTSD     atanhj<>+0(SB), Z12
 	VMOVAPD          Z12, Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z6, Z10, Z13
-	VFNMADD213PD     Z7, Z11, Z12
-	VFNMADD213PD     Z6, Z8, Z13
-	VFNMADD213PD     Z7, Z9, Z12
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z6, Z9
-	VADDPD.BCST      one<>+0(SB), Z7, Z10
-	VDIVPD           Z9, Z8, Z9
-	VDIVPD           Z10, Z8, Z8
-	VMULPD           Z9, Z6, Z6
-	VMULPD           Z8, Z7, Z7
+	VFMADD213PD.BCST atanhi<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z9, Z12
+	VBROADCASTSD     atanhh<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z8, Z15
+	VFMADD213PD.BCST atanhg<>+0(SB), Z9, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     atanhf<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VBROADCASTSD     atanhd<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z8, Z15
+	VFMADD213PD.BCST atanhc<>+0(SB), Z9, Z14
+	VFMADD231PD      Z10, Z13, Z15
+	VFMADD231PD      Z11, Z12, Z14
+	VBROADCASTSD     atanhb<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z8, Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z15, Z13
+	VFMADD231PD      Z11, Z14, Z12
+	VMOVUPD          2048(SI)(R8*8), Z8
+	VMOVUPD          2112(SI)(R8*8), Z9
+	VMOVAPD          Z6, Z10
+	VMOVAPD          Z7, Z11
+	VFMADD231PD      Z8, Z6, Z10
+	VFMADD231PD      Z9, Z7, Z11
 	VPMOVQ2M         Z4, K5
 	VPMOVQ2M         Z5, K6
-	VBLENDMPD        Z6, Z9, K5, Z10
-	VBLENDMPD        Z7, Z8, K6, Z10
-	VBLENDMPD        Z9, Z6, K5, Z6
-	VBLENDMPD        Z8, Z7, K6, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPD           Z4, Z8, Z4
-	VMINPD           Z5, Z8, Z5
-	VSUBPD           Z13, Z4, Z4
-	VSUBPD           Z12, Z5, Z5
-	VBROADCASTSD     one<>+0(SB), Z8
-	VMOVAPD          Z8, Z9
+	VBLENDMPD        Z10, Z8, K5, Z14
+	VBLENDMPD        Z11, Z9, K6, Z14
+	VBLENDMPD        Z8, Z10, K5, Z8
+	VBLENDMPD        Z9, Z11, K6, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z4, Z10, Z4
+	VMINPD           Z5, Z10, Z5
+	VFNMADD231PD     Z13, Z6, Z4
+	VFNMADD231PD     Z12, Z7, Z5
+	VBROADCASTSD     one<>+0(SB), Z6
+	VMOVAPD          Z6, Z7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z6, Z10
-	VSQRTPD Z7, Z11
-	VMULPD  Z10, Z9, Z9
-	VMULPD  Z11, Z8, Z8
+	VSQRTPD Z8, Z10
+	VSQRTPD Z9, Z11
+	VMULPD  Z10, Z7, Z7
+	VMULPD  Z11, Z6, Z6
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z6, Z9, Z9
-	VMULPD Z7, Z8, Z8
+	VMULPD Z8, Z7, Z7
+	VMULPD Z9, Z6, Z6
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z6, Z6, Z6
-	VMULPD Z7, Z7, Z7
+	VMULPD Z8, Z8, Z8
+	VMULPD Z9, Z9, Z9
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z6, Z9, Z9
-	VMULPD Z7, Z8, Z8
+	VMULPD Z8, Z7, Z7
+	VMULPD Z9, Z6, Z6
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z6, Z6, Z6
-	VMULPD Z7, Z7, Z7
-	VMULPD Z6, Z9, Z9
-	VMULPD Z7, Z8, Z8
+	VMULPD Z8, Z8, Z8
+	VMULPD Z9, Z9, Z9
+	VMULPD Z8, Z7, Z7
+	VMULPD Z9, Z6, Z6
 
 noMore1:
-	VMULPD Z4, Z9, Z4
-	VMULPD Z5, Z8, Z5
+	VMULPD Z4, Z7, Z4
+	VMULPD Z5, Z6, Z5
 	VADDPD Z4, Z2, K1, Z2
 	VADDPD Z5, Z2, K2, Z2
 	VADDPD Z4, Z3, K3, Z3
@@ -60808,59 +60804,60 @@ few2:
 	VMOVUPD.Z        (CX)(R8*8), K1, Z4
 	VXORPD.BCST      signBit<>+0(SB), Z4, K3, Z4
 	VMOVUPD.Z        (SI)(R8*8), K1, Z5
-	VADDPD.BCST      two<>+0(SB), Z5, Z6
-	VDIVPD           Z6, Z5, Z6
+	VMULPD           Z5, Z5, Z6
 	VMULPD           Z6, Z6, Z7
-	VBROADCASTSD     unitRowi<>+0(SB), Z8
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z7, Z8
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z7, Z8
-	VFNMADD213PD     Z5, Z7, Z8
-	VFNMADD213PD     Z5, Z6, Z8
-	VBROADCASTSD     one<>+0(SB), Z6
-	VADDPD.BCST      one<>+0(SB), Z5, Z7
-	VDIVPD           Z7, Z6, Z6
-	VMULPD           Z6, Z5, Z5
+	VBROADCASTSD     atanhj<>+0(SB), Z8
+	VFMADD213PD.BCST atanhi<>+0(SB), Z6, Z8
+	VBROADCASTSD     atanhh<>+0(SB), Z9
+	VFMADD213PD.BCST atanhg<>+0(SB), Z6, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     atanhf<>+0(SB), Z8
+	VFMADD213PD.BCST atanhe<>+0(SB), Z6, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VBROADCASTSD     atanhd<>+0(SB), Z9
+	VFMADD213PD.BCST atanhc<>+0(SB), Z6, Z9
+	VFMADD231PD      Z7, Z8, Z9
+	VBROADCASTSD     atanhb<>+0(SB), Z8
+	VFMADD213PD.BCST atanha<>+0(SB), Z6, Z8
+	VFMADD231PD      Z7, Z9, Z8
+	VMOVUPD.Z        2048(SI)(R8*8), K1, Z6
+	VMOVAPD          Z5, Z7
+	VFMADD231PD      Z6, Z5, Z7
 	VPMOVQ2M         Z4, K1
-	VBLENDMPD        Z5, Z6, K1, Z7
-	VBLENDMPD        Z6, Z5, K1, Z5
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z4, Z6, Z4
-	VSUBPD           Z8, Z4, Z4
-	VBROADCASTSD     one<>+0(SB), Z6
+	VBLENDMPD        Z7, Z6, K1, Z9
+	VBLENDMPD        Z6, Z7, K1, Z6
+	VPXORQ           Z7, Z7, Z7
+	VMINPD           Z4, Z7, Z4
+	VFNMADD231PD     Z8, Z5, Z4
+	VBROADCASTSD     one<>+0(SB), Z5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z5, Z7
-	VMULPD  Z7, Z6, Z6
+	VSQRTPD Z6, Z7
+	VMULPD  Z7, Z5, Z5
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z5, Z6, Z6
+	VMULPD Z6, Z5, Z5
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
+	VMULPD Z6, Z6, Z6
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
-	VMULPD Z5, Z6, Z6
+	VMULPD Z6, Z5, Z5
 
 noSquare2:
 	TESTL  $0x00000008, BX
 	JZ     noMore2
-	VMULPD Z5, Z5, Z5
-	VMULPD Z5, Z6, Z6
+	VMULPD Z6, Z6, Z6
+	VMULPD Z6, Z5, Z5
 
 noMore2:
-	VMULPD Z4, Z6, Z4
+	VMULPD Z4, Z5, Z4
 	VADDPD Z4, Z2, K2, Z2
 	VADDPD Z4, Z3, K3, Z3
 	ADDQ   $0x00000008, R8
@@ -61289,7 +61286,7 @@ end:
 
 // func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -61362,83 +61359,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VBROADCASTSD     expOddc<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 	VMOVAPD          Z21, Z23
 	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z21, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z21, Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z21, Z8
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z5, (R8)(R9*8)
-	VMOVUPD          Z6, 64(R8)(R9*8)
-	VMOVUPD          Z7, 128(R8)(R9*8)
-	VMOVUPD          Z8, 192(R8)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z9, Z16, Z9
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z5, Z10, Z13
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z12, Z15
+	VADDPD       Z8, Z9, Z16
+	VADDPD       Z5, Z13, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VADDPD       Z8, Z16, Z20
+	VBROADCASTSD one<>+0(SB), Z21
+	VMULPD       Z17, Z13, Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VMULPD       Z20, Z16, Z25
+	VDIVPD       Z22, Z21, Z22
+	VDIVPD       Z23, Z21, Z23
+	VDIVPD       Z24, Z21, Z24
+	VDIVPD       Z25, Z21, Z21
+	VMULPD       Z13, Z22, Z13
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z24, Z15
+	VMULPD       Z16, Z21, Z16
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z9, Z16, Z9
+	VMOVUPD      Z10, (R8)(R9*8)
+	VMOVUPD      Z11, 64(R8)(R9*8)
+	VMOVUPD      Z12, 128(R8)(R9*8)
+	VMOVUPD      Z9, 192(R8)(R9*8)
+	VMULPD       Z17, Z22, Z9
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z24, Z11
+	VMULPD       Z20, Z21, Z12
+	VMULPD       Z5, Z9, Z5
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMULPD       Z8, Z12, Z8
+	VMOVUPD      Z5, 2048(R8)(R9*8)
+	VMOVUPD      Z6, 2112(R8)(R9*8)
+	VMOVUPD      Z7, 2176(R8)(R9*8)
+	VMOVUPD      Z8, 2240(R8)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -61460,28 +61472,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     expRowh<>+0(SB), Z8
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
-	VBROADCASTSD     expRowf<>+0(SB), Z9
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VBROADCASTSD     expRowd<>+0(SB), Z8
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
-	VFMADD231PD      Z7, Z9, Z8
-	VBROADCASTSD     expRowb<>+0(SB), Z9
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z7, Z9, Z5
+	VADDPD.BCST      expEvenb<>+0(SB), Z7, Z8
+	VBROADCASTSD     expOddc<>+0(SB), Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expOdda<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expEvena<>+0(SB), Z7, Z8
+	VMULPD           Z5, Z9, Z5
+	VADDPD           Z5, Z8, Z7
+	VSUBPD           Z5, Z8, Z5
 	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z6, Z5, Z5
-	VMOVUPD          Z5, K1, (R8)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	VPADDQ           Z6, Z7, Z6
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z5, Z6, Z7
+	VADDPD       Z5, Z7, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VMULPD       Z8, Z7, Z10
+	VDIVPD       Z10, Z9, Z9
+	VMULPD       Z7, Z9, Z7
+	VMULPD       Z6, Z7, Z6
+	VMOVUPD      Z6, K1, (R8)(R9*8)
+	VMULPD       Z8, Z9, Z6
+	VMULPD       Z5, Z6, Z5
+	VMOVUPD      Z5, K1, 2048(R8)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -61502,96 +61520,99 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z6, K4, Z6
 	VMOVUPD          (R8)(R9*8), Z7
 	VMOVUPD          64(R8)(R9*8), Z8
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VDIVPD           Z9, Z7, Z9
-	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z7, Z7, Z9
+	VMULPD           Z8, Z8, Z10
 	VMULPD           Z9, Z9, Z11
 	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VBROADCASTSD     atanhj<>+0(SB), Z13
 	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z7, Z11, Z14
-	VFNMADD213PD     Z8, Z12, Z13
-	VFNMADD213PD     Z7, Z9, Z14
-	VFNMADD213PD     Z8, Z10, Z13
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z7, Z10
-	VADDPD.BCST      one<>+0(SB), Z8, Z11
-	VDIVPD           Z10, Z9, Z10
-	VDIVPD           Z11, Z9, Z9
-	VMULPD           Z10, Z7, Z7
-	VMULPD           Z9, Z8, Z8
+	VFMADD213PD.BCST atanhi<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z13
+	VBROADCASTSD     atanhh<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VBROADCASTSD     atanhf<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z16, Z14
+	VFMADD231PD      Z12, Z15, Z13
+	VBROADCASTSD     atanhd<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VBROADCASTSD     atanhb<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z16, Z14
+	VFMADD231PD      Z12, Z15, Z13
+	VMOVUPD          2048(R8)(R9*8), Z9
+	VMOVUPD          2112(R8)(R9*8), Z10
+	VMOVAPD          Z7, Z11
+	VMOVAPD          Z8, Z12
+	VFMADD231PD      Z9, Z7, Z11
+	VFMADD231PD      Z10, Z8, Z12
 	VPMOVQ2M         Z5, K3
 	VPMOVQ2M         Z6, K4
-	VBLENDMPD        Z7, Z10, K3, Z11
-	VBLENDMPD        Z8, Z9, K4, Z12
-	VBLENDMPD        Z10, Z7, K3, Z7
-	VBLENDMPD        Z9, Z8, K4, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z5, Z9, Z5
-	VMINPD           Z6, Z9, Z6
-	VSUBPD           Z14, Z5, Z5
-	VSUBPD           Z13, Z6, Z6
-	VBLENDMPD        Z1, Z2, K1, Z9
-	VBLENDMPD        Z1, Z2, K2, Z10
-	VBROADCASTSD     one<>+0(SB), Z13
-	VMOVAPD          Z13, Z14
+	VBLENDMPD        Z11, Z9, K3, Z15
+	VBLENDMPD        Z12, Z10, K4, Z16
+	VBLENDMPD        Z9, Z11, K3, Z9
+	VBLENDMPD        Z10, Z12, K4, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z5, Z11, Z5
+	VMINPD           Z6, Z11, Z6
+	VFNMADD231PD     Z14, Z7, Z5
+	VFNMADD231PD     Z13, Z8, Z6
+	VBLENDMPD        Z1, Z2, K1, Z7
+	VBLENDMPD        Z1, Z2, K2, Z8
+	VBROADCASTSD     one<>+0(SB), Z11
+	VMOVAPD          Z11, Z12
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z7, Z15
-	VSQRTPD Z8, Z16
-	VMULPD  Z15, Z14, Z14
-	VMULPD  Z16, Z13, Z13
+	VSQRTPD Z9, Z13
+	VSQRTPD Z10, Z14
+	VMULPD  Z13, Z12, Z12
+	VMULPD  Z14, Z11, Z11
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z7, Z14, Z14
-	VMULPD Z8, Z13, Z13
+	VMULPD Z9, Z12, Z12
+	VMULPD Z10, Z11, Z11
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z7, Z7, Z15
-	VMULPD Z8, Z8, Z16
+	VMULPD Z9, Z9, Z13
+	VMULPD Z10, Z10, Z14
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z15, Z14, Z14
-	VMULPD Z16, Z13, Z13
+	VMULPD Z13, Z12, Z12
+	VMULPD Z14, Z11, Z11
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z15, Z15, Z15
-	VMULPD Z16, Z16, Z16
-	VMULPD Z15, Z14, Z14
-	VMULPD Z16, Z13, Z13
+	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z13, Z12, Z12
+	VMULPD Z14, Z11, Z11
 
 noMore1:
-	VMULPD       Z5, Z11, Z5
-	VMULPD       Z6, Z12, Z6
-	VFNMADD213PD Z7, Z3, Z5
-	VFNMADD213PD Z8, Z3, Z6
-	VMULPD       Z14, Z9, Z7
-	VMULPD       Z13, Z10, Z8
+	VMULPD       Z5, Z15, Z5
+	VMULPD       Z6, Z16, Z6
+	VFNMADD213PD Z9, Z3, Z5
+	VFNMADD213PD Z10, Z3, Z6
+	VMULPD       Z12, Z7, Z7
+	VMULPD       Z11, Z8, Z8
 	VMULPD       Z5, Z7, Z5
 	VMULPD       Z6, Z8, Z6
 	TESTB        DL, DL
@@ -61627,62 +61648,63 @@ few2:
 	VMOVUPD.Z        (BX)(R9*8), K1, Z5
 	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
 	VMOVUPD.Z        (R8)(R9*8), K1, Z6
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z6, Z6, Z7
 	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     unitRowi<>+0(SB), Z9
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
-	VFNMADD213PD     Z6, Z7, Z9
-	VBROADCASTSD     one<>+0(SB), Z7
-	VADDPD.BCST      one<>+0(SB), Z6, Z8
-	VDIVPD           Z8, Z7, Z7
-	VMULPD           Z7, Z6, Z6
+	VBROADCASTSD     atanhj<>+0(SB), Z9
+	VFMADD213PD.BCST atanhi<>+0(SB), Z7, Z9
+	VBROADCASTSD     atanhh<>+0(SB), Z10
+	VFMADD213PD.BCST atanhg<>+0(SB), Z7, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     atanhf<>+0(SB), Z9
+	VFMADD213PD.BCST atanhe<>+0(SB), Z7, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     atanhd<>+0(SB), Z10
+	VFMADD213PD.BCST atanhc<>+0(SB), Z7, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     atanhb<>+0(SB), Z9
+	VFMADD213PD.BCST atanha<>+0(SB), Z7, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VMOVUPD.Z        2048(R8)(R9*8), K1, Z7
+	VMOVAPD          Z6, Z8
+	VFMADD231PD      Z7, Z6, Z8
 	VPMOVQ2M         Z5, K3
-	VBLENDMPD        Z6, Z7, K3, Z8
-	VBLENDMPD        Z7, Z6, K3, Z6
-	VPXORQ           Z7, Z7, Z7
-	VMINPD           Z5, Z7, Z5
-	VSUBPD           Z9, Z5, Z5
-	VBLENDMPD        Z1, Z2, K2, Z7
-	VBROADCASTSD     one<>+0(SB), Z9
+	VBLENDMPD        Z8, Z7, K3, Z10
+	VBLENDMPD        Z7, Z8, K3, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMINPD           Z5, Z8, Z5
+	VFNMADD231PD     Z9, Z6, Z5
+	VBLENDMPD        Z1, Z2, K2, Z6
+	VBROADCASTSD     one<>+0(SB), Z8
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot3
-	VSQRTPD Z6, Z10
-	VMULPD  Z10, Z9, Z9
+	VSQRTPD Z7, Z9
+	VMULPD  Z9, Z8, Z8
 
 noRoot3:
 	TESTL  $0x00000002, DI
 	JZ     noFirst3
-	VMULPD Z6, Z9, Z9
+	VMULPD Z7, Z8, Z8
 
 noFirst3:
 	TESTL  $0x0000000c, DI
 	JZ     noMore3
-	VMULPD Z6, Z6, Z10
+	VMULPD Z7, Z7, Z9
 	TESTL  $0x00000004, DI
 	JZ     noSquare3
-	VMULPD Z10, Z9, Z9
+	VMULPD Z9, Z8, Z8
 
 noSquare3:
 	TESTL  $0x00000008, DI
 	JZ     noMore3
-	VMULPD Z10, Z10, Z10
-	VMULPD Z10, Z9, Z9
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z8, Z8
 
 noMore3:
-	VMULPD       Z5, Z8, Z5
-	VFNMADD213PD Z6, Z3, Z5
-	VMULPD       Z9, Z7, Z6
+	VMULPD       Z5, Z10, Z5
+	VFNMADD213PD Z7, Z3, Z5
+	VMULPD       Z8, Z6, Z6
 	VMULPD       Z5, Z6, Z5
 	VMOVUPD      Z5, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
@@ -62243,7 +62265,7 @@ end:
 
 // func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $4160-65
 	// forwardSigmoidOnlyPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -62312,83 +62334,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (SI)(DI*8)
-	VMOVUPD          Z7, 64(SI)(DI*8)
-	VMOVUPD          Z8, 128(SI)(DI*8)
-	VMOVUPD          Z9, 192(SI)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z12, Z15
+	VADDPD       Z8, Z13, Z16
+	VADDPD       Z9, Z10, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VADDPD       Z8, Z16, Z20
+	VADDPD       Z9, Z17, Z21
+	VBROADCASTSD one<>+0(SB), Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VMULPD       Z20, Z16, Z25
+	VMULPD       Z21, Z17, Z26
+	VDIVPD       Z23, Z22, Z23
+	VDIVPD       Z24, Z22, Z24
+	VDIVPD       Z25, Z22, Z25
+	VDIVPD       Z26, Z22, Z22
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z24, Z15
+	VMULPD       Z16, Z25, Z16
+	VMULPD       Z17, Z22, Z17
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z10, Z17, Z10
+	VMOVUPD      Z11, (SI)(DI*8)
+	VMOVUPD      Z12, 64(SI)(DI*8)
+	VMOVUPD      Z13, 128(SI)(DI*8)
+	VMOVUPD      Z10, 192(SI)(DI*8)
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z24, Z11
+	VMULPD       Z20, Z25, Z12
+	VMULPD       Z21, Z22, Z13
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VMOVUPD      Z6, 2048(SI)(DI*8)
+	VMOVUPD      Z7, 2112(SI)(DI*8)
+	VMOVUPD      Z8, 2176(SI)(DI*8)
+	VMOVUPD      Z9, 2240(SI)(DI*8)
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R10
+	CMPQ         R10, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R10, R10
@@ -62410,28 +62447,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (SI)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	VPADDQ           Z7, Z8, Z7
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z6, Z7, Z8
+	VADDPD       Z6, Z8, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z9, Z8, Z11
+	VDIVPD       Z11, Z10, Z10
+	VMULPD       Z8, Z10, Z8
+	VMULPD       Z7, Z8, Z7
+	VMOVUPD      Z7, K1, (SI)(DI*8)
+	VMULPD       Z9, Z10, Z7
+	VMULPD       Z6, Z7, Z6
+	VMOVUPD      Z6, K1, 2048(SI)(DI*8)
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R10
+	JMP          few
 
 done:
 	MOVQ R9, DI
@@ -62456,121 +62499,124 @@ many2:
 	VMOVUPD          64(CX)(DI*8), Z11
 	VMOVUPD          (SI)(DI*8), Z12
 	VMOVUPD          64(SI)(DI*8), Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VDIVPD           Z14, Z12, Z14
-	VDIVPD           Z15, Z13, Z15
+	VMULPD           Z12, Z12, Z14
+	VMULPD           Z13, Z13, Z15
 	VMULPD           Z14, Z14, Z16
 	VMULPD           Z15, Z15, Z17
-	VBROADCASTSD     unitRowi<>+0(SB), Z18
+	VBROADCASTSD     atanhj<>+0(SB), Z18
 	VMOVAPD          Z18, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z18
-	VFNMADD213PD     Z12, Z16, Z19
-	VFNMADD213PD     Z13, Z17, Z18
-	VFNMADD213PD     Z12, Z14, Z19
-	VFNMADD213PD     Z13, Z15, Z18
-	VBROADCASTSD     one<>+0(SB), Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VADDPD.BCST      one<>+0(SB), Z13, Z16
-	VDIVPD           Z15, Z14, Z15
-	VDIVPD           Z16, Z14, Z14
-	VMULPD           Z15, Z12, Z12
-	VMULPD           Z14, Z13, Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z18
+	VBROADCASTSD     atanhh<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhf<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VBROADCASTSD     atanhd<>+0(SB), Z20
+	VMOVAPD          Z20, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z21
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z20
+	VFMADD231PD      Z16, Z19, Z21
+	VFMADD231PD      Z17, Z18, Z20
+	VBROADCASTSD     atanhb<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z19
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z18
+	VFMADD231PD      Z16, Z21, Z19
+	VFMADD231PD      Z17, Z20, Z18
+	VMOVUPD          2048(SI)(DI*8), Z14
+	VMOVUPD          2112(SI)(DI*8), Z15
+	VMOVAPD          Z12, Z16
+	VMOVAPD          Z13, Z17
+	VFMADD231PD      Z14, Z12, Z16
+	VFMADD231PD      Z15, Z13, Z17
 	VPMOVQ2M         Z10, K1
 	VPMOVQ2M         Z11, K2
-	VBLENDMPD        Z12, Z15, K1, Z16
-	VBLENDMPD        Z13, Z14, K2, Z17
-	VBLENDMPD        Z15, Z12, K1, Z12
-	VBLENDMPD        Z14, Z13, K2, Z13
-	VPXORQ           Z14, Z14, Z14
-	VMINPD           Z10, Z14, Z15
-	VMINPD           Z11, Z14, Z14
-	VSUBPD           Z19, Z15, Z15
-	VSUBPD           Z18, Z14, Z14
-	VPXORQ           Z20, Z20, Z20
-	VMAXPD           Z10, Z20, Z10
-	VMAXPD           Z11, Z20, Z11
-	VADDPD           Z10, Z19, Z10
-	VADDPD           Z11, Z18, Z11
+	VBLENDMPD        Z16, Z14, K1, Z20
+	VBLENDMPD        Z17, Z15, K2, Z21
+	VBLENDMPD        Z14, Z16, K1, Z14
+	VBLENDMPD        Z15, Z17, K2, Z15
+	VPXORQ           Z16, Z16, Z16
+	VMINPD           Z10, Z16, Z17
+	VMINPD           Z11, Z16, Z16
+	VFNMADD231PD     Z19, Z12, Z17
+	VFNMADD231PD     Z18, Z13, Z16
+	VPXORQ           Z22, Z22, Z22
+	VMAXPD           Z10, Z22, Z10
+	VMAXPD           Z11, Z22, Z11
+	VFMADD231PD      Z19, Z12, Z10
+	VFMADD231PD      Z18, Z13, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
-	VBROADCASTSD     one<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
+	VBROADCASTSD     one<>+0(SB), Z12
+	VMOVAPD          Z12, Z13
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot1
-	VSQRTPD Z12, Z20
-	VSQRTPD Z13, Z21
-	VMULPD  Z20, Z19, Z19
-	VMULPD  Z21, Z18, Z18
+	VSQRTPD Z14, Z18
+	VSQRTPD Z15, Z19
+	VMULPD  Z18, Z13, Z13
+	VMULPD  Z19, Z12, Z12
 
 noRoot1:
 	TESTL  $0x00000002, BX
 	JZ     noFirst1
-	VMULPD Z12, Z19, Z19
-	VMULPD Z13, Z18, Z18
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noFirst1:
 	TESTL  $0x0000000c, BX
 	JZ     noMore1
-	VMULPD Z12, Z12, Z12
-	VMULPD Z13, Z13, Z13
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
 	TESTL  $0x00000004, BX
 	JZ     noSquare1
-	VMULPD Z12, Z19, Z19
-	VMULPD Z13, Z18, Z18
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noSquare1:
 	TESTL  $0x00000008, BX
 	JZ     noMore1
-	VMULPD Z12, Z12, Z12
-	VMULPD Z13, Z13, Z13
-	VMULPD Z12, Z19, Z19
-	VMULPD Z13, Z18, Z18
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z14, Z13, Z13
+	VMULPD Z15, Z12, Z12
 
 noMore1:
-	VMULPD       Z6, Z19, Z6
-	VMULPD       Z7, Z18, Z7
-	VFMADD231PD  Z15, Z6, Z4
-	VFMADD231PD  Z14, Z7, Z4
+	VMULPD       Z6, Z13, Z6
+	VMULPD       Z7, Z12, Z7
+	VFMADD231PD  Z17, Z6, Z4
+	VFMADD231PD  Z16, Z7, Z4
 	VBROADCASTSD one<>+0(SB), Z6
 	VMOVAPD      Z6, Z7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot2
-	VSQRTPD Z16, Z12
-	VSQRTPD Z17, Z13
+	VSQRTPD Z20, Z12
+	VSQRTPD Z21, Z13
 	VMULPD  Z12, Z7, Z7
 	VMULPD  Z13, Z6, Z6
 
 noRoot2:
 	TESTL  $0x00000002, BX
 	JZ     noFirst2
-	VMULPD Z16, Z7, Z7
-	VMULPD Z17, Z6, Z6
+	VMULPD Z20, Z7, Z7
+	VMULPD Z21, Z6, Z6
 
 noFirst2:
 	TESTL  $0x0000000c, BX
 	JZ     noMore2
-	VMULPD Z16, Z16, Z12
-	VMULPD Z17, Z17, Z13
+	VMULPD Z20, Z20, Z12
+	VMULPD Z21, Z21, Z13
 	TESTL  $0x00000004, BX
 	JZ     noSquare2
 	VMULPD Z12, Z7, Z7
@@ -62612,81 +62658,82 @@ few2:
 	VFMADD231PD      Z6, Z6, Z3
 	VMOVUPD.Z        (CX)(DI*8), K1, Z8
 	VMOVUPD.Z        (SI)(DI*8), K1, Z9
-	VADDPD.BCST      two<>+0(SB), Z9, Z10
-	VDIVPD           Z10, Z9, Z10
+	VMULPD           Z9, Z9, Z10
 	VMULPD           Z10, Z10, Z11
-	VBROADCASTSD     unitRowi<>+0(SB), Z12
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z12
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z12
-	VFNMADD213PD     Z9, Z11, Z12
-	VFNMADD213PD     Z9, Z10, Z12
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z9, Z11
-	VDIVPD           Z11, Z10, Z10
-	VMULPD           Z10, Z9, Z9
+	VBROADCASTSD     atanhj<>+0(SB), Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z12
+	VBROADCASTSD     atanhh<>+0(SB), Z13
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhf<>+0(SB), Z12
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VBROADCASTSD     atanhd<>+0(SB), Z13
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z12, Z13
+	VBROADCASTSD     atanhb<>+0(SB), Z12
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z12
+	VFMADD231PD      Z11, Z13, Z12
+	VMOVUPD.Z        2048(SI)(DI*8), K1, Z10
+	VMOVAPD          Z9, Z11
+	VFMADD231PD      Z10, Z9, Z11
 	VPMOVQ2M         Z8, K1
-	VBLENDMPD        Z9, Z10, K1, Z11
-	VBLENDMPD        Z10, Z9, K1, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z8, Z10, Z10
-	VSUBPD           Z12, Z10, Z10
-	VPXORQ           Z13, Z13, Z13
-	VMAXPD           Z8, Z13, Z8
-	VADDPD           Z8, Z12, Z8
+	VBLENDMPD        Z11, Z10, K1, Z13
+	VBLENDMPD        Z10, Z11, K1, Z10
+	VPXORQ           Z11, Z11, Z11
+	VMINPD           Z8, Z11, Z11
+	VFNMADD231PD     Z12, Z9, Z11
+	VPXORQ           Z14, Z14, Z14
+	VMAXPD           Z8, Z14, Z8
+	VFMADD231PD      Z12, Z9, Z8
 	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
-	VBROADCASTSD     one<>+0(SB), Z12
+	VBROADCASTSD     one<>+0(SB), Z9
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot3
-	VSQRTPD Z9, Z13
-	VMULPD  Z13, Z12, Z12
+	VSQRTPD Z10, Z12
+	VMULPD  Z12, Z9, Z9
 
 noRoot3:
 	TESTL  $0x00000002, BX
 	JZ     noFirst3
-	VMULPD Z9, Z12, Z12
+	VMULPD Z10, Z9, Z9
 
 noFirst3:
 	TESTL  $0x0000000c, BX
 	JZ     noMore3
-	VMULPD Z9, Z9, Z9
+	VMULPD Z10, Z10, Z10
 	TESTL  $0x00000004, BX
 	JZ     noSquare3
-	VMULPD Z9, Z12, Z12
+	VMULPD Z10, Z9, Z9
 
 noSquare3:
 	TESTL  $0x00000008, BX
 	JZ     noMore3
-	VMULPD Z9, Z9, Z9
-	VMULPD Z9, Z12, Z12
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z9, Z9
 
 noMore3:
-	VMULPD       Z6, Z12, Z6
-	VFMADD231PD  Z10, Z6, Z4
+	VMULPD       Z6, Z9, Z6
+	VFMADD231PD  Z11, Z6, Z4
 	VBROADCASTSD one<>+0(SB), Z6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, BX
 	JZ      noRoot4
-	VSQRTPD Z11, Z9
+	VSQRTPD Z13, Z9
 	VMULPD  Z9, Z6, Z6
 
 noRoot4:
 	TESTL  $0x00000002, BX
 	JZ     noFirst4
-	VMULPD Z11, Z6, Z6
+	VMULPD Z13, Z6, Z6
 
 noFirst4:
 	TESTL  $0x0000000c, BX
 	JZ     noMore4
-	VMULPD Z11, Z11, Z9
+	VMULPD Z13, Z13, Z9
 	TESTL  $0x00000004, BX
 	JZ     noSquare4
 	VMULPD Z9, Z6, Z6
@@ -63238,7 +63285,7 @@ end:
 
 // func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $4160-89
 	// backwardSigmoidOnlyPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -63308,83 +63355,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z12
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z12, Z16
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VBROADCASTSD     expOddc<>+0(SB), Z20
 	VMOVAPD          Z20, Z21
 	VMOVAPD          Z20, Z22
 	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
-	VMOVAPD          Z16, Z18
-	VMOVAPD          Z16, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z16
-	VFMADD231PD      Z12, Z21, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z20, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VMOVAPD          Z20, Z21
-	VMOVAPD          Z20, Z22
-	VMOVAPD          Z20, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z21
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z20
-	VFMADD231PD      Z12, Z17, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z16, Z20
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z12, Z21, Z4
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z20, Z7
+	VFMADD213PD.BCST expOddb<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expOdda<>+0(SB), Z12, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VMULPD           Z4, Z21, Z4
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z20, Z7
+	VADDPD           Z4, Z16, Z12
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VSUBPD           Z4, Z16, Z4
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
 	VPSLLQ           $0x34, Z9, Z9
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z9, Z4, Z4
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z4, (R8)(R9*8)
-	VMOVUPD          Z5, 64(R8)(R9*8)
-	VMOVUPD          Z6, 128(R8)(R9*8)
-	VMOVUPD          Z7, 192(R8)(R9*8)
-	ADDQ             $0x00000020, R9
-	SUBQ             $0x00000020, R12
-	CMPQ             R12, $0x00000020
-	JGE              many
+	VPADDQ           Z9, Z12, Z9
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z8, Z15, Z8
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z4, Z9, Z12
+	VADDPD       Z5, Z10, Z13
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z8, Z15
+	VADDPD       Z4, Z12, Z16
+	VADDPD       Z5, Z13, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VBROADCASTSD one<>+0(SB), Z20
+	VMULPD       Z16, Z12, Z21
+	VMULPD       Z17, Z13, Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VDIVPD       Z21, Z20, Z21
+	VDIVPD       Z22, Z20, Z22
+	VDIVPD       Z23, Z20, Z23
+	VDIVPD       Z24, Z20, Z20
+	VMULPD       Z12, Z21, Z12
+	VMULPD       Z13, Z22, Z13
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z20, Z15
+	VMULPD       Z9, Z12, Z9
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z8, Z15, Z8
+	VMOVUPD      Z9, (R8)(R9*8)
+	VMOVUPD      Z10, 64(R8)(R9*8)
+	VMOVUPD      Z11, 128(R8)(R9*8)
+	VMOVUPD      Z8, 192(R8)(R9*8)
+	VMULPD       Z16, Z21, Z8
+	VMULPD       Z17, Z22, Z9
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z20, Z11
+	VMULPD       Z4, Z8, Z4
+	VMULPD       Z5, Z9, Z5
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMOVUPD      Z4, 2048(R8)(R9*8)
+	VMOVUPD      Z5, 2112(R8)(R9*8)
+	VMOVUPD      Z6, 2176(R8)(R9*8)
+	VMOVUPD      Z7, 2240(R8)(R9*8)
+	ADDQ         $0x00000020, R9
+	SUBQ         $0x00000020, R12
+	CMPQ         R12, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R12, R12
@@ -63406,28 +63468,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z5, Z6
 	VFNMADD231PD.BCST ln2<>+0(SB), Z6, Z4
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z4, Z4, Z6
-	VBROADCASTSD     expRowh<>+0(SB), Z7
-	VFMADD213PD.BCST expRowg<>+0(SB), Z4, Z7
-	VFMADD231PD.BCST expRowi<>+0(SB), Z6, Z7
-	VBROADCASTSD     expRowf<>+0(SB), Z8
-	VFMADD213PD.BCST expRowe<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VBROADCASTSD     expRowd<>+0(SB), Z7
-	VFMADD213PD.BCST expRowc<>+0(SB), Z4, Z7
-	VFMADD231PD      Z6, Z8, Z7
-	VBROADCASTSD     expRowb<>+0(SB), Z8
-	VFMADD213PD.BCST expRowa<>+0(SB), Z4, Z8
-	VFMADD231PD      Z6, Z7, Z8
-	VADDPD.BCST      one<>+0(SB), Z4, Z4
-	VFMADD231PD      Z6, Z8, Z4
+	VADDPD.BCST      expEvenb<>+0(SB), Z6, Z7
+	VBROADCASTSD     expOddc<>+0(SB), Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expOdda<>+0(SB), Z6, Z8
+	VFMADD213PD.BCST expEvena<>+0(SB), Z6, Z7
+	VMULPD           Z4, Z8, Z4
+	VADDPD           Z4, Z7, Z6
+	VSUBPD           Z4, Z7, Z4
 	VPSLLQ           $0x34, Z5, Z5
-	VPADDQ           Z5, Z4, Z4
-	VMOVUPD          Z4, K1, (R8)(R9*8)
-	ADDQ             $0x00000008, R9
-	SUBQ             $0x00000008, R12
-	JMP              few
+	VPADDQ           Z5, Z6, Z5
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z4, Z5, Z6
+	VADDPD       Z4, Z6, Z7
+	VBROADCASTSD one<>+0(SB), Z8
+	VMULPD       Z7, Z6, Z9
+	VDIVPD       Z9, Z8, Z8
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z5, Z6, Z5
+	VMOVUPD      Z5, K1, (R8)(R9*8)
+	VMULPD       Z7, Z8, Z5
+	VMULPD       Z4, Z5, Z4
+	VMOVUPD      Z4, K1, 2048(R8)(R9*8)
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R12
+	JMP          few
 
 done:
 	MOVQ R11, R9
@@ -63447,149 +63515,152 @@ many2:
 	VMOVUPD          64(BX)(R9*8), Z9
 	VMOVUPD          (R8)(R9*8), Z10
 	VMOVUPD          64(R8)(R9*8), Z11
-	VADDPD.BCST      two<>+0(SB), Z10, Z12
-	VADDPD.BCST      two<>+0(SB), Z11, Z13
-	VDIVPD           Z12, Z10, Z12
-	VDIVPD           Z13, Z11, Z13
+	VMULPD           Z10, Z10, Z12
+	VMULPD           Z11, Z11, Z13
 	VMULPD           Z12, Z12, Z14
 	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     unitRowi<>+0(SB), Z16
+	VBROADCASTSD     atanhj<>+0(SB), Z16
 	VMOVAPD          Z16, Z17
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z16
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z14, Z17
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z16
-	VFNMADD213PD     Z10, Z14, Z17
-	VFNMADD213PD     Z11, Z15, Z16
-	VFNMADD213PD     Z10, Z12, Z17
-	VFNMADD213PD     Z11, Z13, Z16
-	VBROADCASTSD     one<>+0(SB), Z12
-	VADDPD.BCST      one<>+0(SB), Z10, Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VDIVPD           Z13, Z12, Z13
-	VDIVPD           Z14, Z12, Z12
-	VMULPD           Z13, Z10, Z10
-	VMULPD           Z12, Z11, Z11
+	VFMADD213PD.BCST atanhi<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z16
+	VBROADCASTSD     atanhh<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhg<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VBROADCASTSD     atanhf<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z19, Z17
+	VFMADD231PD      Z15, Z18, Z16
+	VBROADCASTSD     atanhd<>+0(SB), Z18
+	VMOVAPD          Z18, Z19
+	VFMADD213PD.BCST atanhc<>+0(SB), Z12, Z19
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z18
+	VFMADD231PD      Z14, Z17, Z19
+	VFMADD231PD      Z15, Z16, Z18
+	VBROADCASTSD     atanhb<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z12, Z17
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z16
+	VFMADD231PD      Z14, Z19, Z17
+	VFMADD231PD      Z15, Z18, Z16
+	VMOVUPD          2048(R8)(R9*8), Z12
+	VMOVUPD          2112(R8)(R9*8), Z13
+	VMOVAPD          Z10, Z14
+	VMOVAPD          Z11, Z15
+	VFMADD231PD      Z12, Z10, Z14
+	VFMADD231PD      Z13, Z11, Z15
 	VPMOVQ2M         Z8, K1
 	VPMOVQ2M         Z9, K2
-	VBLENDMPD        Z10, Z13, K1, Z14
-	VBLENDMPD        Z11, Z12, K2, Z15
-	VBLENDMPD        Z13, Z10, K1, Z10
-	VBLENDMPD        Z12, Z11, K2, Z11
-	VPXORQ           Z12, Z12, Z12
-	VMINPD           Z8, Z12, Z13
-	VMINPD           Z9, Z12, Z12
-	VSUBPD           Z17, Z13, Z13
-	VSUBPD           Z16, Z12, Z12
-	VPXORQ           Z18, Z18, Z18
-	VMAXPD           Z8, Z18, Z8
-	VMAXPD           Z9, Z18, Z9
-	VADDPD           Z8, Z17, Z8
-	VADDPD           Z9, Z16, Z9
+	VBLENDMPD        Z14, Z12, K1, Z18
+	VBLENDMPD        Z15, Z13, K2, Z19
+	VBLENDMPD        Z12, Z14, K1, Z12
+	VBLENDMPD        Z13, Z15, K2, Z13
+	VPXORQ           Z14, Z14, Z14
+	VMINPD           Z8, Z14, Z15
+	VMINPD           Z9, Z14, Z14
+	VFNMADD231PD     Z17, Z10, Z15
+	VFNMADD231PD     Z16, Z11, Z14
+	VPXORQ           Z20, Z20, Z20
+	VMAXPD           Z8, Z20, Z8
+	VMAXPD           Z9, Z20, Z9
+	VFMADD231PD      Z17, Z10, Z8
+	VFMADD231PD      Z16, Z11, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z8, Z8
 	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
 	VMULPD           Z0, Z4, Z4
 	VMULPD           Z0, Z5, Z5
-	VBROADCASTSD     one<>+0(SB), Z16
-	VMOVAPD          Z16, Z17
+	VBROADCASTSD     one<>+0(SB), Z10
+	VMOVAPD          Z10, Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot1
-	VSQRTPD Z10, Z18
-	VSQRTPD Z11, Z19
-	VMULPD  Z18, Z17, Z17
-	VMULPD  Z19, Z16, Z16
+	VSQRTPD Z12, Z16
+	VSQRTPD Z13, Z17
+	VMULPD  Z16, Z11, Z11
+	VMULPD  Z17, Z10, Z10
 
 noRoot1:
 	TESTL  $0x00000002, DI
 	JZ     noFirst1
-	VMULPD Z10, Z17, Z17
-	VMULPD Z11, Z16, Z16
+	VMULPD Z12, Z11, Z11
+	VMULPD Z13, Z10, Z10
 
 noFirst1:
 	TESTL  $0x0000000c, DI
 	JZ     noMore1
-	VMULPD Z10, Z10, Z18
-	VMULPD Z11, Z11, Z19
+	VMULPD Z12, Z12, Z16
+	VMULPD Z13, Z13, Z17
 	TESTL  $0x00000004, DI
 	JZ     noSquare1
-	VMULPD Z18, Z17, Z17
-	VMULPD Z19, Z16, Z16
+	VMULPD Z16, Z11, Z11
+	VMULPD Z17, Z10, Z10
 
 noSquare1:
 	TESTL  $0x00000008, DI
 	JZ     noMore1
-	VMULPD Z18, Z18, Z18
-	VMULPD Z19, Z19, Z19
-	VMULPD Z18, Z17, Z17
-	VMULPD Z19, Z16, Z16
+	VMULPD Z16, Z16, Z16
+	VMULPD Z17, Z17, Z17
+	VMULPD Z16, Z11, Z11
+	VMULPD Z17, Z10, Z10
 
 noMore1:
-	VMULPD       Z13, Z14, Z13
-	VMULPD       Z12, Z15, Z12
-	VFNMADD213PD Z10, Z2, Z13
-	VFNMADD213PD Z11, Z2, Z12
-	VMULPD       Z17, Z4, Z4
-	VMULPD       Z16, Z5, Z5
-	VMULPD       Z13, Z4, Z4
-	VMULPD       Z12, Z5, Z5
+	VMULPD       Z15, Z18, Z15
+	VMULPD       Z14, Z19, Z14
+	VFNMADD213PD Z12, Z2, Z15
+	VFNMADD213PD Z13, Z2, Z14
+	VMULPD       Z11, Z4, Z4
+	VMULPD       Z10, Z5, Z5
+	VMULPD       Z15, Z4, Z4
+	VMULPD       Z14, Z5, Z5
 	VMULPD       Z1, Z7, Z7
 	VMULPD       Z1, Z6, Z6
-	VBROADCASTSD one<>+0(SB), Z12
-	VMOVAPD      Z12, Z13
+	VBROADCASTSD one<>+0(SB), Z10
+	VMOVAPD      Z10, Z11
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot2
-	VSQRTPD Z14, Z16
-	VSQRTPD Z15, Z17
-	VMULPD  Z16, Z13, Z13
-	VMULPD  Z17, Z12, Z12
+	VSQRTPD Z18, Z14
+	VSQRTPD Z19, Z15
+	VMULPD  Z14, Z11, Z11
+	VMULPD  Z15, Z10, Z10
 
 noRoot2:
 	TESTL  $0x00000002, DI
 	JZ     noFirst2
-	VMULPD Z14, Z13, Z13
-	VMULPD Z15, Z12, Z12
+	VMULPD Z18, Z11, Z11
+	VMULPD Z19, Z10, Z10
 
 noFirst2:
 	TESTL  $0x0000000c, DI
 	JZ     noMore2
-	VMULPD Z14, Z14, Z16
-	VMULPD Z15, Z15, Z17
+	VMULPD Z18, Z18, Z14
+	VMULPD Z19, Z19, Z15
 	TESTL  $0x00000004, DI
 	JZ     noSquare2
-	VMULPD Z16, Z13, Z13
-	VMULPD Z17, Z12, Z12
+	VMULPD Z14, Z11, Z11
+	VMULPD Z15, Z10, Z10
 
 noSquare2:
 	TESTL  $0x00000008, DI
 	JZ     noMore2
-	VMULPD Z16, Z16, Z16
-	VMULPD Z17, Z17, Z17
-	VMULPD Z16, Z13, Z13
-	VMULPD Z17, Z12, Z12
+	VMULPD Z14, Z14, Z14
+	VMULPD Z15, Z15, Z15
+	VMULPD Z14, Z11, Z11
+	VMULPD Z15, Z10, Z10
 
 noMore2:
-	VMULPD       Z8, Z10, Z8
-	VMULPD       Z9, Z11, Z9
-	VFNMADD213PD Z14, Z2, Z8
-	VFNMADD213PD Z15, Z2, Z9
-	VMULPD       Z13, Z7, Z7
-	VMULPD       Z12, Z6, Z6
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VFNMADD213PD Z18, Z2, Z8
+	VFNMADD213PD Z19, Z2, Z9
+	VMULPD       Z11, Z7, Z7
+	VMULPD       Z10, Z6, Z6
 	VFMADD231PD  Z8, Z7, Z4
 	VFMADD231PD  Z9, Z6, Z5
 	TESTB        DL, DL
@@ -63623,99 +63694,100 @@ few2:
 	VSUBPD           Z4, Z5, Z5
 	VMOVUPD.Z        (BX)(R9*8), K1, Z6
 	VMOVUPD.Z        (R8)(R9*8), K1, Z7
-	VADDPD.BCST      two<>+0(SB), Z7, Z8
-	VDIVPD           Z8, Z7, Z8
+	VMULPD           Z7, Z7, Z8
 	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     unitRowi<>+0(SB), Z10
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z7, Z9, Z10
-	VFNMADD213PD     Z7, Z8, Z10
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z7, Z7
+	VBROADCASTSD     atanhj<>+0(SB), Z10
+	VFMADD213PD.BCST atanhi<>+0(SB), Z8, Z10
+	VBROADCASTSD     atanhh<>+0(SB), Z11
+	VFMADD213PD.BCST atanhg<>+0(SB), Z8, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     atanhf<>+0(SB), Z10
+	VFMADD213PD.BCST atanhe<>+0(SB), Z8, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VBROADCASTSD     atanhd<>+0(SB), Z11
+	VFMADD213PD.BCST atanhc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     atanhb<>+0(SB), Z10
+	VFMADD213PD.BCST atanha<>+0(SB), Z8, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VMOVUPD.Z        2048(R8)(R9*8), K1, Z8
+	VMOVAPD          Z7, Z9
+	VFMADD231PD      Z8, Z7, Z9
 	VPMOVQ2M         Z6, K2
-	VBLENDMPD        Z7, Z8, K2, Z9
-	VBLENDMPD        Z8, Z7, K2, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPD           Z6, Z8, Z8
-	VSUBPD           Z10, Z8, Z8
-	VPXORQ           Z11, Z11, Z11
-	VMAXPD           Z6, Z11, Z6
-	VADDPD           Z6, Z10, Z6
+	VBLENDMPD        Z9, Z8, K2, Z11
+	VBLENDMPD        Z8, Z9, K2, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z6, Z9, Z9
+	VFNMADD231PD     Z10, Z7, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z6, Z12, Z6
+	VFMADD231PD      Z10, Z7, Z6
 	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
 	VMULPD           Z0, Z4, Z4
-	VBROADCASTSD     one<>+0(SB), Z10
+	VBROADCASTSD     one<>+0(SB), Z7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot4
-	VSQRTPD Z7, Z11
-	VMULPD  Z11, Z10, Z10
+	VSQRTPD Z8, Z10
+	VMULPD  Z10, Z7, Z7
 
 noRoot4:
 	TESTL  $0x00000002, DI
 	JZ     noFirst4
-	VMULPD Z7, Z10, Z10
+	VMULPD Z8, Z7, Z7
 
 noFirst4:
 	TESTL  $0x0000000c, DI
 	JZ     noMore4
-	VMULPD Z7, Z7, Z11
+	VMULPD Z8, Z8, Z10
 	TESTL  $0x00000004, DI
 	JZ     noSquare4
-	VMULPD Z11, Z10, Z10
+	VMULPD Z10, Z7, Z7
 
 noSquare4:
 	TESTL  $0x00000008, DI
 	JZ     noMore4
-	VMULPD Z11, Z11, Z11
-	VMULPD Z11, Z10, Z10
+	VMULPD Z10, Z10, Z10
+	VMULPD Z10, Z7, Z7
 
 noMore4:
-	VMULPD       Z8, Z9, Z8
-	VFNMADD213PD Z7, Z2, Z8
-	VMULPD       Z10, Z4, Z4
-	VMULPD       Z8, Z4, Z4
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z8, Z2, Z9
+	VMULPD       Z7, Z4, Z4
+	VMULPD       Z9, Z4, Z4
 	VMULPD       Z1, Z5, Z5
-	VBROADCASTSD one<>+0(SB), Z8
+	VBROADCASTSD one<>+0(SB), Z7
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
 	TESTL   $0x00000001, DI
 	JZ      noRoot5
-	VSQRTPD Z9, Z10
-	VMULPD  Z10, Z8, Z8
+	VSQRTPD Z11, Z9
+	VMULPD  Z9, Z7, Z7
 
 noRoot5:
 	TESTL  $0x00000002, DI
 	JZ     noFirst5
-	VMULPD Z9, Z8, Z8
+	VMULPD Z11, Z7, Z7
 
 noFirst5:
 	TESTL  $0x0000000c, DI
 	JZ     noMore5
-	VMULPD Z9, Z9, Z10
+	VMULPD Z11, Z11, Z9
 	TESTL  $0x00000004, DI
 	JZ     noSquare5
-	VMULPD Z10, Z8, Z8
+	VMULPD Z9, Z7, Z7
 
 noSquare5:
 	TESTL  $0x00000008, DI
 	JZ     noMore5
-	VMULPD Z10, Z10, Z10
-	VMULPD Z10, Z8, Z8
+	VMULPD Z9, Z9, Z9
+	VMULPD Z9, Z7, Z7
 
 noMore5:
-	VMULPD       Z6, Z7, Z6
-	VFNMADD213PD Z9, Z2, Z6
-	VMULPD       Z8, Z5, Z5
+	VMULPD       Z6, Z8, Z6
+	VFNMADD213PD Z11, Z2, Z6
+	VMULPD       Z7, Z5, Z5
 	VFMADD231PD  Z6, Z5, Z4
 	VMOVUPD      Z4, K1, (AX)(R9*8)
 	ADDQ         $0x00000008, R9
@@ -64404,30 +64476,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z11
 	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z12
 	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VSUBPD.BCST       sixteenths<>+0(SB), Z12, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z12, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z12, Z14, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z13
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VMULPD           Z11, Z13, Z11
+	VFMADD213PD      Z12, Z12, Z11
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z8, Z4, Z7
@@ -64560,30 +64630,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z11
 	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z12
 	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VSUBPD.BCST       sixteenths<>+0(SB), Z12, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z12, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z12, Z14, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z13
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VMULPD           Z11, Z13, Z11
+	VFMADD213PD      Z12, Z12, Z11
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z8, Z4, Z7
@@ -64731,30 +64799,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z11
 	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z12
 	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
+	VSUBPD.BCST       sixteenths<>+0(SB), Z12, Z13
 	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z12, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z12, Z14, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z13
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z13
+	VMULPD           Z11, Z13, Z11
+	VFMADD213PD      Z12, Z12, Z11
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z8, Z4, Z7
@@ -65453,30 +65519,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z5, Z6
@@ -65618,30 +65682,28 @@ stored2:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z5, Z6
@@ -65798,30 +65860,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z5, Z6
@@ -66748,30 +66808,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z16
 	VMAXPD       Z15, Z16, Z16
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z18
+	VMOVAPD   Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z18, Z19
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z17, Z19, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z18
+	VFMADD213PD.BCST expTablee<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTabled<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTablec<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTableb<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VMULPD           Z16, Z18, Z16
+	VFMADD213PD      Z17, Z17, Z16
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z14, Z17
@@ -66815,30 +66873,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z12
 	VMAXPD       Z9, Z12, Z12
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z16, Z18, Z12
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VMULPD           Z12, Z16, Z12
+	VFMADD213PD      Z15, Z15, Z12
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z9, Z3, Z13
@@ -66965,30 +67021,28 @@ noMore2:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z16
 	VMAXPD       Z15, Z16, Z16
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z18
+	VMOVAPD   Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z18, Z19
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z17, Z19, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z18
+	VFMADD213PD.BCST expTablee<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTabled<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTablec<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTableb<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VMULPD           Z16, Z18, Z16
+	VFMADD213PD      Z17, Z17, Z16
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z14, Z17
@@ -67032,30 +67086,28 @@ noMore3:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z12
 	VMAXPD       Z9, Z12, Z12
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z16, Z18, Z12
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VMULPD           Z12, Z16, Z12
+	VFMADD213PD      Z15, Z15, Z12
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z9, Z3, Z13
@@ -67196,30 +67248,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z16
 	VMAXPD       Z15, Z16, Z16
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
 	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z18
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z16
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z19
-	VFMADD231PD      Z18, Z20, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z20
-	VFMADD231PD      Z18, Z19, Z20
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VFMADD231PD      Z18, Z20, Z16
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z17, Z16, Z16
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z18
+	VMOVAPD   Z17, Z19
+	VPERMI2PD roots<>+64(SB), Z18, Z19
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z17, Z19, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z18
+	VFMADD213PD.BCST expTablee<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTabled<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTablec<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST expTableb<>+0(SB), Z16, Z18
+	VFMADD213PD.BCST one<>+0(SB), Z16, Z18
+	VMULPD           Z16, Z18, Z16
+	VFMADD213PD      Z17, Z17, Z16
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z14, Z17
@@ -67263,30 +67313,28 @@ noMore5:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z12
 	VMAXPD       Z9, Z12, Z12
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z16, Z18, Z12
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VMULPD           Z12, Z16, Z12
+	VFMADD213PD      Z15, Z15, Z12
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z9, Z3, Z13
@@ -68180,30 +68228,28 @@ many:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z14
 	VMAXPD       Z13, Z14, Z14
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z16, Z18, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z16
+	VMULPD           Z14, Z16, Z14
+	VFMADD213PD      Z15, Z15, Z14
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z11, Z15
@@ -68250,30 +68296,28 @@ noMore1:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z4, Z10
@@ -68411,30 +68455,28 @@ stored3:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z14
 	VMAXPD       Z13, Z14, Z14
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z16, Z18, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z16
+	VMULPD           Z14, Z16, Z14
+	VFMADD213PD      Z15, Z15, Z14
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z11, Z15
@@ -68481,30 +68523,28 @@ noMore4:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z4, Z10
@@ -68655,30 +68695,28 @@ few:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z14
 	VMAXPD       Z13, Z14, Z14
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z15
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z15
 	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z15, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z15, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z14
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VFMADD213PD.BCST expRowg<>+0(SB), Z14, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z18
-	VFMADD213PD.BCST expRowe<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VFMADD213PD.BCST expRowc<>+0(SB), Z14, Z17
-	VFMADD231PD      Z16, Z18, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z18
-	VFMADD213PD.BCST expRowa<>+0(SB), Z14, Z18
-	VFMADD231PD      Z16, Z17, Z18
-	VADDPD.BCST      one<>+0(SB), Z14, Z14
-	VFMADD231PD      Z16, Z18, Z14
-	VPSLLQ           $0x34, Z15, Z15
-	VPADDQ           Z15, Z14, Z14
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z16
+	VMOVAPD   Z15, Z17
+	VPERMI2PD roots<>+64(SB), Z16, Z17
+	VPSLLQ    $0x30, Z15, Z15
+	VPADDQ    Z15, Z17, Z15
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z16
+	VMULPD           Z14, Z16, Z14
+	VFMADD213PD      Z15, Z15, Z14
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z11, Z15
@@ -68725,30 +68763,28 @@ noMore7:
 	VBROADCASTSD leastNormalExp<>+0(SB), Z13
 	VMAXPD       Z12, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z14
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z14
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z13, Z13, Z15
-	VBROADCASTSD     expRowh<>+0(SB), Z16
-	VFMADD213PD.BCST expRowg<>+0(SB), Z13, Z16
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z16
-	VBROADCASTSD     expRowf<>+0(SB), Z17
-	VFMADD213PD.BCST expRowe<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VBROADCASTSD     expRowd<>+0(SB), Z16
-	VFMADD213PD.BCST expRowc<>+0(SB), Z13, Z16
-	VFMADD231PD      Z15, Z17, Z16
-	VBROADCASTSD     expRowb<>+0(SB), Z17
-	VFMADD213PD.BCST expRowa<>+0(SB), Z13, Z17
-	VFMADD231PD      Z15, Z16, Z17
-	VADDPD.BCST      one<>+0(SB), Z13, Z13
-	VFMADD231PD      Z15, Z17, Z13
-	VPSLLQ           $0x34, Z14, Z14
-	VPADDQ           Z14, Z13, Z13
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPSLLQ    $0x30, Z14, Z14
+	VPADDQ    Z14, Z16, Z14
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z15
+	VMULPD           Z13, Z15, Z13
+	VFMADD213PD      Z14, Z14, Z13
 
 	// What rounding took from gamma ln v.
 	VFMSUB213PD Z12, Z4, Z10
@@ -69225,7 +69261,7 @@ end:
 
 // func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $2112-73
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -69296,83 +69332,73 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VBROADCASTSD     expOddc<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 	VMOVAPD          Z21, Z23
 	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z21, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z21, Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z21, Z8
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z5, (BX)(DI*8)
-	VMOVUPD          Z6, 64(BX)(DI*8)
-	VMOVUPD          Z7, 128(BX)(DI*8)
-	VMOVUPD          Z8, 192(BX)(DI*8)
-	ADDQ             $0x00000020, DI
-	SUBQ             $0x00000020, R10
-	CMPQ             R10, $0x00000020
-	JGE              many
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z9, Z16, Z9
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z5, Z10, Z13
+	VADDPD  Z6, Z11, Z14
+	VADDPD  Z7, Z12, Z15
+	VADDPD  Z8, Z9, Z16
+	VADDPD  Z5, Z13, Z5
+	VADDPD  Z6, Z14, Z6
+	VADDPD  Z7, Z15, Z7
+	VADDPD  Z8, Z16, Z8
+	VDIVPD  Z5, Z10, Z5
+	VDIVPD  Z6, Z11, Z6
+	VDIVPD  Z7, Z12, Z7
+	VDIVPD  Z8, Z9, Z8
+	VMOVUPD Z5, (BX)(DI*8)
+	VMOVUPD Z6, 64(BX)(DI*8)
+	VMOVUPD Z7, 128(BX)(DI*8)
+	VMOVUPD Z8, 192(BX)(DI*8)
+	ADDQ    $0x00000020, DI
+	SUBQ    $0x00000020, R10
+	CMPQ    R10, $0x00000020
+	JGE     many
 
 few:
 	TESTQ R10, R10
@@ -69394,28 +69420,27 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     expRowh<>+0(SB), Z8
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
-	VBROADCASTSD     expRowf<>+0(SB), Z9
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VBROADCASTSD     expRowd<>+0(SB), Z8
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
-	VFMADD231PD      Z7, Z9, Z8
-	VBROADCASTSD     expRowb<>+0(SB), Z9
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z7, Z9, Z5
+	VADDPD.BCST      expEvenb<>+0(SB), Z7, Z8
+	VBROADCASTSD     expOddc<>+0(SB), Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expOdda<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expEvena<>+0(SB), Z7, Z8
+	VMULPD           Z5, Z9, Z5
+	VADDPD           Z5, Z8, Z7
+	VSUBPD           Z5, Z8, Z5
 	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z6, Z5, Z5
-	VMOVUPD          Z5, K1, (BX)(DI*8)
-	ADDQ             $0x00000008, DI
-	SUBQ             $0x00000008, R10
-	JMP              few
+	VPADDQ           Z6, Z7, Z6
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z5, Z6, Z7
+	VADDPD  Z5, Z7, Z5
+	VDIVPD  Z5, Z6, Z5
+	VMOVUPD Z5, K1, (BX)(DI*8)
+	ADDQ    $0x00000008, DI
+	SUBQ    $0x00000008, R10
+	JMP     few
 
 done:
 	MOVQ R9, DI
@@ -69442,113 +69467,110 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z6, K4, Z6
 	VMOVUPD          (BX)(DI*8), Z7
 	VMOVUPD          64(BX)(DI*8), Z8
-	VADDPD.BCST      two<>+0(SB), Z7, Z9
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VDIVPD           Z9, Z7, Z9
-	VDIVPD           Z10, Z8, Z10
+	VMULPD           Z7, Z7, Z9
+	VMULPD           Z8, Z8, Z10
 	VMULPD           Z9, Z9, Z11
 	VMULPD           Z10, Z10, Z12
-	VBROADCASTSD     unitRowi<>+0(SB), Z13
+	VBROADCASTSD     atanhj<>+0(SB), Z13
 	VMOVAPD          Z13, Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z11, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z7, Z11, Z14
-	VFNMADD213PD     Z8, Z12, Z13
-	VFNMADD213PD     Z7, Z9, Z14
-	VFNMADD213PD     Z8, Z10, Z13
-	VPXORQ           Z7, Z7, Z7
-	VMINPD           Z5, Z7, Z8
-	VMINPD           Z6, Z7, Z7
-	VSUBPD           Z14, Z8, Z8
-	VSUBPD           Z13, Z7, Z7
+	VFMADD213PD.BCST atanhi<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z13
+	VBROADCASTSD     atanhh<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VBROADCASTSD     atanhf<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z16, Z14
+	VFMADD231PD      Z12, Z15, Z13
+	VBROADCASTSD     atanhd<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z9, Z16
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z15
+	VFMADD231PD      Z11, Z14, Z16
+	VFMADD231PD      Z12, Z13, Z15
+	VBROADCASTSD     atanhb<>+0(SB), Z13
+	VMOVAPD          Z13, Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z9, Z14
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z13
+	VFMADD231PD      Z11, Z16, Z14
+	VFMADD231PD      Z12, Z15, Z13
 	VPXORQ           Z9, Z9, Z9
-	VMAXPD           Z5, Z9, Z5
-	VMAXPD           Z6, Z9, Z6
-	VADDPD           Z5, Z14, Z5
-	VADDPD           Z6, Z13, Z6
+	VMINPD           Z5, Z9, Z10
+	VMINPD           Z6, Z9, Z9
+	VFNMADD231PD     Z14, Z7, Z10
+	VFNMADD231PD     Z13, Z8, Z9
+	VPXORQ           Z11, Z11, Z11
+	VMAXPD           Z5, Z11, Z5
+	VMAXPD           Z6, Z11, Z6
+	VFMADD231PD      Z14, Z7, Z5
+	VFMADD231PD      Z13, Z8, Z6
 	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
 	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z1, Z5, Z9
-	VMULPD       Z1, Z6, Z10
+	VMULPD       Z1, Z5, Z7
+	VMULPD       Z1, Z6, Z8
 	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z9, Z11, Z12
-	VMAXPD       Z10, Z11, Z11
+	VMAXPD       Z7, Z11, Z12
+	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z13
 	VMOVAPD           Z13, Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z14
 	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z14, Z15
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z16
+	VSUBPD.BCST       sixteenths<>+0(SB), Z14, Z15
+	VSUBPD.BCST       sixteenths<>+0(SB), Z13, Z16
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z12
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z15
-	VMULPD           Z11, Z11, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z17
-	VFMADD231PD      Z15, Z20, Z18
-	VFMADD231PD      Z16, Z19, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z20
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z19
-	VFMADD231PD      Z15, Z18, Z20
-	VFMADD231PD      Z16, Z17, Z19
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z15, Z20, Z12
-	VFMADD231PD      Z16, Z19, Z11
-	VPSLLQ           $0x34, Z14, Z14
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z14, Z12, Z12
-	VPADDQ           Z13, Z11, Z11
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z15
+	VMOVAPD   Z14, Z16
+	VMOVAPD   Z13, Z17
+	VPERMI2PD roots<>+64(SB), Z15, Z16
+	VPERMI2PD roots<>+64(SB), Z15, Z17
+	VPSLLQ    $0x30, Z14, Z14
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z14, Z16, Z14
+	VPADDQ    Z13, Z17, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z15
+	VMOVAPD          Z15, Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z15
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z16
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z15
+	VMULPD           Z12, Z16, Z12
+	VMULPD           Z11, Z15, Z11
+	VFMADD213PD      Z14, Z14, Z12
+	VFMADD213PD      Z13, Z13, Z11
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD Z9, Z1, Z5
-	VFMSUB213PD Z10, Z1, Z6
+	VFMSUB213PD Z7, Z1, Z5
+	VFMSUB213PD Z8, Z1, Z6
 	VMOVAPD     Z12, Z13
 	VMOVAPD     Z11, Z14
 	VFMADD231PD Z5, Z13, Z12
 	VFMADD231PD Z6, Z14, Z11
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z9, K5
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K6
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z7, K5
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z8, K6
 	VMOVAPD.Z   Z12, K5, Z5
 	VMOVAPD.Z   Z11, K6, Z6
-	VMULPD      Z8, Z5, Z5
-	VMULPD      Z7, Z6, Z6
+	VMULPD      Z10, Z5, Z5
+	VMULPD      Z9, Z6, Z6
 	VADDPD      Z5, Z3, K1, Z3
 	VADDPD      Z6, Z3, K2, Z3
 	VADDPD      Z5, Z4, K3, Z4
@@ -69578,65 +69600,65 @@ few2:
 	VMOVUPD.Z        (CX)(DI*8), K1, Z5
 	VXORPD.BCST      signBit<>+0(SB), Z5, K3, Z5
 	VMOVUPD.Z        (BX)(DI*8), K1, Z6
-	VADDPD.BCST      two<>+0(SB), Z6, Z7
-	VDIVPD           Z7, Z6, Z7
+	VMULPD           Z6, Z6, Z7
 	VMULPD           Z7, Z7, Z8
-	VBROADCASTSD     unitRowi<>+0(SB), Z9
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z8, Z9
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z8, Z9
-	VFNMADD213PD     Z6, Z8, Z9
-	VFNMADD213PD     Z6, Z7, Z9
-	VPXORQ           Z6, Z6, Z6
-	VMINPD           Z5, Z6, Z6
-	VSUBPD           Z9, Z6, Z6
+	VBROADCASTSD     atanhj<>+0(SB), Z9
+	VFMADD213PD.BCST atanhi<>+0(SB), Z7, Z9
+	VBROADCASTSD     atanhh<>+0(SB), Z10
+	VFMADD213PD.BCST atanhg<>+0(SB), Z7, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     atanhf<>+0(SB), Z9
+	VFMADD213PD.BCST atanhe<>+0(SB), Z7, Z9
+	VFMADD231PD      Z8, Z10, Z9
+	VBROADCASTSD     atanhd<>+0(SB), Z10
+	VFMADD213PD.BCST atanhc<>+0(SB), Z7, Z10
+	VFMADD231PD      Z8, Z9, Z10
+	VBROADCASTSD     atanhb<>+0(SB), Z9
+	VFMADD213PD.BCST atanha<>+0(SB), Z7, Z9
+	VFMADD231PD      Z8, Z10, Z9
 	VPXORQ           Z7, Z7, Z7
-	VMAXPD           Z5, Z7, Z5
-	VADDPD           Z5, Z9, Z5
+	VMINPD           Z5, Z7, Z7
+	VFNMADD231PD     Z9, Z6, Z7
+	VPXORQ           Z8, Z8, Z8
+	VMAXPD           Z5, Z8, Z5
+	VFMADD231PD      Z9, Z6, Z5
 	VXORPD.BCST      signBit<>+0(SB), Z5, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z1, Z5, Z7
+	VMULPD       Z1, Z5, Z6
 	VBROADCASTSD leastNormalExp<>+0(SB), Z8
-	VMAXPD       Z7, Z8, Z8
+	VMAXPD       Z6, Z8, Z8
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z9
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z9
 	VFMADD231PD.BCST  log2e<>+0(SB), Z8, Z9
-	VSUBPD.BCST       roundBits<>+0(SB), Z9, Z10
+	VSUBPD.BCST       sixteenths<>+0(SB), Z9, Z10
 	VFNMADD231PD.BCST ln2<>+0(SB), Z10, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z8, Z8, Z10
-	VBROADCASTSD     expRowh<>+0(SB), Z11
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z11
-	VFMADD231PD.BCST expRowi<>+0(SB), Z10, Z11
-	VBROADCASTSD     expRowf<>+0(SB), Z12
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VBROADCASTSD     expRowd<>+0(SB), Z11
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z11
-	VFMADD231PD      Z10, Z12, Z11
-	VBROADCASTSD     expRowb<>+0(SB), Z12
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z12
-	VFMADD231PD      Z10, Z11, Z12
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z10, Z12, Z8
-	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z9, Z8, Z8
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z10
+	VMOVAPD   Z9, Z11
+	VPERMI2PD roots<>+64(SB), Z10, Z11
+	VPSLLQ    $0x30, Z9, Z9
+	VPADDQ    Z9, Z11, Z9
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z10
+	VFMADD213PD.BCST expTablee<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expTabled<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expTablec<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expTableb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST one<>+0(SB), Z8, Z10
+	VMULPD           Z8, Z10, Z8
+	VFMADD213PD      Z9, Z9, Z8
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD Z7, Z1, Z5
+	VFMSUB213PD Z6, Z1, Z5
 	VMOVAPD     Z8, Z9
 	VFMADD231PD Z5, Z9, Z8
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z7, K1
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z6, K1
 	VMOVAPD.Z   Z8, K1, Z5
-	VMULPD      Z6, Z5, Z5
+	VMULPD      Z7, Z5, Z5
 	VADDPD      Z5, Z3, K2, Z3
 	VADDPD      Z5, Z4, K3, Z4
 	ADDQ        $0x00000008, DI
@@ -70097,7 +70119,7 @@ end:
 
 // func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -70171,83 +70193,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
-	VBROADCASTSD     expRowh<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z18
-	VBROADCASTSD     expRowf<>+0(SB), Z22
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VBROADCASTSD     expOddc<>+0(SB), Z22
 	VMOVAPD          Z22, Z23
 	VMOVAPD          Z22, Z24
 	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VBROADCASTSD     expRowd<>+0(SB), Z18
-	VMOVAPD          Z18, Z19
-	VMOVAPD          Z18, Z20
-	VMOVAPD          Z18, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z22, Z18
-	VBROADCASTSD     expRowb<>+0(SB), Z22
-	VMOVAPD          Z22, Z23
-	VMOVAPD          Z22, Z24
-	VMOVAPD          Z22, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z18, Z22
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z22, Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z22
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z22, Z9
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z10, Z10
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z10, Z9, Z9
-	VMOVUPD          Z6, (DI)(R8*8)
-	VMOVUPD          Z7, 64(DI)(R8*8)
-	VMOVUPD          Z8, 128(DI)(R8*8)
-	VMOVUPD          Z9, 192(DI)(R8*8)
-	ADDQ             $0x00000020, R8
-	SUBQ             $0x00000020, R11
-	CMPQ             R11, $0x00000020
-	JGE              many
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z10, Z17, Z10
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z12, Z15
+	VADDPD       Z8, Z13, Z16
+	VADDPD       Z9, Z10, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VADDPD       Z8, Z16, Z20
+	VADDPD       Z9, Z17, Z21
+	VBROADCASTSD one<>+0(SB), Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VMULPD       Z20, Z16, Z25
+	VMULPD       Z21, Z17, Z26
+	VDIVPD       Z23, Z22, Z23
+	VDIVPD       Z24, Z22, Z24
+	VDIVPD       Z25, Z22, Z25
+	VDIVPD       Z26, Z22, Z22
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z24, Z15
+	VMULPD       Z16, Z25, Z16
+	VMULPD       Z17, Z22, Z17
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z10, Z17, Z10
+	VMOVUPD      Z11, (DI)(R8*8)
+	VMOVUPD      Z12, 64(DI)(R8*8)
+	VMOVUPD      Z13, 128(DI)(R8*8)
+	VMOVUPD      Z10, 192(DI)(R8*8)
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z24, Z11
+	VMULPD       Z20, Z25, Z12
+	VMULPD       Z21, Z22, Z13
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMULPD       Z8, Z12, Z8
+	VMULPD       Z9, Z13, Z9
+	VMOVUPD      Z6, 2048(DI)(R8*8)
+	VMOVUPD      Z7, 2112(DI)(R8*8)
+	VMOVUPD      Z8, 2176(DI)(R8*8)
+	VMOVUPD      Z9, 2240(DI)(R8*8)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R11
+	CMPQ         R11, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R11, R11
@@ -70269,28 +70306,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z7, Z8
 	VFNMADD231PD.BCST ln2<>+0(SB), Z8, Z6
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z6, Z6, Z8
-	VBROADCASTSD     expRowh<>+0(SB), Z9
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z9
-	VFMADD231PD.BCST expRowi<>+0(SB), Z8, Z9
-	VBROADCASTSD     expRowf<>+0(SB), Z10
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VBROADCASTSD     expRowd<>+0(SB), Z9
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z9
-	VFMADD231PD      Z8, Z10, Z9
-	VBROADCASTSD     expRowb<>+0(SB), Z10
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z10
-	VFMADD231PD      Z8, Z9, Z10
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VFMADD231PD      Z8, Z10, Z6
+	VADDPD.BCST      expEvenb<>+0(SB), Z8, Z9
+	VBROADCASTSD     expOddc<>+0(SB), Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expOdda<>+0(SB), Z8, Z10
+	VFMADD213PD.BCST expEvena<>+0(SB), Z8, Z9
+	VMULPD           Z6, Z10, Z6
+	VADDPD           Z6, Z9, Z8
+	VSUBPD           Z6, Z9, Z6
 	VPSLLQ           $0x34, Z7, Z7
-	VPADDQ           Z7, Z6, Z6
-	VMOVUPD          Z6, K1, (DI)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R11
-	JMP              few
+	VPADDQ           Z7, Z8, Z7
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z6, Z7, Z8
+	VADDPD       Z6, Z8, Z9
+	VBROADCASTSD one<>+0(SB), Z10
+	VMULPD       Z9, Z8, Z11
+	VDIVPD       Z11, Z10, Z10
+	VMULPD       Z8, Z10, Z8
+	VMULPD       Z7, Z8, Z7
+	VMOVUPD      Z7, K1, (DI)(R8*8)
+	VMULPD       Z9, Z10, Z7
+	VMULPD       Z6, Z7, Z6
+	VMOVUPD      Z6, K1, 2048(DI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R11
+	JMP          few
 
 done:
 	MOVQ R10, R8
@@ -70311,134 +70354,130 @@ many2:
 	VXORPD.BCST      signBit<>+0(SB), Z7, K4, Z7
 	VMOVUPD          (DI)(R8*8), Z8
 	VMOVUPD          64(DI)(R8*8), Z9
-	VADDPD.BCST      two<>+0(SB), Z8, Z10
-	VADDPD.BCST      two<>+0(SB), Z9, Z11
-	VDIVPD           Z10, Z8, Z10
-	VDIVPD           Z11, Z9, Z11
+	VMULPD           Z8, Z8, Z10
+	VMULPD           Z9, Z9, Z11
 	VMULPD           Z10, Z10, Z12
 	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     unitRowi<>+0(SB), Z14
+	VBROADCASTSD     atanhj<>+0(SB), Z14
 	VMOVAPD          Z14, Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z13, Z14
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z15
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z13, Z14
-	VFNMADD213PD     Z8, Z12, Z15
-	VFNMADD213PD     Z9, Z13, Z14
-	VFNMADD213PD     Z8, Z10, Z15
-	VFNMADD213PD     Z9, Z11, Z14
-	VBROADCASTSD     one<>+0(SB), Z10
-	VADDPD.BCST      one<>+0(SB), Z8, Z11
-	VADDPD.BCST      one<>+0(SB), Z9, Z12
-	VDIVPD           Z11, Z10, Z11
-	VDIVPD           Z12, Z10, Z10
-	VMULPD           Z11, Z8, Z8
-	VMULPD           Z10, Z9, Z9
+	VFMADD213PD.BCST atanhi<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST atanhi<>+0(SB), Z11, Z14
+	VBROADCASTSD     atanhh<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanhg<>+0(SB), Z10, Z17
+	VFMADD213PD.BCST atanhg<>+0(SB), Z11, Z16
+	VFMADD231PD      Z12, Z15, Z17
+	VFMADD231PD      Z13, Z14, Z16
+	VBROADCASTSD     atanhf<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanhe<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST atanhe<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z17, Z15
+	VFMADD231PD      Z13, Z16, Z14
+	VBROADCASTSD     atanhd<>+0(SB), Z16
+	VMOVAPD          Z16, Z17
+	VFMADD213PD.BCST atanhc<>+0(SB), Z10, Z17
+	VFMADD213PD.BCST atanhc<>+0(SB), Z11, Z16
+	VFMADD231PD      Z12, Z15, Z17
+	VFMADD231PD      Z13, Z14, Z16
+	VBROADCASTSD     atanhb<>+0(SB), Z14
+	VMOVAPD          Z14, Z15
+	VFMADD213PD.BCST atanha<>+0(SB), Z10, Z15
+	VFMADD213PD.BCST atanha<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z17, Z15
+	VFMADD231PD      Z13, Z16, Z14
+	VMOVUPD          2048(DI)(R8*8), Z10
+	VMOVUPD          2112(DI)(R8*8), Z11
+	VMOVAPD          Z8, Z12
+	VMOVAPD          Z9, Z13
+	VFMADD231PD      Z10, Z8, Z12
+	VFMADD231PD      Z11, Z9, Z13
 	VPMOVQ2M         Z6, K3
 	VPMOVQ2M         Z7, K4
-	VBLENDMPD        Z8, Z11, K3, Z12
-	VBLENDMPD        Z9, Z10, K4, Z13
-	VBLENDMPD        Z11, Z8, K3, Z8
-	VBLENDMPD        Z10, Z9, K4, Z9
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z6, Z10, Z11
-	VMINPD           Z7, Z10, Z10
-	VSUBPD           Z15, Z11, Z11
-	VSUBPD           Z14, Z10, Z10
-	VPXORQ           Z16, Z16, Z16
-	VMAXPD           Z6, Z16, Z6
-	VMAXPD           Z7, Z16, Z7
-	VADDPD           Z6, Z15, Z6
-	VADDPD           Z7, Z14, Z7
+	VBLENDMPD        Z12, Z10, K3, Z16
+	VBLENDMPD        Z13, Z11, K4, Z17
+	VBLENDMPD        Z10, Z12, K3, Z10
+	VBLENDMPD        Z11, Z13, K4, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMINPD           Z6, Z12, Z13
+	VMINPD           Z7, Z12, Z12
+	VFNMADD231PD     Z15, Z8, Z13
+	VFNMADD231PD     Z14, Z9, Z12
+	VPXORQ           Z18, Z18, Z18
+	VMAXPD           Z6, Z18, Z6
+	VMAXPD           Z7, Z18, Z7
+	VFMADD231PD      Z15, Z8, Z6
+	VFMADD231PD      Z14, Z9, Z7
 	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
 	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
-	VBLENDMPD        Z1, Z2, K1, Z14
-	VBLENDMPD        Z1, Z2, K2, Z15
+	VBLENDMPD        Z1, Z2, K1, Z8
+	VBLENDMPD        Z1, Z2, K2, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z6, Z16
-	VMULPD       Z4, Z7, Z17
+	VMULPD       Z4, Z6, Z14
+	VMULPD       Z4, Z7, Z15
 	VBROADCASTSD leastNormalExp<>+0(SB), Z18
-	VMAXPD       Z16, Z18, Z19
-	VMAXPD       Z17, Z18, Z18
+	VMAXPD       Z14, Z18, Z19
+	VMAXPD       Z15, Z18, Z18
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z20
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z20
 	VMOVAPD           Z20, Z21
 	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
 	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z22
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z23
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z23
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z19
 	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z19, Z19, Z22
-	VMULPD           Z18, Z18, Z23
-	VBROADCASTSD     expRowh<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z24
-	VBROADCASTSD     expRowf<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VBROADCASTSD     expRowd<>+0(SB), Z24
-	VMOVAPD          Z24, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
-	VFMADD231PD      Z22, Z27, Z25
-	VFMADD231PD      Z23, Z26, Z24
-	VBROADCASTSD     expRowb<>+0(SB), Z26
-	VMOVAPD          Z26, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD231PD      Z22, Z25, Z27
-	VFMADD231PD      Z23, Z24, Z26
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VFMADD231PD      Z22, Z27, Z19
-	VFMADD231PD      Z23, Z26, Z18
-	VPSLLQ           $0x34, Z21, Z21
-	VPSLLQ           $0x34, Z20, Z20
-	VPADDQ           Z21, Z19, Z19
-	VPADDQ           Z20, Z18, Z18
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z22
+	VMOVAPD   Z21, Z23
+	VMOVAPD   Z20, Z24
+	VPERMI2PD roots<>+64(SB), Z22, Z23
+	VPERMI2PD roots<>+64(SB), Z22, Z24
+	VPSLLQ    $0x30, Z21, Z21
+	VPSLLQ    $0x30, Z20, Z20
+	VPADDQ    Z21, Z23, Z21
+	VPADDQ    Z20, Z24, Z20
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z22
+	VMOVAPD          Z22, Z23
+	VFMADD213PD.BCST expTablee<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z19, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z22
+	VMULPD           Z19, Z23, Z19
+	VMULPD           Z18, Z22, Z18
+	VFMADD213PD      Z21, Z21, Z19
+	VFMADD213PD      Z20, Z20, Z18
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z16, Z4, Z6
-	VFMSUB213PD  Z17, Z4, Z7
+	VFMSUB213PD  Z14, Z4, Z6
+	VFMSUB213PD  Z15, Z4, Z7
 	VMOVAPD      Z19, Z20
 	VMOVAPD      Z18, Z21
 	VFMADD231PD  Z6, Z20, Z19
 	VFMADD231PD  Z7, Z21, Z18
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z16, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K2
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z14, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z15, K2
 	VMOVAPD.Z    Z19, K1, Z6
 	VMOVAPD.Z    Z18, K2, Z7
-	VMULPD       Z11, Z12, Z11
-	VMULPD       Z10, Z13, Z10
-	VFNMADD213PD Z8, Z3, Z11
-	VFNMADD213PD Z9, Z3, Z10
-	VMULPD       Z6, Z14, Z6
-	VMULPD       Z7, Z15, Z7
-	VMULPD       Z11, Z6, Z6
-	VMULPD       Z10, Z7, Z7
+	VMULPD       Z13, Z16, Z13
+	VMULPD       Z12, Z17, Z12
+	VFNMADD213PD Z10, Z3, Z13
+	VFNMADD213PD Z11, Z3, Z12
+	VMULPD       Z6, Z8, Z6
+	VMULPD       Z7, Z9, Z7
+	VMULPD       Z13, Z6, Z6
+	VMULPD       Z12, Z7, Z7
 	TESTB        DL, DL
 	JZ           ordinary1
 	VMOVNTPD     Z6, (AX)(R8*8)
@@ -70472,76 +70511,75 @@ few2:
 	VMOVUPD.Z        (BX)(R8*8), K1, Z6
 	VXORPD.BCST      signBit<>+0(SB), Z6, K3, Z6
 	VMOVUPD.Z        (DI)(R8*8), K1, Z7
-	VADDPD.BCST      two<>+0(SB), Z7, Z8
-	VDIVPD           Z8, Z7, Z8
+	VMULPD           Z7, Z7, Z8
 	VMULPD           Z8, Z8, Z9
-	VBROADCASTSD     unitRowi<>+0(SB), Z10
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z9, Z10
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z9, Z10
-	VFNMADD213PD     Z7, Z9, Z10
-	VFNMADD213PD     Z7, Z8, Z10
-	VBROADCASTSD     one<>+0(SB), Z8
-	VADDPD.BCST      one<>+0(SB), Z7, Z9
-	VDIVPD           Z9, Z8, Z8
-	VMULPD           Z8, Z7, Z7
+	VBROADCASTSD     atanhj<>+0(SB), Z10
+	VFMADD213PD.BCST atanhi<>+0(SB), Z8, Z10
+	VBROADCASTSD     atanhh<>+0(SB), Z11
+	VFMADD213PD.BCST atanhg<>+0(SB), Z8, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     atanhf<>+0(SB), Z10
+	VFMADD213PD.BCST atanhe<>+0(SB), Z8, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VBROADCASTSD     atanhd<>+0(SB), Z11
+	VFMADD213PD.BCST atanhc<>+0(SB), Z8, Z11
+	VFMADD231PD      Z9, Z10, Z11
+	VBROADCASTSD     atanhb<>+0(SB), Z10
+	VFMADD213PD.BCST atanha<>+0(SB), Z8, Z10
+	VFMADD231PD      Z9, Z11, Z10
+	VMOVUPD.Z        2048(DI)(R8*8), K1, Z8
+	VMOVAPD          Z7, Z9
+	VFMADD231PD      Z8, Z7, Z9
 	VPMOVQ2M         Z6, K3
-	VBLENDMPD        Z7, Z8, K3, Z9
-	VBLENDMPD        Z8, Z7, K3, Z7
-	VPXORQ           Z8, Z8, Z8
-	VMINPD           Z6, Z8, Z8
-	VSUBPD           Z10, Z8, Z8
-	VPXORQ           Z11, Z11, Z11
-	VMAXPD           Z6, Z11, Z6
-	VADDPD           Z6, Z10, Z6
+	VBLENDMPD        Z9, Z8, K3, Z11
+	VBLENDMPD        Z8, Z9, K3, Z8
+	VPXORQ           Z9, Z9, Z9
+	VMINPD           Z6, Z9, Z9
+	VFNMADD231PD     Z10, Z7, Z9
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z6, Z12, Z6
+	VFMADD231PD      Z10, Z7, Z6
 	VXORPD.BCST      signBit<>+0(SB), Z6, Z6
-	VBLENDMPD        Z1, Z2, K2, Z10
+	VBLENDMPD        Z1, Z2, K2, Z7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z4, Z6, Z11
+	VMULPD       Z4, Z6, Z10
 	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z11, Z12, Z12
+	VMAXPD       Z10, Z12, Z12
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z13
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VSUBPD.BCST       sixteenths<>+0(SB), Z13, Z14
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z14
+	VMOVAPD   Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z14, Z15
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z13, Z15, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z14
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VMULPD           Z12, Z14, Z12
+	VFMADD213PD      Z13, Z13, Z12
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z11, Z4, Z6
+	VFMSUB213PD  Z10, Z4, Z6
 	VMOVAPD      Z12, Z13
 	VFMADD231PD  Z6, Z13, Z12
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z10, K2
 	VMOVAPD.Z    Z12, K2, Z6
-	VMULPD       Z8, Z9, Z8
-	VFNMADD213PD Z7, Z3, Z8
-	VMULPD       Z6, Z10, Z6
-	VMULPD       Z8, Z6, Z6
+	VMULPD       Z9, Z11, Z9
+	VFNMADD213PD Z8, Z3, Z9
+	VMULPD       Z6, Z7, Z6
+	VMULPD       Z9, Z6, Z6
 	VMOVUPD      Z6, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, R9
@@ -71125,7 +71163,7 @@ end:
 
 // func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $2112-65
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-65
 	// forwardSigmoidOnlyAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -71195,83 +71233,73 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z17, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z18, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
 	VMULPD           Z9, Z9, Z17
 	VMULPD           Z10, Z10, Z18
-	VBROADCASTSD     expRowh<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowg<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z10, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z17, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z18, Z19
-	VBROADCASTSD     expRowf<>+0(SB), Z23
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VADDPD.BCST      expEvenb<>+0(SB), Z17, Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z18, Z22
+	VBROADCASTSD     expOddc<>+0(SB), Z23
 	VMOVAPD          Z23, Z24
 	VMOVAPD          Z23, Z25
 	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowe<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z19
-	VMOVAPD          Z19, Z20
-	VMOVAPD          Z19, Z21
-	VMOVAPD          Z19, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z21
-	VFMADD213PD.BCST expRowc<>+0(SB), Z9, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z10, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z25, Z21
-	VFMADD231PD      Z17, Z26, Z22
-	VFMADD231PD      Z18, Z23, Z19
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VMOVAPD          Z23, Z25
-	VMOVAPD          Z23, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z25
-	VFMADD213PD.BCST expRowa<>+0(SB), Z9, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z10, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z21, Z25
-	VFMADD231PD      Z17, Z22, Z26
-	VFMADD231PD      Z18, Z19, Z23
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VADDPD.BCST      one<>+0(SB), Z9, Z9
-	VADDPD.BCST      one<>+0(SB), Z10, Z10
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z25, Z8
-	VFMADD231PD      Z17, Z26, Z9
-	VFMADD231PD      Z18, Z23, Z10
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOddb<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOddb<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z25
+	VFMADD213PD.BCST expOdda<>+0(SB), Z17, Z26
+	VFMADD213PD.BCST expOdda<>+0(SB), Z18, Z23
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VFMADD213PD.BCST expEvena<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z18, Z22
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z25, Z8
+	VMULPD           Z9, Z26, Z9
+	VMULPD           Z10, Z23, Z10
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VADDPD           Z9, Z21, Z17
+	VADDPD           Z10, Z22, Z18
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
+	VSUBPD           Z9, Z21, Z9
+	VSUBPD           Z10, Z22, Z10
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z13, Z13
 	VPSLLQ           $0x34, Z14, Z14
 	VPSLLQ           $0x34, Z11, Z11
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z13, Z8, Z8
-	VPADDQ           Z14, Z9, Z9
-	VPADDQ           Z11, Z10, Z10
-	VMOVUPD          Z7, (BX)(SI*8)
-	VMOVUPD          Z8, 64(BX)(SI*8)
-	VMOVUPD          Z9, 128(BX)(SI*8)
-	VMOVUPD          Z10, 192(BX)(SI*8)
-	ADDQ             $0x00000020, SI
-	SUBQ             $0x00000020, R9
-	CMPQ             R9, $0x00000020
-	JGE              many
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z13, Z16, Z13
+	VPADDQ           Z14, Z17, Z14
+	VPADDQ           Z11, Z18, Z11
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z7, Z12, Z15
+	VADDPD  Z8, Z13, Z16
+	VADDPD  Z9, Z14, Z17
+	VADDPD  Z10, Z11, Z18
+	VADDPD  Z7, Z15, Z7
+	VADDPD  Z8, Z16, Z8
+	VADDPD  Z9, Z17, Z9
+	VADDPD  Z10, Z18, Z10
+	VDIVPD  Z7, Z12, Z7
+	VDIVPD  Z8, Z13, Z8
+	VDIVPD  Z9, Z14, Z9
+	VDIVPD  Z10, Z11, Z10
+	VMOVUPD Z7, (BX)(SI*8)
+	VMOVUPD Z8, 64(BX)(SI*8)
+	VMOVUPD Z9, 128(BX)(SI*8)
+	VMOVUPD Z10, 192(BX)(SI*8)
+	ADDQ    $0x00000020, SI
+	SUBQ    $0x00000020, R9
+	CMPQ    R9, $0x00000020
+	JGE     many
 
 few:
 	TESTQ R9, R9
@@ -71293,28 +71321,27 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z8, Z9
 	VFNMADD231PD.BCST ln2<>+0(SB), Z9, Z7
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z7, Z7, Z9
-	VBROADCASTSD     expRowh<>+0(SB), Z10
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z10
-	VFMADD231PD.BCST expRowi<>+0(SB), Z9, Z10
-	VBROADCASTSD     expRowf<>+0(SB), Z11
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VBROADCASTSD     expRowd<>+0(SB), Z10
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z10
-	VFMADD231PD      Z9, Z11, Z10
-	VBROADCASTSD     expRowb<>+0(SB), Z11
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z11
-	VFMADD231PD      Z9, Z10, Z11
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VFMADD231PD      Z9, Z11, Z7
+	VADDPD.BCST      expEvenb<>+0(SB), Z9, Z10
+	VBROADCASTSD     expOddc<>+0(SB), Z11
+	VFMADD213PD.BCST expOddb<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expOdda<>+0(SB), Z9, Z11
+	VFMADD213PD.BCST expEvena<>+0(SB), Z9, Z10
+	VMULPD           Z7, Z11, Z7
+	VADDPD           Z7, Z10, Z9
+	VSUBPD           Z7, Z10, Z7
 	VPSLLQ           $0x34, Z8, Z8
-	VPADDQ           Z8, Z7, Z7
-	VMOVUPD          Z7, K1, (BX)(SI*8)
-	ADDQ             $0x00000008, SI
-	SUBQ             $0x00000008, R9
-	JMP              few
+	VPADDQ           Z8, Z9, Z8
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD  Z7, Z8, Z9
+	VADDPD  Z7, Z9, Z7
+	VDIVPD  Z7, Z8, Z7
+	VMOVUPD Z7, K1, (BX)(SI*8)
+	ADDQ    $0x00000008, SI
+	SUBQ    $0x00000008, R9
+	JMP     few
 
 done:
 	MOVQ R8, SI
@@ -71339,182 +71366,172 @@ many2:
 	VMOVUPD          64(CX)(SI*8), Z12
 	VMOVUPD          (BX)(SI*8), Z13
 	VMOVUPD          64(BX)(SI*8), Z14
-	VADDPD.BCST      two<>+0(SB), Z13, Z15
-	VADDPD.BCST      two<>+0(SB), Z14, Z16
-	VDIVPD           Z15, Z13, Z15
-	VDIVPD           Z16, Z14, Z16
+	VMULPD           Z13, Z13, Z15
+	VMULPD           Z14, Z14, Z16
 	VMULPD           Z15, Z15, Z17
 	VMULPD           Z16, Z16, Z18
-	VBROADCASTSD     unitRowi<>+0(SB), Z19
+	VBROADCASTSD     atanhj<>+0(SB), Z19
 	VMOVAPD          Z19, Z20
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z18, Z19
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z17, Z20
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z18, Z19
-	VFNMADD213PD     Z13, Z17, Z20
-	VFNMADD213PD     Z14, Z18, Z19
-	VFNMADD213PD     Z13, Z15, Z20
-	VFNMADD213PD     Z14, Z16, Z19
-	VPXORQ           Z13, Z13, Z13
-	VMINPD           Z11, Z13, Z14
-	VMINPD           Z12, Z13, Z13
-	VSUBPD           Z20, Z14, Z14
-	VSUBPD           Z19, Z13, Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanhi<>+0(SB), Z16, Z19
+	VBROADCASTSD     atanhh<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhg<>+0(SB), Z15, Z22
+	VFMADD213PD.BCST atanhg<>+0(SB), Z16, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VBROADCASTSD     atanhf<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhe<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanhe<>+0(SB), Z16, Z19
+	VFMADD231PD      Z17, Z22, Z20
+	VFMADD231PD      Z18, Z21, Z19
+	VBROADCASTSD     atanhd<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST atanhc<>+0(SB), Z15, Z22
+	VFMADD213PD.BCST atanhc<>+0(SB), Z16, Z21
+	VFMADD231PD      Z17, Z20, Z22
+	VFMADD231PD      Z18, Z19, Z21
+	VBROADCASTSD     atanhb<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanha<>+0(SB), Z15, Z20
+	VFMADD213PD.BCST atanha<>+0(SB), Z16, Z19
+	VFMADD231PD      Z17, Z22, Z20
+	VFMADD231PD      Z18, Z21, Z19
 	VPXORQ           Z15, Z15, Z15
-	VMAXPD           Z11, Z15, Z11
-	VMAXPD           Z12, Z15, Z12
-	VADDPD           Z11, Z20, Z11
-	VADDPD           Z12, Z19, Z12
+	VMINPD           Z11, Z15, Z16
+	VMINPD           Z12, Z15, Z15
+	VFNMADD231PD     Z20, Z13, Z16
+	VFNMADD231PD     Z19, Z14, Z15
+	VPXORQ           Z17, Z17, Z17
+	VMAXPD           Z11, Z17, Z11
+	VMAXPD           Z12, Z17, Z12
+	VFMADD231PD      Z20, Z13, Z11
+	VFMADD231PD      Z19, Z14, Z12
 	VXORPD.BCST      signBit<>+0(SB), Z11, Z11
 	VXORPD.BCST      signBit<>+0(SB), Z12, Z12
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z11, Z15
-	VMULPD       Z0, Z12, Z16
+	VMULPD       Z0, Z11, Z13
+	VMULPD       Z0, Z12, Z14
 	VBROADCASTSD leastNormalExp<>+0(SB), Z17
-	VMAXPD       Z15, Z17, Z18
-	VMAXPD       Z16, Z17, Z17
+	VMAXPD       Z13, Z17, Z18
+	VMAXPD       Z14, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z19
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z19
 	VMOVAPD           Z19, Z20
 	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z20
 	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z20, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z19, Z22
+	VSUBPD.BCST       sixteenths<>+0(SB), Z20, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z19, Z22
 	VFNMADD231PD.BCST ln2<>+0(SB), Z21, Z18
 	VFNMADD231PD.BCST ln2<>+0(SB), Z22, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z18, Z18, Z21
-	VMULPD           Z17, Z17, Z22
-	VBROADCASTSD     expRowh<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST expRowg<>+0(SB), Z17, Z23
-	VFMADD231PD.BCST expRowi<>+0(SB), Z21, Z24
-	VFMADD231PD.BCST expRowi<>+0(SB), Z22, Z23
-	VBROADCASTSD     expRowf<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z18, Z26
-	VFMADD213PD.BCST expRowe<>+0(SB), Z17, Z25
-	VFMADD231PD      Z21, Z24, Z26
-	VFMADD231PD      Z22, Z23, Z25
-	VBROADCASTSD     expRowd<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z18, Z24
-	VFMADD213PD.BCST expRowc<>+0(SB), Z17, Z23
-	VFMADD231PD      Z21, Z26, Z24
-	VFMADD231PD      Z22, Z25, Z23
-	VBROADCASTSD     expRowb<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z18, Z26
-	VFMADD213PD.BCST expRowa<>+0(SB), Z17, Z25
-	VFMADD231PD      Z21, Z24, Z26
-	VFMADD231PD      Z22, Z23, Z25
-	VADDPD.BCST      one<>+0(SB), Z18, Z18
-	VADDPD.BCST      one<>+0(SB), Z17, Z17
-	VFMADD231PD      Z21, Z26, Z18
-	VFMADD231PD      Z22, Z25, Z17
-	VPSLLQ           $0x34, Z20, Z20
-	VPSLLQ           $0x34, Z19, Z19
-	VPADDQ           Z20, Z18, Z18
-	VPADDQ           Z19, Z17, Z17
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z21
+	VMOVAPD   Z20, Z22
+	VMOVAPD   Z19, Z23
+	VPERMI2PD roots<>+64(SB), Z21, Z22
+	VPERMI2PD roots<>+64(SB), Z21, Z23
+	VPSLLQ    $0x30, Z20, Z20
+	VPSLLQ    $0x30, Z19, Z19
+	VPADDQ    Z20, Z22, Z20
+	VPADDQ    Z19, Z23, Z19
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z21
+	VMOVAPD          Z21, Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z21
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z22
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z21
+	VMULPD           Z18, Z22, Z18
+	VMULPD           Z17, Z21, Z17
+	VFMADD213PD      Z20, Z20, Z18
+	VFMADD213PD      Z19, Z19, Z17
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z11, Z19
 	VMOVAPD     Z12, Z20
-	VFMSUB213PD Z15, Z0, Z19
-	VFMSUB213PD Z16, Z0, Z20
+	VFMSUB213PD Z13, Z0, Z19
+	VFMSUB213PD Z14, Z0, Z20
 	VMOVAPD     Z18, Z21
 	VMOVAPD     Z17, Z22
 	VFMADD231PD Z19, Z21, Z18
 	VFMADD231PD Z20, Z22, Z17
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z15, K1
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z16, K2
-	VMOVAPD.Z   Z18, K1, Z15
-	VMOVAPD.Z   Z17, K2, Z16
-	VMULPD      Z7, Z15, Z7
-	VMULPD      Z8, Z16, Z8
-	VFMADD231PD Z14, Z7, Z5
-	VFMADD231PD Z13, Z8, Z5
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z13, K1
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z14, K2
+	VMOVAPD.Z   Z18, K1, Z13
+	VMOVAPD.Z   Z17, K2, Z14
+	VMULPD      Z7, Z13, Z7
+	VMULPD      Z8, Z14, Z8
+	VFMADD231PD Z16, Z7, Z5
+	VFMADD231PD Z15, Z8, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z14, Z7
-	VMULPD       Z0, Z13, Z8
-	VBROADCASTSD leastNormalExp<>+0(SB), Z15
-	VMAXPD       Z7, Z15, Z16
-	VMAXPD       Z8, Z15, Z15
+	VMULPD       Z0, Z16, Z7
+	VMULPD       Z0, Z15, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z13
+	VMAXPD       Z7, Z13, Z14
+	VMAXPD       Z8, Z13, Z13
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z17
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z17
 	VMOVAPD           Z17, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z16, Z18
-	VFMADD231PD.BCST  log2e<>+0(SB), Z15, Z17
-	VSUBPD.BCST       roundBits<>+0(SB), Z18, Z19
-	VSUBPD.BCST       roundBits<>+0(SB), Z17, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z16
-	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z15
+	VFMADD231PD.BCST  log2e<>+0(SB), Z14, Z18
+	VFMADD231PD.BCST  log2e<>+0(SB), Z13, Z17
+	VSUBPD.BCST       sixteenths<>+0(SB), Z18, Z19
+	VSUBPD.BCST       sixteenths<>+0(SB), Z17, Z20
+	VFNMADD231PD.BCST ln2<>+0(SB), Z19, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z20, Z13
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z16, Z16, Z19
-	VMULPD           Z15, Z15, Z20
-	VBROADCASTSD     expRowh<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z16, Z22
-	VFMADD213PD.BCST expRowg<>+0(SB), Z15, Z21
-	VFMADD231PD.BCST expRowi<>+0(SB), Z19, Z22
-	VFMADD231PD.BCST expRowi<>+0(SB), Z20, Z21
-	VBROADCASTSD     expRowf<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z16, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z15, Z23
-	VFMADD231PD      Z19, Z22, Z24
-	VFMADD231PD      Z20, Z21, Z23
-	VBROADCASTSD     expRowd<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z16, Z22
-	VFMADD213PD.BCST expRowc<>+0(SB), Z15, Z21
-	VFMADD231PD      Z19, Z24, Z22
-	VFMADD231PD      Z20, Z23, Z21
-	VBROADCASTSD     expRowb<>+0(SB), Z23
-	VMOVAPD          Z23, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z16, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z15, Z23
-	VFMADD231PD      Z19, Z22, Z24
-	VFMADD231PD      Z20, Z21, Z23
-	VADDPD.BCST      one<>+0(SB), Z16, Z16
-	VADDPD.BCST      one<>+0(SB), Z15, Z15
-	VFMADD231PD      Z19, Z24, Z16
-	VFMADD231PD      Z20, Z23, Z15
-	VPSLLQ           $0x34, Z18, Z18
-	VPSLLQ           $0x34, Z17, Z17
-	VPADDQ           Z18, Z16, Z16
-	VPADDQ           Z17, Z15, Z15
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z19
+	VMOVAPD   Z18, Z20
+	VMOVAPD   Z17, Z21
+	VPERMI2PD roots<>+64(SB), Z19, Z20
+	VPERMI2PD roots<>+64(SB), Z19, Z21
+	VPSLLQ    $0x30, Z18, Z18
+	VPSLLQ    $0x30, Z17, Z17
+	VPADDQ    Z18, Z20, Z18
+	VPADDQ    Z17, Z21, Z17
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST expTablee<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST expTablee<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST expTabled<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST expTabled<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST expTablec<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST expTablec<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST expTableb<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST expTableb<>+0(SB), Z13, Z19
+	VFMADD213PD.BCST one<>+0(SB), Z14, Z20
+	VFMADD213PD.BCST one<>+0(SB), Z13, Z19
+	VMULPD           Z14, Z20, Z14
+	VMULPD           Z13, Z19, Z13
+	VFMADD213PD      Z18, Z18, Z14
+	VFMADD213PD      Z17, Z17, Z13
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z7, Z0, Z14
-	VFMSUB213PD  Z8, Z0, Z13
-	VMOVAPD      Z16, Z17
-	VMOVAPD      Z15, Z18
-	VFMADD231PD  Z14, Z17, Z16
-	VFMADD231PD  Z13, Z18, Z15
+	VFMSUB213PD  Z7, Z0, Z16
+	VFMSUB213PD  Z8, Z0, Z15
+	VMOVAPD      Z14, Z17
+	VMOVAPD      Z13, Z18
+	VFMADD231PD  Z16, Z17, Z14
+	VFMADD231PD  Z15, Z18, Z13
 	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K1
 	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z8, K2
-	VMOVAPD.Z    Z16, K1, Z7
-	VMOVAPD.Z    Z15, K2, Z8
+	VMOVAPD.Z    Z14, K1, Z7
+	VMOVAPD.Z    Z13, K2, Z8
 	VMULPD       Z9, Z7, Z7
 	VMULPD       Z10, Z8, Z8
 	VFNMADD231PD Z11, Z7, Z6
@@ -71542,104 +71559,102 @@ few2:
 	VFMADD231PD      Z7, Z7, Z4
 	VMOVUPD.Z        (CX)(SI*8), K1, Z9
 	VMOVUPD.Z        (BX)(SI*8), K1, Z10
-	VADDPD.BCST      two<>+0(SB), Z10, Z11
-	VDIVPD           Z11, Z10, Z11
+	VMULPD           Z10, Z10, Z11
 	VMULPD           Z11, Z11, Z12
-	VBROADCASTSD     unitRowi<>+0(SB), Z13
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z12, Z13
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z12, Z13
-	VFNMADD213PD     Z10, Z12, Z13
-	VFNMADD213PD     Z10, Z11, Z13
-	VPXORQ           Z10, Z10, Z10
-	VMINPD           Z9, Z10, Z10
-	VSUBPD           Z13, Z10, Z10
+	VBROADCASTSD     atanhj<>+0(SB), Z13
+	VFMADD213PD.BCST atanhi<>+0(SB), Z11, Z13
+	VBROADCASTSD     atanhh<>+0(SB), Z14
+	VFMADD213PD.BCST atanhg<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhf<>+0(SB), Z13
+	VFMADD213PD.BCST atanhe<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
+	VBROADCASTSD     atanhd<>+0(SB), Z14
+	VFMADD213PD.BCST atanhc<>+0(SB), Z11, Z14
+	VFMADD231PD      Z12, Z13, Z14
+	VBROADCASTSD     atanhb<>+0(SB), Z13
+	VFMADD213PD.BCST atanha<>+0(SB), Z11, Z13
+	VFMADD231PD      Z12, Z14, Z13
 	VPXORQ           Z11, Z11, Z11
-	VMAXPD           Z9, Z11, Z9
-	VADDPD           Z9, Z13, Z9
+	VMINPD           Z9, Z11, Z11
+	VFNMADD231PD     Z13, Z10, Z11
+	VPXORQ           Z12, Z12, Z12
+	VMAXPD           Z9, Z12, Z9
+	VFMADD231PD      Z13, Z10, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z9, Z11
+	VMULPD       Z0, Z9, Z10
 	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z11, Z12, Z12
+	VMAXPD       Z10, Z12, Z12
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z13
 	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
+	VSUBPD.BCST       sixteenths<>+0(SB), Z13, Z14
 	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z14
+	VMOVAPD   Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z14, Z15
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z13, Z15, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z14
+	VFMADD213PD.BCST expTablee<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTabled<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTablec<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST expTableb<>+0(SB), Z12, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z12, Z14
+	VMULPD           Z12, Z14, Z12
+	VFMADD213PD      Z13, Z13, Z12
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Z9, Z13
-	VFMSUB213PD Z11, Z0, Z13
+	VFMSUB213PD Z10, Z0, Z13
 	VMOVAPD     Z12, Z14
 	VFMADD231PD Z13, Z14, Z12
-	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z11, K1
-	VMOVAPD.Z   Z12, K1, Z11
-	VMULPD      Z7, Z11, Z7
-	VFMADD231PD Z10, Z7, Z5
+	VCMPPD.BCST $0x15, leastNormalExp<>+0(SB), Z10, K1
+	VMOVAPD.Z   Z12, K1, Z10
+	VMULPD      Z7, Z10, Z7
+	VFMADD231PD Z11, Z7, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z0, Z10, Z7
-	VBROADCASTSD leastNormalExp<>+0(SB), Z11
-	VMAXPD       Z7, Z11, Z11
+	VMULPD       Z0, Z11, Z7
+	VBROADCASTSD leastNormalExp<>+0(SB), Z10
+	VMAXPD       Z7, Z10, Z10
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z12
-	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z12
-	VSUBPD.BCST       roundBits<>+0(SB), Z12, Z13
-	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z11
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z12
+	VFMADD231PD.BCST  log2e<>+0(SB), Z10, Z12
+	VSUBPD.BCST       sixteenths<>+0(SB), Z12, Z13
+	VFNMADD231PD.BCST ln2<>+0(SB), Z13, Z10
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z11, Z11, Z13
-	VBROADCASTSD     expRowh<>+0(SB), Z14
-	VFMADD213PD.BCST expRowg<>+0(SB), Z11, Z14
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z14
-	VBROADCASTSD     expRowf<>+0(SB), Z15
-	VFMADD213PD.BCST expRowe<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VBROADCASTSD     expRowd<>+0(SB), Z14
-	VFMADD213PD.BCST expRowc<>+0(SB), Z11, Z14
-	VFMADD231PD      Z13, Z15, Z14
-	VBROADCASTSD     expRowb<>+0(SB), Z15
-	VFMADD213PD.BCST expRowa<>+0(SB), Z11, Z15
-	VFMADD231PD      Z13, Z14, Z15
-	VADDPD.BCST      one<>+0(SB), Z11, Z11
-	VFMADD231PD      Z13, Z15, Z11
-	VPSLLQ           $0x34, Z12, Z12
-	VPADDQ           Z12, Z11, Z11
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z13
+	VMOVAPD   Z12, Z14
+	VPERMI2PD roots<>+64(SB), Z13, Z14
+	VPSLLQ    $0x30, Z12, Z12
+	VPADDQ    Z12, Z14, Z12
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z13
+	VFMADD213PD.BCST expTablee<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST expTabled<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST expTablec<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST expTableb<>+0(SB), Z10, Z13
+	VFMADD213PD.BCST one<>+0(SB), Z10, Z13
+	VMULPD           Z10, Z13, Z10
+	VFMADD213PD      Z12, Z12, Z10
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z7, Z0, Z10
-	VMOVAPD      Z11, Z12
-	VFMADD231PD  Z10, Z12, Z11
+	VFMSUB213PD  Z7, Z0, Z11
+	VMOVAPD      Z10, Z12
+	VFMADD231PD  Z11, Z12, Z10
 	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z7, K1
-	VMOVAPD.Z    Z11, K1, Z7
+	VMOVAPD.Z    Z10, K1, Z7
 	VMULPD       Z8, Z7, Z7
 	VFNMADD231PD Z9, Z7, Z6
 	ADDQ         $0x00000008, SI
@@ -72224,7 +72239,7 @@ end:
 
 // func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-89
 	// backwardSigmoidOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -72295,83 +72310,98 @@ many:
 	VFNMADD231PD.BCST ln2<>+0(SB), Z15, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z16, Z8
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z13
 	VMULPD           Z6, Z6, Z14
 	VMULPD           Z7, Z7, Z15
 	VMULPD           Z8, Z8, Z16
-	VBROADCASTSD     expRowh<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowg<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowg<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowg<>+0(SB), Z8, Z17
-	VFMADD231PD.BCST expRowi<>+0(SB), Z13, Z18
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z19
-	VFMADD231PD.BCST expRowi<>+0(SB), Z15, Z20
-	VFMADD231PD.BCST expRowi<>+0(SB), Z16, Z17
-	VBROADCASTSD     expRowf<>+0(SB), Z21
+	VADDPD.BCST      expEvenb<>+0(SB), Z13, Z17
+	VADDPD.BCST      expEvenb<>+0(SB), Z14, Z18
+	VADDPD.BCST      expEvenb<>+0(SB), Z15, Z19
+	VADDPD.BCST      expEvenb<>+0(SB), Z16, Z20
+	VBROADCASTSD     expOddc<>+0(SB), Z21
 	VMOVAPD          Z21, Z22
 	VMOVAPD          Z21, Z23
 	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowe<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowe<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowe<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VBROADCASTSD     expRowd<>+0(SB), Z17
-	VMOVAPD          Z17, Z18
-	VMOVAPD          Z17, Z19
-	VMOVAPD          Z17, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z18
-	VFMADD213PD.BCST expRowc<>+0(SB), Z6, Z19
-	VFMADD213PD.BCST expRowc<>+0(SB), Z7, Z20
-	VFMADD213PD.BCST expRowc<>+0(SB), Z8, Z17
-	VFMADD231PD      Z13, Z22, Z18
-	VFMADD231PD      Z14, Z23, Z19
-	VFMADD231PD      Z15, Z24, Z20
-	VFMADD231PD      Z16, Z21, Z17
-	VBROADCASTSD     expRowb<>+0(SB), Z21
-	VMOVAPD          Z21, Z22
-	VMOVAPD          Z21, Z23
-	VMOVAPD          Z21, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z22
-	VFMADD213PD.BCST expRowa<>+0(SB), Z6, Z23
-	VFMADD213PD.BCST expRowa<>+0(SB), Z7, Z24
-	VFMADD213PD.BCST expRowa<>+0(SB), Z8, Z21
-	VFMADD231PD      Z13, Z18, Z22
-	VFMADD231PD      Z14, Z19, Z23
-	VFMADD231PD      Z15, Z20, Z24
-	VFMADD231PD      Z16, Z17, Z21
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VADDPD.BCST      one<>+0(SB), Z6, Z6
-	VADDPD.BCST      one<>+0(SB), Z7, Z7
-	VADDPD.BCST      one<>+0(SB), Z8, Z8
-	VFMADD231PD      Z13, Z22, Z5
-	VFMADD231PD      Z14, Z23, Z6
-	VFMADD231PD      Z15, Z24, Z7
-	VFMADD231PD      Z16, Z21, Z8
+	VFMADD213PD.BCST expOddb<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOddb<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOddb<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOddb<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expOdda<>+0(SB), Z13, Z22
+	VFMADD213PD.BCST expOdda<>+0(SB), Z14, Z23
+	VFMADD213PD.BCST expOdda<>+0(SB), Z15, Z24
+	VFMADD213PD.BCST expOdda<>+0(SB), Z16, Z21
+	VFMADD213PD.BCST expEvena<>+0(SB), Z13, Z17
+	VFMADD213PD.BCST expEvena<>+0(SB), Z14, Z18
+	VFMADD213PD.BCST expEvena<>+0(SB), Z15, Z19
+	VFMADD213PD.BCST expEvena<>+0(SB), Z16, Z20
+	VMULPD           Z5, Z22, Z5
+	VMULPD           Z6, Z23, Z6
+	VMULPD           Z7, Z24, Z7
+	VMULPD           Z8, Z21, Z8
+	VADDPD           Z5, Z17, Z13
+	VADDPD           Z6, Z18, Z14
+	VADDPD           Z7, Z19, Z15
+	VADDPD           Z8, Z20, Z16
+	VSUBPD           Z5, Z17, Z5
+	VSUBPD           Z6, Z18, Z6
+	VSUBPD           Z7, Z19, Z7
+	VSUBPD           Z8, Z20, Z8
 	VPSLLQ           $0x34, Z10, Z10
 	VPSLLQ           $0x34, Z11, Z11
 	VPSLLQ           $0x34, Z12, Z12
 	VPSLLQ           $0x34, Z9, Z9
-	VPADDQ           Z10, Z5, Z5
-	VPADDQ           Z11, Z6, Z6
-	VPADDQ           Z12, Z7, Z7
-	VPADDQ           Z9, Z8, Z8
-	VMOVUPD          Z5, (DI)(R8*8)
-	VMOVUPD          Z6, 64(DI)(R8*8)
-	VMOVUPD          Z7, 128(DI)(R8*8)
-	VMOVUPD          Z8, 192(DI)(R8*8)
-	ADDQ             $0x00000020, R8
-	SUBQ             $0x00000020, R11
-	CMPQ             R11, $0x00000020
-	JGE              many
+	VPADDQ           Z10, Z13, Z10
+	VPADDQ           Z11, Z14, Z11
+	VPADDQ           Z12, Z15, Z12
+	VPADDQ           Z9, Z16, Z9
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z5, Z10, Z13
+	VADDPD       Z6, Z11, Z14
+	VADDPD       Z7, Z12, Z15
+	VADDPD       Z8, Z9, Z16
+	VADDPD       Z5, Z13, Z17
+	VADDPD       Z6, Z14, Z18
+	VADDPD       Z7, Z15, Z19
+	VADDPD       Z8, Z16, Z20
+	VBROADCASTSD one<>+0(SB), Z21
+	VMULPD       Z17, Z13, Z22
+	VMULPD       Z18, Z14, Z23
+	VMULPD       Z19, Z15, Z24
+	VMULPD       Z20, Z16, Z25
+	VDIVPD       Z22, Z21, Z22
+	VDIVPD       Z23, Z21, Z23
+	VDIVPD       Z24, Z21, Z24
+	VDIVPD       Z25, Z21, Z21
+	VMULPD       Z13, Z22, Z13
+	VMULPD       Z14, Z23, Z14
+	VMULPD       Z15, Z24, Z15
+	VMULPD       Z16, Z21, Z16
+	VMULPD       Z10, Z13, Z10
+	VMULPD       Z11, Z14, Z11
+	VMULPD       Z12, Z15, Z12
+	VMULPD       Z9, Z16, Z9
+	VMOVUPD      Z10, (DI)(R8*8)
+	VMOVUPD      Z11, 64(DI)(R8*8)
+	VMOVUPD      Z12, 128(DI)(R8*8)
+	VMOVUPD      Z9, 192(DI)(R8*8)
+	VMULPD       Z17, Z22, Z9
+	VMULPD       Z18, Z23, Z10
+	VMULPD       Z19, Z24, Z11
+	VMULPD       Z20, Z21, Z12
+	VMULPD       Z5, Z9, Z5
+	VMULPD       Z6, Z10, Z6
+	VMULPD       Z7, Z11, Z7
+	VMULPD       Z8, Z12, Z8
+	VMOVUPD      Z5, 2048(DI)(R8*8)
+	VMOVUPD      Z6, 2112(DI)(R8*8)
+	VMOVUPD      Z7, 2176(DI)(R8*8)
+	VMOVUPD      Z8, 2240(DI)(R8*8)
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R11
+	CMPQ         R11, $0x00000020
+	JGE          many
 
 few:
 	TESTQ R11, R11
@@ -72393,28 +72423,34 @@ few:
 	VSUBPD.BCST       roundBits<>+0(SB), Z6, Z7
 	VFNMADD231PD.BCST ln2<>+0(SB), Z7, Z5
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
+	// e^r = (a+b)/(a-b), a even and b odd.
 	VMULPD           Z5, Z5, Z7
-	VBROADCASTSD     expRowh<>+0(SB), Z8
-	VFMADD213PD.BCST expRowg<>+0(SB), Z5, Z8
-	VFMADD231PD.BCST expRowi<>+0(SB), Z7, Z8
-	VBROADCASTSD     expRowf<>+0(SB), Z9
-	VFMADD213PD.BCST expRowe<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VBROADCASTSD     expRowd<>+0(SB), Z8
-	VFMADD213PD.BCST expRowc<>+0(SB), Z5, Z8
-	VFMADD231PD      Z7, Z9, Z8
-	VBROADCASTSD     expRowb<>+0(SB), Z9
-	VFMADD213PD.BCST expRowa<>+0(SB), Z5, Z9
-	VFMADD231PD      Z7, Z8, Z9
-	VADDPD.BCST      one<>+0(SB), Z5, Z5
-	VFMADD231PD      Z7, Z9, Z5
+	VADDPD.BCST      expEvenb<>+0(SB), Z7, Z8
+	VBROADCASTSD     expOddc<>+0(SB), Z9
+	VFMADD213PD.BCST expOddb<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expOdda<>+0(SB), Z7, Z9
+	VFMADD213PD.BCST expEvena<>+0(SB), Z7, Z8
+	VMULPD           Z5, Z9, Z5
+	VADDPD           Z5, Z8, Z7
+	VSUBPD           Z5, Z8, Z5
 	VPSLLQ           $0x34, Z6, Z6
-	VPADDQ           Z6, Z5, Z5
-	VMOVUPD          Z5, K1, (DI)(R8*8)
-	ADDQ             $0x00000008, R8
-	SUBQ             $0x00000008, R11
-	JMP              few
+	VPADDQ           Z6, Z7, Z6
+
+	// e/(2+e), and where it is needed 1/(1+e) by the same division.
+	VADDPD       Z5, Z6, Z7
+	VADDPD       Z5, Z7, Z8
+	VBROADCASTSD one<>+0(SB), Z9
+	VMULPD       Z8, Z7, Z10
+	VDIVPD       Z10, Z9, Z9
+	VMULPD       Z7, Z9, Z7
+	VMULPD       Z6, Z7, Z6
+	VMOVUPD      Z6, K1, (DI)(R8*8)
+	VMULPD       Z8, Z9, Z6
+	VMULPD       Z5, Z6, Z5
+	VMOVUPD      Z5, K1, 2048(DI)(R8*8)
+	ADDQ         $0x00000008, R8
+	SUBQ         $0x00000008, R11
+	JMP          few
 
 done:
 	MOVQ R10, R8
@@ -72434,209 +72470,198 @@ many2:
 	VMOVUPD          64(BX)(R8*8), Z10
 	VMOVUPD          (DI)(R8*8), Z11
 	VMOVUPD          64(DI)(R8*8), Z12
-	VADDPD.BCST      two<>+0(SB), Z11, Z13
-	VADDPD.BCST      two<>+0(SB), Z12, Z14
-	VDIVPD           Z13, Z11, Z13
-	VDIVPD           Z14, Z12, Z14
+	VMULPD           Z11, Z11, Z13
+	VMULPD           Z12, Z12, Z14
 	VMULPD           Z13, Z13, Z15
 	VMULPD           Z14, Z14, Z16
-	VBROADCASTSD     unitRowi<>+0(SB), Z17
+	VBROADCASTSD     atanhj<>+0(SB), Z17
 	VMOVAPD          Z17, Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z16, Z17
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z15, Z18
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z16, Z17
-	VFNMADD213PD     Z11, Z15, Z18
-	VFNMADD213PD     Z12, Z16, Z17
-	VFNMADD213PD     Z11, Z13, Z18
-	VFNMADD213PD     Z12, Z14, Z17
-	VBROADCASTSD     one<>+0(SB), Z13
-	VADDPD.BCST      one<>+0(SB), Z11, Z14
-	VADDPD.BCST      one<>+0(SB), Z12, Z15
-	VDIVPD           Z14, Z13, Z14
-	VDIVPD           Z15, Z13, Z13
-	VMULPD           Z14, Z11, Z11
-	VMULPD           Z13, Z12, Z12
+	VFMADD213PD.BCST atanhi<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhi<>+0(SB), Z14, Z17
+	VBROADCASTSD     atanhh<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhg<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhf<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanhe<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VBROADCASTSD     atanhd<>+0(SB), Z19
+	VMOVAPD          Z19, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z13, Z20
+	VFMADD213PD.BCST atanhc<>+0(SB), Z14, Z19
+	VFMADD231PD      Z15, Z18, Z20
+	VFMADD231PD      Z16, Z17, Z19
+	VBROADCASTSD     atanhb<>+0(SB), Z17
+	VMOVAPD          Z17, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z13, Z18
+	VFMADD213PD.BCST atanha<>+0(SB), Z14, Z17
+	VFMADD231PD      Z15, Z20, Z18
+	VFMADD231PD      Z16, Z19, Z17
+	VMOVUPD          2048(DI)(R8*8), Z13
+	VMOVUPD          2112(DI)(R8*8), Z14
+	VMOVAPD          Z11, Z15
+	VMOVAPD          Z12, Z16
+	VFMADD231PD      Z13, Z11, Z15
+	VFMADD231PD      Z14, Z12, Z16
 	VPMOVQ2M         Z9, K1
 	VPMOVQ2M         Z10, K2
-	VBLENDMPD        Z11, Z14, K1, Z15
-	VBLENDMPD        Z12, Z13, K2, Z16
-	VBLENDMPD        Z14, Z11, K1, Z11
-	VBLENDMPD        Z13, Z12, K2, Z12
-	VPXORQ           Z13, Z13, Z13
-	VMINPD           Z9, Z13, Z14
-	VMINPD           Z10, Z13, Z13
-	VSUBPD           Z18, Z14, Z14
-	VSUBPD           Z17, Z13, Z13
-	VPXORQ           Z19, Z19, Z19
-	VMAXPD           Z9, Z19, Z9
-	VMAXPD           Z10, Z19, Z10
-	VADDPD           Z9, Z18, Z9
-	VADDPD           Z10, Z17, Z10
+	VBLENDMPD        Z15, Z13, K1, Z19
+	VBLENDMPD        Z16, Z14, K2, Z20
+	VBLENDMPD        Z13, Z15, K1, Z13
+	VBLENDMPD        Z14, Z16, K2, Z14
+	VPXORQ           Z15, Z15, Z15
+	VMINPD           Z9, Z15, Z16
+	VMINPD           Z10, Z15, Z15
+	VFNMADD231PD     Z18, Z11, Z16
+	VFNMADD231PD     Z17, Z12, Z15
+	VPXORQ           Z21, Z21, Z21
+	VMAXPD           Z9, Z21, Z9
+	VMAXPD           Z10, Z21, Z10
+	VFMADD231PD      Z18, Z11, Z9
+	VFMADD231PD      Z17, Z12, Z10
 	VXORPD.BCST      signBit<>+0(SB), Z9, Z9
 	VXORPD.BCST      signBit<>+0(SB), Z10, Z10
 	VMULPD           Z0, Z5, Z5
 	VMULPD           Z0, Z6, Z6
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z3, Z9, Z17
-	VMULPD       Z3, Z10, Z18
-	VBROADCASTSD leastNormalExp<>+0(SB), Z19
-	VMAXPD       Z17, Z19, Z20
-	VMAXPD       Z18, Z19, Z19
+	VMULPD       Z3, Z9, Z11
+	VMULPD       Z3, Z10, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z11, Z17, Z18
+	VMAXPD       Z12, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z21
 	VMOVAPD           Z21, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z22, Z23
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z20, Z20, Z23
-	VMULPD           Z19, Z19, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
-	VFMADD231PD      Z23, Z28, Z26
-	VFMADD231PD      Z24, Z27, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z23, Z28, Z20
-	VFMADD231PD      Z24, Z27, Z19
-	VPSLLQ           $0x34, Z22, Z22
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z22, Z20, Z20
-	VPADDQ           Z21, Z19, Z19
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z23
+	VMOVAPD   Z22, Z24
+	VMOVAPD   Z21, Z25
+	VPERMI2PD roots<>+64(SB), Z23, Z24
+	VPERMI2PD roots<>+64(SB), Z23, Z25
+	VPSLLQ    $0x30, Z22, Z22
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z22, Z24, Z22
+	VPADDQ    Z21, Z25, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z23
+	VMULPD           Z18, Z24, Z18
+	VMULPD           Z17, Z23, Z17
+	VFMADD213PD      Z22, Z22, Z18
+	VFMADD213PD      Z21, Z21, Z17
 
 	// What rounding took from gamma ln v.
 	VMOVAPD      Z9, Z21
 	VMOVAPD      Z10, Z22
-	VFMSUB213PD  Z17, Z3, Z21
-	VFMSUB213PD  Z18, Z3, Z22
-	VMOVAPD      Z20, Z23
-	VMOVAPD      Z19, Z24
-	VFMADD231PD  Z21, Z23, Z20
-	VFMADD231PD  Z22, Z24, Z19
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z18, K2
-	VMOVAPD.Z    Z20, K1, Z17
-	VMOVAPD.Z    Z19, K2, Z18
-	VMULPD       Z14, Z15, Z19
-	VMULPD       Z13, Z16, Z20
-	VFNMADD213PD Z11, Z2, Z19
-	VFNMADD213PD Z12, Z2, Z20
+	VFMSUB213PD  Z11, Z3, Z21
+	VFMSUB213PD  Z12, Z3, Z22
+	VMOVAPD      Z18, Z23
+	VMOVAPD      Z17, Z24
+	VFMADD231PD  Z21, Z23, Z18
+	VFMADD231PD  Z22, Z24, Z17
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z    Z18, K1, Z11
+	VMOVAPD.Z    Z17, K2, Z12
+	VMULPD       Z16, Z19, Z17
+	VMULPD       Z15, Z20, Z18
+	VFNMADD213PD Z13, Z2, Z17
+	VFNMADD213PD Z14, Z2, Z18
+	VMULPD       Z11, Z5, Z5
+	VMULPD       Z12, Z6, Z6
 	VMULPD       Z17, Z5, Z5
 	VMULPD       Z18, Z6, Z6
-	VMULPD       Z19, Z5, Z5
-	VMULPD       Z20, Z6, Z6
 	VMULPD       Z1, Z8, Z8
 	VMULPD       Z1, Z7, Z7
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z3, Z14, Z17
-	VMULPD       Z3, Z13, Z18
-	VBROADCASTSD leastNormalExp<>+0(SB), Z19
-	VMAXPD       Z17, Z19, Z20
-	VMAXPD       Z18, Z19, Z19
+	VMULPD       Z3, Z16, Z11
+	VMULPD       Z3, Z15, Z12
+	VBROADCASTSD leastNormalExp<>+0(SB), Z17
+	VMAXPD       Z11, Z17, Z18
+	VMAXPD       Z12, Z17, Z17
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z21
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z21
 	VMOVAPD           Z21, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z20, Z22
-	VFMADD231PD.BCST  log2e<>+0(SB), Z19, Z21
-	VSUBPD.BCST       roundBits<>+0(SB), Z22, Z23
-	VSUBPD.BCST       roundBits<>+0(SB), Z21, Z24
-	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z20
-	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z19
+	VFMADD231PD.BCST  log2e<>+0(SB), Z18, Z22
+	VFMADD231PD.BCST  log2e<>+0(SB), Z17, Z21
+	VSUBPD.BCST       sixteenths<>+0(SB), Z22, Z23
+	VSUBPD.BCST       sixteenths<>+0(SB), Z21, Z24
+	VFNMADD231PD.BCST ln2<>+0(SB), Z23, Z18
+	VFNMADD231PD.BCST ln2<>+0(SB), Z24, Z17
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z20, Z20, Z23
-	VMULPD           Z19, Z19, Z24
-	VBROADCASTSD     expRowh<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z20, Z26
-	VFMADD213PD.BCST expRowg<>+0(SB), Z19, Z25
-	VFMADD231PD.BCST expRowi<>+0(SB), Z23, Z26
-	VFMADD231PD.BCST expRowi<>+0(SB), Z24, Z25
-	VBROADCASTSD     expRowf<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST expRowe<>+0(SB), Z19, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VBROADCASTSD     expRowd<>+0(SB), Z25
-	VMOVAPD          Z25, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z20, Z26
-	VFMADD213PD.BCST expRowc<>+0(SB), Z19, Z25
-	VFMADD231PD      Z23, Z28, Z26
-	VFMADD231PD      Z24, Z27, Z25
-	VBROADCASTSD     expRowb<>+0(SB), Z27
-	VMOVAPD          Z27, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z20, Z28
-	VFMADD213PD.BCST expRowa<>+0(SB), Z19, Z27
-	VFMADD231PD      Z23, Z26, Z28
-	VFMADD231PD      Z24, Z25, Z27
-	VADDPD.BCST      one<>+0(SB), Z20, Z20
-	VADDPD.BCST      one<>+0(SB), Z19, Z19
-	VFMADD231PD      Z23, Z28, Z20
-	VFMADD231PD      Z24, Z27, Z19
-	VPSLLQ           $0x34, Z22, Z22
-	VPSLLQ           $0x34, Z21, Z21
-	VPADDQ           Z22, Z20, Z20
-	VPADDQ           Z21, Z19, Z19
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z23
+	VMOVAPD   Z22, Z24
+	VMOVAPD   Z21, Z25
+	VPERMI2PD roots<>+64(SB), Z23, Z24
+	VPERMI2PD roots<>+64(SB), Z23, Z25
+	VPSLLQ    $0x30, Z22, Z22
+	VPSLLQ    $0x30, Z21, Z21
+	VPADDQ    Z22, Z24, Z22
+	VPADDQ    Z21, Z25, Z21
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z23
+	VMOVAPD          Z23, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablee<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTabled<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTabled<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTablec<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTablec<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST expTableb<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST expTableb<>+0(SB), Z17, Z23
+	VFMADD213PD.BCST one<>+0(SB), Z18, Z24
+	VFMADD213PD.BCST one<>+0(SB), Z17, Z23
+	VMULPD           Z18, Z24, Z18
+	VMULPD           Z17, Z23, Z17
+	VFMADD213PD      Z22, Z22, Z18
+	VFMADD213PD      Z21, Z21, Z17
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z17, Z3, Z14
-	VFMSUB213PD  Z18, Z3, Z13
-	VMOVAPD      Z20, Z21
-	VMOVAPD      Z19, Z22
-	VFMADD231PD  Z14, Z21, Z20
-	VFMADD231PD  Z13, Z22, Z19
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z17, K1
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z18, K2
-	VMOVAPD.Z    Z20, K1, Z13
-	VMOVAPD.Z    Z19, K2, Z14
-	VMULPD       Z9, Z11, Z9
-	VMULPD       Z10, Z12, Z10
-	VFNMADD213PD Z15, Z2, Z9
-	VFNMADD213PD Z16, Z2, Z10
-	VMULPD       Z13, Z8, Z8
-	VMULPD       Z14, Z7, Z7
+	VFMSUB213PD  Z11, Z3, Z16
+	VFMSUB213PD  Z12, Z3, Z15
+	VMOVAPD      Z18, Z21
+	VMOVAPD      Z17, Z22
+	VFMADD231PD  Z16, Z21, Z18
+	VFMADD231PD  Z15, Z22, Z17
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K1
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z12, K2
+	VMOVAPD.Z    Z18, K1, Z11
+	VMOVAPD.Z    Z17, K2, Z12
+	VMULPD       Z9, Z13, Z9
+	VMULPD       Z10, Z14, Z10
+	VFNMADD213PD Z19, Z2, Z9
+	VFNMADD213PD Z20, Z2, Z10
+	VMULPD       Z11, Z8, Z8
+	VMULPD       Z12, Z7, Z7
 	VFMADD231PD  Z9, Z8, Z5
 	VFMADD231PD  Z10, Z7, Z6
 	TESTB        DL, DL
@@ -72670,118 +72695,115 @@ few2:
 	VSUBPD           Z5, Z6, Z6
 	VMOVUPD.Z        (BX)(R8*8), K1, Z7
 	VMOVUPD.Z        (DI)(R8*8), K1, Z8
-	VADDPD.BCST      two<>+0(SB), Z8, Z9
-	VDIVPD           Z9, Z8, Z9
+	VMULPD           Z8, Z8, Z9
 	VMULPD           Z9, Z9, Z10
-	VBROADCASTSD     unitRowi<>+0(SB), Z11
-	VFMADD213PD.BCST unitRowh<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowg<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowf<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowe<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowd<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowc<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowb<>+0(SB), Z10, Z11
-	VFMADD213PD.BCST unitRowa<>+0(SB), Z10, Z11
-	VFNMADD213PD     Z8, Z10, Z11
-	VFNMADD213PD     Z8, Z9, Z11
-	VBROADCASTSD     one<>+0(SB), Z9
-	VADDPD.BCST      one<>+0(SB), Z8, Z10
-	VDIVPD           Z10, Z9, Z9
-	VMULPD           Z9, Z8, Z8
+	VBROADCASTSD     atanhj<>+0(SB), Z11
+	VFMADD213PD.BCST atanhi<>+0(SB), Z9, Z11
+	VBROADCASTSD     atanhh<>+0(SB), Z12
+	VFMADD213PD.BCST atanhg<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     atanhf<>+0(SB), Z11
+	VFMADD213PD.BCST atanhe<>+0(SB), Z9, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VBROADCASTSD     atanhd<>+0(SB), Z12
+	VFMADD213PD.BCST atanhc<>+0(SB), Z9, Z12
+	VFMADD231PD      Z10, Z11, Z12
+	VBROADCASTSD     atanhb<>+0(SB), Z11
+	VFMADD213PD.BCST atanha<>+0(SB), Z9, Z11
+	VFMADD231PD      Z10, Z12, Z11
+	VMOVUPD.Z        2048(DI)(R8*8), K1, Z9
+	VMOVAPD          Z8, Z10
+	VFMADD231PD      Z9, Z8, Z10
 	VPMOVQ2M         Z7, K2
-	VBLENDMPD        Z8, Z9, K2, Z10
-	VBLENDMPD        Z9, Z8, K2, Z8
-	VPXORQ           Z9, Z9, Z9
-	VMINPD           Z7, Z9, Z9
-	VSUBPD           Z11, Z9, Z9
-	VPXORQ           Z12, Z12, Z12
-	VMAXPD           Z7, Z12, Z7
-	VADDPD           Z7, Z11, Z7
+	VBLENDMPD        Z10, Z9, K2, Z12
+	VBLENDMPD        Z9, Z10, K2, Z9
+	VPXORQ           Z10, Z10, Z10
+	VMINPD           Z7, Z10, Z10
+	VFNMADD231PD     Z11, Z8, Z10
+	VPXORQ           Z13, Z13, Z13
+	VMAXPD           Z7, Z13, Z7
+	VFMADD231PD      Z11, Z8, Z7
 	VXORPD.BCST      signBit<>+0(SB), Z7, Z7
 	VMULPD           Z0, Z5, Z5
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z3, Z7, Z11
-	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z11, Z12, Z12
+	VMULPD       Z3, Z7, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z13
+	VSUBPD.BCST       sixteenths<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z14
+	VMOVAPD   Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z14, Z15
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z13, Z15, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z14
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
+	VMULPD           Z11, Z14, Z11
+	VFMADD213PD      Z13, Z13, Z11
 
 	// What rounding took from gamma ln v.
 	VMOVAPD      Z7, Z13
-	VFMSUB213PD  Z11, Z3, Z13
-	VMOVAPD      Z12, Z14
-	VFMADD231PD  Z13, Z14, Z12
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
-	VMOVAPD.Z    Z12, K2, Z11
-	VMULPD       Z9, Z10, Z12
-	VFNMADD213PD Z8, Z2, Z12
+	VFMSUB213PD  Z8, Z3, Z13
+	VMOVAPD      Z11, Z14
+	VFMADD231PD  Z13, Z14, Z11
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z8, K2
+	VMOVAPD.Z    Z11, K2, Z8
+	VMULPD       Z10, Z12, Z11
+	VFNMADD213PD Z9, Z2, Z11
+	VMULPD       Z8, Z5, Z5
 	VMULPD       Z11, Z5, Z5
-	VMULPD       Z12, Z5, Z5
 	VMULPD       Z1, Z6, Z6
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMULPD       Z3, Z9, Z11
-	VBROADCASTSD leastNormalExp<>+0(SB), Z12
-	VMAXPD       Z11, Z12, Z12
+	VMULPD       Z3, Z10, Z8
+	VBROADCASTSD leastNormalExp<>+0(SB), Z11
+	VMAXPD       Z8, Z11, Z11
 
-	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VBROADCASTSD      roundBits<>+0(SB), Z13
-	VFMADD231PD.BCST  log2e<>+0(SB), Z12, Z13
-	VSUBPD.BCST       roundBits<>+0(SB), Z13, Z14
-	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z12
+	// e^x = 2^n 2^(j/16) e^r: n + j/16 = round(16 x log2(e))/16, r = x - (n + j/16) ln(2).
+	VBROADCASTSD      sixteenths<>+0(SB), Z13
+	VFMADD231PD.BCST  log2e<>+0(SB), Z11, Z13
+	VSUBPD.BCST       sixteenths<>+0(SB), Z13, Z14
+	VFNMADD231PD.BCST ln2<>+0(SB), Z14, Z11
 
-	// 1 + r + r^2 P(r), by pairs of coefficients.
-	VMULPD           Z12, Z12, Z14
-	VBROADCASTSD     expRowh<>+0(SB), Z15
-	VFMADD213PD.BCST expRowg<>+0(SB), Z12, Z15
-	VFMADD231PD.BCST expRowi<>+0(SB), Z14, Z15
-	VBROADCASTSD     expRowf<>+0(SB), Z16
-	VFMADD213PD.BCST expRowe<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VBROADCASTSD     expRowd<>+0(SB), Z15
-	VFMADD213PD.BCST expRowc<>+0(SB), Z12, Z15
-	VFMADD231PD      Z14, Z16, Z15
-	VBROADCASTSD     expRowb<>+0(SB), Z16
-	VFMADD213PD.BCST expRowa<>+0(SB), Z12, Z16
-	VFMADD231PD      Z14, Z15, Z16
-	VADDPD.BCST      one<>+0(SB), Z12, Z12
-	VFMADD231PD      Z14, Z16, Z12
-	VPSLLQ           $0x34, Z13, Z13
-	VPADDQ           Z13, Z12, Z12
+	// 2^(j/16) less the bits of j that come with n.
+	VMOVUPD   roots<>+0(SB), Z14
+	VMOVAPD   Z13, Z15
+	VPERMI2PD roots<>+64(SB), Z14, Z15
+	VPSLLQ    $0x30, Z13, Z13
+	VPADDQ    Z13, Z15, Z13
+
+	// A polynomial of e^r - 1.
+	VBROADCASTSD     expTablef<>+0(SB), Z14
+	VFMADD213PD.BCST expTablee<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTabled<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTablec<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST expTableb<>+0(SB), Z11, Z14
+	VFMADD213PD.BCST one<>+0(SB), Z11, Z14
+	VMULPD           Z11, Z14, Z11
+	VFMADD213PD      Z13, Z13, Z11
 
 	// What rounding took from gamma ln v.
-	VFMSUB213PD  Z11, Z3, Z9
-	VMOVAPD      Z12, Z13
-	VFMADD231PD  Z9, Z13, Z12
-	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z11, K2
-	VMOVAPD.Z    Z12, K2, Z9
-	VMULPD       Z7, Z8, Z7
-	VFNMADD213PD Z10, Z2, Z7
-	VMULPD       Z9, Z6, Z6
+	VFMSUB213PD  Z8, Z3, Z10
+	VMOVAPD      Z11, Z13
+	VFMADD231PD  Z10, Z13, Z11
+	VCMPPD.BCST  $0x15, leastNormalExp<>+0(SB), Z8, K2
+	VMOVAPD.Z    Z11, K2, Z8
+	VMULPD       Z7, Z9, Z7
+	VFNMADD213PD Z12, Z2, Z7
+	VMULPD       Z8, Z6, Z6
 	VFMADD231PD  Z7, Z6, Z5
 	VMOVUPD      Z5, K1, (AX)(R8*8)
 	ADDQ         $0x00000008, R8
@@ -73363,42 +73385,6 @@ done:
 	MOVB         AL, ret+48(FP)
 	VZEROUPPER
 	RET
-
-DATA sixteenths<>+0(SB)/8, $0x42f8000000000000
-GLOBL sixteenths<>(SB), RODATA|NOPTR, $8
-
-DATA roots<>+0(SB)/8, $0x3ff0000000000000
-DATA roots<>+8(SB)/8, $0x3fefb5586cf9890f
-DATA roots<>+16(SB)/8, $0x3fef72b83c7d517b
-DATA roots<>+24(SB)/8, $0x3fef387a6e756238
-DATA roots<>+32(SB)/8, $0x3fef06fe0a31b715
-DATA roots<>+40(SB)/8, $0x3feedea64c123422
-DATA roots<>+48(SB)/8, $0x3feebfdad5362a27
-DATA roots<>+56(SB)/8, $0x3feeab07dd485429
-DATA roots<>+64(SB)/8, $0x3feea09e667f3bcc
-DATA roots<>+72(SB)/8, $0x3feea11473eb0187
-DATA roots<>+80(SB)/8, $0x3feeace5422aa0dc
-DATA roots<>+88(SB)/8, $0x3feec49182a3f090
-DATA roots<>+96(SB)/8, $0x3feee89f995ad3ae
-DATA roots<>+104(SB)/8, $0x3fef199bdd85529c
-DATA roots<>+112(SB)/8, $0x3fef5818dcfba487
-DATA roots<>+120(SB)/8, $0x3fefa4afa2a490da
-GLOBL roots<>(SB), RODATA|NOPTR, $128
-
-DATA expTablef<>+0(SB)/8, $0x3f56c14d7ff52931
-GLOBL expTablef<>(SB), RODATA|NOPTR, $8
-
-DATA expTablee<>+0(SB)/8, $0x3f811123b3b2c113
-GLOBL expTablee<>(SB), RODATA|NOPTR, $8
-
-DATA expTabled<>+0(SB)/8, $0x3fa55555558f48aa
-GLOBL expTabled<>(SB), RODATA|NOPTR, $8
-
-DATA expTablec<>+0(SB)/8, $0x3fc555555548ecf0
-GLOBL expTablec<>(SB), RODATA|NOPTR, $8
-
-DATA expTableb<>+0(SB)/8, $0x3fdfffffffffffb8
-GLOBL expTableb<>(SB), RODATA|NOPTR, $8
 
 DATA softmaxLimit<>+0(SB)/8, $0x4062c00000000000
 GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $8

@@ -83,7 +83,7 @@ type rowKernel struct {
 	stream       reg.Register
 
 	from    int   // the first vector of the step at hand
-	buffer  array // exponentials of a window, at the index of their elements
+	buffer  array // what the first pass leaves of a window, at the index of its elements
 	filling bool  // the buffer, from elements that are in memory yet
 
 	sums     rowSums

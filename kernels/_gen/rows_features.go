@@ -43,10 +43,10 @@ func (b *rowKernel) flipped(s sides, x vec) vec {
 func (b *rowKernel) sigmoidTruth(z vec) (t truth) {
 	l := b.sigmoidOf(z, b.needsShares())
 	t.u, t.v = l.p, l.q
-	t.log = b.sub(b.min(b.zero(1).times(len(z)), z), l.log1p)
+	t.log = b.lessLog(b.min(b.zero(1).times(len(z)), z), l)
 	t.base = t.v
 	if b.anyPower {
-		t.baseLog = b.minusAbove(z, l.log1p)
+		t.baseLog = b.minusAbove(z, l)
 	}
 	return t
 }
@@ -55,20 +55,53 @@ func (b *rowKernel) sigmoidTruth(z vec) (t truth) {
 func (b *rowKernel) needsShares() bool { return b.region || b.backward || b.powers && !b.anyPower }
 
 // minusAbove is −max(z, 0) − l, the logarithm of q.
-func (b *rowKernel) minusAbove(z, l vec) vec {
-	return b.xor(b.add(l, b.max(b.zero(1).times(len(z)), z)), signBit)
+func (b *rowKernel) minusAbove(z vec, l rowLogistic) vec {
+	above := b.max(b.zero(1).times(len(z)), z)
+	if b.single {
+		return b.xor(b.add(l.log1p, above), signBit)
+	}
+	b.addTo(above, l.s, l.log1p)
+	return b.xor(above, signBit)
+}
+
+// rowLogistic is logistic; in lanes of float64 s is e/(2+e), and log1p is what s is
+// to be multiplied by, in one step with what the logarithm is added to.
+type rowLogistic struct {
+	logistic
+	s vec
+}
+
+// lessLog is v − ln(1+e); it may overwrite v.
+func (b *rowKernel) lessLog(v vec, l rowLogistic) vec {
+	if b.single {
+		return b.sub(v, l.log1p)
+	}
+	b.subFrom(v, l.s, l.log1p)
+	return v
 }
 
 // sigmoidOf is logistic for logits within the limit; without p and q if they are
 // not asked for.
-func (b *rowKernel) sigmoidOf(z vec, pq bool) (s logistic) {
-	e := b.exponentials(len(z))
-	s.log1p = b.log1pOf(e)
-	if !pq {
-		return s
+func (b *rowKernel) sigmoidOf(z vec, pq bool) (s rowLogistic) {
+	var smaller, larger vec
+	if b.single {
+		e := b.exponentials(len(z))
+		s.log1p = b.log1pUnit(e, b.div(e, b.add(e, number("two", 2))))
+		if !pq {
+			return s
+		}
+		larger = b.div(b.load(one).times(len(e)), b.add(e, one))
+		smaller = b.mul(e, larger)
+	} else {
+		s.s = b.taken(0, len(z))
+		s.log1p = b.atanhOf(s.s)
+		if !pq {
+			return s
+		}
+		larger = b.taken(1, len(z))
+		smaller = b.copy(s.s) // e/(1+e) = s + s/(1+e)
+		b.addTo(smaller, s.s, larger)
 	}
-	larger := b.div(b.load(one).times(len(e)), b.add(e, one))
-	smaller := b.mul(e, larger)
 	negative := b.negative(z)
 	s.p = b.choose(negative, smaller, larger)
 	s.q = b.choose(negative, larger, smaller)
@@ -163,8 +196,8 @@ func (b *rowKernel) featuresOf(x vec) (f features) {
 	if b.sigmoid {
 		l := b.sigmoidOf(x, b.needsShares())
 		f.p, f.q, f.pBase, f.qBase = l.p, l.q, l.p, l.q
-		f.lp = b.sub(b.min(b.zero(1).times(len(x)), x), l.log1p)
-		f.lq = b.minusAbove(x, l.log1p)
+		f.lp = b.lessLog(b.min(b.zero(1).times(len(x)), x), l)
+		f.lq = b.minusAbove(x, l)
 		return f
 	}
 	f.p, f.q = x, b.sub(b.load(one).times(len(x)), x)

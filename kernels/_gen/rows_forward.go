@@ -100,6 +100,12 @@ func (b *rowKernel) probabilities(x vec) (p, q vec) {
 	case !b.sigmoid:
 		return x, b.sub(b.load(one).times(len(x)), x)
 	}
+	if !b.single {
+		b.Comment("Of e^x = p/q.")
+		p, q = b.taken(0, len(x)), b.taken(1, len(x))
+		inverse := b.div(b.load(one).times(len(x)), b.add(p, q))
+		return b.existing(b.mul(p, inverse)), b.existing(b.mul(q, inverse)) // not 0/0
+	}
 	b.Comment("q = 1/(1+e^x), p = e^x q.")
 	e := b.exponentials(len(x))
 	q = b.div(b.load(one).times(len(x)), b.add(e, one))

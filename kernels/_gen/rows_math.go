@@ -15,14 +15,24 @@ var (
 	expPolyRow32 = []float64{0x1.6d10fc0000000p-10, 0x1.120b620000000p-7, 0x1.55551a0000000p-5, 0x1.5554de0000000p-3, 0x1.0000000000000p-1}
 )
 
-// 2(atanh(√z)/√z − 1)/z for 0 ≤ z ≤ 1/9, from the highest power.
-var unitPolyRow64 = []float64{
-	0x1.59830f20005eep-3, 0x1.a6d10853dff56p-4, 0x1.1487294ad8da8p-3, 0x1.3ad83c421c2e9p-3,
-	0x1.745f69c23d592p-3, 0x1.c71c64ce7c491p-3, 0x1.24924936a674ep-2, 0x1.9999999986411p-2, 0x1.5555555555571p-1,
+// 2 atanh(√z)/√z for 0 ≤ z ≤ 1/9, from the highest power: to 5e-17.
+var atanhPoly64 = []float64{
+	0x1.6c7b8e80864b7p-3, 0x1.94628cdc759f6p-4, 0x1.16626d8b5f494p-3, 0x1.3aa4eb458657cp-3, 0x1.74629de7262a0p-3,
+	0x1.c71c470c977fep-3, 0x1.2492498323589p-2, 0x1.99999998c57f3p-2, 0x1.5555555555b17p-1, 2,
 }
+
+// eʳ = (a+b)/(a−b) with a = A(r²) and b = r B(r²), |r| ≤ ½ ln 2, from the highest
+// power: to 4e-18.
+var (
+	expEven = []float64{1, 0x1.c01fb25513cf9p+6, 0x1.f82727b5db8a8p+9}
+	expOdd  = []float64{0x1.10f1474cbe821p-5, 0x1.c0165f6f5b461p+3, 0x1.f82727b5db8a8p+8}
+)
 
 // expOf is eˣ of what is not beyond the limits.
 func (b *rowKernel) expOf(x vec) vec {
+	if b.wide() && !b.single {
+		return b.expByTable(x)
+	}
 	b.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
 	bits := b.copy(b.load(roundBits).times(len(x)))
 	b.addTo(bits, x, log2e)
@@ -51,15 +61,40 @@ func (b *rowKernel) expOf(x vec) vec {
 	return b.addBits(sum, b.shift(bits, b.fractionBits()))
 }
 
-// log1pOf is ln(1+e) for 0 ≤ e ≤ 1.
-func (b *rowKernel) log1pOf(e vec) vec {
-	s := b.div(e, b.add(e, number("two", 2)))
-	if b.single {
-		return b.log1pUnit(e, s)
-	}
+// expFraction is eˣ as a fraction, of what is not beyond the limits: what a
+// sigmoid divides by is the sum of the two.
+func (b *rowKernel) expFraction(x vec) (num, den vec) {
+	b.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
+	bits := b.copy(b.load(roundBits).times(len(x)))
+	b.addTo(bits, x, log2e)
+	r := b.copy(x)
+	b.subFrom(r, b.sub(bits, roundBits), ln2)
+	b.Comment("e^r = (a+b)/(a-b), a even and b odd.")
+	rr := b.mul(r, r)
+	even := b.add(rr, number("expEvenb", expEven[1]))
+	odd := b.polynomial("expOdd", expOdd, rr)
+	b.timesPlus(even, rr, number("expEvena", expEven[2]))
+	odd = b.mul(odd, r)
+	num, den = b.add(even, odd), b.sub(even, odd)
+	return b.addBits(num, b.shift(bits, b.fractionBits())), den
+}
+
+// atanhOf is 2 atanh(s)/s for 0 ≤ s ≤ ⅓, by pairs of coefficients.
+func (b *rowKernel) atanhOf(s vec) vec {
 	z := b.mul(s, s)
-	t := b.polynomial("unitRow", unitPolyRow64, z)
-	b.minusTimes(t, z, e)
-	b.minusTimes(t, s, e)
-	return t
+	zz := b.mul(z, z)
+	c := atanhPoly64 // an even number
+	at := func(i int) constant { return b.coefficient("atanh", len(c)-1-i, c[i]) }
+	pair := func(i int) vec {
+		p := b.copy(b.load(at(i)).times(len(z)))
+		b.timesPlus(p, z, at(i+1))
+		return p
+	}
+	y := pair(0)
+	for i := 2; i < len(c); i += 2 {
+		next := pair(i)
+		b.addTo(next, y, zz)
+		y = next
+	}
+	return y
 }

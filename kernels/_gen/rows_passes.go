@@ -7,18 +7,20 @@ import (
 )
 
 // A kernel with a sigmoid goes over a window of its row twice: first it leaves
-// the exponentials in its frame, then it does what is left. A single pass would
+// the exponentials in its frame, or with lanes of float64 the fractions that it
+// takes everything from, then it does what is left. A single pass would
 // be a chain of so many steps that the processor could not have enough vectors
 // under way at once.
 
-// bufferSize is how many bytes of exponentials a window has at most.
+// bufferSize is how many bytes a row of the buffer has.
 const bufferSize = 2048
 
-// makeBuffer reserves the buffer in the frame, aligned to a vector.
+// makeBuffer reserves the buffer in the frame, aligned to a vector: one row, or
+// two with lanes of float64.
 func (b *rowKernel) makeBuffer() {
 	b.Attributes(attr.Attribute(0)) // the frame may need a larger stack
 	base := b.GP64()
-	b.LEAQ(b.AllocLocal(bufferSize+64), base)
+	b.LEAQ(b.AllocLocal(pick(b.single, 1, 2)*bufferSize+64), base)
 	b.ADDQ(operand.U8(63), base)
 	b.ANDQ(operand.I8(-64), base)
 	b.buffer = array{base: base, size: b.elemSize()}
@@ -72,7 +74,10 @@ func (b *rowKernel) ahead() int { return pick(b.wide(), 4, 2) }
 // not of x.
 func (b *rowKernel) bySize() bool { return b.takesLogs() && (b.powers || !b.backward) }
 
-// fillBuffer leaves the exponentials of the next vectors in the buffer.
+// fillBuffer leaves the exponentials of the next vectors in the buffer. With lanes
+// of float64, whose polynomials are longer, it leaves num and den of e^x = num/den,
+// from which both probabilities come by one division; or for logarithms, with e =
+// e^-|x|, e/(2+e) and, where it is needed, 1/(1+e).
 func (b *rowKernel) fillBuffer(vectors int) {
 	b.filling = true
 	x := b.readFrom(b.x, 0, vectors)
@@ -83,8 +88,37 @@ func (b *rowKernel) fillBuffer(vectors int) {
 	} else {
 		b.watchSize(x)
 	}
-	b.gen.write(b.buffer, b.expOf(x))
+	if b.single {
+		b.gen.write(b.buffer, b.expOf(x))
+		return
+	}
+	num, den := b.expFraction(x)
+	if !b.bySize() {
+		b.keep(0, num)
+		b.keep(1, den)
+		return
+	}
+	b.Comment("e/(2+e), and where it is needed 1/(1+e) by the same division.")
+	sum := b.add(num, den)
+	more := b.add(sum, den)
+	if !b.needsShares() {
+		b.keep(0, b.div(num, more))
+		return
+	}
+	inverse := b.div(b.load(one).times(len(x)), b.mul(sum, more))
+	b.keep(0, b.mul(b.mul(inverse, sum), num))
+	b.keep(1, b.mul(b.mul(inverse, more), den))
 }
+
+// keep writes to the i-th row of the buffer.
+func (b *rowKernel) keep(i int, v vec) {
+	for j, r := range v {
+		b.writeAt(b.buffer.mem(b.gen.index, (i*bufferSize/b.bytes+j)*b.lanes()), b.buffer.size, r)
+	}
+}
+
+// taken reads k vectors of the i-th row of the buffer.
+func (b *rowKernel) taken(i, k int) vec { return b.readFrom(b.buffer, b.from+i*bufferSize/b.bytes, k) }
 
 // exponentials takes k vectors out of the buffer.
 func (b *rowKernel) exponentials(k int) vec { return b.readFrom(b.buffer, b.from, k) }
