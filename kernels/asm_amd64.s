@@ -27306,11 +27306,7 @@ end:
 
 // func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareF64AVX2(SB), $4384-89
-	LEAQ 4160(SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
-
+TEXT ·backwardSigmoidSquareF64AVX2(SB), $4160-89
 	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
@@ -27320,264 +27316,248 @@ TEXT ·backwardSigmoidSquareF64AVX2(SB), $4384-89
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (R8)
-	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(R8)
-	VBROADCASTSD 16(DI), Y0
-	VMOVUPS      Y0, 64(R8)
-	VBROADCASTSD 24(DI), Y0
-	VMOVUPS      Y0, 96(R8)
-	VBROADCASTSD 32(DI), Y0
-	VMOVUPS      Y0, 128(R8)
-	VPCMPEQD     Y0, Y0, Y0
-	VMOVUPS      Y0, 160(R8)
+	VBROADCASTSD 8(DI), Y1
+	VBROADCASTSD 16(DI), Y2
+	VBROADCASTSD 24(DI), Y3
+	VBROADCASTSD 32(DI), Y4
+	VPCMPEQD     Y5, Y5, Y5
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
-	XORQ         R9, R9
+	XORQ         R8, R8
 	TESTQ        CX, CX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R10
-	CMPQ    CX, R10
-	CMOVQLT CX, R10
-	SUBQ    R10, CX
+	MOVQ    $0x00000100, R9
+	CMPQ    CX, R9
+	CMOVQLT CX, R9
+	SUBQ    R9, CX
+	MOVQ    R8, R10
 	MOVQ    R9, R11
-	MOVQ    R10, R12
-	CMPQ    R12, $0x00000008
+	CMPQ    R11, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y0
-	VMOVUPD    32(BX)(R9*8), Y1
-	VANDPD     absBits<>+0(SB), Y0, Y2
-	VANDPD     absBits<>+0(SB), Y1, Y3
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y2, Y2
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y3, Y3
-	VMOVUPS    160(R8), Y4
-	VANDPD     Y2, Y4, Y4
-	VMOVUPS    Y4, 160(R8)
-	VMOVUPS    160(R8), Y2
-	VANDPD     Y3, Y2, Y2
-	VMOVUPS    Y2, 160(R8)
+	PREFETCHT0 8192(BX)(R8*8)
+	VMOVUPD    (BX)(R8*8), Y6
+	VMOVUPD    32(BX)(R8*8), Y7
+	VANDPD     absBits<>+0(SB), Y6, Y8
+	VANDPD     absBits<>+0(SB), Y7, Y9
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y9, Y9
+	VANDPD     Y8, Y5, Y5
+	VANDPD     Y9, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VMOVAPD      Y2, Y3
-	VFMADD231PD  log2e<>+0(SB), Y0, Y3
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y3, Y4
-	VSUBPD       roundBits<>+0(SB), Y2, Y5
-	VFNMADD231PD ln2<>+0(SB), Y4, Y0
-	VFNMADD231PD ln2<>+0(SB), Y5, Y1
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VMOVAPD      Y8, Y9
+	VFMADD231PD  log2e<>+0(SB), Y6, Y9
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y9, Y10
+	VSUBPD       roundBits<>+0(SB), Y8, Y11
+	VFNMADD231PD ln2<>+0(SB), Y10, Y6
+	VFNMADD231PD ln2<>+0(SB), Y11, Y7
 
 	// e^r = (a+b)/(a-b), a even and b odd.
-	VMULPD      Y0, Y0, Y4
-	VMULPD      Y1, Y1, Y5
-	VADDPD      expEvenb<>+0(SB), Y4, Y6
-	VADDPD      expEvenb<>+0(SB), Y5, Y7
-	VMOVUPD     expOddc<>+0(SB), Y8
-	VMOVAPD     Y8, Y9
-	VFMADD213PD expOddb<>+0(SB), Y4, Y9
-	VFMADD213PD expOddb<>+0(SB), Y5, Y8
-	VFMADD213PD expOdda<>+0(SB), Y4, Y9
-	VFMADD213PD expOdda<>+0(SB), Y5, Y8
-	VFMADD213PD expEvena<>+0(SB), Y4, Y6
-	VFMADD213PD expEvena<>+0(SB), Y5, Y7
-	VMULPD      Y0, Y9, Y0
-	VMULPD      Y1, Y8, Y1
-	VADDPD      Y0, Y6, Y4
-	VADDPD      Y1, Y7, Y5
-	VSUBPD      Y0, Y6, Y0
-	VSUBPD      Y1, Y7, Y1
-	VPSLLQ      $0x34, Y3, Y3
-	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y3, Y4, Y3
-	VPADDQ      Y2, Y5, Y2
-	VMOVUPD     Y3, (DI)(R9*8)
-	VMOVUPD     Y2, 32(DI)(R9*8)
-	VMOVUPD     Y0, 2048(DI)(R9*8)
-	VMOVUPD     Y1, 2080(DI)(R9*8)
-	ADDQ        $0x00000008, R9
-	SUBQ        $0x00000008, R12
-	CMPQ        R12, $0x00000008
+	VMULPD      Y6, Y6, Y10
+	VMULPD      Y7, Y7, Y11
+	VADDPD      expEvenb<>+0(SB), Y10, Y12
+	VADDPD      expEvenb<>+0(SB), Y11, Y13
+	VMOVUPD     expOddc<>+0(SB), Y14
+	VMOVAPD     Y14, Y15
+	VFMADD213PD expOddb<>+0(SB), Y10, Y15
+	VFMADD213PD expOddb<>+0(SB), Y11, Y14
+	VFMADD213PD expOdda<>+0(SB), Y10, Y15
+	VFMADD213PD expOdda<>+0(SB), Y11, Y14
+	VFMADD213PD expEvena<>+0(SB), Y10, Y12
+	VFMADD213PD expEvena<>+0(SB), Y11, Y13
+	VMULPD      Y6, Y15, Y6
+	VMULPD      Y7, Y14, Y7
+	VADDPD      Y6, Y12, Y10
+	VADDPD      Y7, Y13, Y11
+	VSUBPD      Y6, Y12, Y6
+	VSUBPD      Y7, Y13, Y7
+	VPSLLQ      $0x34, Y9, Y9
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y9, Y10, Y9
+	VPADDQ      Y8, Y11, Y8
+	VMOVUPD     Y9, (DI)(R8*8)
+	VMOVUPD     Y8, 32(DI)(R8*8)
+	VMOVUPD     Y6, 2048(DI)(R8*8)
+	VMOVUPD     Y7, 2080(DI)(R8*8)
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R11
+	CMPQ        R11, $0x00000008
 	JGE         many
 
 few:
-	TESTQ R12, R12
+	TESTQ R11, R11
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ       $0x00000004, R13
-	CMPQ       R12, R13
-	CMOVQLT    R12, R13
-	LEAQ       tailMasks<>+0(SB), R14
-	NEGQ       R13
-	VMOVDQU    32(R14)(R13*8), Y0
-	VMASKMOVPD (BX)(R9*8), Y0, Y1
-	VANDPD     absBits<>+0(SB), Y1, Y2
-	VCMPPD     $0x12, sizeLimit<>+0(SB), Y2, Y2
-	VMOVUPS    160(R8), Y3
-	VANDPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 160(R8)
+	MOVQ       $0x00000004, R12
+	CMPQ       R11, R12
+	CMOVQLT    R11, R12
+	LEAQ       tailMasks<>+0(SB), R13
+	NEGQ       R12
+	VMOVDQU    32(R13)(R12*8), Y6
+	VMASKMOVPD (BX)(R8*8), Y6, Y7
+	VANDPD     absBits<>+0(SB), Y7, Y8
+	VCMPPD     $0x12, sizeLimit<>+0(SB), Y8, Y8
+	VANDPD     Y8, Y5, Y5
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
-	VMOVUPD      roundBits<>+0(SB), Y2
-	VFMADD231PD  log2e<>+0(SB), Y1, Y2
-	VSUBPD       roundBits<>+0(SB), Y2, Y3
-	VFNMADD231PD ln2<>+0(SB), Y3, Y1
+	VMOVUPD      roundBits<>+0(SB), Y8
+	VFMADD231PD  log2e<>+0(SB), Y7, Y8
+	VSUBPD       roundBits<>+0(SB), Y8, Y9
+	VFNMADD231PD ln2<>+0(SB), Y9, Y7
 
 	// e^r = (a+b)/(a-b), a even and b odd.
-	VMULPD      Y1, Y1, Y3
-	VADDPD      expEvenb<>+0(SB), Y3, Y4
-	VMOVUPD     expOddc<>+0(SB), Y5
-	VFMADD213PD expOddb<>+0(SB), Y3, Y5
-	VFMADD213PD expOdda<>+0(SB), Y3, Y5
-	VFMADD213PD expEvena<>+0(SB), Y3, Y4
-	VMULPD      Y1, Y5, Y1
-	VADDPD      Y1, Y4, Y3
-	VSUBPD      Y1, Y4, Y1
-	VPSLLQ      $0x34, Y2, Y2
-	VPADDQ      Y2, Y3, Y2
-	VMASKMOVPD  Y2, Y0, (DI)(R9*8)
-	VMASKMOVPD  Y1, Y0, 2048(DI)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R12
+	VMULPD      Y7, Y7, Y9
+	VADDPD      expEvenb<>+0(SB), Y9, Y10
+	VMOVUPD     expOddc<>+0(SB), Y11
+	VFMADD213PD expOddb<>+0(SB), Y9, Y11
+	VFMADD213PD expOdda<>+0(SB), Y9, Y11
+	VFMADD213PD expEvena<>+0(SB), Y9, Y10
+	VMULPD      Y7, Y11, Y7
+	VADDPD      Y7, Y10, Y9
+	VSUBPD      Y7, Y10, Y7
+	VPSLLQ      $0x34, Y8, Y8
+	VPADDQ      Y8, Y9, Y8
+	VMASKMOVPD  Y8, Y6, (DI)(R8*8)
+	VMASKMOVPD  Y7, Y6, 2048(DI)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R11
 	JMP         few
 
 done:
-	MOVQ R11, R9
-	CMPQ R10, $0x00000008
+	MOVQ R10, R8
+	CMPQ R9, $0x00000008
 	JL   few2
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R9*8)
-	VMOVUPD     (SI)(R9*8), Y0
-	VMOVUPD     32(SI)(R9*8), Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y0, Y2, Y3
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (R8), Y4
-	VMULPD      Y4, Y0, Y4
-	VMOVUPS     (R8), Y5
-	VMULPD      Y5, Y1, Y5
-	VMOVUPS     32(R8), Y6
-	VFMADD231PD Y6, Y3, Y4
-	VMOVUPS     32(R8), Y6
-	VFMADD231PD Y6, Y2, Y5
-	VMOVUPD     (BX)(R9*8), Y6
-	VMOVUPD     32(BX)(R9*8), Y6
+	PREFETCHT0  8192(SI)(R8*8)
+	VMOVUPD     (SI)(R8*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMOVUPD     (BX)(R8*8), Y9
 
 	// Of e^x = p/q.
-	VMOVUPD     (DI)(R9*8), Y6
-	VMOVUPD     32(DI)(R9*8), Y7
-	VMOVUPD     2048(DI)(R9*8), Y8
-	VMOVUPD     2080(DI)(R9*8), Y9
-	VMOVUPD     one<>+0(SB), Y10
-	VADDPD      Y8, Y6, Y11
-	VADDPD      Y9, Y7, Y12
-	VDIVPD      Y11, Y10, Y11
-	VDIVPD      Y12, Y10, Y10
-	VMULPD      Y11, Y6, Y6
-	VMULPD      Y10, Y7, Y7
-	VMULPD      Y11, Y8, Y8
-	VMULPD      Y10, Y9, Y9
-	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
-	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
-	VSUBPD      Y0, Y6, Y12
-	VSUBPD      Y1, Y7, Y13
-	VSUBPD      Y8, Y3, Y14
-	VSUBPD      Y9, Y2, Y15
-	VBLENDVPD   Y10, Y12, Y14, Y10
-	VBLENDVPD   Y11, Y13, Y15, Y11
-	VMOVUPS     96(R8), Y12
-	VMULPD      Y12, Y0, Y0
-	VMOVUPS     96(R8), Y12
-	VMULPD      Y12, Y1, Y1
-	VMOVUPS     128(R8), Y12
-	VFMADD231PD Y12, Y3, Y0
-	VMOVUPS     128(R8), Y3
-	VFMADD231PD Y3, Y2, Y1
-	VMULPD      Y0, Y10, Y0
-	VMULPD      Y1, Y11, Y1
-	VMOVUPS     64(R8), Y2
-	VFMADD231PD Y2, Y6, Y0
-	VMOVUPS     64(R8), Y2
-	VFMADD231PD Y2, Y7, Y1
-	VFMADD231PD two<>+0(SB), Y0, Y4
-	VFMADD231PD two<>+0(SB), Y1, Y5
-	VMULPD      Y6, Y4, Y0
-	VMULPD      Y7, Y5, Y1
-	VMULPD      Y8, Y0, Y0
-	VMULPD      Y9, Y1, Y1
+	VMOVUPD     (DI)(R8*8), Y9
+	VMOVUPD     2048(DI)(R8*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VADDPD      Y10, Y9, Y12
+	VDIVPD      Y12, Y11, Y11
+	VMULPD      Y11, Y9, Y9
+	VMULPD      Y11, Y10, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y9, Y11
+	VSUBPD      Y6, Y9, Y12
+	VSUBPD      Y10, Y7, Y13
+	VBLENDVPD   Y11, Y12, Y13, Y11
+	VMULPD      Y3, Y6, Y6
+	VFMADD231PD Y4, Y7, Y6
+	VMULPD      Y6, Y11, Y6
+	VFMADD231PD Y2, Y9, Y6
+	VFMADD231PD two<>+0(SB), Y6, Y8
+	VMULPD      Y9, Y8, Y6
+	VMULPD      Y10, Y6, Y6
 	TESTB       DL, DL
 	JZ          ordinary1
-	VMOVNTPD    Y0, (AX)(R9*8)
-	VMOVNTPD    Y1, 32(AX)(R9*8)
+	VMOVNTPD    Y6, (AX)(R8*8)
 	JMP         stored1
 
 ordinary1:
-	VMOVUPD Y0, (AX)(R9*8)
-	VMOVUPD Y1, 32(AX)(R9*8)
+	VMOVUPD Y6, (AX)(R8*8)
 
 stored1:
-	ADDQ $0x00000008, R9
-	SUBQ $0x00000008, R10
-	CMPQ R10, $0x00000008
+	VMOVUPD     32(SI)(R8*8), Y6
+	VMOVUPD     one<>+0(SB), Y7
+	VSUBPD      Y6, Y7, Y7
+	VMULPD      Y0, Y6, Y8
+	VFMADD231PD Y1, Y7, Y8
+	VMOVUPD     32(BX)(R8*8), Y9
+
+	// Of e^x = p/q.
+	VMOVUPD     32(DI)(R8*8), Y9
+	VMOVUPD     2080(DI)(R8*8), Y10
+	VMOVUPD     one<>+0(SB), Y11
+	VADDPD      Y10, Y9, Y12
+	VDIVPD      Y12, Y11, Y11
+	VMULPD      Y11, Y9, Y9
+	VMULPD      Y11, Y10, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y9, Y11
+	VSUBPD      Y6, Y9, Y12
+	VSUBPD      Y10, Y7, Y13
+	VBLENDVPD   Y11, Y12, Y13, Y11
+	VMULPD      Y3, Y6, Y6
+	VFMADD231PD Y4, Y7, Y6
+	VMULPD      Y6, Y11, Y6
+	VFMADD231PD Y2, Y9, Y6
+	VFMADD231PD two<>+0(SB), Y6, Y8
+	VMULPD      Y9, Y8, Y6
+	VMULPD      Y10, Y6, Y6
+	TESTB       DL, DL
+	JZ          ordinary2
+	VMOVNTPD    Y6, 32(AX)(R8*8)
+	JMP         stored2
+
+ordinary2:
+	VMOVUPD Y6, 32(AX)(R8*8)
+
+stored2:
+	ADDQ $0x00000008, R8
+	SUBQ $0x00000008, R9
+	CMPQ R9, $0x00000008
 	JGE  many2
 
 few2:
-	TESTQ R10, R10
+	TESTQ R9, R9
 	JLE   done2
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R11
-	CMPQ        R10, R11
-	CMOVQLT     R10, R11
-	LEAQ        tailMasks<>+0(SB), R12
-	NEGQ        R11
-	VMOVDQU     32(R12)(R11*8), Y0
-	VMASKMOVPD  (SI)(R9*8), Y0, Y1
-	VMOVUPD     one<>+0(SB), Y2
-	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
-	VMULPD      Y3, Y1, Y3
-	VMOVUPS     32(R8), Y4
-	VFMADD231PD Y4, Y2, Y3
-	VMASKMOVPD  (BX)(R9*8), Y0, Y4
+	MOVQ        $0x00000004, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*8), Y6
+	VMASKMOVPD  (SI)(R8*8), Y6, Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y7, Y8, Y8
+	VMULPD      Y0, Y7, Y9
+	VFMADD231PD Y1, Y8, Y9
+	VMASKMOVPD  (BX)(R8*8), Y6, Y10
 
 	// Of e^x = p/q.
-	VMASKMOVPD  (DI)(R9*8), Y0, Y4
-	VMASKMOVPD  2048(DI)(R9*8), Y0, Y5
-	VMOVUPD     one<>+0(SB), Y6
-	VADDPD      Y5, Y4, Y7
-	VDIVPD      Y7, Y6, Y6
-	VMULPD      Y6, Y4, Y4
-	VANDPD      Y4, Y0, Y4
-	VMULPD      Y6, Y5, Y5
-	VANDPD      Y5, Y0, Y5
-	VCMPPD      $0x11, half<>+0(SB), Y4, Y6
-	VSUBPD      Y1, Y4, Y7
-	VSUBPD      Y5, Y2, Y8
-	VBLENDVPD   Y6, Y7, Y8, Y6
-	VMOVUPS     96(R8), Y7
-	VMULPD      Y7, Y1, Y1
-	VMOVUPS     128(R8), Y7
-	VFMADD231PD Y7, Y2, Y1
-	VMULPD      Y1, Y6, Y1
-	VMOVUPS     64(R8), Y2
-	VFMADD231PD Y2, Y4, Y1
-	VFMADD231PD two<>+0(SB), Y1, Y3
-	VMULPD      Y4, Y3, Y1
-	VMULPD      Y5, Y1, Y1
-	VMASKMOVPD  Y1, Y0, (AX)(R9*8)
-	ADDQ        $0x00000004, R9
-	SUBQ        $0x00000004, R10
+	VMASKMOVPD  (DI)(R8*8), Y6, Y10
+	VMASKMOVPD  2048(DI)(R8*8), Y6, Y11
+	VMOVUPD     one<>+0(SB), Y12
+	VADDPD      Y11, Y10, Y13
+	VDIVPD      Y13, Y12, Y12
+	VMULPD      Y12, Y10, Y10
+	VANDPD      Y10, Y6, Y10
+	VMULPD      Y12, Y11, Y11
+	VANDPD      Y11, Y6, Y11
+	VCMPPD      $0x11, half<>+0(SB), Y10, Y12
+	VSUBPD      Y7, Y10, Y13
+	VSUBPD      Y11, Y8, Y14
+	VBLENDVPD   Y12, Y13, Y14, Y12
+	VMULPD      Y3, Y7, Y7
+	VFMADD231PD Y4, Y8, Y7
+	VMULPD      Y7, Y12, Y7
+	VFMADD231PD Y2, Y10, Y7
+	VFMADD231PD two<>+0(SB), Y7, Y9
+	VMULPD      Y10, Y9, Y7
+	VMULPD      Y11, Y7, Y7
+	VMASKMOVPD  Y7, Y6, (AX)(R8*8)
+	ADDQ        $0x00000004, R8
+	SUBQ        $0x00000004, R9
 	JMP         few2
 
 done2:
@@ -27586,8 +27566,7 @@ done2:
 	JG    window
 
 end:
-	VMOVUPS   160(R8), Y0
-	VMOVMSKPD Y0, AX
+	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
 	MOVB      AL, ret+88(FP)

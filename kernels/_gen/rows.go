@@ -248,6 +248,8 @@ func (b *rowKernel) shape() (unroll, group int) {
 		return pick(b.labels && !b.wide(), 4, 2), pick(b.wide(), 2, 1)
 	case !b.sigmoid && !b.takesLogs() && !b.square:
 		return 4, pick(b.wide(), 4, 1)
+	case b.sigmoid && b.square && b.backward && !b.labels && !b.wide() && !b.single:
+		return 2, 1 // registers are too few for two
 	case b.sigmoid:
 		return 2, 2
 	case b.wide():
