@@ -209,17 +209,23 @@ func (g *gen) expLogit(x vec) vec {
 	if g.wide() && !g.single {
 		return g.expByTable(x)
 	}
-	g.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
-	rounded := g.copy(g.load(roundBits).times(len(x)))
-	g.addTo(rounded, x, log2e)
-	rest := g.copy(x)
-	g.subFrom(rest, g.sub(rounded, roundBits), ln2)
+	rounded, rest := g.powerAndRest(x)
 	power := g.shift(rounded, g.fractionBits())
 	g.Comment("A polynomial of e^r.")
 	if g.single {
 		return g.addBits(g.polynomial("expLogit32", expPolyLogit32, rest), power)
 	}
 	return g.addBits(g.polynomial("expLogit64", expPolyLogit64, rest), power)
+}
+
+// powerAndRest is n, in the lowest bits, and r of e^x = 2^n e^r, |r| ≤ ½ ln 2.
+func (g *gen) powerAndRest(x vec) (n, r vec) {
+	g.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
+	n = g.copy(g.load(roundBits).times(len(x)))
+	g.addTo(n, x, log2e)
+	r = g.copy(x)
+	g.subFrom(r, g.sub(n, roundBits), ln2)
+	return n, r
 }
 
 // sixteenths is like roundBits, but rounds to a sixteenth.

@@ -33,11 +33,7 @@ func (b *rowKernel) expOf(x vec) vec {
 	if b.wide() && !b.single {
 		return b.expByTable(x)
 	}
-	b.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
-	bits := b.copy(b.load(roundBits).times(len(x)))
-	b.addTo(bits, x, log2e)
-	r := b.copy(x)
-	b.subFrom(r, b.sub(bits, roundBits), ln2)
+	bits, r := b.powerAndRest(x)
 	b.Comment("1 + r + r^2 P(r), by pairs of coefficients.")
 	rr := b.mul(r, r)
 	c := slices.Clone(pick(b.single, expPolyRow32, expPolyRow64))
@@ -64,11 +60,7 @@ func (b *rowKernel) expOf(x vec) vec {
 // expFraction is eˣ as a fraction, of what is not beyond the limits: what a
 // sigmoid divides by is the sum of the two.
 func (b *rowKernel) expFraction(x vec) (num, den vec) {
-	b.Comment("e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).")
-	bits := b.copy(b.load(roundBits).times(len(x)))
-	b.addTo(bits, x, log2e)
-	r := b.copy(x)
-	b.subFrom(r, b.sub(bits, roundBits), ln2)
+	bits, r := b.powerAndRest(x)
 	b.Comment("e^r = (a+b)/(a-b), a even and b odd.")
 	rr := b.mul(r, r)
 	even := b.add(rr, number("expEvenb", expEven[1]))
