@@ -236,9 +236,6 @@ func (p *Plan[T]) allocate() {
 	if th.span == 0 {
 		th.span, th.block = p.spanSizes()
 	}
-	if th.chunk == 0 {
-		th.chunk = chunkSize(p.spec.C)
-	}
 	units := p.spec.N * p.maxUnits(p.spec.S)
 	p.chunks = make([]float64, units*p.program.Stride())
 	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
@@ -264,11 +261,6 @@ func tileSize[T Float](classes int) int {
 	var t T
 	return min(max((1<<20)/(4*classes*int(unsafe.Sizeof(t))), 16), 128)
 }
-
-// chunkSize is how many positions of so many classes a unit has at least. Units
-// of many classes are not so large that one worker would wait long for another's
-// last, nor their rows so short that beginning them takes long.
-func chunkSize(classes int) int { return min(max(256<<10/classes, 1<<10), 16<<10) }
 
 // work takes units until none is left or the call is cancelled.
 func (p *Plan[T]) work(w *worker[T]) {

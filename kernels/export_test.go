@@ -29,7 +29,7 @@ func WithThresholds(tile, flush, chunk, single int) Option {
 // RealThresholds are those of a plan for that many float32 classes.
 func RealThresholds(classes int) (tile, flush, chunk, single int) {
 	t := realThresholds
-	return tileSize[float32](classes), t.flush, chunkSize(classes), t.single
+	return tileSize[float32](classes), t.flush, t.chunk, t.single
 }
 
 // OnTile has f called with every tile or span that a plan under sigmoid and

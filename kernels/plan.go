@@ -114,7 +114,7 @@ type thresholds struct {
 	span   int // positions that fused kernels sum at a time; 0 fits span and block to the caches
 	block  int // and those that stay in the first cache
 	flush  int // positions summed before they join the chunk's sums
-	chunk  int // least positions of a unit of work; 0 has them fit for two workers or more
+	chunk  int // least positions of a unit of work
 	single int // elements of a batch below which one goroutine does it, by rows of tiles
 	alone  int // and by fused kernels
 	stream int // bytes of a gradient from which on it is stored past the caches
@@ -124,7 +124,7 @@ type thresholds struct {
 // gradient goes past the caches where that is faster with a reader that follows:
 // from a third of the last one on, 32 MiB where this was measured, since the
 // logits pass through it as well. A smaller one is still there for its reader.
-var realThresholds = thresholds{flush: 512, single: 1 << 15, alone: 1 << 18, stream: 12 << 20}
+var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 12 << 20}
 
 // Plan computes one loss for predictions of one shape. It holds all memory
 // that its calls need. One goroutine at a time may use a plan; many plans may
