@@ -49,7 +49,7 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Activation == Softmax:
 		return 4096, clamp64(24<<10/(2*row), 64, 512)
 	case p.spec.Layout == NSC && c > 1:
-		span = clamp64(128<<10/row, 64, 4096)
+		span = clamp64(256<<10/row, 64, 4096)
 	default:
 		span = 16 << 10
 	}
