@@ -2224,7 +2224,7 @@ func stream8F64AVX2(dst *float64, src *float64, stride int, n int)
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2238,7 +2238,7 @@ func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2252,7 +2252,7 @@ func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2266,7 +2266,7 @@ func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[1
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2280,7 +2280,7 @@ func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[1
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2294,7 +2294,7 @@ func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class u
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneRegionYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2307,7 +2307,7 @@ func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class u
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneRegionYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2320,7 +2320,7 @@ func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uin
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneRegionF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2335,7 +2335,7 @@ func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uin
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneRegionF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2350,7 +2350,7 @@ func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2363,7 +2363,7 @@ func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2376,7 +2376,7 @@ func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]f
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2391,7 +2391,7 @@ func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]f
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2406,7 +2406,7 @@ func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, clas
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2421,7 +2421,7 @@ func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, clas
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2436,7 +2436,7 @@ func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidRegionF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2452,7 +2452,7 @@ func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidRegionF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2468,7 +2468,7 @@ func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2483,7 +2483,7 @@ func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2498,7 +2498,7 @@ func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[1
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2512,7 +2512,7 @@ func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[1
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2526,7 +2526,7 @@ func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class u
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2541,7 +2541,7 @@ func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class u
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2556,7 +2556,7 @@ func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uin
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2571,7 +2571,7 @@ func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uin
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2586,7 +2586,7 @@ func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2601,7 +2601,7 @@ func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2616,7 +2616,7 @@ func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]f
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2631,7 +2631,7 @@ func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]f
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2646,7 +2646,7 @@ func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, clas
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2662,7 +2662,7 @@ func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, clas
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2678,7 +2678,7 @@ func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2694,7 +2694,7 @@ func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2710,7 +2710,7 @@ func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidSquareF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2726,7 +2726,7 @@ func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2742,7 +2742,7 @@ func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[1
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2758,7 +2758,7 @@ func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[1
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2774,7 +2774,7 @@ func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uin
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2790,7 +2790,7 @@ func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uin
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2806,7 +2806,7 @@ func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
 //
@@ -2823,7 +2823,7 @@ func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
 //
@@ -2840,7 +2840,7 @@ func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]f
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -2856,7 +2856,7 @@ func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]f
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -2872,7 +2872,7 @@ func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]flo
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidLogsYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2889,7 +2889,7 @@ func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]flo
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidLogsYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2906,7 +2906,7 @@ func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2923,7 +2923,7 @@ func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2940,7 +2940,7 @@ func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class ui
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2958,7 +2958,7 @@ func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class ui
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2976,7 +2976,7 @@ func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[1
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -2993,7 +2993,7 @@ func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[1
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3010,7 +3010,7 @@ func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNonePowersYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3027,7 +3027,7 @@ func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNonePowersYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3044,7 +3044,7 @@ func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class u
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3061,7 +3061,7 @@ func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class u
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3078,7 +3078,7 @@ func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uin
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3096,7 +3096,7 @@ func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uin
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3114,7 +3114,7 @@ func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3131,7 +3131,7 @@ func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3148,7 +3148,7 @@ func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]f
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3166,7 +3166,7 @@ func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]f
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3184,7 +3184,7 @@ func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, clas
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3202,7 +3202,7 @@ func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, clas
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3220,7 +3220,7 @@ func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3239,7 +3239,7 @@ func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3258,7 +3258,7 @@ func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3276,7 +3276,7 @@ func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3294,7 +3294,7 @@ func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[1
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3311,7 +3311,7 @@ func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[1
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneAnyPowerYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3328,7 +3328,7 @@ func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3345,7 +3345,7 @@ func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3362,7 +3362,7 @@ func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class u
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3380,7 +3380,7 @@ func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class u
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3398,7 +3398,7 @@ func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3415,7 +3415,7 @@ func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3432,7 +3432,7 @@ func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3450,7 +3450,7 @@ func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3468,7 +3468,7 @@ func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, cl
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3486,7 +3486,7 @@ func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, cl
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3504,7 +3504,7 @@ func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, clas
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3523,7 +3523,7 @@ func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, clas
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3542,7 +3542,7 @@ func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3560,7 +3560,7 @@ func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3578,7 +3578,7 @@ func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3593,7 +3593,7 @@ func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3608,7 +3608,7 @@ func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3623,7 +3623,7 @@ func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3638,7 +3638,7 @@ func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class u
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3654,7 +3654,7 @@ func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class u
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3670,7 +3670,7 @@ func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3685,7 +3685,7 @@ func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3700,7 +3700,7 @@ func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyLogsYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3716,7 +3716,7 @@ func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyLogsYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3732,7 +3732,7 @@ func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, cl
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3748,7 +3748,7 @@ func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, cl
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3764,7 +3764,7 @@ func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, clas
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyLogsF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3781,7 +3781,7 @@ func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, clas
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyLogsF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3798,7 +3798,7 @@ func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3814,7 +3814,7 @@ func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3830,7 +3830,7 @@ func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3845,7 +3845,7 @@ func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3860,7 +3860,7 @@ func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, cla
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3875,7 +3875,7 @@ func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, cla
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3890,7 +3890,7 @@ func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true.
 //
@@ -3906,7 +3906,7 @@ func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true.
 //
@@ -3922,7 +3922,7 @@ func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -3937,7 +3937,7 @@ func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -3952,7 +3952,7 @@ func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyPowersYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3968,7 +3968,7 @@ func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyPowersYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -3984,7 +3984,7 @@ func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4000,7 +4000,7 @@ func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4016,7 +4016,7 @@ func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, cl
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyPowersF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4033,7 +4033,7 @@ func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, cl
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyPowersF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4050,7 +4050,7 @@ func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyPowersF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4066,7 +4066,7 @@ func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyPowersF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4082,7 +4082,7 @@ func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports true.
 //
@@ -4097,7 +4097,7 @@ func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports true.
 //
@@ -4112,7 +4112,7 @@ func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, c
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -4127,7 +4127,7 @@ func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, c
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -4142,7 +4142,7 @@ func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, cla
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true.
 //
@@ -4158,7 +4158,7 @@ func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, cla
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true.
 //
@@ -4174,7 +4174,7 @@ func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true.
 //
@@ -4189,7 +4189,7 @@ func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true.
 //
@@ -4204,7 +4204,7 @@ func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4220,7 +4220,7 @@ func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4236,7 +4236,7 @@ func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4252,7 +4252,7 @@ func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4268,7 +4268,7 @@ func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4285,7 +4285,7 @@ func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 
 // forwardSigmoidOnlyAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4302,7 +4302,7 @@ func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float3
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 
 // backwardSigmoidOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4318,7 +4318,7 @@ func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float6
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
 // writes is unspecified, where some |x| is beyond the limit or a NaN.
@@ -4334,7 +4334,7 @@ func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 
 // softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some

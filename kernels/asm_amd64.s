@@ -19824,9 +19824,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-73
+TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-81
 	// forwardNoneOverlapYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -19835,6 +19835,8 @@ TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VMOVUPS      oneSingle<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -19842,125 +19844,125 @@ TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-73
 	VXORPD       Y5, Y5, Y5
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VXORPD       Y8, Y8, Y8
 	VMOVUPS      Y8, (SP)
 	VMOVUPS      Y8, 32(SP)
 	VMOVUPS      Y8, 64(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	VMOVQ       (DX)(SI*1), X8
+	VMOVQ       (DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBD   X8, Y8
-	VMOVMSKPS   Y8, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8192(CX)(SI*4)
-	VMOVUPS     (CX)(SI*4), Y9
+	VMOVMSKPS   Y8, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  (BX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y9
 	VSUBPS      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PS Y11, Y9, Y2
 	VFMADD231PS Y11, Y10, Y6
 	VFMADD231PS Y8, Y9, Y4
-	VMOVQ       8(DX)(SI*1), X8
+	VMOVQ       8(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBD   X8, Y8
-	VMOVMSKPS   Y8, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     32(CX)(SI*4), Y9
+	VMOVMSKPS   Y8, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     32(CX)(DI*4), Y9
 	VSUBPS      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PS Y11, Y9, Y3
 	VFMADD231PS Y11, Y10, Y7
 	VFMADD231PS Y8, Y9, Y5
-	VMOVQ       16(DX)(SI*1), X8
+	VMOVQ       16(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBD   X8, Y8
-	VMOVMSKPS   Y8, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8256(CX)(SI*4)
-	VMOVUPS     64(CX)(SI*4), Y9
+	VMOVMSKPS   Y8, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  64(BX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y9
 	VSUBPS      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PS Y11, Y9, Y2
 	VFMADD231PS Y11, Y10, Y6
 	VFMADD231PS Y8, Y9, Y4
-	VMOVQ       24(DX)(SI*1), X8
+	VMOVQ       24(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBD   X8, Y8
-	VMOVMSKPS   Y8, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     96(CX)(SI*4), Y9
+	VMOVMSKPS   Y8, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     96(CX)(DI*4), Y9
 	VSUBPS      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PS Y11, Y9, Y3
 	VFMADD231PS Y11, Y10, Y7
 	VFMADD231PS Y8, Y9, Y5
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000020, DI
-	CMPQ        DI, $0x00000020
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y8
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y8
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ        $0x08, R9
-	MOVBQZX     -1(R11)(R8*1), R10
-	ORQ         R10, R9
-	DECQ        R8
+	SHLQ        $0x08, R10
+	MOVBQZX     -1(R12)(R9*1), R11
+	ORQ         R11, R10
+	DECQ        R9
 	JNZ         bytes1
-	VMOVQ       R9, X9
+	VMOVQ       R10, X9
 	VPCMPEQB    X9, X0, X9
 	VPMOVSXBD   X9, Y9
 	VANDPS      Y8, Y9, Y9
 	VANDNPS     Y8, Y9, Y10
-	VMOVMSKPS   Y9, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMASKMOVPS  (CX)(SI*4), Y8, Y8
+	VMOVMSKPS   Y9, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMASKMOVPS  (CX)(DI*4), Y8, Y8
 	VSUBPS      Y8, Y1, Y11
 	VANDPD      Y1, Y9, Y9
 	VANDPD      Y1, Y10, Y10
 	VFMADD231PS Y9, Y8, Y2
 	VFMADD231PS Y9, Y11, Y6
 	VFMADD231PS Y10, Y8, Y4
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
@@ -20023,17 +20025,17 @@ end:
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-81
 	// forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -20042,6 +20044,8 @@ TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VMOVUPD      one<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -20049,68 +20053,68 @@ TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-73
 	VXORPD       Y5, Y5, Y5
 	VXORPD       Y6, Y6, Y6
 	VXORPD       Y7, Y7, Y7
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVD       (DX)(SI*1), X8
+	VMOVD       (DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBQ   X8, Y8
-	VMOVMSKPD   Y8, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8192(CX)(SI*8)
-	VMOVUPD     (CX)(SI*8), Y9
+	VMOVMSKPD   Y8, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  (BX)(DI*8)
+	VMOVUPD     (CX)(DI*8), Y9
 	VSUBPD      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PD Y11, Y9, Y2
 	VFMADD231PD Y11, Y10, Y6
 	VFMADD231PD Y8, Y9, Y4
-	VMOVD       4(DX)(SI*1), X8
+	VMOVD       4(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBQ   X8, Y8
-	VMOVMSKPD   Y8, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     32(CX)(SI*8), Y9
+	VMOVMSKPD   Y8, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     32(CX)(DI*8), Y9
 	VSUBPD      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PD Y11, Y9, Y3
 	VFMADD231PD Y11, Y10, Y7
 	VFMADD231PD Y8, Y9, Y5
-	VMOVD       8(DX)(SI*1), X8
+	VMOVD       8(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBQ   X8, Y8
-	VMOVMSKPD   Y8, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8256(CX)(SI*8)
-	VMOVUPD     64(CX)(SI*8), Y9
+	VMOVMSKPD   Y8, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  64(BX)(DI*8)
+	VMOVUPD     64(CX)(DI*8), Y9
 	VSUBPD      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PD Y11, Y9, Y2
 	VFMADD231PD Y11, Y10, Y6
 	VFMADD231PD Y8, Y9, Y4
-	VMOVD       12(DX)(SI*1), X8
+	VMOVD       12(DX)(DI*1), X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBQ   X8, Y8
-	VMOVMSKPD   Y8, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     96(CX)(SI*8), Y9
+	VMOVMSKPD   Y8, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     96(CX)(DI*8), Y9
 	VSUBPD      Y9, Y1, Y10
 	VANDPD      Y1, Y8, Y11
 	VANDNPD     Y1, Y8, Y8
 	VFMADD231PD Y11, Y9, Y3
 	VFMADD231PD Y11, Y10, Y7
 	VFMADD231PD Y8, Y9, Y5
-	ADDQ        $0x00000010, SI
+	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, AX
 	CMPQ        AX, $0x00000010
 	JGE         many
@@ -20120,40 +20124,40 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
+	MOVQ    $0x00000004, BX
+	CMPQ    AX, BX
+	CMOVQLT AX, BX
 	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
+	MOVQ    BX, R9
 	NEGQ    R9
 	VMOVDQU 32(R8)(R9*8), Y8
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	LEAQ (DX)(DI*1), R10
 
 bytes1:
 	SHLQ        $0x08, R8
-	MOVBQZX     -1(R10)(DI*1), R9
+	MOVBQZX     -1(R10)(BX*1), R9
 	ORQ         R9, R8
-	DECQ        DI
+	DECQ        BX
 	JNZ         bytes1
 	VMOVQ       R8, X9
 	VPCMPEQB    X9, X0, X9
 	VPMOVSXBQ   X9, Y9
 	VANDPS      Y8, Y9, Y9
 	VANDNPS     Y8, Y9, Y10
-	VMOVMSKPD   Y9, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMASKMOVPD  (CX)(SI*8), Y8, Y8
+	VMOVMSKPD   Y9, BX
+	POPCNTL     BX, BX
+	ADDQ        BX, SI
+	VMASKMOVPD  (CX)(DI*8), Y8, Y8
 	VSUBPD      Y8, Y1, Y11
 	VANDPD      Y1, Y9, Y9
 	VANDPD      Y1, Y10, Y10
 	VFMADD231PD Y9, Y8, Y2
 	VFMADD231PD Y9, Y11, Y6
 	VFMADD231PD Y10, Y8, Y4
-	ADDQ        $0x00000004, SI
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -20191,22 +20195,26 @@ done:
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOverlapF32AVX2(SB), $128-65
+TEXT ·forwardNoneOverlapF32AVX2(SB), $128-73
 	// forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
@@ -20220,84 +20228,84 @@ TEXT ·forwardNoneOverlapF32AVX2(SB), $128-65
 	VMOVUPS Y8, 32(SP)
 	VMOVUPS Y8, 64(SP)
 	VMOVUPS Y8, 96(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Y8
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Y8
 	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
 	VADDPS       Y8, Y6, Y6
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Y10
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFNMADD231PS Y9, Y10, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
 	VFNMADD231PS Y8, Y9, Y4
-	VMOVUPS      32(DX)(BX*4), Y8
+	VMOVUPS      32(DX)(DI*4), Y8
 	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
 	VADDPS       Y8, Y7, Y7
-	VMOVUPS      32(CX)(BX*4), Y10
+	VMOVUPS      32(CX)(DI*4), Y10
 	VFMADD231PS  Y8, Y10, Y1
 	VFNMADD231PS Y9, Y10, Y3
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
 	VFNMADD231PS Y8, Y9, Y5
-	PREFETCHT0   8256(DX)(BX*4)
-	VMOVUPS      64(DX)(BX*4), Y8
+	PREFETCHT0   64(SI)(DI*4)
+	VMOVUPS      64(DX)(DI*4), Y8
 	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
 	VADDPS       Y8, Y6, Y6
-	PREFETCHT0   8256(CX)(BX*4)
-	VMOVUPS      64(CX)(BX*4), Y10
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Y10
 	VFMADD231PS  Y8, Y10, Y0
 	VFNMADD231PS Y9, Y10, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
 	VFNMADD231PS Y8, Y9, Y4
-	VMOVUPS      96(DX)(BX*4), Y8
+	VMOVUPS      96(DX)(DI*4), Y8
 	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
 	VADDPS       Y8, Y7, Y7
-	VMOVUPS      96(CX)(BX*4), Y10
+	VMOVUPS      96(CX)(DI*4), Y10
 	VFMADD231PS  Y8, Y10, Y1
 	VFNMADD231PS Y9, Y10, Y3
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
 	VFNMADD231PS Y8, Y9, Y5
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000020, SI
-	CMPQ         SI, $0x00000020
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	NEGQ         DI
-	VMOVDQU      32(R8)(DI*4), Y8
-	VMASKMOVPS   (DX)(BX*4), Y8, Y9
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*4), Y8
+	VMASKMOVPS   (DX)(DI*4), Y8, Y9
 	VADDPS       minusOneSingle<>+0(SB), Y9, Y10
 	VANDPD       Y10, Y8, Y10
 	VADDPS       Y9, Y6, Y6
-	VMASKMOVPS   (CX)(BX*4), Y8, Y8
+	VMASKMOVPS   (CX)(DI*4), Y8, Y8
 	VFMADD231PS  Y9, Y8, Y0
 	VFNMADD231PS Y10, Y8, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y8, Y8
 	VFNMADD231PS Y9, Y8, Y4
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
@@ -20377,18 +20385,22 @@ end:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOverlapF64AVX2(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneOverlapF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -20397,49 +20409,49 @@ TEXT ·forwardNoneOverlapF64AVX2(SB), NOSPLIT, $0-65
 	VXORPD Y5, Y5, Y5
 	VXORPD Y6, Y6, Y6
 	VXORPD Y7, Y7, Y7
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000010
 	JL     few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Y8
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Y8
 	VADDPD       minusOne<>+0(SB), Y8, Y9
 	VADDPD       Y8, Y6, Y6
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Y10
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Y10
 	VFMADD231PD  Y8, Y10, Y0
 	VFNMADD231PD Y9, Y10, Y2
 	VADDPD       minusOne<>+0(SB), Y10, Y9
 	VFNMADD231PD Y8, Y9, Y4
-	VMOVUPD      32(DX)(BX*8), Y8
+	VMOVUPD      32(DX)(DI*8), Y8
 	VADDPD       minusOne<>+0(SB), Y8, Y9
 	VADDPD       Y8, Y7, Y7
-	VMOVUPD      32(CX)(BX*8), Y10
+	VMOVUPD      32(CX)(DI*8), Y10
 	VFMADD231PD  Y8, Y10, Y1
 	VFNMADD231PD Y9, Y10, Y3
 	VADDPD       minusOne<>+0(SB), Y10, Y9
 	VFNMADD231PD Y8, Y9, Y5
-	PREFETCHT0   8256(DX)(BX*8)
-	VMOVUPD      64(DX)(BX*8), Y8
+	PREFETCHT0   64(SI)(DI*8)
+	VMOVUPD      64(DX)(DI*8), Y8
 	VADDPD       minusOne<>+0(SB), Y8, Y9
 	VADDPD       Y8, Y6, Y6
-	PREFETCHT0   8256(CX)(BX*8)
-	VMOVUPD      64(CX)(BX*8), Y10
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Y10
 	VFMADD231PD  Y8, Y10, Y0
 	VFNMADD231PD Y9, Y10, Y2
 	VADDPD       minusOne<>+0(SB), Y10, Y9
 	VFNMADD231PD Y8, Y9, Y4
-	VMOVUPD      96(DX)(BX*8), Y8
+	VMOVUPD      96(DX)(DI*8), Y8
 	VADDPD       minusOne<>+0(SB), Y8, Y9
 	VADDPD       Y8, Y7, Y7
-	VMOVUPD      96(CX)(BX*8), Y10
+	VMOVUPD      96(CX)(DI*8), Y10
 	VFMADD231PD  Y8, Y10, Y1
 	VFNMADD231PD Y9, Y10, Y3
 	VADDPD       minusOne<>+0(SB), Y10, Y9
 	VFNMADD231PD Y8, Y9, Y5
-	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -20449,22 +20461,22 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000004, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	NEGQ         SI
-	VMOVDQU      32(DI)(SI*8), Y8
-	VMASKMOVPD   (DX)(BX*8), Y8, Y9
+	MOVQ         $0x00000004, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	NEGQ         BX
+	VMOVDQU      32(SI)(BX*8), Y8
+	VMASKMOVPD   (DX)(DI*8), Y8, Y9
 	VADDPD       minusOne<>+0(SB), Y9, Y10
 	VANDPD       Y10, Y8, Y10
 	VADDPD       Y9, Y6, Y6
-	VMASKMOVPD   (CX)(BX*8), Y8, Y8
+	VMASKMOVPD   (CX)(DI*8), Y8, Y8
 	VFMADD231PD  Y9, Y8, Y0
 	VFNMADD231PD Y10, Y8, Y2
 	VADDPD       minusOne<>+0(SB), Y8, Y8
 	VFNMADD231PD Y9, Y8, Y4
-	ADDQ         $0x00000004, BX
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -20512,13 +20524,13 @@ done:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
+TEXT ·forwardNoneRegionYF32AVX2(SB), $128-81
 	// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -20527,6 +20539,8 @@ TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VMOVUPS      oneSingle<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -20536,35 +20550,35 @@ TEXT ·forwardNoneRegionYF32AVX2(SB), $128-73
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
 	VXORPD       Y9, Y9, Y9
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VXORPD       Y10, Y10, Y10
 	VMOVUPS      Y10, (SP)
 	VMOVUPS      Y10, 32(SP)
 	VMOVUPS      Y10, 64(SP)
 	VMOVUPS      Y10, 96(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	VMOVQ       (DX)(SI*1), X10
+	VMOVQ       (DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBD   X10, Y10
-	VMOVMSKPS   Y10, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8192(CX)(SI*4)
-	VMOVUPS     (CX)(SI*4), Y11
+	VMOVMSKPS   Y10, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  (BX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y11
 	VSUBPS      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20572,13 +20586,13 @@ many:
 	VFMADD231PS Y13, Y12, Y6
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y10, Y12, Y8
-	VMOVQ       8(DX)(SI*1), X10
+	VMOVQ       8(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBD   X10, Y10
-	VMOVMSKPS   Y10, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     32(CX)(SI*4), Y11
+	VMOVMSKPS   Y10, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     32(CX)(DI*4), Y11
 	VSUBPS      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20586,14 +20600,14 @@ many:
 	VFMADD231PS Y13, Y12, Y7
 	VFMADD231PS Y10, Y11, Y5
 	VFMADD231PS Y10, Y12, Y9
-	VMOVQ       16(DX)(SI*1), X10
+	VMOVQ       16(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBD   X10, Y10
-	VMOVMSKPS   Y10, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8256(CX)(SI*4)
-	VMOVUPS     64(CX)(SI*4), Y11
+	VMOVMSKPS   Y10, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  64(BX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y11
 	VSUBPS      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20601,13 +20615,13 @@ many:
 	VFMADD231PS Y13, Y12, Y6
 	VFMADD231PS Y10, Y11, Y4
 	VFMADD231PS Y10, Y12, Y8
-	VMOVQ       24(DX)(SI*1), X10
+	VMOVQ       24(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBD   X10, Y10
-	VMOVMSKPS   Y10, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     96(CX)(SI*4), Y11
+	VMOVMSKPS   Y10, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     96(CX)(DI*4), Y11
 	VSUBPS      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20615,43 +20629,43 @@ many:
 	VFMADD231PS Y13, Y12, Y7
 	VFMADD231PS Y10, Y11, Y5
 	VFMADD231PS Y10, Y12, Y9
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000020, DI
-	CMPQ        DI, $0x00000020
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y10
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y10
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ        $0x08, R9
-	MOVBQZX     -1(R11)(R8*1), R10
-	ORQ         R10, R9
-	DECQ        R8
+	SHLQ        $0x08, R10
+	MOVBQZX     -1(R12)(R9*1), R11
+	ORQ         R11, R10
+	DECQ        R9
 	JNZ         bytes1
-	VMOVQ       R9, X11
+	VMOVQ       R10, X11
 	VPCMPEQB    X11, X0, X11
 	VPMOVSXBD   X11, Y11
 	VANDPS      Y10, Y11, Y11
 	VANDNPS     Y10, Y11, Y12
-	VMOVMSKPS   Y11, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMASKMOVPS  (CX)(SI*4), Y10, Y10
+	VMOVMSKPS   Y11, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMASKMOVPS  (CX)(DI*4), Y10, Y10
 	VSUBPS      Y10, Y1, Y13
 	VANDPD      Y1, Y11, Y11
 	VANDPD      Y1, Y12, Y12
@@ -20659,8 +20673,8 @@ bytes1:
 	VFMADD231PS Y11, Y13, Y6
 	VFMADD231PS Y12, Y10, Y4
 	VFMADD231PS Y12, Y13, Y8
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
@@ -20740,17 +20754,17 @@ end:
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-81
 	// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -20759,6 +20773,8 @@ TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VMOVUPD      one<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -20768,21 +20784,21 @@ TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-73
 	VXORPD       Y7, Y7, Y7
 	VXORPD       Y8, Y8, Y8
 	VXORPD       Y9, Y9, Y9
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVD       (DX)(SI*1), X10
+	VMOVD       (DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBQ   X10, Y10
-	VMOVMSKPD   Y10, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8192(CX)(SI*8)
-	VMOVUPD     (CX)(SI*8), Y11
+	VMOVMSKPD   Y10, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  (BX)(DI*8)
+	VMOVUPD     (CX)(DI*8), Y11
 	VSUBPD      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20790,13 +20806,13 @@ many:
 	VFMADD231PD Y13, Y12, Y6
 	VFMADD231PD Y10, Y11, Y4
 	VFMADD231PD Y10, Y12, Y8
-	VMOVD       4(DX)(SI*1), X10
+	VMOVD       4(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBQ   X10, Y10
-	VMOVMSKPD   Y10, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     32(CX)(SI*8), Y11
+	VMOVMSKPD   Y10, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     32(CX)(DI*8), Y11
 	VSUBPD      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20804,14 +20820,14 @@ many:
 	VFMADD231PD Y13, Y12, Y7
 	VFMADD231PD Y10, Y11, Y5
 	VFMADD231PD Y10, Y12, Y9
-	VMOVD       8(DX)(SI*1), X10
+	VMOVD       8(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBQ   X10, Y10
-	VMOVMSKPD   Y10, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8256(CX)(SI*8)
-	VMOVUPD     64(CX)(SI*8), Y11
+	VMOVMSKPD   Y10, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  64(BX)(DI*8)
+	VMOVUPD     64(CX)(DI*8), Y11
 	VSUBPD      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20819,13 +20835,13 @@ many:
 	VFMADD231PD Y13, Y12, Y6
 	VFMADD231PD Y10, Y11, Y4
 	VFMADD231PD Y10, Y12, Y8
-	VMOVD       12(DX)(SI*1), X10
+	VMOVD       12(DX)(DI*1), X10
 	VPCMPEQB    X10, X0, X10
 	VPMOVSXBQ   X10, Y10
-	VMOVMSKPD   Y10, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     96(CX)(SI*8), Y11
+	VMOVMSKPD   Y10, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     96(CX)(DI*8), Y11
 	VSUBPD      Y11, Y1, Y12
 	VANDPD      Y1, Y10, Y13
 	VANDNPD     Y1, Y10, Y10
@@ -20833,7 +20849,7 @@ many:
 	VFMADD231PD Y13, Y12, Y7
 	VFMADD231PD Y10, Y11, Y5
 	VFMADD231PD Y10, Y12, Y9
-	ADDQ        $0x00000010, SI
+	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, AX
 	CMPQ        AX, $0x00000010
 	JGE         many
@@ -20843,33 +20859,33 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
+	MOVQ    $0x00000004, BX
+	CMPQ    AX, BX
+	CMOVQLT AX, BX
 	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
+	MOVQ    BX, R9
 	NEGQ    R9
 	VMOVDQU 32(R8)(R9*8), Y10
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	LEAQ (DX)(DI*1), R10
 
 bytes1:
 	SHLQ        $0x08, R8
-	MOVBQZX     -1(R10)(DI*1), R9
+	MOVBQZX     -1(R10)(BX*1), R9
 	ORQ         R9, R8
-	DECQ        DI
+	DECQ        BX
 	JNZ         bytes1
 	VMOVQ       R8, X11
 	VPCMPEQB    X11, X0, X11
 	VPMOVSXBQ   X11, Y11
 	VANDPS      Y10, Y11, Y11
 	VANDNPS     Y10, Y11, Y12
-	VMOVMSKPD   Y11, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMASKMOVPD  (CX)(SI*8), Y10, Y10
+	VMOVMSKPD   Y11, BX
+	POPCNTL     BX, BX
+	ADDQ        BX, SI
+	VMASKMOVPD  (CX)(DI*8), Y10, Y10
 	VSUBPD      Y10, Y1, Y13
 	VANDPD      Y1, Y11, Y11
 	VANDPD      Y1, Y12, Y12
@@ -20877,7 +20893,7 @@ bytes1:
 	VFMADD231PD Y11, Y13, Y6
 	VFMADD231PD Y12, Y10, Y4
 	VFMADD231PD Y12, Y13, Y8
-	ADDQ        $0x00000004, SI
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -20925,21 +20941,21 @@ done:
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV
-TEXT ·backwardNoneRegionYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneRegionYF32AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneRegionYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         y_base+48(FP), BX
 	MOVBQZX      class+72(FP), SI
 	VMOVD        SI, X0
@@ -21046,17 +21062,17 @@ bytes5:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV
-TEXT ·backwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneRegionYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         y_base+48(FP), BX
 	MOVBQZX      class+72(FP), SI
 	VMOVD        SI, X0
@@ -21163,18 +21179,22 @@ bytes5:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneRegionF32AVX2(SB), $224-65
+TEXT ·forwardNoneRegionF32AVX2(SB), $224-73
 	// forwardNoneRegionF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
@@ -21195,75 +21215,75 @@ TEXT ·forwardNoneRegionF32AVX2(SB), $224-65
 	VMOVUPS Y12, 128(SP)
 	VMOVUPS Y12, 160(SP)
 	VMOVUPS Y12, 192(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000010
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Y12
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Y12
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
 	VADDPS       Y12, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
 	VFMADD231PS  Y12, Y12, Y10
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Y14
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Y14
 	VFMADD231PS  Y12, Y14, Y0
 	VFNMADD231PS Y13, Y14, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
 	VFNMADD231PS Y12, Y14, Y4
 	VFMADD231PS  Y13, Y14, Y6
-	VMOVUPS      32(DX)(BX*4), Y12
+	VMOVUPS      32(DX)(DI*4), Y12
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
 	VADDPS       Y12, Y8, Y8
 	VSUBPS       Y13, Y9, Y9
 	VFMADD231PS  Y12, Y12, Y11
-	VMOVUPS      32(CX)(BX*4), Y14
+	VMOVUPS      32(CX)(DI*4), Y14
 	VFMADD231PS  Y12, Y14, Y1
 	VFNMADD231PS Y13, Y14, Y3
 	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
 	VFNMADD231PS Y12, Y14, Y5
 	VFMADD231PS  Y13, Y14, Y7
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, SI
-	CMPQ         SI, $0x00000010
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	NEGQ         DI
-	VMOVDQU      32(R8)(DI*4), Y12
-	VMASKMOVPS   (DX)(BX*4), Y12, Y13
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*4), Y12
+	VMASKMOVPS   (DX)(DI*4), Y12, Y13
 	VADDPS       minusOneSingle<>+0(SB), Y13, Y14
 	VANDPD       Y14, Y12, Y14
 	VADDPS       Y13, Y8, Y8
 	VSUBPS       Y14, Y9, Y9
 	VFMADD231PS  Y13, Y13, Y10
-	VMASKMOVPS   (CX)(BX*4), Y12, Y12
+	VMASKMOVPS   (CX)(DI*4), Y12, Y12
 	VFMADD231PS  Y13, Y12, Y0
 	VFNMADD231PS Y14, Y12, Y2
 	VADDPS       minusOneSingle<>+0(SB), Y12, Y12
 	VFNMADD231PS Y13, Y12, Y4
 	VFMADD231PS  Y14, Y12, Y6
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
@@ -21390,18 +21410,22 @@ end:
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneRegionF64AVX2 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -21414,37 +21438,37 @@ TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-65
 	VXORPD Y9, Y9, Y9
 	VXORPD Y10, Y10, Y10
 	VXORPD Y11, Y11, Y11
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000008
 	JL     few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Y12
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Y12
 	VADDPD       minusOne<>+0(SB), Y12, Y13
 	VADDPD       Y12, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
 	VFMADD231PD  Y12, Y12, Y10
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Y14
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Y14
 	VFMADD231PD  Y12, Y14, Y0
 	VFNMADD231PD Y13, Y14, Y2
 	VADDPD       minusOne<>+0(SB), Y14, Y14
 	VFNMADD231PD Y12, Y14, Y4
 	VFMADD231PD  Y13, Y14, Y6
-	VMOVUPD      32(DX)(BX*8), Y12
+	VMOVUPD      32(DX)(DI*8), Y12
 	VADDPD       minusOne<>+0(SB), Y12, Y13
 	VADDPD       Y12, Y8, Y8
 	VSUBPD       Y13, Y9, Y9
 	VFMADD231PD  Y12, Y12, Y11
-	VMOVUPD      32(CX)(BX*8), Y14
+	VMOVUPD      32(CX)(DI*8), Y14
 	VFMADD231PD  Y12, Y14, Y1
 	VFNMADD231PD Y13, Y14, Y3
 	VADDPD       minusOne<>+0(SB), Y14, Y14
 	VFNMADD231PD Y12, Y14, Y5
 	VFMADD231PD  Y13, Y14, Y7
-	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	CMPQ         AX, $0x00000008
 	JGE          many
@@ -21454,25 +21478,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000004, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	NEGQ         SI
-	VMOVDQU      32(DI)(SI*8), Y12
-	VMASKMOVPD   (DX)(BX*8), Y12, Y13
+	MOVQ         $0x00000004, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	NEGQ         BX
+	VMOVDQU      32(SI)(BX*8), Y12
+	VMASKMOVPD   (DX)(DI*8), Y12, Y13
 	VADDPD       minusOne<>+0(SB), Y13, Y14
 	VANDPD       Y14, Y12, Y14
 	VADDPD       Y13, Y8, Y8
 	VSUBPD       Y14, Y9, Y9
 	VFMADD231PD  Y13, Y13, Y10
-	VMASKMOVPD   (CX)(BX*8), Y12, Y12
+	VMASKMOVPD   (CX)(DI*8), Y12, Y12
 	VFMADD231PD  Y13, Y12, Y0
 	VFNMADD231PD Y14, Y12, Y2
 	VADDPD       minusOne<>+0(SB), Y12, Y12
 	VFNMADD231PD Y13, Y12, Y4
 	VFMADD231PD  Y14, Y12, Y6
-	ADDQ         $0x00000004, BX
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -21546,19 +21570,21 @@ done:
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
+	MOVQ         ahead+80(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
 	XORQ         SI, SI
@@ -21567,7 +21593,7 @@ TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0  8192(BX)(SI*4)
+	PREFETCHT0  (DI)(SI*4)
 	VMOVUPS     (BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -21596,7 +21622,7 @@ ordinary2:
 	VMOVUPS Y2, 32(AX)(SI*4)
 
 stored2:
-	PREFETCHT0  8256(BX)(SI*4)
+	PREFETCHT0  64(DI)(SI*4)
 	VMOVUPS     64(BX)(SI*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
@@ -21653,19 +21679,21 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
+	MOVQ         ahead+80(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
 	XORQ         SI, SI
@@ -21674,7 +21702,7 @@ TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0  8192(BX)(SI*8)
+	PREFETCHT0  (DI)(SI*8)
 	VMOVUPD     (BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -21703,7 +21731,7 @@ ordinary2:
 	VMOVUPD Y2, 32(AX)(SI*8)
 
 stored2:
-	PREFETCHT0  8256(BX)(SI*8)
+	PREFETCHT0  64(DI)(SI*8)
 	VMOVUPD     64(BX)(SI*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
@@ -21760,13 +21788,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF32AVX2(SB), $2240-73
+TEXT ·forwardSigmoidRegionYF32AVX2(SB), $2240-81
 	// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -21807,7 +21835,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
 	VMOVUPS    32(CX)(DI*4), Y7
 	VPADDD     Y6, Y6, Y8
@@ -22079,7 +22109,7 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -22153,9 +22183,9 @@ DATA doubledLimitSingle<>+24(SB)/4, $0x85400000
 DATA doubledLimitSingle<>+28(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX2(SB), $4160-73
+TEXT ·forwardSigmoidRegionYF64AVX2(SB), $4160-81
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -22191,7 +22221,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y6
 	VMOVUPD    32(CX)(DI*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -22442,7 +22474,7 @@ end:
 	VMOVMSKPD    Y1, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -22482,14 +22514,14 @@ DATA expEvena<>+16(SB)/8, $0x408f82727b5db8a8
 DATA expEvena<>+24(SB)/8, $0x408f82727b5db8a8
 GLOBL expEvena<>(SB), RODATA|NOPTR, $32
 
-// func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionYF32AVX2(SB), $2112-97
+TEXT ·backwardSigmoidRegionYF32AVX2(SB), $2112-105
 	// backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -22519,7 +22551,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
 	VMOVUPS    32(BX)(R8*4), Y5
 	VPADDD     Y4, Y4, Y6
@@ -22710,18 +22744,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionYF64AVX2(SB), $4160-97
+TEXT ·backwardSigmoidRegionYF64AVX2(SB), $4160-105
 	// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -22751,7 +22785,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
 	VMOVUPD    32(BX)(R8*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
@@ -22952,13 +22988,13 @@ end:
 	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-65
+TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-73
 	LEAQ 2336(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -23007,7 +23043,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
 	VMOVUPS    32(CX)(DI*4), Y7
 	VPADDD     Y6, Y6, Y8
@@ -23100,7 +23138,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y6
 	VMOVUPS     32(DX)(DI*4), Y7
 	VADDPS      minusOneSingle<>+0(SB), Y6, Y8
@@ -23308,13 +23348,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidRegionF64AVX2(SB), $4288-65
+TEXT ·forwardSigmoidRegionF64AVX2(SB), $4288-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -23356,7 +23396,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y5
 	VMOVUPD    32(CX)(DI*8), Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
@@ -23455,7 +23497,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*8)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y5
 	VMOVUPD     32(DX)(DI*8), Y6
 	VADDPD      minusOne<>+0(SB), Y5, Y7
@@ -23620,18 +23664,18 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionF32AVX2(SB), $2112-89
+TEXT ·backwardSigmoidRegionF32AVX2(SB), $2112-97
 	// backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -23658,7 +23702,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
 	VMOVUPS    32(BX)(R8*4), Y4
 	VPADDD     Y3, Y3, Y5
@@ -23751,7 +23797,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R8*4)
+	MOVQ        ahead+80(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y3
 	VMOVUPS     32(SI)(R8*4), Y4
 	VMOVUPS     oneSingle<>+0(SB), Y5
@@ -23838,18 +23886,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidRegionF64AVX2(SB), $4160-89
+TEXT ·backwardSigmoidRegionF64AVX2(SB), $4160-97
 	// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -23876,7 +23924,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
 	VMOVUPD    32(BX)(R8*8), Y4
 	VANDPD     absBits<>+0(SB), Y3, Y5
@@ -23975,7 +24025,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R8*8)
+	MOVQ        ahead+80(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y3
 	VMOVUPD     32(SI)(R8*8), Y4
 	VMOVUPD     one<>+0(SB), Y5
@@ -24066,13 +24118,13 @@ end:
 	VMOVMSKPD Y2, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneSquareYF32AVX2(SB), $96-73
+TEXT ·forwardNoneSquareYF32AVX2(SB), $96-81
 	// forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -24081,40 +24133,42 @@ TEXT ·forwardNoneSquareYF32AVX2(SB), $96-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
 	VXORPD       Y6, Y6, Y6
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VXORPD       Y7, Y7, Y7
 	VMOVUPS      Y7, (SP)
 	VMOVUPS      Y7, 32(SP)
 	VMOVUPS      Y7, 64(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	VMOVQ       (DX)(SI*1), X7
+	VMOVQ       (DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBD   X7, Y7
-	VMOVMSKPS   Y7, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8192(CX)(SI*4)
-	VMOVUPS     (CX)(SI*4), Y8
+	VMOVMSKPS   Y7, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  (BX)(DI*4)
+	VMOVUPS     (CX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24122,13 +24176,13 @@ many:
 	VFMADD231PS Y8, Y8, Y1
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PS Y8, Y7, Y5
-	VMOVQ       8(DX)(SI*1), X7
+	VMOVQ       8(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBD   X7, Y7
-	VMOVMSKPS   Y7, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     32(CX)(SI*4), Y8
+	VMOVMSKPS   Y7, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     32(CX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24136,14 +24190,14 @@ many:
 	VFMADD231PS Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PS Y8, Y7, Y6
-	VMOVQ       16(DX)(SI*1), X7
+	VMOVQ       16(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBD   X7, Y7
-	VMOVMSKPS   Y7, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	PREFETCHT0  8256(CX)(SI*4)
-	VMOVUPS     64(CX)(SI*4), Y8
+	VMOVMSKPS   Y7, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	PREFETCHT0  64(BX)(DI*4)
+	VMOVUPS     64(CX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24151,13 +24205,13 @@ many:
 	VFMADD231PS Y8, Y8, Y1
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PS Y8, Y7, Y5
-	VMOVQ       24(DX)(SI*1), X7
+	VMOVQ       24(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBD   X7, Y7
-	VMOVMSKPS   Y7, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMOVUPS     96(CX)(SI*4), Y8
+	VMOVMSKPS   Y7, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMOVUPS     96(CX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24165,43 +24219,43 @@ many:
 	VFMADD231PS Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PS Y8, Y7, Y6
-	ADDQ        $0x00000020, SI
-	SUBQ        $0x00000020, DI
-	CMPQ        DI, $0x00000020
+	ADDQ        $0x00000020, DI
+	SUBQ        $0x00000020, R8
+	CMPQ        R8, $0x00000020
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y7
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y7
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ        $0x08, R9
-	MOVBQZX     -1(R11)(R8*1), R10
-	ORQ         R10, R9
-	DECQ        R8
+	SHLQ        $0x08, R10
+	MOVBQZX     -1(R12)(R9*1), R11
+	ORQ         R11, R10
+	DECQ        R9
 	JNZ         bytes1
-	VMOVQ       R9, X8
+	VMOVQ       R10, X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBD   X8, Y8
 	VANDPS      Y7, Y8, Y8
 	VANDNPS     Y7, Y8, Y9
-	VMOVMSKPS   Y8, R8
-	POPCNTL     R8, R8
-	ADDQ        R8, BX
-	VMASKMOVPS  (CX)(SI*4), Y7, Y10
+	VMOVMSKPS   Y8, R9
+	POPCNTL     R9, R9
+	ADDQ        R9, SI
+	VMASKMOVPS  (CX)(DI*4), Y7, Y10
 	VMOVUPS     oneSingle<>+0(SB), Y11
 	VSUBPS      Y10, Y11, Y11
 	VANDPD      Y11, Y8, Y8
@@ -24210,8 +24264,8 @@ bytes1:
 	VFMADD231PS Y10, Y7, Y1
 	VANDPD      Y10, Y9, Y7
 	VFMADD231PS Y10, Y7, Y5
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
@@ -24274,17 +24328,17 @@ end:
 	VADDSD       72(AX), X0, X0
 	VMOVSD       X0, 72(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-81
 	// forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -24293,27 +24347,29 @@ TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
 	VXORPD       Y6, Y6, Y6
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVD       (DX)(SI*1), X7
+	VMOVD       (DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBQ   X7, Y7
-	VMOVMSKPD   Y7, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8192(CX)(SI*8)
-	VMOVUPD     (CX)(SI*8), Y8
+	VMOVMSKPD   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  (BX)(DI*8)
+	VMOVUPD     (CX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24321,13 +24377,13 @@ many:
 	VFMADD231PD Y8, Y8, Y1
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PD Y8, Y7, Y5
-	VMOVD       4(DX)(SI*1), X7
+	VMOVD       4(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBQ   X7, Y7
-	VMOVMSKPD   Y7, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     32(CX)(SI*8), Y8
+	VMOVMSKPD   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     32(CX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24335,14 +24391,14 @@ many:
 	VFMADD231PD Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PD Y8, Y7, Y6
-	VMOVD       8(DX)(SI*1), X7
+	VMOVD       8(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBQ   X7, Y7
-	VMOVMSKPD   Y7, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	PREFETCHT0  8256(CX)(SI*8)
-	VMOVUPD     64(CX)(SI*8), Y8
+	VMOVMSKPD   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	PREFETCHT0  64(BX)(DI*8)
+	VMOVUPD     64(CX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24350,13 +24406,13 @@ many:
 	VFMADD231PD Y8, Y8, Y1
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PD Y8, Y7, Y5
-	VMOVD       12(DX)(SI*1), X7
+	VMOVD       12(DX)(DI*1), X7
 	VPCMPEQB    X7, X0, X7
 	VPMOVSXBQ   X7, Y7
-	VMOVMSKPD   Y7, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMOVUPD     96(CX)(SI*8), Y8
+	VMOVMSKPD   Y7, R8
+	POPCNTL     R8, R8
+	ADDQ        R8, SI
+	VMOVUPD     96(CX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
 	VANDPD      Y9, Y7, Y10
@@ -24364,7 +24420,7 @@ many:
 	VFMADD231PD Y8, Y8, Y2
 	VANDNPD     Y8, Y7, Y7
 	VFMADD231PD Y8, Y7, Y6
-	ADDQ        $0x00000010, SI
+	ADDQ        $0x00000010, DI
 	SUBQ        $0x00000010, AX
 	CMPQ        AX, $0x00000010
 	JGE         many
@@ -24374,33 +24430,33 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
+	MOVQ    $0x00000004, BX
+	CMPQ    AX, BX
+	CMOVQLT AX, BX
 	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
+	MOVQ    BX, R9
 	NEGQ    R9
 	VMOVDQU 32(R8)(R9*8), Y7
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	LEAQ (DX)(DI*1), R10
 
 bytes1:
 	SHLQ        $0x08, R8
-	MOVBQZX     -1(R10)(DI*1), R9
+	MOVBQZX     -1(R10)(BX*1), R9
 	ORQ         R9, R8
-	DECQ        DI
+	DECQ        BX
 	JNZ         bytes1
 	VMOVQ       R8, X8
 	VPCMPEQB    X8, X0, X8
 	VPMOVSXBQ   X8, Y8
 	VANDPS      Y7, Y8, Y8
 	VANDNPS     Y7, Y8, Y9
-	VMOVMSKPD   Y8, DI
-	POPCNTL     DI, DI
-	ADDQ        DI, BX
-	VMASKMOVPD  (CX)(SI*8), Y7, Y10
+	VMOVMSKPD   Y8, BX
+	POPCNTL     BX, BX
+	ADDQ        BX, SI
+	VMASKMOVPD  (CX)(DI*8), Y7, Y10
 	VMOVUPD     one<>+0(SB), Y11
 	VSUBPD      Y10, Y11, Y11
 	VANDPD      Y11, Y8, Y8
@@ -24409,7 +24465,7 @@ bytes1:
 	VFMADD231PD Y10, Y7, Y1
 	VANDPD      Y10, Y9, Y7
 	VFMADD231PD Y10, Y7, Y5
-	ADDQ        $0x00000004, SI
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -24447,27 +24503,29 @@ done:
 	VADDSD       72(AX), X0, X0
 	VMOVSD       X0, 72(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   BX, X0, X0
+	VCVTSI2SDQ   SI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Y1
 	VBROADCASTSS 4(DI), Y2
 	VBROADCASTSS 8(DI), Y3
@@ -24482,7 +24540,7 @@ many:
 	VMOVQ       (SI)(DI*1), X6
 	VPCMPEQB    X6, X0, X6
 	VPMOVSXBD   X6, Y6
-	PREFETCHT0  8192(BX)(DI*4)
+	PREFETCHT0  (R8)(DI*4)
 	VMOVUPS     (BX)(DI*4), Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
 	VSUBPS      Y7, Y8, Y8
@@ -24554,23 +24612,25 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Y1
 	VBROADCASTSD 8(DI), Y2
 	VBROADCASTSD 16(DI), Y3
@@ -24585,7 +24645,7 @@ many:
 	VMOVD       (SI)(DI*1), X6
 	VPCMPEQB    X6, X0, X6
 	VPMOVSXBQ   X6, Y6
-	PREFETCHT0  8192(BX)(DI*8)
+	PREFETCHT0  (R8)(DI*8)
 	VMOVUPD     (BX)(DI*8), Y7
 	VMOVUPD     one<>+0(SB), Y8
 	VSUBPD      Y7, Y8, Y8
@@ -24657,18 +24717,22 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
+TEXT ·forwardNoneSquareF32AVX2(SB), $192-73
 	// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
 	VXORPD  Y2, Y2, Y2
@@ -24686,29 +24750,29 @@ TEXT ·forwardNoneSquareF32AVX2(SB), $192-65
 	VMOVUPS Y10, 96(SP)
 	VMOVUPS Y10, 128(SP)
 	VMOVUPS Y10, 160(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000010
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000010
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Y10
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Y10
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y11, Y1, Y1
 	VFMADD231PS  Y10, Y10, Y2
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Y12
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Y12
 	VMOVUPS      oneSingle<>+0(SB), Y13
 	VSUBPS       Y12, Y13, Y13
 	VFMADD231PS  Y12, Y12, Y4
@@ -24720,12 +24784,12 @@ many:
 	VMULPS       Y12, Y12, Y12
 	VFMADD231PS  Y10, Y12, Y6
 	VFNMADD231PS Y11, Y12, Y8
-	VMOVUPS      32(DX)(BX*4), Y10
+	VMOVUPS      32(DX)(DI*4), Y10
 	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
 	VADDPS       Y10, Y0, Y0
 	VSUBPS       Y11, Y1, Y1
 	VFMADD231PS  Y10, Y10, Y3
-	VMOVUPS      32(CX)(BX*4), Y12
+	VMOVUPS      32(CX)(DI*4), Y12
 	VMOVUPS      oneSingle<>+0(SB), Y13
 	VSUBPS       Y12, Y13, Y13
 	VFMADD231PS  Y12, Y12, Y5
@@ -24737,29 +24801,29 @@ many:
 	VMULPS       Y12, Y12, Y12
 	VFMADD231PS  Y10, Y12, Y7
 	VFNMADD231PS Y11, Y12, Y9
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, SI
-	CMPQ         SI, $0x00000010
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
+	CMPQ         R8, $0x00000010
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	NEGQ         DI
-	VMOVDQU      32(R8)(DI*4), Y10
-	VMASKMOVPS   (DX)(BX*4), Y10, Y11
+	MOVQ         $0x00000008, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	NEGQ         R9
+	VMOVDQU      32(R10)(R9*4), Y10
+	VMASKMOVPS   (DX)(DI*4), Y10, Y11
 	VADDPS       minusOneSingle<>+0(SB), Y11, Y12
 	VANDPD       Y12, Y10, Y12
 	VADDPS       Y11, Y0, Y0
 	VSUBPS       Y12, Y1, Y1
 	VFMADD231PS  Y11, Y11, Y2
-	VMASKMOVPS   (CX)(BX*4), Y10, Y13
+	VMASKMOVPS   (CX)(DI*4), Y10, Y13
 	VMOVUPS      oneSingle<>+0(SB), Y14
 	VSUBPS       Y13, Y14, Y14
 	VANDPD       Y13, Y10, Y10
@@ -24772,8 +24836,8 @@ few:
 	VMULPS       Y10, Y10, Y10
 	VFMADD231PS  Y11, Y10, Y6
 	VFNMADD231PS Y12, Y10, Y8
-	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
+	SUBQ         $0x00000008, R8
 	JMP          few
 
 done:
@@ -24883,18 +24947,22 @@ end:
 	VADDSD       72(AX), X0, X0
 	VMOVSD       X0, 72(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-73
 	// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
 	VXORPD Y2, Y2, Y2
@@ -24905,20 +24973,20 @@ TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-65
 	VXORPD Y7, Y7, Y7
 	VXORPD Y8, Y8, Y8
 	VXORPD Y9, Y9, Y9
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000008
 	JL     few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Y10
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Y10
 	VADDPD       minusOne<>+0(SB), Y10, Y11
 	VADDPD       Y10, Y0, Y0
 	VSUBPD       Y11, Y1, Y1
 	VFMADD231PD  Y10, Y10, Y2
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Y12
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
 	VSUBPD       Y12, Y13, Y13
 	VFMADD231PD  Y12, Y12, Y4
@@ -24930,12 +24998,12 @@ many:
 	VMULPD       Y12, Y12, Y12
 	VFMADD231PD  Y10, Y12, Y6
 	VFNMADD231PD Y11, Y12, Y8
-	VMOVUPD      32(DX)(BX*8), Y10
+	VMOVUPD      32(DX)(DI*8), Y10
 	VADDPD       minusOne<>+0(SB), Y10, Y11
 	VADDPD       Y10, Y0, Y0
 	VSUBPD       Y11, Y1, Y1
 	VFMADD231PD  Y10, Y10, Y3
-	VMOVUPD      32(CX)(BX*8), Y12
+	VMOVUPD      32(CX)(DI*8), Y12
 	VMOVUPD      one<>+0(SB), Y13
 	VSUBPD       Y12, Y13, Y13
 	VFMADD231PD  Y12, Y12, Y5
@@ -24947,7 +25015,7 @@ many:
 	VMULPD       Y12, Y12, Y12
 	VFMADD231PD  Y10, Y12, Y7
 	VFNMADD231PD Y11, Y12, Y9
-	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	CMPQ         AX, $0x00000008
 	JGE          many
@@ -24957,19 +25025,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000004, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	NEGQ         SI
-	VMOVDQU      32(DI)(SI*8), Y10
-	VMASKMOVPD   (DX)(BX*8), Y10, Y11
+	MOVQ         $0x00000004, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	NEGQ         BX
+	VMOVDQU      32(SI)(BX*8), Y10
+	VMASKMOVPD   (DX)(DI*8), Y10, Y11
 	VADDPD       minusOne<>+0(SB), Y11, Y12
 	VANDPD       Y12, Y10, Y12
 	VADDPD       Y11, Y0, Y0
 	VSUBPD       Y12, Y1, Y1
 	VFMADD231PD  Y11, Y11, Y2
-	VMASKMOVPD   (CX)(BX*8), Y10, Y13
+	VMASKMOVPD   (CX)(DI*8), Y10, Y13
 	VMOVUPD      one<>+0(SB), Y14
 	VSUBPD       Y13, Y14, Y14
 	VANDPD       Y13, Y10, Y10
@@ -24982,7 +25050,7 @@ few:
 	VMULPD       Y10, Y10, Y10
 	VFMADD231PD  Y11, Y10, Y6
 	VFNMADD231PD Y12, Y10, Y8
-	ADDQ         $0x00000004, BX
+	ADDQ         $0x00000004, DI
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -25046,20 +25114,24 @@ done:
 	VADDSD       72(AX), X0, X0
 	VMOVSD       X0, 72(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VBROADCASTSS 4(DI), Y1
 	VBROADCASTSS 8(DI), Y2
@@ -25071,13 +25143,13 @@ TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(DI*4)
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (SI)(DI*4), Y5
 	VMOVUPS     oneSingle<>+0(SB), Y6
 	VSUBPS      Y5, Y6, Y6
 	VMULPS      Y0, Y5, Y7
 	VFMADD231PS Y1, Y6, Y7
-	PREFETCHT0  8192(BX)(DI*4)
+	PREFETCHT0  (R8)(DI*4)
 	VMOVUPS     (BX)(DI*4), Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y8, Y9, Y9
@@ -25139,20 +25211,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
-TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VBROADCASTSD 8(DI), Y1
 	VBROADCASTSD 16(DI), Y2
@@ -25164,13 +25240,13 @@ TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(DI*8)
+	PREFETCHT0  (R9)(DI*8)
 	VMOVUPD     (SI)(DI*8), Y5
 	VMOVUPD     one<>+0(SB), Y6
 	VSUBPD      Y5, Y6, Y6
 	VMULPD      Y0, Y5, Y7
 	VFMADD231PD Y1, Y6, Y7
-	PREFETCHT0  8192(BX)(DI*8)
+	PREFETCHT0  (R8)(DI*8)
 	VMOVUPD     (BX)(DI*8), Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y8, Y9, Y9
@@ -25232,13 +25308,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF32AVX2(SB), $2208-73
+TEXT ·forwardSigmoidSquareYF32AVX2(SB), $2208-81
 	// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -25277,7 +25353,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y5
 	VMOVUPS    32(CX)(DI*4), Y6
 	VPADDD     Y5, Y5, Y7
@@ -25529,13 +25607,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX2(SB), $4160-73
+TEXT ·forwardSigmoidSquareYF64AVX2(SB), $4160-81
 	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -25570,7 +25648,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y5
 	VMOVUPD    32(CX)(DI*8), Y6
 	VANDPD     absBits<>+0(SB), Y5, Y7
@@ -25808,13 +25888,13 @@ end:
 	VMOVMSKPD    Y1, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-97
+TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -25823,7 +25903,7 @@ TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -25857,7 +25937,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y6
 	VMOVUPS    32(BX)(R9*4), Y7
 	VPADDD     Y6, Y6, Y8
@@ -26069,13 +26151,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-97
+TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -26084,7 +26166,7 @@ TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -26118,7 +26200,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y6
 	VMOVUPD    32(BX)(R9*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -26340,13 +26424,13 @@ end:
 	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-65
+TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-73
 	LEAQ 2304(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -26394,7 +26478,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
 	VMOVUPS    32(CX)(DI*4), Y5
 	VPADDD     Y4, Y4, Y6
@@ -26487,7 +26573,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
 	VMOVUPS     32(DX)(DI*4), Y5
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y6
@@ -26700,13 +26788,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidSquareF64AVX2(SB), $4288-65
+TEXT ·forwardSigmoidSquareF64AVX2(SB), $4288-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -26747,7 +26835,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y4
 	VMOVUPD    32(CX)(DI*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
@@ -26846,7 +26936,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*8)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
 	VMOVUPD     32(DX)(DI*8), Y5
 	VADDPD      minusOne<>+0(SB), Y4, Y6
@@ -27018,13 +27110,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-89
+TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -27033,7 +27125,7 @@ TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -27069,7 +27161,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
 	VMOVUPS    32(BX)(R9*4), Y1
 	VPADDD     Y0, Y0, Y2
@@ -27168,7 +27262,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R9*4)
+	MOVQ        ahead+80(FP), R11
+	MOVQ        8(R11), R11
+	PREFETCHT0  (R11)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y0
 	VMOVUPS     32(SI)(R9*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
@@ -27300,18 +27396,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidSquareF64AVX2(SB), $4160-89
+TEXT ·backwardSigmoidSquareF64AVX2(SB), $4160-97
 	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -27341,7 +27437,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y6
 	VMOVUPD    32(BX)(R8*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -27440,7 +27538,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R8*8)
+	MOVQ        ahead+80(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
@@ -27569,13 +27669,13 @@ end:
 	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
+TEXT ·forwardNoneLogsYF32AVX2(SB), $384-81
 	LEAQ 192(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -27586,17 +27686,19 @@ TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
 	MOVQ         y_base+32(FP), DX
 	MOVBQZX      class+56(FP), BX
 	VMOVD        BX, X0
-	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      32(SI), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, 96(SI)
 	VBROADCASTSS 4(BX), Y0
 	VMOVUPS      Y0, (SI)
 	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 64(SI)
 	VXORPD       Y0, Y0, Y0
 	VMOVUPS      Y0, 128(SI)
 	VXORPD       Y0, Y0, Y0
@@ -27612,30 +27714,30 @@ TEXT ·forwardNoneLogsYF32AVX2(SB), $384-73
 	VMOVUPS      Y5, 96(SP)
 	VMOVUPS      Y5, 128(SP)
 	VMOVUPS      Y5, 160(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(DI*1), X5
-	VMOVUPS    64(SI), Y6
+	VMOVQ      (DX)(R8*1), X5
+	VMOVUPS    32(SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBD  X5, Y5
-	VMOVMSKPS  Y5, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	PREFETCHT0 8192(CX)(DI*4)
-	VMOVUPS    (CX)(DI*4), Y6
+	VMOVMSKPS  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, BX
+	PREFETCHT0 (DI)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VBLENDVPS  Y5, Y6, Y7, Y8
@@ -27678,7 +27780,7 @@ many:
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y6
 	VMOVUPS     (SI), Y11
 	VBLENDVPS   Y9, Y11, Y6, Y6
-	VMOVUPS     32(SI), Y9
+	VMOVUPS     64(SI), Y9
 	VBLENDVPS   Y10, Y9, Y6, Y6
 	VANDPD      Y8, Y5, Y9
 	VMOVUPS     128(SI), Y10
@@ -27694,44 +27796,44 @@ many:
 	VADDPS      Y7, Y3, Y3
 	VANDNPD     Y6, Y5, Y5
 	VADDPS      Y5, Y4, Y4
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
-	CMPQ        R8, $0x00000008
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
+	CMPQ        R9, $0x00000008
 	JGE         many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y5
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes1:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes1
-	VMOVQ      R10, X6
-	VMOVUPS    64(SI), Y7
+	VMOVQ      R11, X6
+	VMOVUPS    32(SI), Y7
 	VPCMPEQB   X6, X7, X6
 	VPMOVSXBD  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPS  Y6, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, BX
-	VMASKMOVPS (CX)(DI*4), Y5, Y5
+	VMOVMSKPS  Y6, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, BX
+	VMASKMOVPS (CX)(R8*4), Y5, Y5
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y5, Y8, Y8
 	VBLENDVPS  Y6, Y5, Y8, Y9
@@ -27774,7 +27876,7 @@ bytes1:
 	VFMADD231PS ln2HiSingle<>+0(SB), Y12, Y5
 	VMOVUPS     (SI), Y12
 	VBLENDVPS   Y10, Y12, Y5, Y5
-	VMOVUPS     32(SI), Y10
+	VMOVUPS     64(SI), Y10
 	VBLENDVPS   Y11, Y10, Y5, Y5
 	VANDPD      Y9, Y6, Y10
 	VMOVUPS     128(SI), Y11
@@ -27790,8 +27892,8 @@ bytes1:
 	VADDPS      Y6, Y3, Y3
 	VANDPD      Y5, Y7, Y5
 	VADDPS      Y5, Y4, Y4
-	ADDQ        $0x00000008, DI
-	SUBQ        $0x00000008, R8
+	ADDQ        $0x00000008, R8
+	SUBQ        $0x00000008, R9
 	JMP         few
 
 done:
@@ -27898,13 +28000,13 @@ end:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
+TEXT ·forwardNoneLogsYF64AVX2(SB), $192-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -27920,6 +28022,8 @@ TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
 	VMOVUPS      Y1, (SI)
@@ -27934,21 +28038,21 @@ TEXT ·forwardNoneLogsYF64AVX2(SB), $192-73
 	VXORPD       Y5, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
 	XORQ         BX, BX
-	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(DI*1), X5
+	VMOVD      (DX)(R8*1), X5
 	VMOVUPS    64(SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBQ  X5, Y5
-	VMOVMSKPD  Y5, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y6
+	VMOVMSKPD  Y5, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	PREFETCHT0 (DI)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
@@ -28011,7 +28115,7 @@ many:
 	VMOVUPS     96(SI), Y6
 	VADDPD      Y5, Y6, Y6
 	VMOVUPS     Y6, 96(SI)
-	ADDQ        $0x00000004, DI
+	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, AX
 	CMPQ        AX, $0x00000004
 	JGE         many
@@ -28021,23 +28125,23 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
 	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
+	MOVQ    DI, R10
 	NEGQ    R10
 	VMOVDQU 32(R9)(R10*8), Y5
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
+	LEAQ (DX)(R8*1), R11
 
 bytes1:
 	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
+	MOVBQZX    -1(R11)(DI*1), R10
 	ORQ        R10, R9
-	DECQ       R8
+	DECQ       DI
 	JNZ        bytes1
 	VMOVQ      R9, X6
 	VMOVUPS    64(SI), Y7
@@ -28045,10 +28149,10 @@ bytes1:
 	VPMOVSXBQ  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPD  Y6, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPD (CX)(DI*8), Y5, Y5
+	VMOVMSKPD  Y6, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, BX
+	VMASKMOVPD (CX)(R8*8), Y5, Y5
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y5, Y8, Y8
 	VBLENDVPD  Y6, Y5, Y8, Y9
@@ -28111,7 +28215,7 @@ bytes1:
 	VMOVUPS     96(SI), Y6
 	VADDPD      Y5, Y6, Y6
 	VMOVUPS     Y6, 96(SI)
-	ADDQ        $0x00000004, DI
+	ADDQ        $0x00000004, R8
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -28173,23 +28277,25 @@ done:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Y1
 	VBROADCASTSS 4(DI), Y2
 	VBROADCASTSS 20(DI), Y3
@@ -28205,7 +28311,7 @@ many:
 	VMOVQ      (SI)(DI*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBD  X6, Y6
-	PREFETCHT0 8192(BX)(DI*4)
+	PREFETCHT0 (R8)(DI*4)
 	VMOVUPS    (BX)(DI*4), Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
@@ -28289,23 +28395,25 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Y1
 	VBROADCASTSD 8(DI), Y2
 	VBROADCASTSD 40(DI), Y3
@@ -28321,7 +28429,7 @@ many:
 	VMOVD      (SI)(DI*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBQ  X6, Y6
-	PREFETCHT0 8192(BX)(DI*8)
+	PREFETCHT0 (R8)(DI*8)
 	VMOVUPD    (BX)(DI*8), Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
@@ -28405,38 +28513,42 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
-	LEAQ 288(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneLogsF32AVX2(SB), $576-73
+	LEAQ 288(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, 64(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      Y0, 96(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 128(SI)
+	VMOVUPS      Y0, 128(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 160(SI)
+	VMOVUPS      Y0, 160(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y0, 192(R8)
 	VXORPD       Y0, Y0, Y0
-	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y0, 224(R8)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
@@ -28457,30 +28569,30 @@ TEXT ·forwardNoneLogsF32AVX2(SB), $576-65
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(BX*4)
+	PREFETCHT0  (DI)(BX*4)
 	VMOVUPS     (DX)(BX*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     224(R8), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 224(SI)
+	VMOVUPS     Y6, 224(R8)
 	VSUBPS      Y5, Y0, Y0
 	VFMADD231PS Y4, Y4, Y1
-	PREFETCHT0  8192(CX)(BX*4)
+	PREFETCHT0  (SI)(BX*4)
 	VMOVUPS     (CX)(BX*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     (SI), Y8
+	VMOVUPS     (R8), Y8
 	VCMPPS      $0x11, Y8, Y6, Y8
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VCMPPS      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28509,9 +28621,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     32(SI), Y10
+	VMOVUPS     32(R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     64(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28540,54 +28652,54 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      64(SI), Y11
+	VMOVUPS      64(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
-	VMOVUPS      96(SI), Y9
+	VMOVUPS      96(R8), Y9
 	VFMADD231PS  Y4, Y6, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      128(SI), Y9
+	VMOVUPS      Y9, 96(R8)
+	VMOVUPS      128(R8), Y9
 	VFNMADD231PS Y5, Y6, Y9
-	VMOVUPS      Y9, 128(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y9, 128(R8)
+	VMOVUPS      160(R8), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      192(SI), Y6
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      192(R8), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 192(SI)
+	VMOVUPS      Y6, 192(R8)
 	VFMADD231PS  Y10, Y4, Y2
 	VFNMADD231PS Y8, Y5, Y3
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y4
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y4
 	VMASKMOVPS  (DX)(BX*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     224(R8), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 224(SI)
+	VMOVUPS     Y7, 224(R8)
 	VSUBPS      Y6, Y0, Y0
 	VFMADD231PS Y5, Y5, Y1
 	VMASKMOVPS  (CX)(BX*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
-	VMOVUPS     (SI), Y8
+	VMOVUPS     (R8), Y8
 	VCMPPS      $0x11, Y8, Y4, Y8
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VCMPPS      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28616,9 +28728,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     32(SI), Y10
+	VMOVUPS     32(R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     64(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28647,69 +28759,69 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      64(SI), Y11
+	VMOVUPS      64(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
-	VMOVUPS      96(SI), Y9
+	VMOVUPS      96(R8), Y9
 	VFMADD231PS  Y5, Y4, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      128(SI), Y9
+	VMOVUPS      Y9, 96(R8)
+	VMOVUPS      128(R8), Y9
 	VFNMADD231PS Y6, Y4, Y9
-	VMOVUPS      Y9, 128(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y9, 128(R8)
+	VMOVUPS      160(R8), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      192(SI), Y4
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      192(R8), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y4, 192(R8)
 	VFMADD231PS  Y10, Y5, Y2
 	VFNMADD231PS Y8, Y6, Y3
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
+	SUBQ         $0x00000008, R9
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      96(SI), Y4
+	VMOVUPS      96(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 96(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      128(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y5, 128(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      160(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y5, 160(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       64(SP), Y5, Y5
 	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      192(SI), Y4
+	VMOVUPS      192(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y5, 192(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       96(SP), Y5, Y5
 	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      224(SI), Y4
+	VMOVUPS      224(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y5, 224(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -28818,67 +28930,71 @@ end:
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneLogsF64AVX2(SB), $288-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneLogsF64AVX2(SB), $288-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, 128(SI)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSD 8(BX), Y0
-	VMOVUPS      Y0, 192(SI)
+	VMOVUPS      Y0, 192(R8)
 	VBROADCASTSD 16(BX), Y0
-	VMOVUPS      Y0, 224(SI)
+	VMOVUPS      Y0, 224(R8)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      Y4, 160(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y4, 96(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      Y4, 64(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      Y4, 32(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y4, (R8)
 	XORQ         BX, BX
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(BX*8)
+	PREFETCHT0  (DI)(BX*8)
 	VMOVUPD     (DX)(BX*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     160(SI), Y6
+	VMOVUPS     160(R8), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 160(SI)
-	VMOVUPS     96(SI), Y6
+	VMOVUPS     Y6, 160(R8)
+	VMOVUPS     96(R8), Y6
 	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 96(SI)
-	VMOVUPS     64(SI), Y6
+	VMOVUPS     Y6, 96(R8)
+	VMOVUPS     64(R8), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 64(SI)
-	PREFETCHT0  8192(CX)(BX*8)
+	VMOVUPS     Y6, 64(R8)
+	PREFETCHT0  (SI)(BX*8)
 	VMOVUPD     (CX)(BX*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     128(SI), Y8
+	VMOVUPS     128(R8), Y8
 	VCMPPD      $0x11, Y8, Y6, Y8
-	VMOVUPS     128(SI), Y9
+	VMOVUPS     128(R8), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28911,9 +29027,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     192(SI), Y10
+	VMOVUPS     192(R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     224(SI), Y11
+	VMOVUPS     224(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -28946,20 +29062,20 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      192(SI), Y11
+	VMOVUPS      192(R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      224(SI), Y11
+	VMOVUPS      224(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VFMADD231PD  Y4, Y6, Y0
 	VFNMADD231PD Y5, Y6, Y1
 	VFMADD231PD  Y4, Y7, Y2
 	VFNMADD231PD Y5, Y7, Y3
-	VMOVUPS      32(SI), Y6
+	VMOVUPS      32(R8), Y6
 	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      (SI), Y4
+	VMOVUPS      Y6, 32(R8)
+	VMOVUPS      (R8), Y4
 	VFNMADD231PD Y8, Y5, Y4
-	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y4, (R8)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -28970,30 +29086,30 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y4
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y4
 	VMASKMOVPD  (DX)(BX*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     160(SI), Y7
+	VMOVUPS     160(R8), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 160(SI)
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     Y7, 160(R8)
+	VMOVUPS     96(R8), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SI)
-	VMOVUPS     64(SI), Y7
+	VMOVUPS     Y7, 96(R8)
+	VMOVUPS     64(R8), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 64(SI)
+	VMOVUPS     Y7, 64(R8)
 	VMASKMOVPD  (CX)(BX*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
-	VMOVUPS     128(SI), Y8
+	VMOVUPS     128(R8), Y8
 	VCMPPD      $0x11, Y8, Y4, Y8
-	VMOVUPS     128(SI), Y9
+	VMOVUPS     128(R8), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -29026,9 +29142,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     192(SI), Y10
+	VMOVUPS     192(R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     224(SI), Y11
+	VMOVUPS     224(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -29061,20 +29177,20 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      192(SI), Y11
+	VMOVUPS      192(R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      224(SI), Y11
+	VMOVUPS      224(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VFMADD231PD  Y5, Y4, Y0
 	VFNMADD231PD Y6, Y4, Y1
 	VFMADD231PD  Y5, Y7, Y2
 	VFNMADD231PD Y6, Y7, Y3
-	VMOVUPS      32(SI), Y4
+	VMOVUPS      32(R8), Y4
 	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVUPS      (SI), Y4
+	VMOVUPS      Y4, 32(R8)
+	VMOVUPS      (R8), Y4
 	VFNMADD231PD Y8, Y6, Y4
-	VMOVUPS      Y4, (SI)
+	VMOVUPS      Y4, (R8)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -29114,45 +29230,45 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      160(SI), Y0
+	VMOVUPS      160(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y1, 160(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -29160,20 +29276,24 @@ done:
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VBROADCASTSS 4(DI), Y1
 	VBROADCASTSS 20(DI), Y2
@@ -29185,13 +29305,13 @@ TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0   8192(SI)(DI*4)
+	PREFETCHT0   (R9)(DI*4)
 	VMOVUPS      (SI)(DI*4), Y5
 	VMOVUPS      oneSingle<>+0(SB), Y6
 	VSUBPS       Y5, Y6, Y6
 	VMULPS       Y0, Y5, Y7
 	VFMADD231PS  Y1, Y6, Y7
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y8, Y9, Y9
@@ -29261,20 +29381,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VBROADCASTSD 8(DI), Y1
 	VBROADCASTSD 40(DI), Y2
@@ -29286,13 +29410,13 @@ TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0   8192(SI)(DI*8)
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (SI)(DI*8), Y5
 	VMOVUPD      one<>+0(SB), Y6
 	VSUBPD       Y5, Y6, Y6
 	VMULPD       Y0, Y5, Y7
 	VFMADD231PD  Y1, Y6, Y7
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y8, Y9, Y9
@@ -29362,13 +29486,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-73
+TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-81
 	LEAQ 2304(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -29423,7 +29547,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
 	VMOVUPS    32(CX)(R8*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
@@ -29804,7 +29930,7 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -29818,9 +29944,9 @@ DATA minusLimitSingle<>+24(SB)/4, $0xc2a00000
 DATA minusLimitSingle<>+28(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX2(SB), $4384-73
+TEXT ·forwardSigmoidLogsYF64AVX2(SB), $4384-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -29870,7 +29996,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y2
 	VMOVUPD    32(CX)(R8*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -30263,7 +30391,7 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -30333,14 +30461,14 @@ DATA atanha<>+16(SB)/8, $0x4000000000000000
 DATA atanha<>+24(SB)/8, $0x4000000000000000
 GLOBL atanha<>(SB), RODATA|NOPTR, $32
 
-// func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsYF32AVX2(SB), $2112-97
+TEXT ·backwardSigmoidLogsYF32AVX2(SB), $2112-105
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -30373,7 +30501,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y6
 	VMOVUPS    32(BX)(R8*4), Y7
 	VPADDD     Y6, Y6, Y8
@@ -30576,18 +30706,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsYF64AVX2(SB), $4160-97
+TEXT ·backwardSigmoidLogsYF64AVX2(SB), $4160-105
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -30620,7 +30750,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y6
 	VMOVUPD    32(BX)(R8*8), Y7
 	VANDPD     absBits<>+0(SB), Y6, Y8
@@ -30833,13 +30965,13 @@ end:
 	VMOVMSKPD Y5, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-65
+TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-73
 	LEAQ 2400(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -30899,7 +31031,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -30992,7 +31126,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -31325,13 +31461,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidLogsF64AVX2(SB), $4544-65
+TEXT ·forwardSigmoidLogsF64AVX2(SB), $4544-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -31382,7 +31518,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y0
 	VMOVUPD    32(CX)(DI*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -31517,7 +31655,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(DI*8)
+	MOVQ         ahead+64(FP), R9
+	MOVQ         8(R9), R9
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y0
 	VMOVUPD      32(DX)(DI*8), Y1
 	VADDPD       minusOne<>+0(SB), Y0, Y2
@@ -31801,18 +31941,18 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsF32AVX2(SB), $2112-89
+TEXT ·backwardSigmoidLogsF32AVX2(SB), $2112-97
 	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -31841,7 +31981,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y5
 	VMOVUPS    32(BX)(R8*4), Y6
 	VPADDD     Y5, Y5, Y7
@@ -31934,7 +32076,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R8*4)
+	MOVQ        ahead+80(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y5
 	VMOVUPS     32(SI)(R8*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
@@ -32033,13 +32177,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-89
+TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -32048,7 +32192,7 @@ TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -32079,7 +32223,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y3
 	VMOVUPD    32(BX)(R9*8), Y4
 	VANDPD     absBits<>+0(SB), Y3, Y5
@@ -32178,7 +32324,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R9*8)
+	MOVQ        ahead+80(FP), R11
+	MOVQ        8(R11), R11
+	PREFETCHT0  (R11)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y3
 	VMOVUPD     32(SI)(R9*8), Y4
 	VMOVUPD     one<>+0(SB), Y5
@@ -32287,13 +32435,13 @@ end:
 	VMOVMSKPD Y2, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
+TEXT ·forwardNonePowersYF32AVX2(SB), $512-81
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -32309,6 +32457,8 @@ TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VMOVUPS      Y1, (SI)
@@ -32327,7 +32477,7 @@ TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	XORQ         DI, DI
+	XORQ         R8, R8
 	VXORPD       Y5, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VMOVUPS      Y5, 32(SP)
@@ -32337,30 +32487,30 @@ TEXT ·forwardNonePowersYF32AVX2(SB), $512-73
 	VMOVUPS      Y5, 160(SP)
 	VMOVUPS      Y5, 192(SP)
 	VMOVUPS      Y5, 224(SP)
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	SUBQ    R9, AX
-	CMPQ    R9, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(R8*1), X5
+	VMOVQ      (DX)(R9*1), X5
 	VMOVUPS    64(SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBD  X5, Y5
-	VMOVMSKPS  Y5, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	PREFETCHT0 8192(CX)(R8*4)
-	VMOVUPS    (CX)(R8*4), Y6
+	VMOVMSKPS  Y5, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	PREFETCHT0 (DI)(R9*4)
+	VMOVUPS    (CX)(R9*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VBLENDVPS  Y5, Y6, Y7, Y8
@@ -32460,44 +32610,44 @@ noMore1:
 	VADDPS  Y7, Y3, Y3
 	VANDNPD Y6, Y5, Y5
 	VADDPS  Y5, Y4, Y4
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
-	CMPQ    R9, $0x00000008
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R10
-	CMPQ    R9, R10
-	CMOVQLT R9, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y5
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (DX)(R8*1), R13
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
 
 bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R13)(R10*1), R12
-	ORQ        R12, R11
-	DECQ       R10
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
 	JNZ        bytes2
-	VMOVQ      R11, X6
+	VMOVQ      R12, X6
 	VMOVUPS    64(SI), Y7
 	VPCMPEQB   X6, X7, X6
 	VPMOVSXBD  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPS  Y6, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	VMASKMOVPS (CX)(R8*4), Y5, Y5
+	VMOVMSKPS  Y6, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	VMASKMOVPS (CX)(R9*4), Y5, Y5
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y5, Y8, Y8
 	VBLENDVPS  Y6, Y5, Y8, Y9
@@ -32597,8 +32747,8 @@ noMore3:
 	VADDPS Y6, Y3, Y3
 	VANDPD Y5, Y7, Y5
 	VADDPS Y5, Y4, Y4
-	ADDQ   $0x00000008, R8
-	SUBQ   $0x00000008, R9
+	ADDQ   $0x00000008, R9
+	SUBQ   $0x00000008, R10
 	JMP    few
 
 done:
@@ -32734,17 +32884,17 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
+TEXT ·forwardNonePowersYF64AVX2(SB), $256-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -32760,6 +32910,8 @@ TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
 	VMOVUPS      Y1, (SI)
@@ -32778,22 +32930,22 @@ TEXT ·forwardNonePowersYF64AVX2(SB), $256-73
 	VMOVUPS      Y5, 128(SI)
 	VXORPD       Y5, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
-	XORQ         DI, DI
 	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(R8*1), X5
+	VMOVD      (DX)(R9*1), X5
 	VMOVUPS    64(SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBQ  X5, Y5
-	VMOVMSKPD  Y5, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y6
+	VMOVMSKPD  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, R8
+	PREFETCHT0 (DI)(R9*8)
+	VMOVUPD    (CX)(R9*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
@@ -32897,7 +33049,7 @@ noMore1:
 	VMOVUPS 96(SI), Y6
 	VADDPD  Y5, Y6, Y6
 	VMOVUPS Y6, 96(SI)
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
 	JGE     many
@@ -32907,23 +33059,23 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
 	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
+	MOVQ    DI, R11
 	NEGQ    R11
 	VMOVDQU 32(R10)(R11*8), Y5
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
-	LEAQ (DX)(R8*1), R12
+	LEAQ (DX)(R9*1), R12
 
 bytes2:
 	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
+	MOVBQZX    -1(R12)(DI*1), R11
 	ORQ        R11, R10
-	DECQ       R9
+	DECQ       DI
 	JNZ        bytes2
 	VMOVQ      R10, X6
 	VMOVUPS    64(SI), Y7
@@ -32931,10 +33083,10 @@ bytes2:
 	VPMOVSXBQ  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMOVMSKPD  Y6, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	VMASKMOVPD (CX)(R8*8), Y5, Y5
+	VMOVMSKPD  Y6, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, R8
+	VMASKMOVPD (CX)(R9*8), Y5, Y5
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y5, Y8, Y8
 	VBLENDVPD  Y6, Y5, Y8, Y9
@@ -33038,7 +33190,7 @@ noMore3:
 	VMOVUPS 96(SI), Y6
 	VADDPD  Y5, Y6, Y6
 	VMOVUPS Y6, 96(SI)
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	JMP     few
 
@@ -33114,17 +33266,17 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
+TEXT ·backwardNonePowersYF32AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -33132,13 +33284,15 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
 	// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSS (DI), Y1
 	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 4(DI), Y1
@@ -33154,17 +33308,17 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $160-97
 	VBROADCASTSS 36(DI), Y3
 	VBROADCASTSS 44(DI), Y4
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (SI)(R9*1), X5
+	VMOVQ      (SI)(R10*1), X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBD  X5, Y5
-	PREFETCHT0 8192(BX)(R9*4)
-	VMOVUPS    (BX)(R9*4), Y6
+	PREFETCHT0 (R9)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VBLENDVPS  Y5, Y6, Y7, Y8
@@ -33256,14 +33410,14 @@ noMore1:
 	VADDPS       Y5, Y11, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y5, (AX)(R9*4)
+	VMOVNTPS     Y5, (AX)(R10*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y5, (AX)(R9*4)
+	VMOVUPS Y5, (AX)(R10*4)
 
 stored2:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R10
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -33276,27 +33430,27 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y5
+	VMOVDQU 32(R9)(R11*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X6
+	VMOVQ      R9, X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBD  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMASKMOVPS (BX)(R9*4), Y5, Y7
+	VMASKMOVPS (BX)(R10*4), Y5, Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
 	VBLENDVPS  Y6, Y7, Y8, Y9
@@ -33386,20 +33540,20 @@ noMore4:
 	VDIVPS       Y6, Y13, Y6
 	VANDPD       Y6, Y10, Y6
 	VADDPS       Y6, Y12, Y6
-	VMASKMOVPS   Y6, Y5, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMASKMOVPS   Y6, Y5, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
+TEXT ·backwardNonePowersYF64AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -33407,13 +33561,15 @@ TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
 	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSD (DI), Y1
 	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 8(DI), Y1
@@ -33429,17 +33585,17 @@ TEXT ·backwardNonePowersYF64AVX2(SB), $160-97
 	VBROADCASTSD 72(DI), Y3
 	VBROADCASTSD 88(DI), Y4
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (SI)(R9*1), X5
+	VMOVD      (SI)(R10*1), X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBQ  X5, Y5
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y6
+	PREFETCHT0 (R9)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
@@ -33535,14 +33691,14 @@ noMore1:
 	VADDPD       Y5, Y11, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y5, (AX)(R9*8)
+	VMOVNTPD     Y5, (AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y5, (AX)(R9*8)
+	VMOVUPD Y5, (AX)(R10*8)
 
 stored2:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R10
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -33555,27 +33711,27 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y5
+	VMOVDQU 32(R9)(R11*8), Y5
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X6
+	VMOVQ      R9, X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBQ  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMASKMOVPD (BX)(R9*8), Y5, Y7
+	VMASKMOVPD (BX)(R10*8), Y5, Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
 	VBLENDVPD  Y6, Y7, Y8, Y9
@@ -33669,51 +33825,55 @@ noMore4:
 	VDIVPD       Y6, Y13, Y6
 	VANDPD       Y6, Y10, Y6
 	VADDPD       Y6, Y12, Y6
-	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMASKMOVPD   Y6, Y5, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNonePowersF32AVX2(SB), $704-65
-	LEAQ 352(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNonePowersF32AVX2(SB), $704-73
+	LEAQ 352(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 128(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y1, 160(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y1, 192(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y1, 224(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y1, 256(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y1, 288(R8)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -33729,35 +33889,35 @@ TEXT ·forwardNonePowersF32AVX2(SB), $704-65
 	VMOVUPS      Y4, 256(SP)
 	VMOVUPS      Y4, 288(SP)
 	VMOVUPS      Y4, 320(SP)
-	XORQ         DI, DI
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*4)
-	VMOVUPS     (DX)(DI*4), Y4
+	PREFETCHT0  (DI)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     192(SI), Y6
+	VMOVUPS     192(R8), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 192(SI)
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     224(R8), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 224(SI)
-	VMOVUPS     256(SI), Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPS     256(R8), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 256(SI)
-	PREFETCHT0  8192(CX)(DI*4)
-	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     Y6, 256(R8)
+	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (CX)(R9*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -33789,9 +33949,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -33820,9 +33980,9 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -33832,21 +33992,21 @@ many:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(SI), Y12
+	VMOVUPS      64(R8), Y12
 	VFMADD231PS  Y4, Y6, Y12
-	VMOVUPS      Y12, 64(SI)
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      Y12, 64(R8)
+	VMOVUPS      96(R8), Y12
 	VFNMADD231PS Y5, Y6, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y6
+	VMOVUPS      Y12, 96(R8)
+	VMOVUPS      128(R8), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 128(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y6, 128(R8)
+	VMOVUPS      160(R8), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      288(SI), Y6
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      288(R8), Y6
 	VFMADD231PS  Y10, Y4, Y6
-	VMOVUPS      Y6, 288(SI)
+	VMOVUPS      Y6, 288(R8)
 	VFNMADD231PS Y8, Y5, Y1
 	VMOVUPS      oneSingle<>+0(SB), Y6
 
@@ -33908,35 +34068,35 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	CMPQ         R10, $0x00000008
 	JGE          many
 
 few:
-	TESTQ R8, R8
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y4
-	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y4
+	VMASKMOVPS  (DX)(R9*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     192(SI), Y7
+	VMOVUPS     192(R8), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 192(SI)
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     Y7, 192(R8)
+	VMOVUPS     224(R8), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SI)
-	VMOVUPS     256(SI), Y7
+	VMOVUPS     Y7, 224(R8)
+	VMOVUPS     256(R8), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 256(SI)
-	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMOVUPS     Y7, 256(R8)
+	VMASKMOVPS  (CX)(R9*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -33968,9 +34128,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -33999,9 +34159,9 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -34011,21 +34171,21 @@ few:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(SI), Y12
+	VMOVUPS      64(R8), Y12
 	VFMADD231PS  Y5, Y4, Y12
-	VMOVUPS      Y12, 64(SI)
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      Y12, 64(R8)
+	VMOVUPS      96(R8), Y12
 	VFNMADD231PS Y6, Y4, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      Y12, 96(R8)
+	VMOVUPS      128(R8), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 128(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      160(R8), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      288(R8), Y4
 	VFMADD231PS  Y10, Y5, Y4
-	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y4, 288(R8)
 	VFNMADD231PS Y8, Y6, Y1
 	VMOVUPS      oneSingle<>+0(SB), Y4
 
@@ -34087,78 +34247,78 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      64(SI), Y4
+	VMOVUPS      64(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      Y5, 64(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      96(SI), Y4
+	VMOVUPS      96(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 96(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      128(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y5, 128(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       64(SP), Y5, Y5
 	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      160(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y5, 160(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       96(SP), Y5, Y5
 	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      192(SI), Y4
+	VMOVUPS      192(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y5, 192(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       128(SP), Y5, Y5
 	VMOVUPD      Y5, 128(SP)
-	VMOVUPS      224(SI), Y4
+	VMOVUPS      224(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y5, 224(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       160(SP), Y5, Y5
 	VMOVUPD      Y5, 160(SP)
-	VMOVUPS      256(SI), Y4
+	VMOVUPS      256(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y5, 256(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       192(SP), Y5, Y5
 	VMOVUPD      Y5, 192(SP)
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      288(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      Y5, 288(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -34273,67 +34433,71 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNonePowersF64AVX2(SB), $352-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNonePowersF64AVX2(SB), $352-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VCVTTSD2SI   32(BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y4, 288(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y4, 256(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      Y4, 224(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y4, 192(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      Y4, 160(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 128(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
+	VMOVUPS      Y4, 32(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	XORQ         DI, DI
+	VMOVUPS      Y4, (R8)
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*8)
-	VMOVUPD     (DX)(DI*8), Y4
+	PREFETCHT0  (DI)(R9*8)
+	VMOVUPD     (DX)(R9*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     256(SI), Y6
+	VMOVUPS     256(R8), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 256(SI)
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     Y6, 256(R8)
+	VMOVUPS     224(R8), Y6
 	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 224(SI)
-	VMOVUPS     192(SI), Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPS     192(R8), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 192(SI)
-	PREFETCHT0  8192(CX)(DI*8)
-	VMOVUPD     (CX)(DI*8), Y6
+	VMOVUPS     Y6, 192(R8)
+	PREFETCHT0  (SI)(R9*8)
+	VMOVUPD     (CX)(R9*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -34369,9 +34533,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     64(R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     96(SI), Y11
+	VMOVUPS     96(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -34404,9 +34568,9 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      64(SI), Y11
+	VMOVUPS      64(R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      96(SI), Y11
+	VMOVUPS      96(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -34419,15 +34583,15 @@ many:
 	VFMADD231PD  Y4, Y6, Y1
 	VFNMADD231PD Y5, Y6, Y2
 	VFMADD231PD  Y4, Y7, Y3
-	VMOVUPS      288(SI), Y6
+	VMOVUPS      288(R8), Y6
 	VFNMADD231PD Y5, Y7, Y6
-	VMOVUPS      Y6, 288(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y6, 288(R8)
+	VMOVUPS      160(R8), Y6
 	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      128(SI), Y6
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      128(R8), Y6
 	VFNMADD231PD Y8, Y5, Y6
-	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y6, 128(R8)
 	VMOVUPD      one<>+0(SB), Y6
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -34457,9 +34621,9 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y6, Y4
-	VMOVUPS     32(SI), Y6
+	VMOVUPS     32(R8), Y6
 	VFMADD231PD Y10, Y4, Y6
-	VMOVUPS     Y6, 32(SI)
+	VMOVUPS     Y6, 32(R8)
 	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -34489,10 +34653,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VMOVUPS      (SI), Y5
+	VMOVUPS      (R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, (R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -34502,25 +34666,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*8), Y4
-	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y4
+	VMASKMOVPD  (DX)(R9*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     256(SI), Y7
+	VMOVUPS     256(R8), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 256(SI)
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     Y7, 256(R8)
+	VMOVUPS     224(R8), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SI)
-	VMOVUPS     192(SI), Y7
+	VMOVUPS     Y7, 224(R8)
+	VMOVUPS     192(R8), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 192(SI)
-	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMOVUPS     Y7, 192(R8)
+	VMASKMOVPD  (CX)(R9*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -34556,9 +34720,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     64(SI), Y10
+	VMOVUPS     64(R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     96(SI), Y11
+	VMOVUPS     96(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -34591,9 +34755,9 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      64(SI), Y11
+	VMOVUPS      64(R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      96(SI), Y11
+	VMOVUPS      96(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -34606,15 +34770,15 @@ few:
 	VFMADD231PD  Y5, Y4, Y1
 	VFNMADD231PD Y6, Y4, Y2
 	VFMADD231PD  Y5, Y7, Y3
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      288(R8), Y4
 	VFNMADD231PD Y6, Y7, Y4
-	VMOVUPS      Y4, 288(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      160(R8), Y4
 	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      128(R8), Y4
 	VFNMADD231PD Y8, Y6, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 128(R8)
 	VMOVUPD      one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -34644,9 +34808,9 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y4, Y4
-	VMOVUPS     32(SI), Y5
+	VMOVUPS     32(R8), Y5
 	VFMADD231PD Y10, Y4, Y5
-	VMOVUPS     Y5, 32(SI)
+	VMOVUPS     Y5, 32(R8)
 	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -34676,10 +34840,10 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y4, Y4
-	VMOVUPS      (SI), Y5
+	VMOVUPS      (R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, (R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -34710,72 +34874,72 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      288(SI), Y0
+	VMOVUPS      288(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y1, 288(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      256(SI), Y0
+	VMOVUPS      256(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y1, 256(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      224(SI), Y0
+	VMOVUPS      224(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y1, 224(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      192(SI), Y0
+	VMOVUPS      192(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y1, 192(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      160(SI), Y0
+	VMOVUPS      160(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y1, 160(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      128(SI), Y0
+	VMOVUPS      128(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 128(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      32(SI), Y0
+	VMOVUPS      32(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -34783,56 +34947,60 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNonePowersF32AVX2(SB), $224-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNonePowersF32AVX2(SB), $224-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y0, 96(R10)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 128(R10)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 160(R10)
 	VBROADCASTSS 36(DI), Y0
 	VBROADCASTSS 44(DI), Y1
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R9, R9
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(R9*4)
-	VMOVUPS     (SI)(R9*4), Y2
+	PREFETCHT0  (R9)(R11*4)
+	VMOVUPS     (SI)(R11*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
 	VSUBPS      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
+	VMOVUPS     (R10), Y4
 	VMULPS      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
+	VMOVUPS     32(R10), Y5
 	VFMADD231PS Y5, Y3, Y4
-	PREFETCHT0  8192(BX)(R9*4)
-	VMOVUPS     (BX)(R9*4), Y5
+	PREFETCHT0  (R8)(R11*4)
+	VMOVUPS     (BX)(R11*4), Y5
 	VMOVUPS     oneSingle<>+0(SB), Y6
 	VSUBPS      Y5, Y6, Y6
 	VCMPPS      $0x11, Y1, Y5, Y7
@@ -34902,13 +35070,13 @@ many:
 	VSUBPS       Y1, Y11, Y11
 	VMAXPS       Y6, Y1, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(R8), Y12
+	VMOVUPS      64(R10), Y12
 	VMULPS       Y12, Y2, Y12
 	VMULPS       Y6, Y12, Y12
-	VMOVUPS      96(R8), Y13
+	VMOVUPS      96(R10), Y13
 	VMULPS       Y13, Y3, Y13
 	VFNMADD231PS Y5, Y13, Y12
-	VMOVUPS      128(R8), Y13
+	VMOVUPS      128(R10), Y13
 	VMULPS       Y13, Y2, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y13
 
@@ -34942,7 +35110,7 @@ noMore1:
 	VFNMADD213PS Y6, Y0, Y9
 	VMULPS       Y13, Y2, Y2
 	VFMADD231PS  Y9, Y2, Y12
-	VMOVUPS      160(R8), Y2
+	VMOVUPS      160(R10), Y2
 	VMULPS       Y2, Y3, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y3
 
@@ -34982,14 +35150,14 @@ noMore2:
 	VADDPS       Y2, Y4, Y2
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y2, (AX)(R9*4)
+	VMOVNTPS     Y2, (AX)(R11*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y2, (AX)(R9*4)
+	VMOVUPS Y2, (AX)(R11*4)
 
 stored3:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R11
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -35002,17 +35170,17 @@ few:
 	MOVQ        $0x00000008, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
+	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R10)(DX*4), Y2
-	VMASKMOVPS  (SI)(R9*4), Y2, Y3
+	VMOVDQU     32(R8)(DX*4), Y2
+	VMASKMOVPS  (SI)(R11*4), Y2, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
-	VMOVUPS     (R8), Y5
+	VMOVUPS     (R10), Y5
 	VMULPS      Y5, Y3, Y5
-	VMOVUPS     32(R8), Y6
+	VMOVUPS     32(R10), Y6
 	VFMADD231PS Y6, Y4, Y5
-	VMASKMOVPS  (BX)(R9*4), Y2, Y6
+	VMASKMOVPS  (BX)(R11*4), Y2, Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y1, Y6, Y8
@@ -35082,13 +35250,13 @@ few:
 	VSUBPS       Y1, Y12, Y12
 	VMAXPS       Y7, Y1, Y13
 	VMINPS       Y13, Y12, Y12
-	VMOVUPS      64(R8), Y13
+	VMOVUPS      64(R10), Y13
 	VMULPS       Y13, Y3, Y13
 	VMULPS       Y7, Y13, Y13
-	VMOVUPS      96(R8), Y14
+	VMOVUPS      96(R10), Y14
 	VMULPS       Y14, Y4, Y14
 	VFNMADD231PS Y6, Y14, Y13
-	VMOVUPS      128(R8), Y14
+	VMOVUPS      128(R10), Y14
 	VMULPS       Y14, Y3, Y3
 	VMOVUPS      oneSingle<>+0(SB), Y14
 
@@ -35122,7 +35290,7 @@ noMore4:
 	VFNMADD213PS Y7, Y0, Y10
 	VMULPS       Y14, Y3, Y3
 	VFMADD231PS  Y10, Y3, Y13
-	VMOVUPS      160(R8), Y3
+	VMOVUPS      160(R10), Y3
 	VMULPS       Y3, Y4, Y3
 	VMOVUPS      oneSingle<>+0(SB), Y4
 
@@ -35160,63 +35328,67 @@ noMore5:
 	VDIVPS       Y3, Y13, Y3
 	VANDPD       Y3, Y8, Y3
 	VADDPS       Y3, Y5, Y3
-	VMASKMOVPS   Y3, Y2, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMASKMOVPS   Y3, Y2, (AX)(R11*4)
+	ADDQ         $0x00000008, R11
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNonePowersF64AVX2(SB), $224-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNonePowersF64AVX2(SB), $224-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y0, 96(R10)
 	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 128(R10)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 160(R10)
 	VBROADCASTSD 72(DI), Y0
 	VBROADCASTSD 88(DI), Y1
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R9, R9
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(R9*8)
-	VMOVUPD     (SI)(R9*8), Y2
+	PREFETCHT0  (R9)(R11*8)
+	VMOVUPD     (SI)(R11*8), Y2
 	VMOVUPD     one<>+0(SB), Y3
 	VSUBPD      Y2, Y3, Y3
-	VMOVUPS     (R8), Y4
+	VMOVUPS     (R10), Y4
 	VMULPD      Y4, Y2, Y4
-	VMOVUPS     32(R8), Y5
+	VMOVUPS     32(R10), Y5
 	VFMADD231PD Y5, Y3, Y4
-	PREFETCHT0  8192(BX)(R9*8)
-	VMOVUPD     (BX)(R9*8), Y5
+	PREFETCHT0  (R8)(R11*8)
+	VMOVUPD     (BX)(R11*8), Y5
 	VMOVUPD     one<>+0(SB), Y6
 	VSUBPD      Y5, Y6, Y6
 	VCMPPD      $0x11, Y1, Y5, Y7
@@ -35294,13 +35466,13 @@ many:
 	VSUBPD       Y1, Y11, Y11
 	VMAXPD       Y6, Y1, Y12
 	VMINPD       Y12, Y11, Y11
-	VMOVUPS      64(R8), Y12
+	VMOVUPS      64(R10), Y12
 	VMULPD       Y12, Y2, Y12
 	VMULPD       Y6, Y12, Y12
-	VMOVUPS      96(R8), Y13
+	VMOVUPS      96(R10), Y13
 	VMULPD       Y13, Y3, Y13
 	VFNMADD231PD Y5, Y13, Y12
-	VMOVUPS      128(R8), Y13
+	VMOVUPS      128(R10), Y13
 	VMULPD       Y13, Y2, Y2
 	VMOVUPD      one<>+0(SB), Y13
 
@@ -35334,7 +35506,7 @@ noMore1:
 	VFNMADD213PD Y6, Y0, Y9
 	VMULPD       Y13, Y2, Y2
 	VFMADD231PD  Y9, Y2, Y12
-	VMOVUPS      160(R8), Y2
+	VMOVUPS      160(R10), Y2
 	VMULPD       Y2, Y3, Y2
 	VMOVUPD      one<>+0(SB), Y3
 
@@ -35374,14 +35546,14 @@ noMore2:
 	VADDPD       Y2, Y4, Y2
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y2, (AX)(R11*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y2, (AX)(R11*8)
 
 stored3:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R11
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -35394,17 +35566,17 @@ few:
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
+	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R10)(DX*8), Y2
-	VMASKMOVPD  (SI)(R9*8), Y2, Y3
+	VMOVDQU     32(R8)(DX*8), Y2
+	VMASKMOVPD  (SI)(R11*8), Y2, Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
-	VMOVUPS     (R8), Y5
+	VMOVUPS     (R10), Y5
 	VMULPD      Y5, Y3, Y5
-	VMOVUPS     32(R8), Y6
+	VMOVUPS     32(R10), Y6
 	VFMADD231PD Y6, Y4, Y5
-	VMASKMOVPD  (BX)(R9*8), Y2, Y6
+	VMASKMOVPD  (BX)(R11*8), Y2, Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y1, Y6, Y8
@@ -35482,13 +35654,13 @@ few:
 	VSUBPD       Y1, Y12, Y12
 	VMAXPD       Y7, Y1, Y13
 	VMINPD       Y13, Y12, Y12
-	VMOVUPS      64(R8), Y13
+	VMOVUPS      64(R10), Y13
 	VMULPD       Y13, Y3, Y13
 	VMULPD       Y7, Y13, Y13
-	VMOVUPS      96(R8), Y14
+	VMOVUPS      96(R10), Y14
 	VMULPD       Y14, Y4, Y14
 	VFNMADD231PD Y6, Y14, Y13
-	VMOVUPS      128(R8), Y14
+	VMOVUPS      128(R10), Y14
 	VMULPD       Y14, Y3, Y3
 	VMOVUPD      one<>+0(SB), Y14
 
@@ -35522,7 +35694,7 @@ noMore4:
 	VFNMADD213PD Y7, Y0, Y10
 	VMULPD       Y14, Y3, Y3
 	VFMADD231PD  Y10, Y3, Y13
-	VMOVUPS      160(R8), Y3
+	VMOVUPS      160(R10), Y3
 	VMULPD       Y3, Y4, Y3
 	VMOVUPD      one<>+0(SB), Y4
 
@@ -35560,20 +35732,20 @@ noMore5:
 	VDIVPD       Y3, Y13, Y3
 	VANDPD       Y3, Y8, Y3
 	VADDPD       Y3, Y5, Y3
-	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMASKMOVPD   Y3, Y2, (AX)(R11*8)
+	ADDQ         $0x00000004, R11
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-73
+TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-81
 	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -35635,7 +35807,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R9*4)
+	MOVQ       ahead+72(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (CX)(R9*4), Y4
 	VMOVUPS    32(CX)(R9*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
@@ -36135,13 +36309,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX2(SB), $4448-73
+TEXT ·forwardSigmoidPowersYF64AVX2(SB), $4448-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -36196,7 +36370,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R9*8)
+	MOVQ       ahead+72(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (CX)(R9*8), Y2
 	VMOVUPD    32(CX)(R9*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -36694,13 +36870,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
+TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -36709,15 +36885,15 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
-	VMOVUPS      Y0, 128(R8)
-	VMOVUPS      128(R8), Y0
+	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      160(R8), Y0
 	VPBROADCASTB X0, X0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 160(R8)
 	MOVQ         k+80(FP), DI
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -36729,7 +36905,7 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-97
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 96(R8)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 128(R8)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
 	VMOVUPS      Y0, 192(R8)
@@ -36757,7 +36933,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*4)
+	MOVQ       ahead+88(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y1
 	VMOVUPS    32(BX)(R10*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -36851,11 +37029,11 @@ done:
 many2:
 	// Vectors at a time: 2.
 	VMOVQ     (SI)(R10*1), X1
-	VMOVUPS   128(R8), Y2
+	VMOVUPS   160(R8), Y2
 	VPCMPEQB  X1, X2, X1
 	VPMOVSXBD X1, Y1
 	VMOVQ     8(SI)(R10*1), X2
-	VMOVUPS   128(R8), Y3
+	VMOVUPS   160(R8), Y3
 	VPCMPEQB  X2, X3, X2
 	VPMOVSXBD X2, Y2
 	VMOVUPS   (BX)(R10*4), Y3
@@ -36918,10 +37096,10 @@ many2:
 	VBLENDVPS    Y2, Y11, Y12, Y11
 	VMULPS       Y5, Y8, Y8
 	VMULPS       Y6, Y11, Y11
-	VMOVUPS      160(R8), Y12
+	VMOVUPS      128(R8), Y12
 	VMOVUPS      192(R8), Y13
 	VBLENDVPS    Y1, Y12, Y13, Y1
-	VMOVUPS      160(R8), Y12
+	VMOVUPS      128(R8), Y12
 	VMOVUPS      192(R8), Y13
 	VBLENDVPS    Y2, Y12, Y13, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y12
@@ -37015,7 +37193,7 @@ bytes3:
 	DECQ       R12
 	JNZ        bytes3
 	VMOVQ      R13, X2
-	VMOVUPS    128(R8), Y3
+	VMOVUPS    160(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
@@ -37052,7 +37230,7 @@ bytes3:
 	VMOVUPS      96(R8), Y8
 	VBLENDVPS    Y2, Y7, Y8, Y7
 	VMULPS       Y4, Y7, Y7
-	VMOVUPS      160(R8), Y8
+	VMOVUPS      128(R8), Y8
 	VMOVUPS      192(R8), Y9
 	VBLENDVPS    Y2, Y8, Y9, Y2
 	VMOVUPS      oneSingle<>+0(SB), Y8
@@ -37108,13 +37286,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-97
+TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -37123,7 +37301,7 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -37171,7 +37349,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*8)
+	MOVQ       ahead+88(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y1
 	VMOVUPD    32(BX)(R10*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -37569,13 +37749,13 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-65
+TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-73
 	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -37642,7 +37822,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
 	VMOVUPS    32(CX)(R8*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -37735,7 +37917,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(R8*4)
+	MOVQ        ahead+64(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
 	VMOVUPS     32(DX)(R8*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -38253,13 +38437,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidPowersF64AVX2(SB), $4608-65
+TEXT ·forwardSigmoidPowersF64AVX2(SB), $4608-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -38315,7 +38499,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
 	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -38450,7 +38636,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(R8*8)
+	MOVQ         ahead+64(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y0
 	VMOVUPD      32(DX)(R8*8), Y1
 	VADDPD       minusOne<>+0(SB), Y0, Y2
@@ -38903,13 +39091,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-89
+TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -38918,7 +39106,7 @@ TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -38958,7 +39146,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*4)
+	MOVQ       ahead+80(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
 	VMOVUPS    32(BX)(R10*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -39051,7 +39241,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R10*4)
+	MOVQ        ahead+80(FP), R12
+	MOVQ        8(R12), R12
+	PREFETCHT0  (R12)(R10*4)
 	VMOVUPS     (SI)(R10*4), Y2
 	VMOVUPS     32(SI)(R10*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
@@ -39394,13 +39586,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-89
+TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -39409,7 +39601,7 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -39451,7 +39643,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*8)
+	MOVQ       ahead+80(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y0
 	VMOVUPD    32(BX)(R10*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -39586,7 +39780,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R10*8)
+	MOVQ         ahead+80(FP), R12
+	MOVQ         8(R12), R12
+	PREFETCHT0   (R12)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y0
 	VMOVUPD      32(SI)(R10*8), Y1
 	VMOVUPD      one<>+0(SB), Y2
@@ -39947,13 +40143,13 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
+TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-81
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -39969,6 +40165,8 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VMOVUPS      Y1, 32(SI)
@@ -39999,7 +40197,7 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VXORPD       Y1, Y1, Y1
 	VMOVUPS      Y1, 320(SI)
 	VXORPD       Y1, Y1, Y1
-	XORQ         DI, DI
+	XORQ         R8, R8
 	VXORPD       Y2, Y2, Y2
 	VMOVUPS      Y2, (SP)
 	VMOVUPS      Y2, 32(SP)
@@ -40009,30 +40207,30 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-73
 	VMOVUPS      Y2, 160(SP)
 	VMOVUPS      Y2, 192(SP)
 	VMOVUPS      Y2, 224(SP)
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	SUBQ    R9, AX
-	CMPQ    R9, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(R8*1), X2
+	VMOVQ      (DX)(R9*1), X2
 	VMOVUPS    (SI), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
-	VMOVMSKPS  Y2, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	PREFETCHT0 8192(CX)(R8*4)
-	VMOVUPS    (CX)(R8*4), Y3
+	VMOVMSKPS  Y2, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	PREFETCHT0 (DI)(R9*4)
+	VMOVUPS    (CX)(R9*4), Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y3, Y4, Y4
 	VBLENDVPS  Y2, Y3, Y4, Y5
@@ -40208,44 +40406,44 @@ noMore1:
 	VMOVUPS Y5, 320(SI)
 	VANDNPD Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
-	CMPQ    R9, $0x00000008
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R10
-	CMPQ    R9, R10
-	CMOVQLT R9, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y2
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y2
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (DX)(R8*1), R13
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
 
 bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R13)(R10*1), R12
-	ORQ        R12, R11
-	DECQ       R10
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
 	JNZ        bytes2
-	VMOVQ      R11, X3
+	VMOVQ      R12, X3
 	VMOVUPS    (SI), Y4
 	VPCMPEQB   X3, X4, X3
 	VPMOVSXBD  X3, Y3
 	VANDPS     Y2, Y3, Y3
 	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPS  Y3, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	VMASKMOVPS (CX)(R8*4), Y2, Y2
+	VMOVMSKPS  Y3, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	VMASKMOVPS (CX)(R9*4), Y2, Y2
 	VMOVUPS    oneSingle<>+0(SB), Y5
 	VSUBPS     Y2, Y5, Y5
 	VBLENDVPS  Y3, Y2, Y5, Y6
@@ -40421,8 +40619,8 @@ noMore3:
 	VMOVUPS Y5, 320(SI)
 	VANDPD  Y2, Y4, Y2
 	VADDPS  Y2, Y1, Y1
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
 	JMP     few
 
 done:
@@ -40561,11 +40759,11 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -40589,9 +40787,9 @@ DATA leastNormalExpSingle<>+24(SB)/4, $0xc2ae0000
 DATA leastNormalExpSingle<>+28(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
+TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -40607,6 +40805,8 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
 	VMOVUPS      Y1, 32(SI)
@@ -40637,22 +40837,22 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-73
 	VMOVUPS      Y2, 160(SI)
 	VXORPD       Y2, Y2, Y2
 	VMOVUPS      Y2, 128(SI)
-	XORQ         DI, DI
 	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(R8*1), X2
+	VMOVD      (DX)(R9*1), X2
 	VMOVUPS    (SI), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBQ  X2, Y2
-	VMOVMSKPD  Y2, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y3
+	VMOVMSKPD  Y2, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, R8
+	PREFETCHT0 (DI)(R9*8)
+	VMOVUPD    (CX)(R9*8), Y3
 	VMOVUPD    one<>+0(SB), Y4
 	VSUBPD     Y3, Y4, Y4
 	VBLENDVPD  Y2, Y3, Y4, Y5
@@ -40842,7 +41042,7 @@ noMore1:
 	VMOVUPS 128(SI), Y3
 	VADDPD  Y2, Y3, Y3
 	VMOVUPS Y3, 128(SI)
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
 	JGE     many
@@ -40852,23 +41052,23 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
 	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
+	MOVQ    DI, R11
 	NEGQ    R11
 	VMOVDQU 32(R10)(R11*8), Y2
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
-	LEAQ (DX)(R8*1), R12
+	LEAQ (DX)(R9*1), R12
 
 bytes2:
 	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
+	MOVBQZX    -1(R12)(DI*1), R11
 	ORQ        R11, R10
-	DECQ       R9
+	DECQ       DI
 	JNZ        bytes2
 	VMOVQ      R10, X3
 	VMOVUPS    (SI), Y4
@@ -40876,10 +41076,10 @@ bytes2:
 	VPMOVSXBQ  X3, Y3
 	VANDPS     Y2, Y3, Y3
 	VANDNPS    Y2, Y3, Y4
-	VMOVMSKPD  Y3, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	VMASKMOVPD (CX)(R8*8), Y2, Y2
+	VMOVMSKPD  Y3, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, R8
+	VMASKMOVPD (CX)(R9*8), Y2, Y2
 	VMOVUPD    one<>+0(SB), Y5
 	VSUBPD     Y2, Y5, Y5
 	VBLENDVPD  Y3, Y2, Y5, Y6
@@ -41069,7 +41269,7 @@ noMore3:
 	VMOVUPS 128(SI), Y3
 	VADDPD  Y2, Y3, Y3
 	VMOVUPS Y3, 128(SI)
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	JMP     few
 
@@ -41148,11 +41348,11 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -41216,9 +41416,9 @@ DATA expRowa<>+16(SB)/8, $0x3fe0000000000000
 DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
 GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
-// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-97
+TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -41226,7 +41426,7 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-97
 	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -41236,6 +41436,8 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-97
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(DI), Y0
@@ -41263,18 +41465,18 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-97
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
 	VMOVUPS      Y1, 256(R8)
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (SI)(R9*1), X1
+	VMOVQ      (SI)(R10*1), X1
 	VMOVUPS    224(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBD  X1, Y1
-	PREFETCHT0 8192(BX)(R9*4)
-	VMOVUPS    (BX)(R9*4), Y2
+	PREFETCHT0 (R9)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y2
 	VMOVUPS    oneSingle<>+0(SB), Y3
 	VSUBPS     Y2, Y3, Y3
 	VBLENDVPS  Y1, Y2, Y3, Y4
@@ -41435,14 +41637,14 @@ noMore1:
 	VADDPS       Y1, Y8, Y1
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y1, (AX)(R9*4)
+	VMOVNTPS     Y1, (AX)(R10*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y1, (AX)(R9*4)
+	VMOVUPS Y1, (AX)(R10*4)
 
 stored2:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R10
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -41455,28 +41657,28 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y1
+	VMOVDQU 32(R9)(R11*4), Y1
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X2
+	VMOVQ      R9, X2
 	VMOVUPS    224(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
 	VANDPS     Y1, Y2, Y2
 	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPS (BX)(R9*4), Y1, Y3
+	VMASKMOVPS (BX)(R10*4), Y1, Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y3, Y4, Y4
 	VBLENDVPS  Y2, Y3, Y4, Y5
@@ -41637,20 +41839,20 @@ noMore4:
 	VANDPD       Y2, Y6, Y2
 	VMOVUPS      288(R8), Y3
 	VADDPS       Y2, Y3, Y2
-	VMASKMOVPS   Y2, Y1, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMASKMOVPS   Y2, Y1, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-97
+TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -41658,7 +41860,7 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-97
 	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -41668,6 +41870,8 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-97
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
 	VBROADCASTSD 8(DI), Y0
@@ -41695,18 +41899,18 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-97
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
 	VMOVUPS      Y1, 256(R8)
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (SI)(R9*1), X1
+	VMOVD      (SI)(R10*1), X1
 	VMOVUPS    224(R8), Y2
 	VPCMPEQB   X1, X2, X1
 	VPMOVSXBQ  X1, Y1
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y2
+	PREFETCHT0 (R9)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y2
 	VMOVUPD    one<>+0(SB), Y3
 	VSUBPD     Y2, Y3, Y3
 	VBLENDVPD  Y1, Y2, Y3, Y4
@@ -41881,14 +42085,14 @@ noMore1:
 	VADDPD       Y1, Y8, Y1
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y1, (AX)(R9*8)
+	VMOVNTPD     Y1, (AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y1, (AX)(R9*8)
+	VMOVUPD Y1, (AX)(R10*8)
 
 stored2:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R10
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -41901,28 +42105,28 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y1
+	VMOVDQU 32(R9)(R11*8), Y1
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X2
+	VMOVQ      R9, X2
 	VMOVUPS    224(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBQ  X2, Y2
 	VANDPS     Y1, Y2, Y2
 	VANDNPS    Y1, Y2, Y3
-	VMASKMOVPD (BX)(R9*8), Y1, Y3
+	VMASKMOVPD (BX)(R10*8), Y1, Y3
 	VMOVUPD    one<>+0(SB), Y4
 	VSUBPD     Y3, Y4, Y4
 	VBLENDVPD  Y2, Y3, Y4, Y5
@@ -42097,34 +42301,38 @@ noMore4:
 	VANDPD       Y2, Y6, Y2
 	VMOVUPS      288(R8), Y3
 	VADDPD       Y2, Y3, Y2
-	VMASKMOVPD   Y2, Y1, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMASKMOVPD   Y2, Y1, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
-	LEAQ 352(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-73
+	LEAQ 352(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VMOVSS       12(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -42135,23 +42343,23 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y2, 64(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y2, 96(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y2, 128(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 160(SI)
+	VMOVUPS      Y2, 160(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 192(SI)
+	VMOVUPS      Y2, 192(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 224(SI)
+	VMOVUPS      Y2, 224(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 256(SI)
+	VMOVUPS      Y2, 256(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 288(SI)
+	VMOVUPS      Y2, 288(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 320(SI)
+	VMOVUPS      Y2, 320(R8)
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
@@ -42166,35 +42374,35 @@ TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-65
 	VMOVUPS      Y4, 256(SP)
 	VMOVUPS      Y4, 288(SP)
 	VMOVUPS      Y4, 320(SP)
-	XORQ         DI, DI
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*4)
-	VMOVUPS     (DX)(DI*4), Y4
+	PREFETCHT0  (DI)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     192(SI), Y6
+	VMOVUPS     192(R8), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 192(SI)
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     Y6, 192(R8)
+	VMOVUPS     224(R8), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 224(SI)
-	VMOVUPS     256(SI), Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPS     256(R8), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 256(SI)
-	PREFETCHT0  8192(CX)(DI*4)
-	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     Y6, 256(R8)
+	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (CX)(R9*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -42226,9 +42434,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -42257,9 +42465,9 @@ many:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -42269,24 +42477,24 @@ many:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(SI), Y12
+	VMOVUPS      64(R8), Y12
 	VFMADD231PS  Y4, Y6, Y12
-	VMOVUPS      Y12, 64(SI)
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      Y12, 64(R8)
+	VMOVUPS      96(R8), Y12
 	VFNMADD231PS Y5, Y6, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y6
+	VMOVUPS      Y12, 96(R8)
+	VMOVUPS      128(R8), Y6
 	VFMADD231PS  Y4, Y7, Y6
-	VMOVUPS      Y6, 128(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y6, 128(R8)
+	VMOVUPS      160(R8), Y6
 	VFNMADD231PS Y5, Y7, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      288(SI), Y6
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      288(R8), Y6
 	VFMADD231PS  Y10, Y4, Y6
-	VMOVUPS      Y6, 288(SI)
-	VMOVUPS      320(SI), Y6
+	VMOVUPS      Y6, 288(R8)
+	VMOVUPS      320(R8), Y6
 	VFNMADD231PS Y8, Y5, Y6
-	VMOVUPS      Y6, 320(SI)
+	VMOVUPS      Y6, 320(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS  Y1, Y8, Y6
@@ -42409,35 +42617,35 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	CMPQ         R10, $0x00000008
 	JGE          many
 
 few:
-	TESTQ R8, R8
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y4
-	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y4
+	VMASKMOVPS  (DX)(R9*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     192(SI), Y7
+	VMOVUPS     192(R8), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 192(SI)
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     Y7, 192(R8)
+	VMOVUPS     224(R8), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SI)
-	VMOVUPS     256(SI), Y7
+	VMOVUPS     Y7, 224(R8)
+	VMOVUPS     256(R8), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 256(SI)
-	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMOVUPS     Y7, 256(R8)
+	VMASKMOVPS  (CX)(R9*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -42469,9 +42677,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -42500,9 +42708,9 @@ few:
 	VFMSUB213PS  Y14, Y12, Y15
 	VSUBPS       Y15, Y13, Y12
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPS    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPS    Y8, Y11, Y9, Y8
 	VMOVUPS      oneSingle<>+0(SB), Y9
 	VSUBPS       Y0, Y9, Y9
@@ -42512,24 +42720,24 @@ few:
 	VSUBPS       Y0, Y11, Y11
 	VMAXPS       Y7, Y0, Y12
 	VMINPS       Y12, Y11, Y11
-	VMOVUPS      64(SI), Y12
+	VMOVUPS      64(R8), Y12
 	VFMADD231PS  Y5, Y4, Y12
-	VMOVUPS      Y12, 64(SI)
-	VMOVUPS      96(SI), Y12
+	VMOVUPS      Y12, 64(R8)
+	VMOVUPS      96(R8), Y12
 	VFNMADD231PS Y6, Y4, Y12
-	VMOVUPS      Y12, 96(SI)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      Y12, 96(R8)
+	VMOVUPS      128(R8), Y4
 	VFMADD231PS  Y5, Y7, Y4
-	VMOVUPS      Y4, 128(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y4, 128(R8)
+	VMOVUPS      160(R8), Y4
 	VFNMADD231PS Y6, Y7, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      288(R8), Y4
 	VFMADD231PS  Y10, Y5, Y4
-	VMOVUPS      Y4, 288(SI)
-	VMOVUPS      320(SI), Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      320(R8), Y4
 	VFNMADD231PS Y8, Y6, Y4
-	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y4, 320(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPS  Y1, Y8, Y4
@@ -42652,87 +42860,87 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      64(SI), Y4
+	VMOVUPS      64(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      Y5, 64(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      96(SI), Y4
+	VMOVUPS      96(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 96(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      128(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y5, 128(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       64(SP), Y5, Y5
 	VMOVUPD      Y5, 64(SP)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      160(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 160(SI)
+	VMOVUPS      Y5, 160(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       96(SP), Y5, Y5
 	VMOVUPD      Y5, 96(SP)
-	VMOVUPS      192(SI), Y4
+	VMOVUPS      192(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 192(SI)
+	VMOVUPS      Y5, 192(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       128(SP), Y5, Y5
 	VMOVUPD      Y5, 128(SP)
-	VMOVUPS      224(SI), Y4
+	VMOVUPS      224(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 224(SI)
+	VMOVUPS      Y5, 224(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       160(SP), Y5, Y5
 	VMOVUPD      Y5, 160(SP)
-	VMOVUPS      256(SI), Y4
+	VMOVUPS      256(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 256(SI)
+	VMOVUPS      Y5, 256(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       192(SP), Y5, Y5
 	VMOVUPD      Y5, 192(SP)
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      288(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 288(SI)
+	VMOVUPS      Y5, 288(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       224(SP), Y5, Y5
 	VMOVUPD      Y5, 224(SP)
-	VMOVUPS      320(SI), Y4
+	VMOVUPS      320(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 320(SI)
+	VMOVUPS      Y5, 320(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -42839,27 +43047,31 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -42872,43 +43084,43 @@ TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-65
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 320(SI)
+	VMOVUPS      Y4, 320(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 288(SI)
+	VMOVUPS      Y4, 288(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 256(SI)
+	VMOVUPS      Y4, 256(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 224(SI)
+	VMOVUPS      Y4, 224(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 192(SI)
+	VMOVUPS      Y4, 192(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 160(SI)
+	VMOVUPS      Y4, 160(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 128(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y4, 96(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	XORQ         DI, DI
+	VMOVUPS      Y4, 64(R8)
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*8)
-	VMOVUPD     (DX)(DI*8), Y4
+	PREFETCHT0  (DI)(R9*8)
+	VMOVUPD     (DX)(R9*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
-	VMOVUPS     256(SI), Y6
+	VMOVUPS     256(R8), Y6
 	VADDPD      Y4, Y6, Y6
-	VMOVUPS     Y6, 256(SI)
-	VMOVUPS     224(SI), Y6
+	VMOVUPS     Y6, 256(R8)
+	VMOVUPS     224(R8), Y6
 	VSUBPD      Y5, Y6, Y6
-	VMOVUPS     Y6, 224(SI)
-	VMOVUPS     192(SI), Y6
+	VMOVUPS     Y6, 224(R8)
+	VMOVUPS     192(R8), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 192(SI)
-	PREFETCHT0  8192(CX)(DI*8)
-	VMOVUPD     (CX)(DI*8), Y6
+	VMOVUPS     Y6, 192(R8)
+	PREFETCHT0  (SI)(R9*8)
+	VMOVUPD     (CX)(R9*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -42944,9 +43156,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -42979,9 +43191,9 @@ many:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -42993,18 +43205,18 @@ many:
 	VMINPD       Y12, Y11, Y11
 	VFMADD231PD  Y4, Y6, Y2
 	VFNMADD231PD Y5, Y6, Y3
-	VMOVUPS      320(SI), Y6
+	VMOVUPS      320(R8), Y6
 	VFMADD231PD  Y4, Y7, Y6
-	VMOVUPS      Y6, 320(SI)
-	VMOVUPS      288(SI), Y6
+	VMOVUPS      Y6, 320(R8)
+	VMOVUPS      288(R8), Y6
 	VFNMADD231PD Y5, Y7, Y6
-	VMOVUPS      Y6, 288(SI)
-	VMOVUPS      160(SI), Y6
+	VMOVUPS      Y6, 288(R8)
+	VMOVUPS      160(R8), Y6
 	VFMADD231PD  Y10, Y4, Y6
-	VMOVUPS      Y6, 160(SI)
-	VMOVUPS      128(SI), Y6
+	VMOVUPS      Y6, 160(R8)
+	VMOVUPS      128(R8), Y6
 	VFNMADD231PD Y8, Y5, Y6
-	VMOVUPS      Y6, 128(SI)
+	VMOVUPS      Y6, 128(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y8, Y6
@@ -43071,9 +43283,9 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y6, Y4
-	VMOVUPS     96(SI), Y6
+	VMOVUPS     96(R8), Y6
 	VFMADD231PD Y10, Y4, Y6
-	VMOVUPS     Y6, 96(SI)
+	VMOVUPS     Y6, 96(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y10, Y4
@@ -43140,10 +43352,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -43153,25 +43365,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*8), Y4
-	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y4
+	VMASKMOVPD  (DX)(R9*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     256(SI), Y7
+	VMOVUPS     256(R8), Y7
 	VADDPD      Y5, Y7, Y7
-	VMOVUPS     Y7, 256(SI)
-	VMOVUPS     224(SI), Y7
+	VMOVUPS     Y7, 256(R8)
+	VMOVUPS     224(R8), Y7
 	VSUBPD      Y6, Y7, Y7
-	VMOVUPS     Y7, 224(SI)
-	VMOVUPS     192(SI), Y7
+	VMOVUPS     Y7, 224(R8)
+	VMOVUPS     192(R8), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 192(SI)
-	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMOVUPS     Y7, 192(R8)
+	VMASKMOVPD  (CX)(R9*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -43207,9 +43419,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -43242,9 +43454,9 @@ few:
 	VFMSUB213PD  Y14, Y12, Y15
 	VSUBPD       Y15, Y13, Y12
 	VFMADD231PD  ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS      (SI), Y11
+	VMOVUPS      (R8), Y11
 	VBLENDVPD    Y9, Y11, Y12, Y9
-	VMOVUPS      32(SI), Y11
+	VMOVUPS      32(R8), Y11
 	VBLENDVPD    Y8, Y11, Y9, Y8
 	VMOVUPD      one<>+0(SB), Y9
 	VSUBPD       Y0, Y9, Y9
@@ -43256,18 +43468,18 @@ few:
 	VMINPD       Y12, Y11, Y11
 	VFMADD231PD  Y5, Y4, Y2
 	VFNMADD231PD Y6, Y4, Y3
-	VMOVUPS      320(SI), Y4
+	VMOVUPS      320(R8), Y4
 	VFMADD231PD  Y5, Y7, Y4
-	VMOVUPS      Y4, 320(SI)
-	VMOVUPS      288(SI), Y4
+	VMOVUPS      Y4, 320(R8)
+	VMOVUPS      288(R8), Y4
 	VFNMADD231PD Y6, Y7, Y4
-	VMOVUPS      Y4, 288(SI)
-	VMOVUPS      160(SI), Y4
+	VMOVUPS      Y4, 288(R8)
+	VMOVUPS      160(R8), Y4
 	VFMADD231PD  Y10, Y5, Y4
-	VMOVUPS      Y4, 160(SI)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      Y4, 160(R8)
+	VMOVUPS      128(R8), Y4
 	VFNMADD231PD Y8, Y6, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 128(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y8, Y4
@@ -43334,9 +43546,9 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y4, Y4
-	VMOVUPS     96(SI), Y5
+	VMOVUPS     96(R8), Y5
 	VFMADD231PD Y10, Y4, Y5
-	VMOVUPS     Y5, 96(SI)
+	VMOVUPS     Y5, 96(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y10, Y4
@@ -43403,10 +43615,10 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y4, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -43429,81 +43641,81 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       8(AX), X0, X0
 	VMOVSD       X0, 8(AX)
-	VMOVUPS      320(SI), Y0
+	VMOVUPS      320(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 320(SI)
+	VMOVUPS      Y1, 320(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       16(AX), X0, X0
 	VMOVSD       X0, 16(AX)
-	VMOVUPS      288(SI), Y0
+	VMOVUPS      288(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 288(SI)
+	VMOVUPS      Y1, 288(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       24(AX), X0, X0
 	VMOVSD       X0, 24(AX)
-	VMOVUPS      256(SI), Y0
+	VMOVUPS      256(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 256(SI)
+	VMOVUPS      Y1, 256(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
-	VMOVUPS      224(SI), Y0
+	VMOVUPS      224(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 224(SI)
+	VMOVUPS      Y1, 224(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      192(SI), Y0
+	VMOVUPS      192(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 192(SI)
+	VMOVUPS      Y1, 192(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      160(SI), Y0
+	VMOVUPS      160(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 160(SI)
+	VMOVUPS      Y1, 160(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      128(SI), Y0
+	VMOVUPS      128(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 128(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -43511,39 +43723,43 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSS 4(DI), Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSS 20(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSS 24(DI), Y0
-	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y0, 96(R10)
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 128(R10)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 160(R10)
 	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y0, 192(R10)
 	VBROADCASTSS 44(DI), Y0
 	VMOVSS       36(DI), X1
 
@@ -43554,26 +43770,26 @@ TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-89
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	VMOVUPS      Y1, 256(R8)
-	XORQ         R9, R9
+	VMOVUPS      Y1, 256(R10)
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(R9*4)
-	VMOVUPS     (SI)(R9*4), Y1
+	PREFETCHT0  (R9)(R11*4)
+	VMOVUPS     (SI)(R11*4), Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
+	VMOVUPS     (R10), Y3
 	VMULPS      Y3, Y1, Y3
-	VMOVUPS     Y3, 352(R8)
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     352(R8), Y4
+	VMOVUPS     Y3, 352(R10)
+	VMOVUPS     32(R10), Y3
+	VMOVUPS     352(R10), Y4
 	VFMADD231PS Y3, Y2, Y4
-	VMOVUPS     Y4, 352(R8)
-	PREFETCHT0  8192(BX)(R9*4)
-	VMOVUPS     (BX)(R9*4), Y3
+	VMOVUPS     Y4, 352(R10)
+	PREFETCHT0  (R8)(R11*4)
+	VMOVUPS     (BX)(R11*4), Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
 	VCMPPS      $0x11, Y0, Y3, Y5
@@ -43643,18 +43859,18 @@ many:
 	VSUBPS       Y0, Y9, Y9
 	VMAXPS       Y4, Y0, Y10
 	VMINPS       Y10, Y9, Y9
-	VMOVUPS      64(R8), Y10
+	VMOVUPS      64(R10), Y10
 	VMULPS       Y10, Y1, Y10
 	VMULPS       Y4, Y10, Y10
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R10), Y11
 	VMULPS       Y11, Y2, Y11
 	VFNMADD231PS Y3, Y11, Y10
-	VMOVUPS      128(R8), Y11
+	VMOVUPS      128(R10), Y11
 	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 288(R8)
+	VMOVUPS      Y1, 288(R10)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y1
+	VMOVUPS 256(R10), Y1
 	VMULPS  Y1, Y8, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
 	VMAXPS  Y1, Y11, Y11
@@ -43680,7 +43896,7 @@ many:
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Y8, Y12
-	VMOVUPS     256(R8), Y13
+	VMOVUPS     256(R10), Y13
 	VFMSUB213PS Y1, Y13, Y12
 	VMOVAPD     Y11, Y13
 	VFMADD231PS Y12, Y13, Y11
@@ -43714,16 +43930,16 @@ noSquare1:
 
 noMore1:
 	VMULPS       Y7, Y3, Y9
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      192(R10), Y11
 	VFNMADD213PS Y4, Y11, Y9
-	VMOVUPS      288(R8), Y11
+	VMOVUPS      288(R10), Y11
 	VMULPS       Y1, Y11, Y1
 	VFMADD231PS  Y9, Y1, Y10
-	VMOVUPS      160(R8), Y1
+	VMOVUPS      160(R10), Y1
 	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y2
+	VMOVUPS 256(R10), Y2
 	VMULPS  Y2, Y7, Y2
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
 	VMAXPS  Y2, Y9, Y9
@@ -43748,7 +43964,7 @@ noMore1:
 	VPADDD      Y11, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     256(R8), Y11
+	VMOVUPS     256(R10), Y11
 	VFMSUB213PS Y2, Y11, Y7
 	VMOVAPD     Y9, Y11
 	VFMADD231PS Y7, Y11, Y9
@@ -43782,25 +43998,25 @@ noSquare2:
 
 noMore2:
 	VMULPS       Y8, Y4, Y6
-	VMOVUPS      192(R8), Y7
+	VMOVUPS      192(R10), Y7
 	VFNMADD213PS Y3, Y7, Y6
 	VMULPS       Y2, Y1, Y1
 	VFMADD231PS  Y6, Y1, Y10
 	VMULPS       Y4, Y3, Y1
 	VDIVPS       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      352(R8), Y2
+	VMOVUPS      352(R10), Y2
 	VADDPS       Y1, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y1, (AX)(R9*4)
+	VMOVNTPS     Y1, (AX)(R11*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y1, (AX)(R9*4)
+	VMOVUPS Y1, (AX)(R11*4)
 
 stored3:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R11
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -43813,23 +44029,23 @@ few:
 	MOVQ        $0x00000008, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
+	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R10)(DX*4), Y1
-	VMOVUPS     Y1, 224(R8)
-	VMOVUPS     224(R8), Y1
-	VMASKMOVPS  (SI)(R9*4), Y1, Y1
+	VMOVDQU     32(R8)(DX*4), Y1
+	VMOVUPS     Y1, 224(R10)
+	VMOVUPS     224(R10), Y1
+	VMASKMOVPS  (SI)(R11*4), Y1, Y1
 	VMOVUPS     oneSingle<>+0(SB), Y2
 	VSUBPS      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
+	VMOVUPS     (R10), Y3
 	VMULPS      Y3, Y1, Y3
-	VMOVUPS     Y3, 384(R8)
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     384(R8), Y4
+	VMOVUPS     Y3, 384(R10)
+	VMOVUPS     32(R10), Y3
+	VMOVUPS     384(R10), Y4
 	VFMADD231PS Y3, Y2, Y4
-	VMOVUPS     Y4, 384(R8)
-	VMOVUPS     224(R8), Y3
-	VMASKMOVPS  (BX)(R9*4), Y3, Y3
+	VMOVUPS     Y4, 384(R10)
+	VMOVUPS     224(R10), Y3
+	VMASKMOVPS  (BX)(R11*4), Y3, Y3
 	VMOVUPS     oneSingle<>+0(SB), Y4
 	VSUBPS      Y3, Y4, Y4
 	VCMPPS      $0x11, Y0, Y3, Y5
@@ -43899,18 +44115,18 @@ few:
 	VSUBPS       Y0, Y9, Y9
 	VMAXPS       Y4, Y0, Y10
 	VMINPS       Y10, Y9, Y9
-	VMOVUPS      64(R8), Y10
+	VMOVUPS      64(R10), Y10
 	VMULPS       Y10, Y1, Y10
 	VMULPS       Y4, Y10, Y10
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R10), Y11
 	VMULPS       Y11, Y2, Y11
 	VFNMADD231PS Y3, Y11, Y10
-	VMOVUPS      128(R8), Y11
+	VMOVUPS      128(R10), Y11
 	VMULPS       Y11, Y1, Y1
-	VMOVUPS      Y1, 320(R8)
+	VMOVUPS      Y1, 320(R10)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y1
+	VMOVUPS 256(R10), Y1
 	VMULPS  Y1, Y8, Y1
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y11
 	VMAXPS  Y1, Y11, Y11
@@ -43936,7 +44152,7 @@ few:
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Y8, Y12
-	VMOVUPS     256(R8), Y13
+	VMOVUPS     256(R10), Y13
 	VFMSUB213PS Y1, Y13, Y12
 	VMOVAPD     Y11, Y13
 	VFMADD231PS Y12, Y13, Y11
@@ -43970,16 +44186,16 @@ noSquare4:
 
 noMore4:
 	VMULPS       Y7, Y3, Y9
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      192(R10), Y11
 	VFNMADD213PS Y4, Y11, Y9
-	VMOVUPS      320(R8), Y11
+	VMOVUPS      320(R10), Y11
 	VMULPS       Y1, Y11, Y1
 	VFMADD231PS  Y9, Y1, Y10
-	VMOVUPS      160(R8), Y1
+	VMOVUPS      160(R10), Y1
 	VMULPS       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y2
+	VMOVUPS 256(R10), Y2
 	VMULPS  Y2, Y7, Y2
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y9
 	VMAXPS  Y2, Y9, Y9
@@ -44004,7 +44220,7 @@ noMore4:
 	VPADDD      Y11, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     256(R8), Y11
+	VMOVUPS     256(R10), Y11
 	VFMSUB213PS Y2, Y11, Y7
 	VMOVAPD     Y9, Y11
 	VFMADD231PS Y7, Y11, Y9
@@ -44038,56 +44254,60 @@ noSquare5:
 
 noMore5:
 	VMULPS       Y8, Y4, Y6
-	VMOVUPS      192(R8), Y7
+	VMOVUPS      192(R10), Y7
 	VFNMADD213PS Y3, Y7, Y6
 	VMULPS       Y2, Y1, Y1
 	VFMADD231PS  Y6, Y1, Y10
 	VMULPS       Y4, Y3, Y1
 	VDIVPS       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      384(R8), Y2
+	VMOVUPS      384(R10), Y2
 	VADDPS       Y1, Y2, Y1
-	VMOVUPS      224(R8), Y2
-	VMASKMOVPS   Y1, Y2, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMOVUPS      224(R10), Y2
+	VMASKMOVPS   Y1, Y2, (AX)(R11*4)
+	ADDQ         $0x00000008, R11
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSD 8(DI), Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSD 40(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSD 48(DI), Y0
-	VMOVUPS      Y0, 96(R8)
+	VMOVUPS      Y0, 96(R10)
 	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, 128(R8)
+	VMOVUPS      Y0, 128(R10)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 160(R8)
+	VMOVUPS      Y0, 160(R10)
 	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 192(R8)
+	VMOVUPS      Y0, 192(R10)
 	VBROADCASTSD 88(DI), Y0
 	VMOVSD       72(DI), X1
 
@@ -44098,26 +44318,26 @@ TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-89
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	VMOVUPS      Y1, 256(R8)
-	XORQ         R9, R9
+	VMOVUPS      Y1, 256(R10)
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(SI)(R9*8)
-	VMOVUPD     (SI)(R9*8), Y1
+	PREFETCHT0  (R9)(R11*8)
+	VMOVUPD     (SI)(R11*8), Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
+	VMOVUPS     (R10), Y3
 	VMULPD      Y3, Y1, Y3
-	VMOVUPS     Y3, 352(R8)
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     352(R8), Y4
+	VMOVUPS     Y3, 352(R10)
+	VMOVUPS     32(R10), Y3
+	VMOVUPS     352(R10), Y4
 	VFMADD231PD Y3, Y2, Y4
-	VMOVUPS     Y4, 352(R8)
-	PREFETCHT0  8192(BX)(R9*8)
-	VMOVUPD     (BX)(R9*8), Y3
+	VMOVUPS     Y4, 352(R10)
+	PREFETCHT0  (R8)(R11*8)
+	VMOVUPD     (BX)(R11*8), Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
 	VCMPPD      $0x11, Y0, Y3, Y5
@@ -44195,18 +44415,18 @@ many:
 	VSUBPD       Y0, Y9, Y9
 	VMAXPD       Y4, Y0, Y10
 	VMINPD       Y10, Y9, Y9
-	VMOVUPS      64(R8), Y10
+	VMOVUPS      64(R10), Y10
 	VMULPD       Y10, Y1, Y10
 	VMULPD       Y4, Y10, Y10
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R10), Y11
 	VMULPD       Y11, Y2, Y11
 	VFNMADD231PD Y3, Y11, Y10
-	VMOVUPS      128(R8), Y11
+	VMOVUPS      128(R10), Y11
 	VMULPD       Y11, Y1, Y1
-	VMOVUPS      Y1, 288(R8)
+	VMOVUPS      Y1, 288(R10)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y1
+	VMOVUPS 256(R10), Y1
 	VMULPD  Y1, Y8, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y11
 	VMAXPD  Y1, Y11, Y11
@@ -44238,7 +44458,7 @@ many:
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Y8, Y12
-	VMOVUPS     256(R8), Y13
+	VMOVUPS     256(R10), Y13
 	VFMSUB213PD Y1, Y13, Y12
 	VMOVAPD     Y11, Y13
 	VFMADD231PD Y12, Y13, Y11
@@ -44272,16 +44492,16 @@ noSquare1:
 
 noMore1:
 	VMULPD       Y7, Y3, Y9
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      192(R10), Y11
 	VFNMADD213PD Y4, Y11, Y9
-	VMOVUPS      288(R8), Y11
+	VMOVUPS      288(R10), Y11
 	VMULPD       Y1, Y11, Y1
 	VFMADD231PD  Y9, Y1, Y10
-	VMOVUPS      160(R8), Y1
+	VMOVUPS      160(R10), Y1
 	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y2
+	VMOVUPS 256(R10), Y2
 	VMULPD  Y2, Y7, Y2
 	VMOVUPD leastNormalExp<>+0(SB), Y9
 	VMAXPD  Y2, Y9, Y9
@@ -44312,7 +44532,7 @@ noMore1:
 	VPADDQ      Y11, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     256(R8), Y11
+	VMOVUPS     256(R10), Y11
 	VFMSUB213PD Y2, Y11, Y7
 	VMOVAPD     Y9, Y11
 	VFMADD231PD Y7, Y11, Y9
@@ -44346,25 +44566,25 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y8, Y4, Y6
-	VMOVUPS      192(R8), Y7
+	VMOVUPS      192(R10), Y7
 	VFNMADD213PD Y3, Y7, Y6
 	VMULPD       Y2, Y1, Y1
 	VFMADD231PD  Y6, Y1, Y10
 	VMULPD       Y4, Y3, Y1
 	VDIVPD       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      352(R8), Y2
+	VMOVUPS      352(R10), Y2
 	VADDPD       Y1, Y2, Y1
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y1, (AX)(R9*8)
+	VMOVNTPD     Y1, (AX)(R11*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y1, (AX)(R9*8)
+	VMOVUPD Y1, (AX)(R11*8)
 
 stored3:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R11
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -44377,23 +44597,23 @@ few:
 	MOVQ        $0x00000004, DX
 	CMPQ        CX, DX
 	CMOVQLT     CX, DX
-	LEAQ        tailMasks<>+0(SB), R10
+	LEAQ        tailMasks<>+0(SB), R8
 	NEGQ        DX
-	VMOVDQU     32(R10)(DX*8), Y1
-	VMOVUPS     Y1, 224(R8)
-	VMOVUPS     224(R8), Y1
-	VMASKMOVPD  (SI)(R9*8), Y1, Y1
+	VMOVDQU     32(R8)(DX*8), Y1
+	VMOVUPS     Y1, 224(R10)
+	VMOVUPS     224(R10), Y1
+	VMASKMOVPD  (SI)(R11*8), Y1, Y1
 	VMOVUPD     one<>+0(SB), Y2
 	VSUBPD      Y1, Y2, Y2
-	VMOVUPS     (R8), Y3
+	VMOVUPS     (R10), Y3
 	VMULPD      Y3, Y1, Y3
-	VMOVUPS     Y3, 384(R8)
-	VMOVUPS     32(R8), Y3
-	VMOVUPS     384(R8), Y4
+	VMOVUPS     Y3, 384(R10)
+	VMOVUPS     32(R10), Y3
+	VMOVUPS     384(R10), Y4
 	VFMADD231PD Y3, Y2, Y4
-	VMOVUPS     Y4, 384(R8)
-	VMOVUPS     224(R8), Y3
-	VMASKMOVPD  (BX)(R9*8), Y3, Y3
+	VMOVUPS     Y4, 384(R10)
+	VMOVUPS     224(R10), Y3
+	VMASKMOVPD  (BX)(R11*8), Y3, Y3
 	VMOVUPD     one<>+0(SB), Y4
 	VSUBPD      Y3, Y4, Y4
 	VCMPPD      $0x11, Y0, Y3, Y5
@@ -44471,18 +44691,18 @@ few:
 	VSUBPD       Y0, Y9, Y9
 	VMAXPD       Y4, Y0, Y10
 	VMINPD       Y10, Y9, Y9
-	VMOVUPS      64(R8), Y10
+	VMOVUPS      64(R10), Y10
 	VMULPD       Y10, Y1, Y10
 	VMULPD       Y4, Y10, Y10
-	VMOVUPS      96(R8), Y11
+	VMOVUPS      96(R10), Y11
 	VMULPD       Y11, Y2, Y11
 	VFNMADD231PD Y3, Y11, Y10
-	VMOVUPS      128(R8), Y11
+	VMOVUPS      128(R10), Y11
 	VMULPD       Y11, Y1, Y1
-	VMOVUPS      Y1, 320(R8)
+	VMOVUPS      Y1, 320(R10)
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y1
+	VMOVUPS 256(R10), Y1
 	VMULPD  Y1, Y8, Y1
 	VMOVUPD leastNormalExp<>+0(SB), Y11
 	VMAXPD  Y1, Y11, Y11
@@ -44514,7 +44734,7 @@ few:
 
 	// What rounding took from gamma ln v.
 	VMOVAPD     Y8, Y12
-	VMOVUPS     256(R8), Y13
+	VMOVUPS     256(R10), Y13
 	VFMSUB213PD Y1, Y13, Y12
 	VMOVAPD     Y11, Y13
 	VFMADD231PD Y12, Y13, Y11
@@ -44548,16 +44768,16 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y7, Y3, Y9
-	VMOVUPS      192(R8), Y11
+	VMOVUPS      192(R10), Y11
 	VFNMADD213PD Y4, Y11, Y9
-	VMOVUPS      320(R8), Y11
+	VMOVUPS      320(R10), Y11
 	VMULPD       Y1, Y11, Y1
 	VFMADD231PD  Y9, Y1, Y10
-	VMOVUPS      160(R8), Y1
+	VMOVUPS      160(R10), Y1
 	VMULPD       Y1, Y2, Y1
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 256(R8), Y2
+	VMOVUPS 256(R10), Y2
 	VMULPD  Y2, Y7, Y2
 	VMOVUPD leastNormalExp<>+0(SB), Y9
 	VMAXPD  Y2, Y9, Y9
@@ -44588,7 +44808,7 @@ noMore4:
 	VPADDQ      Y11, Y9, Y9
 
 	// What rounding took from gamma ln v.
-	VMOVUPS     256(R8), Y11
+	VMOVUPS     256(R10), Y11
 	VFMSUB213PD Y2, Y11, Y7
 	VMOVAPD     Y9, Y11
 	VFMADD231PD Y7, Y11, Y9
@@ -44622,30 +44842,30 @@ noSquare5:
 
 noMore5:
 	VMULPD       Y8, Y4, Y6
-	VMOVUPS      192(R8), Y7
+	VMOVUPS      192(R10), Y7
 	VFNMADD213PD Y3, Y7, Y6
 	VMULPD       Y2, Y1, Y1
 	VFMADD231PD  Y6, Y1, Y10
 	VMULPD       Y4, Y3, Y1
 	VDIVPD       Y1, Y10, Y1
 	VANDPD       Y1, Y5, Y1
-	VMOVUPS      384(R8), Y2
+	VMOVUPS      384(R10), Y2
 	VADDPD       Y1, Y2, Y1
-	VMOVUPS      224(R8), Y2
-	VMASKMOVPD   Y1, Y2, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMOVUPS      224(R10), Y2
+	VMASKMOVPD   Y1, Y2, (AX)(R11*8)
+	ADDQ         $0x00000004, R11
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2816-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2816-81
 	LEAQ 2368(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -44713,7 +44933,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
 	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
@@ -45280,13 +45502,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $4608-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $4608-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -45345,7 +45567,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
 	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -45916,13 +46140,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -45931,7 +46155,7 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -45982,7 +46206,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
 	VMOVUPS    32(BX)(R9*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
@@ -46403,13 +46629,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -46418,7 +46644,7 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -46469,7 +46695,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
 	VMOVUPD    32(BX)(R9*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -46955,13 +47183,13 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-65
+TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-73
 	LEAQ 2464(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -47030,7 +47258,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -47129,7 +47359,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -47714,13 +47946,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $4736-65
+TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $4736-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -47777,7 +48009,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
 	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -47912,7 +48146,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(DI*8)
+	MOVQ         ahead+64(FP), R9
+	MOVQ         8(R9), R9
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
@@ -48465,13 +48701,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-89
+TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -48480,7 +48716,7 @@ TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -48523,7 +48759,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
 	VMOVUPS    32(BX)(R9*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -48622,7 +48860,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(SI)(R9*4)
+	MOVQ        ahead+80(FP), R11
+	MOVQ        8(R11), R11
+	PREFETCHT0  (R11)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y1
 	VMOVUPS     32(SI)(R9*4), Y2
 	VMOVUPS     oneSingle<>+0(SB), Y3
@@ -49053,13 +49293,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-89
+TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -49068,7 +49308,7 @@ TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -49111,7 +49351,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
 	VMOVUPD    32(BX)(R9*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -49246,7 +49488,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R9*8)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   (R11)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
@@ -49726,13 +49970,13 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-73
+TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-81
 	// forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -49741,6 +49985,8 @@ TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Y1
 	VBROADCASTSS 4(BX), Y2
 	VBROADCASTSS 8(BX), Y3
@@ -49750,29 +49996,29 @@ TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-73
 	VXORPD       Y6, Y6, Y6
 	VMOVUPS      Y6, (SP)
 	VMOVUPS      Y6, 32(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(SI*1), X6
+	VMOVQ      (DX)(DI*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBD  X6, Y6
-	VMOVMSKPS  Y6, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	PREFETCHT0 8192(CX)(SI*4)
-	VMOVUPS    (CX)(SI*4), Y7
+	VMOVMSKPS  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	PREFETCHT0 (SI)(DI*4)
+	VMOVUPS    (CX)(DI*4), Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
 	VBLENDVPS  Y6, Y7, Y8, Y9
@@ -49817,43 +50063,43 @@ many:
 	VADDPS      Y8, Y4, Y4
 	VANDNPD     Y7, Y6, Y6
 	VADDPS      Y6, Y5, Y5
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
-	CMPQ        DI, $0x00000008
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
+	CMPQ        R8, $0x00000008
 	JGE         many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R8
-	CMPQ    DI, R8
-	CMOVQLT DI, R8
-	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
-	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y6
+	MOVQ    $0x00000008, R9
+	CMPQ    R8, R9
+	CMOVQLT R8, R9
+	LEAQ    tailMasks<>+0(SB), R10
+	MOVQ    R9, R11
+	NEGQ    R11
+	VMOVDQU 32(R10)(R11*4), Y6
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (DX)(SI*1), R11
+	XORQ R10, R10
+	LEAQ (DX)(DI*1), R12
 
 bytes1:
-	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
-	ORQ        R10, R9
-	DECQ       R8
+	SHLQ       $0x08, R10
+	MOVBQZX    -1(R12)(R9*1), R11
+	ORQ        R11, R10
+	DECQ       R9
 	JNZ        bytes1
-	VMOVQ      R9, X7
+	VMOVQ      R10, X7
 	VPCMPEQB   X7, X0, X7
 	VPMOVSXBD  X7, Y7
 	VANDPS     Y6, Y7, Y7
 	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPS  Y7, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, BX
-	VMASKMOVPS (CX)(SI*4), Y6, Y6
+	VMOVMSKPS  Y7, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, BX
+	VMASKMOVPS (CX)(DI*4), Y6, Y6
 	VMOVUPS    oneSingle<>+0(SB), Y9
 	VSUBPS     Y6, Y9, Y9
 	VBLENDVPS  Y7, Y6, Y9, Y10
@@ -49898,8 +50144,8 @@ bytes1:
 	VADDPS      Y7, Y4, Y4
 	VANDPD      Y6, Y8, Y6
 	VADDPS      Y6, Y5, Y5
-	ADDQ        $0x00000008, SI
-	SUBQ        $0x00000008, DI
+	ADDQ        $0x00000008, DI
+	SUBQ        $0x00000008, R8
 	JMP         few
 
 done:
@@ -49945,13 +50191,13 @@ end:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-81
 	// forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -49960,26 +50206,28 @@ TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Y1
 	VBROADCASTSD 8(BX), Y2
 	VBROADCASTSD 16(BX), Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
 	XORQ         BX, BX
-	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(SI*1), X6
+	VMOVD      (DX)(DI*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBQ  X6, Y6
-	VMOVMSKPD  Y6, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	PREFETCHT0 8192(CX)(SI*8)
-	VMOVUPD    (CX)(SI*8), Y7
+	VMOVMSKPD  Y6, R8
+	POPCNTL    R8, R8
+	ADDQ       R8, BX
+	PREFETCHT0 (SI)(DI*8)
+	VMOVUPD    (CX)(DI*8), Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
 	VBLENDVPD  Y6, Y7, Y8, Y9
@@ -50028,7 +50276,7 @@ many:
 	VADDPD      Y8, Y4, Y4
 	VANDNPD     Y7, Y6, Y6
 	VADDPD      Y6, Y5, Y5
-	ADDQ        $0x00000004, SI
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	CMPQ        AX, $0x00000004
 	JGE         many
@@ -50038,33 +50286,33 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
+	MOVQ    $0x00000004, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
 	LEAQ    tailMasks<>+0(SB), R8
-	MOVQ    DI, R9
+	MOVQ    SI, R9
 	NEGQ    R9
 	VMOVDQU 32(R8)(R9*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R8, R8
-	LEAQ (DX)(SI*1), R10
+	LEAQ (DX)(DI*1), R10
 
 bytes1:
 	SHLQ       $0x08, R8
-	MOVBQZX    -1(R10)(DI*1), R9
+	MOVBQZX    -1(R10)(SI*1), R9
 	ORQ        R9, R8
-	DECQ       DI
+	DECQ       SI
 	JNZ        bytes1
 	VMOVQ      R8, X7
 	VPCMPEQB   X7, X0, X7
 	VPMOVSXBQ  X7, Y7
 	VANDPS     Y6, Y7, Y7
 	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPD  Y7, DI
-	POPCNTL    DI, DI
-	ADDQ       DI, BX
-	VMASKMOVPD (CX)(SI*8), Y6, Y6
+	VMOVMSKPD  Y7, SI
+	POPCNTL    SI, SI
+	ADDQ       SI, BX
+	VMASKMOVPD (CX)(DI*8), Y6, Y6
 	VMOVUPD    one<>+0(SB), Y9
 	VSUBPD     Y6, Y9, Y9
 	VBLENDVPD  Y7, Y6, Y9, Y10
@@ -50113,7 +50361,7 @@ bytes1:
 	VADDPD      Y7, Y4, Y4
 	VANDPD      Y6, Y8, Y6
 	VADDPD      Y6, Y5, Y5
-	ADDQ        $0x00000004, SI
+	ADDQ        $0x00000004, DI
 	SUBQ        $0x00000004, AX
 	JMP         few
 
@@ -50141,23 +50389,25 @@ done:
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyLogsYF32AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS 20(DI), Y1
 	VBROADCASTSS 24(DI), Y2
 	VXORPS       signBitSingle<>+0(SB), Y2, Y2
@@ -50171,7 +50421,7 @@ many:
 	VMOVQ      (SI)(DI*1), X4
 	VPCMPEQB   X4, X0, X4
 	VPMOVSXBD  X4, Y4
-	PREFETCHT0 8192(BX)(DI*4)
+	PREFETCHT0 (R8)(DI*4)
 	VMOVUPS    (BX)(DI*4), Y5
 	VMOVUPS    oneSingle<>+0(SB), Y6
 	VSUBPS     Y5, Y6, Y6
@@ -50251,23 +50501,25 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD 40(DI), Y1
 	VBROADCASTSD 48(DI), Y2
 	VXORPD       signBit<>+0(SB), Y2, Y2
@@ -50281,7 +50533,7 @@ many:
 	VMOVD      (SI)(DI*1), X4
 	VPCMPEQB   X4, X0, X4
 	VPMOVSXBQ  X4, Y4
-	PREFETCHT0 8192(BX)(DI*8)
+	PREFETCHT0 (R8)(DI*8)
 	VMOVUPD    (BX)(DI*8), Y5
 	VMOVUPD    one<>+0(SB), Y6
 	VSUBPD     Y5, Y6, Y6
@@ -50361,28 +50613,32 @@ bytes2:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyLogsF32AVX2(SB), $288-65
-	LEAQ 160(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyLogsF32AVX2(SB), $288-73
+	LEAQ 160(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
-	VMOVUPS      Y0, (SI)
+	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 4(BX), Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSS 8(BX), Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, 64(R8)
 	VXORPD       Y0, Y0, Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
@@ -50400,28 +50656,28 @@ TEXT ·forwardNoneOnlyLogsF32AVX2(SB), $288-65
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(BX*4)
+	PREFETCHT0  (DI)(BX*4)
 	VMOVUPS     (DX)(BX*4), Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VADDPS      Y5, Y0, Y0
 	VSUBPS      Y6, Y1, Y1
 	VFMADD231PS Y5, Y5, Y2
-	PREFETCHT0  8192(CX)(BX*4)
+	PREFETCHT0  (SI)(BX*4)
 	VMOVUPS     (CX)(BX*4), Y7
 	VMOVUPS     oneSingle<>+0(SB), Y8
 	VSUBPS      Y7, Y8, Y8
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VCMPPS      $0x11, Y9, Y7, Y9
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VCMPPS      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50450,9 +50706,9 @@ many:
 	VFMSUB213PS Y14, Y13, Y15
 	VSUBPS      Y15, Y12, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y11
-	VMOVUPS     64(SI), Y12
+	VMOVUPS     64(R8), Y12
 	VBLENDVPS   Y10, Y12, Y11, Y11
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50481,28 +50737,28 @@ many:
 	VFMSUB213PS  Y12, Y7, Y14
 	VSUBPS       Y14, Y13, Y7
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y7
-	VMOVUPS      32(SI), Y8
+	VMOVUPS      32(R8), Y8
 	VBLENDVPS    Y10, Y8, Y7, Y7
-	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(R8), Y8
 	VBLENDVPS    Y9, Y8, Y7, Y7
 	VFMADD231PS  Y11, Y5, Y3
 	VFNMADD231PS Y7, Y6, Y4
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
-	CMPQ         DI, $0x00000008
+	SUBQ         $0x00000008, R9
+	CMPQ         R9, $0x00000008
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R8
-	CMPQ        DI, R8
-	CMOVQLT     DI, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*4), Y5
+	MOVQ        $0x00000008, R10
+	CMPQ        R9, R10
+	CMOVQLT     R9, R10
+	LEAQ        tailMasks<>+0(SB), R11
+	NEGQ        R10
+	VMOVDQU     32(R11)(R10*4), Y5
 	VMASKMOVPS  (DX)(BX*4), Y5, Y6
 	VADDPS      minusOneSingle<>+0(SB), Y6, Y7
 	VANDPD      Y7, Y5, Y7
@@ -50512,9 +50768,9 @@ few:
 	VMASKMOVPS  (CX)(BX*4), Y5, Y5
 	VMOVUPS     oneSingle<>+0(SB), Y8
 	VSUBPS      Y5, Y8, Y8
-	VMOVUPS     (SI), Y9
+	VMOVUPS     (R8), Y9
 	VCMPPS      $0x11, Y9, Y5, Y9
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VCMPPS      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50543,9 +50799,9 @@ few:
 	VFMSUB213PS Y14, Y13, Y15
 	VSUBPS      Y15, Y12, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y11
-	VMOVUPS     64(SI), Y12
+	VMOVUPS     64(R8), Y12
 	VBLENDVPS   Y10, Y12, Y11, Y11
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50574,14 +50830,14 @@ few:
 	VFMSUB213PS  Y12, Y5, Y14
 	VSUBPS       Y14, Y13, Y5
 	VFMADD231PS  ln2HiSingle<>+0(SB), Y8, Y5
-	VMOVUPS      32(SI), Y8
+	VMOVUPS      32(R8), Y8
 	VBLENDVPS    Y10, Y8, Y5, Y5
-	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(R8), Y8
 	VBLENDVPS    Y9, Y8, Y5, Y5
 	VFMADD231PS  Y11, Y6, Y3
 	VFNMADD231PS Y5, Y7, Y4
 	ADDQ         $0x00000008, BX
-	SUBQ         $0x00000008, DI
+	SUBQ         $0x00000008, R9
 	JMP          few
 
 done:
@@ -50668,52 +50924,56 @@ end:
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyLogsF64AVX2(SB), $128-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyLogsF64AVX2(SB), $128-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      Y0, 32(R8)
 	VBROADCASTSD 8(BX), Y0
-	VMOVUPS      Y0, 64(SI)
+	VMOVUPS      Y0, 64(R8)
 	VBROADCASTSD 16(BX), Y0
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y5, (R8)
 	XORQ         BX, BX
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(BX*8)
+	PREFETCHT0  (DI)(BX*8)
 	VMOVUPD     (DX)(BX*8), Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VADDPD      Y5, Y1, Y1
 	VSUBPD      Y6, Y2, Y2
 	VFMADD231PD Y5, Y5, Y3
-	PREFETCHT0  8192(CX)(BX*8)
+	PREFETCHT0  (SI)(BX*8)
 	VMOVUPD     (CX)(BX*8), Y7
 	VMOVUPD     one<>+0(SB), Y8
 	VSUBPD      Y7, Y8, Y8
-	VMOVUPS     32(SI), Y9
+	VMOVUPS     32(R8), Y9
 	VCMPPD      $0x11, Y9, Y7, Y9
-	VMOVUPS     32(SI), Y10
+	VMOVUPS     32(R8), Y10
 	VCMPPD      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50746,7 +51006,7 @@ many:
 	VFMSUB213PD Y14, Y13, Y15
 	VSUBPD      Y15, Y12, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     64(R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y11
 	VBLENDVPD   Y10, Y0, Y11, Y11
 
@@ -50780,13 +51040,13 @@ many:
 	VFMSUB213PD  Y12, Y7, Y14
 	VSUBPD       Y14, Y13, Y7
 	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y7
-	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(R8), Y8
 	VBLENDVPD    Y10, Y8, Y7, Y7
 	VBLENDVPD    Y9, Y0, Y7, Y7
 	VFMADD231PD  Y11, Y5, Y4
-	VMOVUPS      (SI), Y5
+	VMOVUPS      (R8), Y5
 	VFNMADD231PD Y7, Y6, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS      Y5, (R8)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
@@ -50797,12 +51057,12 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, DI
-	CMPQ        AX, DI
-	CMOVQLT     AX, DI
-	LEAQ        tailMasks<>+0(SB), R8
-	NEGQ        DI
-	VMOVDQU     32(R8)(DI*8), Y5
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y5
 	VMASKMOVPD  (DX)(BX*8), Y5, Y6
 	VADDPD      minusOne<>+0(SB), Y6, Y7
 	VANDPD      Y7, Y5, Y7
@@ -50812,9 +51072,9 @@ few:
 	VMASKMOVPD  (CX)(BX*8), Y5, Y5
 	VMOVUPD     one<>+0(SB), Y8
 	VSUBPD      Y5, Y8, Y8
-	VMOVUPS     32(SI), Y9
+	VMOVUPS     32(R8), Y9
 	VCMPPD      $0x11, Y9, Y5, Y9
-	VMOVUPS     32(SI), Y10
+	VMOVUPS     32(R8), Y10
 	VCMPPD      $0x11, Y10, Y8, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -50847,7 +51107,7 @@ few:
 	VFMSUB213PD Y14, Y13, Y15
 	VSUBPD      Y15, Y12, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     64(SI), Y11
+	VMOVUPS     64(R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y11
 	VBLENDVPD   Y10, Y0, Y11, Y11
 
@@ -50881,13 +51141,13 @@ few:
 	VFMSUB213PD  Y12, Y5, Y14
 	VSUBPD       Y14, Y13, Y5
 	VFMADD231PD  ln2Hi<>+0(SB), Y8, Y5
-	VMOVUPS      64(SI), Y8
+	VMOVUPS      64(R8), Y8
 	VBLENDVPD    Y10, Y8, Y5, Y5
 	VBLENDVPD    Y9, Y0, Y5, Y5
 	VFMADD231PD  Y11, Y6, Y4
-	VMOVUPS      (SI), Y6
+	VMOVUPS      (R8), Y6
 	VFNMADD231PD Y5, Y7, Y6
-	VMOVUPS      Y6, (SI)
+	VMOVUPS      Y6, (R8)
 	ADDQ         $0x00000004, BX
 	SUBQ         $0x00000004, AX
 	JMP          few
@@ -50927,9 +51187,9 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       80(AX), X0, X0
 	VMOVSD       X0, 80(AX)
-	VMOVUPS      (SI), Y0
+	VMOVUPS      (R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -50937,20 +51197,24 @@ done:
 	VADDSD       88(AX), X0, X0
 	VMOVSD       X0, 88(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyLogsF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyLogsF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 20(DI), Y0
 	VBROADCASTSS 24(DI), Y1
 	VBROADCASTSS 44(DI), Y2
@@ -50960,11 +51224,11 @@ TEXT ·backwardNoneOnlyLogsF32AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0   8192(SI)(DI*4)
+	PREFETCHT0   (R9)(DI*4)
 	VMOVUPS      (SI)(DI*4), Y3
 	VMOVUPS      oneSingle<>+0(SB), Y4
 	VSUBPS       Y3, Y4, Y4
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Y5
 	VMOVUPS      oneSingle<>+0(SB), Y6
 	VSUBPS       Y5, Y6, Y6
@@ -51030,20 +51294,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyLogsF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyLogsF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 40(DI), Y0
 	VBROADCASTSD 48(DI), Y1
 	VBROADCASTSD 88(DI), Y2
@@ -51053,11 +51321,11 @@ TEXT ·backwardNoneOnlyLogsF64AVX2(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0   8192(SI)(DI*8)
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (SI)(DI*8), Y3
 	VMOVUPD      one<>+0(SB), Y4
 	VSUBPD       Y3, Y4, Y4
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Y5
 	VMOVUPD      one<>+0(SB), Y6
 	VSUBPD       Y5, Y6, Y6
@@ -51123,13 +51391,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF32AVX2(SB), $2176-73
+TEXT ·forwardSigmoidOnlyLogsYF32AVX2(SB), $2176-81
 	// forwardSigmoidOnlyLogsYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -51166,7 +51434,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
 	VMOVUPS    32(CX)(DI*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
@@ -51428,13 +51698,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $4256-73
+TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $4256-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -51476,7 +51746,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y2
 	VMOVUPD    32(CX)(R8*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -51758,18 +52030,18 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF32AVX2(SB), $2112-97
+TEXT ·backwardSigmoidOnlyLogsYF32AVX2(SB), $2112-105
 	// backwardSigmoidOnlyLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -51800,7 +52072,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
 	VMOVUPS    32(BX)(R8*4), Y5
 	VPADDD     Y4, Y4, Y6
@@ -51994,18 +52268,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $4160-97
+TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $4160-105
 	// backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -52036,7 +52310,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
 	VMOVUPD    32(BX)(R8*8), Y5
 	VANDPD     absBits<>+0(SB), Y4, Y6
@@ -52240,13 +52516,13 @@ end:
 	VMOVMSKPD Y3, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyLogsF32AVX2(SB), $2432-65
+TEXT ·forwardSigmoidOnlyLogsF32AVX2(SB), $2432-73
 	LEAQ 2272(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -52293,7 +52569,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y2
 	VMOVUPS    32(CX)(DI*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -52386,7 +52664,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y2
 	VMOVUPS     32(DX)(DI*4), Y3
 	VADDPS      minusOneSingle<>+0(SB), Y2, Y4
@@ -52601,13 +52881,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $4384-65
+TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $4384-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -52649,7 +52929,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
 	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -52758,7 +53040,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(DI*8)
+	MOVQ         ahead+64(FP), R9
+	MOVQ         8(R9), R9
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
@@ -52956,18 +53240,18 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsF32AVX2(SB), $2112-89
+TEXT ·backwardSigmoidOnlyLogsF32AVX2(SB), $2112-97
 	// backwardSigmoidOnlyLogsF32AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -52994,7 +53278,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
 	VMOVUPS    32(BX)(R8*4), Y4
 	VPADDD     Y3, Y3, Y5
@@ -53087,7 +53373,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(SI)(R8*4)
+	MOVQ       ahead+80(FP), R10
+	MOVQ       8(R10), R10
+	PREFETCHT0 (R10)(R8*4)
 	VMOVUPS    (SI)(R8*4), Y3
 	VMOVUPS    32(SI)(R8*4), Y4
 	VMOVUPS    oneSingle<>+0(SB), Y5
@@ -53174,18 +53462,18 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $4160-89
+TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $4160-97
 	// backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -53212,7 +53500,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
 	VMOVUPD    32(BX)(R8*8), Y4
 	VANDPD     absBits<>+0(SB), Y3, Y5
@@ -53311,7 +53601,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(SI)(R8*8)
+	MOVQ       ahead+80(FP), R10
+	MOVQ       8(R10), R10
+	PREFETCHT0 (R10)(R8*8)
 	VMOVUPD    (SI)(R8*8), Y3
 	VMOVUPD    32(SI)(R8*8), Y4
 	VMOVUPD    one<>+0(SB), Y5
@@ -53402,13 +53694,13 @@ end:
 	VMOVMSKPD Y2, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-73
+TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-81
 	// forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -53417,39 +53709,41 @@ TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Y1
 	VBROADCASTSS 4(BX), Y2
 	VBROADCASTSS 8(BX), Y3
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
-	XORQ         SI, SI
+	XORQ         DI, DI
 	VXORPD       Y6, Y6, Y6
 	VMOVUPS      Y6, (SP)
 	VMOVUPS      Y6, 32(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(DI*1), X6
+	VMOVQ      (DX)(R8*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBD  X6, Y6
-	VMOVMSKPS  Y6, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	PREFETCHT0 8192(CX)(DI*4)
-	VMOVUPS    (CX)(DI*4), Y7
+	VMOVMSKPS  Y6, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	PREFETCHT0 (SI)(R8*4)
+	VMOVUPS    (CX)(R8*4), Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
 	VBLENDVPS  Y6, Y7, Y8, Y9
@@ -53527,43 +53821,43 @@ noMore1:
 	VADDPS  Y8, Y4, Y4
 	VANDNPD Y7, Y6, Y6
 	VADDPS  Y6, Y5, Y5
-	ADDQ    $0x00000008, DI
-	SUBQ    $0x00000008, R8
-	CMPQ    R8, $0x00000008
+	ADDQ    $0x00000008, R8
+	SUBQ    $0x00000008, R9
+	CMPQ    R9, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R9
-	CMPQ    R8, R9
-	CMOVQLT R8, R9
-	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
-	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y6
+	MOVQ    $0x00000008, R10
+	CMPQ    R9, R10
+	CMOVQLT R9, R10
+	LEAQ    tailMasks<>+0(SB), R11
+	MOVQ    R10, R12
+	NEGQ    R12
+	VMOVDQU 32(R11)(R12*4), Y6
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (DX)(DI*1), R12
+	XORQ R11, R11
+	LEAQ (DX)(R8*1), R13
 
 bytes2:
-	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
-	ORQ        R11, R10
-	DECQ       R9
+	SHLQ       $0x08, R11
+	MOVBQZX    -1(R13)(R10*1), R12
+	ORQ        R12, R11
+	DECQ       R10
 	JNZ        bytes2
-	VMOVQ      R10, X7
+	VMOVQ      R11, X7
 	VPCMPEQB   X7, X0, X7
 	VPMOVSXBD  X7, Y7
 	VANDPS     Y6, Y7, Y7
 	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPS  Y7, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, SI
-	VMASKMOVPS (CX)(DI*4), Y6, Y6
+	VMOVMSKPS  Y7, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, DI
+	VMASKMOVPS (CX)(R8*4), Y6, Y6
 	VMOVUPS    oneSingle<>+0(SB), Y9
 	VSUBPS     Y6, Y9, Y9
 	VBLENDVPS  Y7, Y6, Y9, Y10
@@ -53641,8 +53935,8 @@ noMore3:
 	VADDPS Y7, Y4, Y4
 	VANDPD Y6, Y8, Y6
 	VADDPS Y6, Y5, Y5
-	ADDQ   $0x00000008, DI
-	SUBQ   $0x00000008, R8
+	ADDQ   $0x00000008, R8
+	SUBQ   $0x00000008, R9
 	JMP    few
 
 done:
@@ -53684,17 +53978,17 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-81
 	// forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -53703,27 +53997,29 @@ TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Y1
 	VBROADCASTSD 8(BX), Y2
 	VBROADCASTSD 16(BX), Y3
 	VCVTTSD2SI   32(BX), BX
 	VXORPD       Y4, Y4, Y4
 	VXORPD       Y5, Y5, Y5
-	XORQ         SI, SI
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(DI*1), X6
+	VMOVD      (DX)(R8*1), X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBQ  X6, Y6
-	VMOVMSKPD  Y6, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	PREFETCHT0 8192(CX)(DI*8)
-	VMOVUPD    (CX)(DI*8), Y7
+	VMOVMSKPD  Y6, R9
+	POPCNTL    R9, R9
+	ADDQ       R9, DI
+	PREFETCHT0 (SI)(R8*8)
+	VMOVUPD    (CX)(R8*8), Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
 	VBLENDVPD  Y6, Y7, Y8, Y9
@@ -53805,7 +54101,7 @@ noMore1:
 	VADDPD  Y8, Y4, Y4
 	VANDNPD Y7, Y6, Y6
 	VADDPD  Y6, Y5, Y5
-	ADDQ    $0x00000004, DI
+	ADDQ    $0x00000004, R8
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
 	JGE     many
@@ -53815,33 +54111,33 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
+	MOVQ    $0x00000004, SI
+	CMPQ    AX, SI
+	CMOVQLT AX, SI
 	LEAQ    tailMasks<>+0(SB), R9
-	MOVQ    R8, R10
+	MOVQ    SI, R10
 	NEGQ    R10
 	VMOVDQU 32(R9)(R10*8), Y6
 
 	// The labels that exist, one by one.
 	XORQ R9, R9
-	LEAQ (DX)(DI*1), R11
+	LEAQ (DX)(R8*1), R11
 
 bytes2:
 	SHLQ       $0x08, R9
-	MOVBQZX    -1(R11)(R8*1), R10
+	MOVBQZX    -1(R11)(SI*1), R10
 	ORQ        R10, R9
-	DECQ       R8
+	DECQ       SI
 	JNZ        bytes2
 	VMOVQ      R9, X7
 	VPCMPEQB   X7, X0, X7
 	VPMOVSXBQ  X7, Y7
 	VANDPS     Y6, Y7, Y7
 	VANDNPS    Y6, Y7, Y8
-	VMOVMSKPD  Y7, R8
-	POPCNTL    R8, R8
-	ADDQ       R8, SI
-	VMASKMOVPD (CX)(DI*8), Y6, Y6
+	VMOVMSKPD  Y7, SI
+	POPCNTL    SI, SI
+	ADDQ       SI, DI
+	VMASKMOVPD (CX)(R8*8), Y6, Y6
 	VMOVUPD    one<>+0(SB), Y9
 	VSUBPD     Y6, Y9, Y9
 	VBLENDVPD  Y7, Y6, Y9, Y10
@@ -53923,7 +54219,7 @@ noMore3:
 	VADDPD Y7, Y4, Y4
 	VANDPD Y6, Y8, Y6
 	VADDPD Y6, Y5, Y5
-	ADDQ   $0x00000004, DI
+	ADDQ   $0x00000004, R8
 	SUBQ   $0x00000004, AX
 	JMP    few
 
@@ -53947,44 +54243,46 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   SI, X0, X0
+	VCVTSI2SDQ   DI, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyPowersYF32AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyPowersYF32AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Y1
 	VBROADCASTSS 32(DI), Y2
 	VXORPS       signBitSingle<>+0(SB), Y2, Y2
 	VBROADCASTSS 36(DI), Y3
 	VBROADCASTSS 44(DI), Y4
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (SI)(R8*1), X5
+	VMOVQ      (SI)(R9*1), X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBD  X5, Y5
-	PREFETCHT0 8192(BX)(R8*4)
-	VMOVUPS    (BX)(R8*4), Y6
+	PREFETCHT0 (R8)(R9*4)
+	VMOVUPS    (BX)(R9*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VBLENDVPS  Y5, Y6, Y7, Y8
@@ -54068,14 +54366,14 @@ noMore1:
 	VANDPD       Y5, Y9, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y5, (AX)(R8*4)
+	VMOVNTPS     Y5, (AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y5, (AX)(R8*4)
+	VMOVUPS Y5, (AX)(R9*4)
 
 stored2:
-	ADDQ $0x00000008, R8
+	ADDQ $0x00000008, R9
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -54088,27 +54386,27 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
+	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*4), Y5
+	VMOVDQU 32(R8)(R10*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
+	XORQ R8, R8
+	LEAQ (SI)(R9*1), R11
 
 bytes3:
-	SHLQ       $0x08, R9
+	SHLQ       $0x08, R8
 	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
+	ORQ        R10, R8
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X6
+	VMOVQ      R8, X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBD  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMASKMOVPS (BX)(R8*4), Y5, Y7
+	VMASKMOVPS (BX)(R9*4), Y5, Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
 	VBLENDVPS  Y6, Y7, Y8, Y9
@@ -54190,47 +54488,49 @@ noMore4:
 	VMULPS       Y8, Y9, Y7
 	VDIVPS       Y7, Y6, Y6
 	VANDPD       Y6, Y10, Y6
-	VMASKMOVPS   Y6, Y5, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMASKMOVPS   Y6, Y5, (AX)(R9*4)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Y1
 	VBROADCASTSD 64(DI), Y2
 	VXORPD       signBit<>+0(SB), Y2, Y2
 	VBROADCASTSD 72(DI), Y3
 	VBROADCASTSD 88(DI), Y4
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (SI)(R8*1), X5
+	VMOVD      (SI)(R9*1), X5
 	VPCMPEQB   X5, X0, X5
 	VPMOVSXBQ  X5, Y5
-	PREFETCHT0 8192(BX)(R8*8)
-	VMOVUPD    (BX)(R8*8), Y6
+	PREFETCHT0 (R8)(R9*8)
+	VMOVUPD    (BX)(R9*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
@@ -54318,14 +54618,14 @@ noMore1:
 	VANDPD       Y5, Y9, Y5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y5, (AX)(R8*8)
+	VMOVNTPD     Y5, (AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y5, (AX)(R8*8)
+	VMOVUPD Y5, (AX)(R9*8)
 
 stored2:
-	ADDQ $0x00000004, R8
+	ADDQ $0x00000004, R9
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -54338,27 +54638,27 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R9
+	LEAQ    tailMasks<>+0(SB), R8
 	MOVQ    DX, R10
 	NEGQ    R10
-	VMOVDQU 32(R9)(R10*8), Y5
+	VMOVDQU 32(R8)(R10*8), Y5
 
 	// The labels that exist, one by one.
-	XORQ R9, R9
-	LEAQ (SI)(R8*1), R11
+	XORQ R8, R8
+	LEAQ (SI)(R9*1), R11
 
 bytes3:
-	SHLQ       $0x08, R9
+	SHLQ       $0x08, R8
 	MOVBQZX    -1(R11)(DX*1), R10
-	ORQ        R10, R9
+	ORQ        R10, R8
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R9, X6
+	VMOVQ      R8, X6
 	VPCMPEQB   X6, X0, X6
 	VPMOVSXBQ  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
-	VMASKMOVPD (BX)(R8*8), Y5, Y7
+	VMASKMOVPD (BX)(R9*8), Y5, Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
 	VBLENDVPD  Y6, Y7, Y8, Y9
@@ -54444,39 +54744,43 @@ noMore4:
 	VMULPD       Y8, Y9, Y7
 	VDIVPD       Y7, Y6, Y6
 	VANDPD       Y6, Y10, Y6
-	VMASKMOVPD   Y6, Y5, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMASKMOVPD   Y6, Y5, (AX)(R9*8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyPowersF32AVX2(SB), $320-65
-	LEAQ 160(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyPowersF32AVX2(SB), $320-73
+	LEAQ 160(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VCVTTSS2SI   16(BX), BX
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
@@ -54486,33 +54790,33 @@ TEXT ·forwardNoneOnlyPowersF32AVX2(SB), $320-65
 	VMOVUPS      Y4, 64(SP)
 	VMOVUPS      Y4, 96(SP)
 	VMOVUPS      Y4, 128(SP)
-	XORQ         DI, DI
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*4)
-	VMOVUPS     (DX)(DI*4), Y4
+	PREFETCHT0  (DI)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     64(SI), Y6
+	VMOVUPS     64(R8), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 64(SI)
-	VMOVUPS     96(SI), Y6
+	VMOVUPS     Y6, 64(R8)
+	VMOVUPS     96(R8), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 96(SI)
+	VMOVUPS     Y6, 96(R8)
 	VFMADD231PS Y4, Y4, Y1
-	PREFETCHT0  8192(CX)(DI*4)
-	VMOVUPS     (CX)(DI*4), Y6
+	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (CX)(R9*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -54544,9 +54848,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -54575,9 +54879,9 @@ many:
 	VFMSUB213PS Y14, Y12, Y15
 	VSUBPS      Y15, Y13, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y8, Y11, Y9, Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y0, Y9, Y9
@@ -54647,33 +54951,33 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	CMPQ         R10, $0x00000008
 	JGE          many
 
 few:
-	TESTQ R8, R8
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y4
-	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y4
+	VMASKMOVPS  (DX)(R9*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     64(SI), Y7
+	VMOVUPS     64(R8), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 64(SI)
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     Y7, 64(R8)
+	VMOVUPS     96(R8), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     Y7, 96(R8)
 	VFMADD231PS Y5, Y5, Y1
-	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMASKMOVPS  (CX)(R9*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -54705,9 +55009,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -54736,9 +55040,9 @@ few:
 	VFMSUB213PS Y14, Y12, Y15
 	VSUBPS      Y15, Y13, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y8, Y11, Y9, Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y0, Y9, Y9
@@ -54808,24 +55112,24 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y5, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      64(SI), Y4
+	VMOVUPS      64(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      Y5, 64(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      96(SI), Y4
+	VMOVUPS      96(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 96(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -54898,49 +55202,53 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyPowersF64AVX2(SB), $160-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyPowersF64AVX2(SB), $160-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VCVTTSD2SI   32(BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y4, 96(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	XORQ         DI, DI
+	VMOVUPS      Y4, 64(R8)
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*8)
-	VMOVUPD     (DX)(DI*8), Y4
+	PREFETCHT0  (DI)(R9*8)
+	VMOVUPD     (DX)(R9*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
 	VADDPD      Y4, Y1, Y1
 	VSUBPD      Y5, Y2, Y2
 	VFMADD231PD Y4, Y4, Y3
-	PREFETCHT0  8192(CX)(DI*8)
-	VMOVUPD     (CX)(DI*8), Y6
+	PREFETCHT0  (SI)(R9*8)
+	VMOVUPD     (CX)(R9*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -54976,9 +55284,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -55011,9 +55319,9 @@ many:
 	VFMSUB213PD Y14, Y12, Y15
 	VSUBPD      Y15, Y13, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y8, Y11, Y9, Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y0, Y9, Y9
@@ -55052,9 +55360,9 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y9, Y4
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     96(R8), Y7
 	VFMADD231PD Y10, Y4, Y7
-	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     Y7, 96(R8)
 	VMOVUPD     one<>+0(SB), Y4
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -55084,10 +55392,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -55097,19 +55405,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*8), Y4
-	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y4
+	VMASKMOVPD  (DX)(R9*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
 	VADDPD      Y5, Y1, Y1
 	VSUBPD      Y6, Y2, Y2
 	VFMADD231PD Y5, Y5, Y3
-	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMASKMOVPD  (CX)(R9*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -55145,9 +55453,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -55180,9 +55488,9 @@ few:
 	VFMSUB213PD Y14, Y12, Y15
 	VSUBPD      Y15, Y13, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y8, Y11, Y9, Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y0, Y9, Y9
@@ -55221,9 +55529,9 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y9, Y5
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     96(R8), Y7
 	VFMADD231PD Y10, Y5, Y7
-	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     Y7, 96(R8)
 	VMOVUPD     one<>+0(SB), Y5
 
 	// The bits of 2 gamma: square root, itself, square, fourth power.
@@ -55253,10 +55561,10 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y5, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -55287,18 +55595,18 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -55306,38 +55614,42 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyPowersF32AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyPowersF32AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Y0
 	VBROADCASTSS 32(DI), Y1
 	VXORPS       signBitSingle<>+0(SB), Y1, Y1
 	VBROADCASTSS 36(DI), Y2
 	VBROADCASTSS 44(DI), Y3
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0 8192(SI)(R8*4)
-	VMOVUPS    (SI)(R8*4), Y4
+	PREFETCHT0 (R9)(R10*4)
+	VMOVUPS    (SI)(R10*4), Y4
 	VMOVUPS    oneSingle<>+0(SB), Y5
 	VSUBPS     Y4, Y5, Y5
-	PREFETCHT0 8192(BX)(R8*4)
-	VMOVUPS    (BX)(R8*4), Y6
+	PREFETCHT0 (R8)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VCMPPS     $0x11, Y3, Y6, Y8
@@ -55478,14 +55790,14 @@ noMore2:
 	VANDPD       Y4, Y8, Y4
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y4, (AX)(R8*4)
+	VMOVNTPS     Y4, (AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y4, (AX)(R8*4)
+	VMOVUPS Y4, (AX)(R10*4)
 
 stored3:
-	ADDQ $0x00000008, R8
+	ADDQ $0x00000008, R10
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -55498,13 +55810,13 @@ few:
 	MOVQ       $0x00000008, DX
 	CMPQ       CX, DX
 	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R9
+	LEAQ       tailMasks<>+0(SB), R8
 	NEGQ       DX
-	VMOVDQU    32(R9)(DX*4), Y4
-	VMASKMOVPS (SI)(R8*4), Y4, Y5
+	VMOVDQU    32(R8)(DX*4), Y4
+	VMASKMOVPS (SI)(R10*4), Y4, Y5
 	VMOVUPS    oneSingle<>+0(SB), Y6
 	VSUBPS     Y5, Y6, Y6
-	VMASKMOVPS (BX)(R8*4), Y4, Y7
+	VMASKMOVPS (BX)(R10*4), Y4, Y7
 	VMOVUPS    oneSingle<>+0(SB), Y8
 	VSUBPS     Y7, Y8, Y8
 	VCMPPS     $0x11, Y3, Y7, Y9
@@ -55643,45 +55955,49 @@ noMore5:
 	VMULPS       Y8, Y7, Y6
 	VDIVPS       Y6, Y5, Y5
 	VANDPD       Y5, Y9, Y5
-	VMASKMOVPS   Y5, Y4, (AX)(R8*4)
-	ADDQ         $0x00000008, R8
+	VMASKMOVPS   Y5, Y4, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyPowersF64AVX2(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyPowersF64AVX2(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Y0
 	VBROADCASTSD 64(DI), Y1
 	VXORPD       signBit<>+0(SB), Y1, Y1
 	VBROADCASTSD 72(DI), Y2
 	VBROADCASTSD 88(DI), Y3
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0 8192(SI)(R8*8)
-	VMOVUPD    (SI)(R8*8), Y4
+	PREFETCHT0 (R9)(R10*8)
+	VMOVUPD    (SI)(R10*8), Y4
 	VMOVUPD    one<>+0(SB), Y5
 	VSUBPD     Y4, Y5, Y5
-	PREFETCHT0 8192(BX)(R8*8)
-	VMOVUPD    (BX)(R8*8), Y6
+	PREFETCHT0 (R8)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VCMPPD     $0x11, Y3, Y6, Y8
@@ -55830,14 +56146,14 @@ noMore2:
 	VANDPD       Y4, Y8, Y4
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y4, (AX)(R8*8)
+	VMOVNTPD     Y4, (AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y4, (AX)(R8*8)
+	VMOVUPD Y4, (AX)(R10*8)
 
 stored3:
-	ADDQ $0x00000004, R8
+	ADDQ $0x00000004, R10
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -55850,13 +56166,13 @@ few:
 	MOVQ       $0x00000004, DX
 	CMPQ       CX, DX
 	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R9
+	LEAQ       tailMasks<>+0(SB), R8
 	NEGQ       DX
-	VMOVDQU    32(R9)(DX*8), Y4
-	VMASKMOVPD (SI)(R8*8), Y4, Y5
+	VMOVDQU    32(R8)(DX*8), Y4
+	VMASKMOVPD (SI)(R10*8), Y4, Y5
 	VMOVUPD    one<>+0(SB), Y6
 	VSUBPD     Y5, Y6, Y6
-	VMASKMOVPD (BX)(R8*8), Y4, Y7
+	VMASKMOVPD (BX)(R10*8), Y4, Y7
 	VMOVUPD    one<>+0(SB), Y8
 	VSUBPD     Y7, Y8, Y8
 	VCMPPD     $0x11, Y3, Y7, Y9
@@ -56003,20 +56319,20 @@ noMore5:
 	VMULPD       Y8, Y7, Y6
 	VDIVPD       Y6, Y5, Y5
 	VANDPD       Y5, Y9, Y5
-	VMASKMOVPD   Y5, Y4, (AX)(R8*8)
-	ADDQ         $0x00000004, R8
+	VMASKMOVPD   Y5, Y4, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF32AVX2(SB), $2176-73
+TEXT ·forwardSigmoidOnlyPowersYF32AVX2(SB), $2176-81
 	// forwardSigmoidOnlyPowersYF32AVX2 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -56054,7 +56370,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
 	VMOVUPS    32(CX)(R8*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
@@ -56400,13 +56718,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $4256-73
+TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $4256-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -56449,7 +56767,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R9*8)
+	MOVQ       ahead+72(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (CX)(R9*8), Y2
 	VMOVUPD    32(CX)(R9*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -56833,13 +57153,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-97
+TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -56848,7 +57168,7 @@ TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -56882,7 +57202,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*4)
+	MOVQ       ahead+88(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y4
 	VMOVUPS    32(BX)(R10*4), Y5
 	VORPS      signBitSingle<>+0(SB), Y4, Y4
@@ -57195,13 +57517,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-97
+TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -57210,7 +57532,7 @@ TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -57246,7 +57568,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*8)
+	MOVQ       ahead+88(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
 	VMOVUPD    32(BX)(R10*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -57612,13 +57936,13 @@ end:
 	VMOVMSKPD Y1, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyPowersF32AVX2(SB), $2496-65
+TEXT ·forwardSigmoidOnlyPowersF32AVX2(SB), $2496-73
 	LEAQ 2272(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -57667,7 +57991,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
 	VMOVUPS    32(CX)(R8*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -57760,7 +58086,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(R8*4)
+	MOVQ        ahead+64(FP), R10
+	MOVQ        8(R10), R10
+	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
 	VMOVUPS     32(DX)(R8*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -58133,13 +58461,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $4416-65
+TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $4416-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -58182,7 +58510,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y1
 	VMOVUPD    32(CX)(R8*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -58311,7 +58641,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(R8*8)
+	MOVQ         ahead+64(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y1
 	VMOVUPD      32(DX)(R8*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
@@ -58661,13 +58993,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-89
+TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -58676,7 +59008,7 @@ TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -58708,7 +59040,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*4)
+	MOVQ       ahead+80(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
 	VMOVUPS    32(BX)(R10*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -58801,7 +59135,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(SI)(R10*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       8(R12), R12
+	PREFETCHT0 (R12)(R10*4)
 	VMOVUPS    (SI)(R10*4), Y2
 	VMOVUPS    32(SI)(R10*4), Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
@@ -59096,13 +59432,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-89
+TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -59111,7 +59447,7 @@ TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -59143,7 +59479,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R10*8)
+	MOVQ       ahead+80(FP), R14
+	MOVQ       (R14), R14
+	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
 	VMOVUPD    32(BX)(R10*8), Y3
 	VORPD      signBit<>+0(SB), Y2, Y2
@@ -59272,7 +59610,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R10*8)
+	MOVQ         ahead+80(FP), R12
+	MOVQ         8(R12), R12
+	PREFETCHT0   (R12)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
 	VMOVUPS      Y2, 128(R8)
 	VMOVUPD      32(SI)(R10*8), Y2
@@ -59581,13 +59921,13 @@ end:
 	VMOVMSKPD Y1, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-73
+TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-81
 	LEAQ 64(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -59603,6 +59943,8 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
 	VMOVUPS      Y1, 64(SI)
@@ -59618,34 +59960,34 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-73
 	VBROADCASTSS X2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	XORQ         DI, DI
+	XORQ         R8, R8
 	VXORPD       Y5, Y5, Y5
 	VMOVUPS      Y5, (SP)
 	VMOVUPS      Y5, 32(SP)
-	XORQ         R8, R8
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
-	SUBQ    R9, AX
-	CMPQ    R9, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (DX)(R8*1), X5
+	VMOVQ      (DX)(R9*1), X5
 	VMOVUPS    (SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBD  X5, Y5
-	VMOVMSKPS  Y5, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	PREFETCHT0 8192(CX)(R8*4)
-	VMOVUPS    (CX)(R8*4), Y6
+	VMOVMSKPS  Y5, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	PREFETCHT0 (DI)(R9*4)
+	VMOVUPS    (CX)(R9*4), Y6
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y6, Y7, Y7
 	VBLENDVPS  Y5, Y6, Y7, Y8
@@ -59791,45 +60133,45 @@ noMore1:
 	VADDPS  Y7, Y3, Y3
 	VANDNPD Y6, Y5, Y5
 	VADDPS  Y5, Y4, Y4
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
-	CMPQ    R9, $0x00000008
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
+	CMPQ    R10, $0x00000008
 	JGE     many
 
 few:
-	TESTQ R9, R9
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000008, R10
-	CMPQ    R9, R10
-	CMOVQLT R9, R10
-	LEAQ    tailMasks<>+0(SB), R11
-	MOVQ    R10, R12
-	NEGQ    R12
-	VMOVDQU 32(R11)(R12*4), Y5
+	MOVQ    $0x00000008, R11
+	CMPQ    R10, R11
+	CMOVQLT R10, R11
+	LEAQ    tailMasks<>+0(SB), R12
+	MOVQ    R11, R13
+	NEGQ    R13
+	VMOVDQU 32(R12)(R13*4), Y5
 
 	// The labels that exist, one by one.
-	XORQ R11, R11
-	LEAQ (DX)(R8*1), R13
+	XORQ R12, R12
+	LEAQ (DX)(R9*1), R14
 
 bytes2:
-	SHLQ       $0x08, R11
-	MOVBQZX    -1(R13)(R10*1), R12
-	ORQ        R12, R11
-	DECQ       R10
+	SHLQ       $0x08, R12
+	MOVBQZX    -1(R14)(R11*1), R13
+	ORQ        R13, R12
+	DECQ       R11
 	JNZ        bytes2
-	VMOVQ      R11, X6
+	VMOVQ      R12, X6
 	VMOVUPS    (SI), Y7
 	VPCMPEQB   X6, X7, X6
 	VPMOVSXBD  X6, Y6
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
 	VMOVUPS    Y7, 32(SI)
-	VMOVMSKPS  Y6, R10
-	POPCNTL    R10, R10
-	ADDQ       R10, DI
-	VMASKMOVPS (CX)(R8*4), Y5, Y5
+	VMOVMSKPS  Y6, R11
+	POPCNTL    R11, R11
+	ADDQ       R11, R8
+	VMASKMOVPS (CX)(R9*4), Y5, Y5
 	VMOVUPS    oneSingle<>+0(SB), Y7
 	VSUBPS     Y5, Y7, Y7
 	VBLENDVPS  Y6, Y5, Y7, Y8
@@ -59976,8 +60318,8 @@ noMore3:
 	VMOVUPS 32(SI), Y6
 	VANDPD  Y5, Y6, Y5
 	VADDPS  Y5, Y4, Y4
-	ADDQ    $0x00000008, R8
-	SUBQ    $0x00000008, R9
+	ADDQ    $0x00000008, R9
+	SUBQ    $0x00000008, R10
 	JMP     few
 
 done:
@@ -60019,17 +60361,17 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-73
+TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -60045,6 +60387,8 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-73
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), DI
+	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
 	VMOVUPS      Y1, 64(SI)
@@ -60060,22 +60404,22 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-73
 	VBROADCASTSD X2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	XORQ         DI, DI
 	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (DX)(R8*1), X5
+	VMOVD      (DX)(R9*1), X5
 	VMOVUPS    (SI), Y6
 	VPCMPEQB   X5, X6, X5
 	VPMOVSXBQ  X5, Y5
-	VMOVMSKPD  Y5, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	PREFETCHT0 8192(CX)(R8*8)
-	VMOVUPD    (CX)(R8*8), Y6
+	VMOVMSKPD  Y5, R10
+	POPCNTL    R10, R10
+	ADDQ       R10, R8
+	PREFETCHT0 (DI)(R9*8)
+	VMOVUPD    (CX)(R9*8), Y6
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y6, Y7, Y7
 	VBLENDVPD  Y5, Y6, Y7, Y8
@@ -60235,7 +60579,7 @@ noMore1:
 	VADDPD  Y7, Y3, Y3
 	VANDNPD Y6, Y5, Y5
 	VADDPD  Y5, Y4, Y4
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	CMPQ    AX, $0x00000004
 	JGE     many
@@ -60245,23 +60589,23 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ    $0x00000004, R9
-	CMPQ    AX, R9
-	CMOVQLT AX, R9
+	MOVQ    $0x00000004, DI
+	CMPQ    AX, DI
+	CMOVQLT AX, DI
 	LEAQ    tailMasks<>+0(SB), R10
-	MOVQ    R9, R11
+	MOVQ    DI, R11
 	NEGQ    R11
 	VMOVDQU 32(R10)(R11*8), Y5
 
 	// The labels that exist, one by one.
 	XORQ R10, R10
-	LEAQ (DX)(R8*1), R12
+	LEAQ (DX)(R9*1), R12
 
 bytes2:
 	SHLQ       $0x08, R10
-	MOVBQZX    -1(R12)(R9*1), R11
+	MOVBQZX    -1(R12)(DI*1), R11
 	ORQ        R11, R10
-	DECQ       R9
+	DECQ       DI
 	JNZ        bytes2
 	VMOVQ      R10, X6
 	VMOVUPS    (SI), Y7
@@ -60270,10 +60614,10 @@ bytes2:
 	VANDPS     Y5, Y6, Y6
 	VANDNPS    Y5, Y6, Y7
 	VMOVUPS    Y7, 32(SI)
-	VMOVMSKPD  Y6, R9
-	POPCNTL    R9, R9
-	ADDQ       R9, DI
-	VMASKMOVPD (CX)(R8*8), Y5, Y5
+	VMOVMSKPD  Y6, DI
+	POPCNTL    DI, DI
+	ADDQ       DI, R8
+	VMASKMOVPD (CX)(R9*8), Y5, Y5
 	VMOVUPD    one<>+0(SB), Y7
 	VSUBPD     Y5, Y7, Y7
 	VBLENDVPD  Y6, Y5, Y7, Y8
@@ -60434,7 +60778,7 @@ noMore3:
 	VMOVUPS 32(SI), Y6
 	VANDPD  Y5, Y6, Y5
 	VADDPD  Y5, Y4, Y4
-	ADDQ    $0x00000004, R8
+	ADDQ    $0x00000004, R9
 	SUBQ    $0x00000004, AX
 	JMP     few
 
@@ -60458,17 +60802,17 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	VXORPS       X0, X0, X0
-	VCVTSI2SDQ   DI, X0, X0
+	VCVTSI2SDQ   R8, X0, X0
 	VADDSD       32(AX), X0, X0
 	VMOVSD       X0, 32(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-97
+TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -60476,7 +60820,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-97
 	// backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -60486,6 +60830,8 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 96(R8)
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSS 28(DI), Y0
 	VMOVUPS      Y0, (R8)
 	VBROADCASTSS 32(DI), Y0
@@ -60503,18 +60849,18 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-97
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVQ      (SI)(R9*1), X2
+	VMOVQ      (SI)(R10*1), X2
 	VMOVUPS    96(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBD  X2, Y2
-	PREFETCHT0 8192(BX)(R9*4)
-	VMOVUPS    (BX)(R9*4), Y3
+	PREFETCHT0 (R9)(R10*4)
+	VMOVUPS    (BX)(R10*4), Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y3, Y4, Y4
 	VBLENDVPS  Y2, Y3, Y4, Y5
@@ -60665,14 +61011,14 @@ noMore1:
 	VANDPD       Y2, Y6, Y2
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Y2, (AX)(R9*4)
+	VMOVNTPS     Y2, (AX)(R10*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Y2, (AX)(R9*4)
+	VMOVUPS Y2, (AX)(R10*4)
 
 stored2:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R10
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -60685,28 +61031,28 @@ few:
 	MOVQ    $0x00000008, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*4), Y2
+	VMOVDQU 32(R9)(R11*4), Y2
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X3
+	VMOVQ      R9, X3
 	VMOVUPS    96(R8), Y4
 	VPCMPEQB   X3, X4, X3
 	VPMOVSXBD  X3, Y3
 	VANDPS     Y2, Y3, Y3
 	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPS (BX)(R9*4), Y2, Y4
+	VMASKMOVPS (BX)(R10*4), Y2, Y4
 	VMOVUPS    oneSingle<>+0(SB), Y5
 	VSUBPS     Y4, Y5, Y5
 	VBLENDVPS  Y3, Y4, Y5, Y6
@@ -60855,20 +61201,20 @@ noMore4:
 	VMULPS       Y5, Y6, Y4
 	VDIVPS       Y4, Y3, Y3
 	VANDPD       Y3, Y7, Y3
-	VMASKMOVPS   Y3, Y2, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMASKMOVPS   Y3, Y2, (AX)(R10*4)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-97
+TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -60876,7 +61222,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-97
 	// backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -60886,6 +61232,8 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-97
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 96(R8)
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R9
+	MOVQ         (R9), R9
 	VBROADCASTSD 56(DI), Y0
 	VMOVUPS      Y0, (R8)
 	VBROADCASTSD 64(DI), Y0
@@ -60903,18 +61251,18 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-97
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	XORQ         R9, R9
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	VMOVD      (SI)(R9*1), X2
+	VMOVD      (SI)(R10*1), X2
 	VMOVUPS    96(R8), Y3
 	VPCMPEQB   X2, X3, X2
 	VPMOVSXBQ  X2, Y2
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y3
+	PREFETCHT0 (R9)(R10*8)
+	VMOVUPD    (BX)(R10*8), Y3
 	VMOVUPD    one<>+0(SB), Y4
 	VSUBPD     Y3, Y4, Y4
 	VBLENDVPD  Y2, Y3, Y4, Y5
@@ -61079,14 +61427,14 @@ noMore1:
 	VANDPD       Y2, Y6, Y2
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y2, (AX)(R10*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y2, (AX)(R10*8)
 
 stored2:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R10
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -61099,28 +61447,28 @@ few:
 	MOVQ    $0x00000004, DX
 	CMPQ    CX, DX
 	CMOVQLT CX, DX
-	LEAQ    tailMasks<>+0(SB), R10
+	LEAQ    tailMasks<>+0(SB), R9
 	MOVQ    DX, R11
 	NEGQ    R11
-	VMOVDQU 32(R10)(R11*8), Y2
+	VMOVDQU 32(R9)(R11*8), Y2
 
 	// The labels that exist, one by one.
-	XORQ R10, R10
-	LEAQ (SI)(R9*1), R12
+	XORQ R9, R9
+	LEAQ (SI)(R10*1), R12
 
 bytes3:
-	SHLQ       $0x08, R10
+	SHLQ       $0x08, R9
 	MOVBQZX    -1(R12)(DX*1), R11
-	ORQ        R11, R10
+	ORQ        R11, R9
 	DECQ       DX
 	JNZ        bytes3
-	VMOVQ      R10, X3
+	VMOVQ      R9, X3
 	VMOVUPS    96(R8), Y4
 	VPCMPEQB   X3, X4, X3
 	VPMOVSXBQ  X3, Y3
 	VANDPS     Y2, Y3, Y3
 	VANDNPS    Y2, Y3, Y4
-	VMASKMOVPD (BX)(R9*8), Y2, Y4
+	VMASKMOVPD (BX)(R10*8), Y2, Y4
 	VMOVUPD    one<>+0(SB), Y5
 	VSUBPD     Y4, Y5, Y5
 	VBLENDVPD  Y3, Y4, Y5, Y6
@@ -61283,34 +61631,38 @@ noMore4:
 	VMULPD       Y5, Y6, Y4
 	VDIVPD       Y4, Y3, Y3
 	VANDPD       Y3, Y7, Y3
-	VMASKMOVPD   Y3, Y2, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMASKMOVPD   Y3, Y2, (AX)(R10*8)
+	ADDQ         $0x00000004, R10
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-65
-	LEAQ 160(SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-73
+	LEAQ 160(SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSS 8(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VMOVSS       12(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -61321,11 +61673,11 @@ TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-65
 	ADDL         BX, BX
 	VBROADCASTSS X1, Y1
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
+	VMOVUPS      Y2, 64(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 96(SI)
+	VMOVUPS      Y2, 96(R8)
 	VXORPD       Y2, Y2, Y2
-	VMOVUPS      Y2, 128(SI)
+	VMOVUPS      Y2, 128(R8)
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
@@ -61334,35 +61686,35 @@ TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-65
 	VMOVUPS      Y4, 64(SP)
 	VMOVUPS      Y4, 96(SP)
 	VMOVUPS      Y4, 128(SP)
-	XORQ         DI, DI
+	XORQ         R9, R9
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 256 elements.
-	MOVQ    $0x00000100, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000008
+	MOVQ    $0x00000100, R10
+	CMPQ    AX, R10
+	CMOVQLT AX, R10
+	SUBQ    R10, AX
+	CMPQ    R10, $0x00000008
 	JL      few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*4)
-	VMOVUPS     (DX)(DI*4), Y4
+	PREFETCHT0  (DI)(R9*4)
+	VMOVUPS     (DX)(R9*4), Y4
 	VADDPS      minusOneSingle<>+0(SB), Y4, Y5
-	VMOVUPS     64(SI), Y6
+	VMOVUPS     64(R8), Y6
 	VADDPS      Y4, Y6, Y6
-	VMOVUPS     Y6, 64(SI)
-	VMOVUPS     96(SI), Y6
+	VMOVUPS     Y6, 64(R8)
+	VMOVUPS     96(R8), Y6
 	VSUBPS      Y5, Y6, Y6
-	VMOVUPS     Y6, 96(SI)
-	VMOVUPS     128(SI), Y6
+	VMOVUPS     Y6, 96(R8)
+	VMOVUPS     128(R8), Y6
 	VFMADD231PS Y4, Y4, Y6
-	VMOVUPS     Y6, 128(SI)
-	PREFETCHT0  8192(CX)(DI*4)
-	VMOVUPS     (CX)(DI*4), Y6
+	VMOVUPS     Y6, 128(R8)
+	PREFETCHT0  (SI)(R9*4)
+	VMOVUPS     (CX)(R9*4), Y6
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y6, Y7, Y7
 	VCMPPS      $0x11, Y0, Y6, Y8
@@ -61394,9 +61746,9 @@ many:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -61425,9 +61777,9 @@ many:
 	VFMSUB213PS Y14, Y12, Y15
 	VSUBPS      Y15, Y13, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y8, Y11, Y9, Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y0, Y9, Y9
@@ -61559,35 +61911,35 @@ noSquare2:
 noMore2:
 	VMULPS       Y5, Y4, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
-	CMPQ         R8, $0x00000008
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
+	CMPQ         R10, $0x00000008
 	JGE          many
 
 few:
-	TESTQ R8, R8
+	TESTQ R10, R10
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000008, R9
-	CMPQ        R8, R9
-	CMOVQLT     R8, R9
-	LEAQ        tailMasks<>+0(SB), R10
-	NEGQ        R9
-	VMOVDQU     32(R10)(R9*4), Y4
-	VMASKMOVPS  (DX)(DI*4), Y4, Y5
+	MOVQ        $0x00000008, R11
+	CMPQ        R10, R11
+	CMOVQLT     R10, R11
+	LEAQ        tailMasks<>+0(SB), R12
+	NEGQ        R11
+	VMOVDQU     32(R12)(R11*4), Y4
+	VMASKMOVPS  (DX)(R9*4), Y4, Y5
 	VADDPS      minusOneSingle<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
-	VMOVUPS     64(SI), Y7
+	VMOVUPS     64(R8), Y7
 	VADDPS      Y5, Y7, Y7
-	VMOVUPS     Y7, 64(SI)
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     Y7, 64(R8)
+	VMOVUPS     96(R8), Y7
 	VSUBPS      Y6, Y7, Y7
-	VMOVUPS     Y7, 96(SI)
-	VMOVUPS     128(SI), Y7
+	VMOVUPS     Y7, 96(R8)
+	VMOVUPS     128(R8), Y7
 	VFMADD231PS Y5, Y5, Y7
-	VMOVUPS     Y7, 128(SI)
-	VMASKMOVPS  (CX)(DI*4), Y4, Y4
+	VMOVUPS     Y7, 128(R8)
+	VMASKMOVPS  (CX)(R9*4), Y4, Y4
 	VMOVUPS     oneSingle<>+0(SB), Y7
 	VSUBPS      Y4, Y7, Y7
 	VCMPPS      $0x11, Y0, Y4, Y8
@@ -61619,9 +61971,9 @@ few:
 	VFMSUB213PS Y13, Y12, Y14
 	VSUBPS      Y14, Y11, Y11
 	VFMADD231PS ln2HiSingle<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPS   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -61650,9 +62002,9 @@ few:
 	VFMSUB213PS Y14, Y12, Y15
 	VSUBPS      Y15, Y13, Y12
 	VFMADD231PS ln2HiSingle<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPS   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPS   Y8, Y11, Y9, Y8
 	VMOVUPS     oneSingle<>+0(SB), Y9
 	VSUBPS      Y0, Y9, Y9
@@ -61784,33 +62136,33 @@ noSquare4:
 noMore4:
 	VMULPS       Y6, Y5, Y4
 	VFNMADD231PS Y8, Y4, Y3
-	ADDQ         $0x00000008, DI
-	SUBQ         $0x00000008, R8
+	ADDQ         $0x00000008, R9
+	SUBQ         $0x00000008, R10
 	JMP          few
 
 done:
 	// The lanes go to float64.
-	VMOVUPS      64(SI), Y4
+	VMOVUPS      64(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      Y5, 64(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       (SP), Y5, Y5
 	VMOVUPD      Y5, (SP)
-	VMOVUPS      96(SI), Y4
+	VMOVUPS      96(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      Y5, 96(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
 	VADDPD       Y4, Y5, Y5
 	VADDPD       32(SP), Y5, Y5
 	VMOVUPD      Y5, 32(SP)
-	VMOVUPS      128(SI), Y4
+	VMOVUPS      128(R8), Y4
 	VXORPS       Y5, Y5, Y5
-	VMOVUPS      Y5, 128(SI)
+	VMOVUPS      Y5, 128(R8)
 	VCVTPS2PD    X4, Y5
 	VEXTRACTF128 $0x01, Y4, X4
 	VCVTPS2PD    X4, Y4
@@ -61875,27 +62227,31 @@ end:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardNoneOnlyAnyPowerF64AVX2(SB), $192-65
-	LEAQ (SP), SI
-	ADDQ $0x1f, SI
-	ANDQ $-32, SI
+TEXT ·forwardNoneOnlyAnyPowerF64AVX2(SB), $192-73
+	LEAQ (SP), R8
+	ADDQ $0x1f, R8
+	ANDQ $-32, R8
 
 	// forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
-	VMOVUPS      Y1, (SI)
+	VMOVUPS      Y1, (R8)
 	VBROADCASTSD 16(BX), Y1
-	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      Y1, 32(R8)
 	VMOVSD       24(BX), X1
 
 	// Products make the whole part of the exponent, up to 4.
@@ -61908,27 +62264,27 @@ TEXT ·forwardNoneOnlyAnyPowerF64AVX2(SB), $192-65
 	VXORPD       Y2, Y2, Y2
 	VXORPD       Y3, Y3, Y3
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 128(SI)
+	VMOVUPS      Y4, 128(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      Y4, 96(R8)
 	VXORPD       Y4, Y4, Y4
-	VMOVUPS      Y4, 64(SI)
-	XORQ         DI, DI
+	VMOVUPS      Y4, 64(R8)
+	XORQ         R9, R9
 	CMPQ         AX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0  8192(DX)(DI*8)
-	VMOVUPD     (DX)(DI*8), Y4
+	PREFETCHT0  (DI)(R9*8)
+	VMOVUPD     (DX)(R9*8), Y4
 	VADDPD      minusOne<>+0(SB), Y4, Y5
 	VADDPD      Y4, Y2, Y2
 	VSUBPD      Y5, Y3, Y3
-	VMOVUPS     128(SI), Y6
+	VMOVUPS     128(R8), Y6
 	VFMADD231PD Y4, Y4, Y6
-	VMOVUPS     Y6, 128(SI)
-	PREFETCHT0  8192(CX)(DI*8)
-	VMOVUPD     (CX)(DI*8), Y6
+	VMOVUPS     Y6, 128(R8)
+	PREFETCHT0  (SI)(R9*8)
+	VMOVUPD     (CX)(R9*8), Y6
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y6, Y7, Y7
 	VCMPPD      $0x11, Y0, Y6, Y8
@@ -61964,9 +62320,9 @@ many:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -61999,9 +62355,9 @@ many:
 	VFMSUB213PD Y14, Y12, Y15
 	VSUBPD      Y15, Y13, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y8, Y11, Y9, Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y0, Y9, Y9
@@ -62077,9 +62433,9 @@ noSquare1:
 
 noMore1:
 	VMULPD      Y4, Y9, Y4
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     96(R8), Y7
 	VFMADD231PD Y10, Y4, Y7
-	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     Y7, 96(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y10, Y4
@@ -62146,10 +62502,10 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y5, Y4, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	CMPQ         AX, $0x00000004
 	JGE          many
@@ -62159,21 +62515,21 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ        $0x00000004, R8
-	CMPQ        AX, R8
-	CMOVQLT     AX, R8
-	LEAQ        tailMasks<>+0(SB), R9
-	NEGQ        R8
-	VMOVDQU     32(R9)(R8*8), Y4
-	VMASKMOVPD  (DX)(DI*8), Y4, Y5
+	MOVQ        $0x00000004, SI
+	CMPQ        AX, SI
+	CMOVQLT     AX, SI
+	LEAQ        tailMasks<>+0(SB), DI
+	NEGQ        SI
+	VMOVDQU     32(DI)(SI*8), Y4
+	VMASKMOVPD  (DX)(R9*8), Y4, Y5
 	VADDPD      minusOne<>+0(SB), Y5, Y6
 	VANDPD      Y6, Y4, Y6
 	VADDPD      Y5, Y2, Y2
 	VSUBPD      Y6, Y3, Y3
-	VMOVUPS     128(SI), Y7
+	VMOVUPS     128(R8), Y7
 	VFMADD231PD Y5, Y5, Y7
-	VMOVUPS     Y7, 128(SI)
-	VMASKMOVPD  (CX)(DI*8), Y4, Y4
+	VMOVUPS     Y7, 128(R8)
+	VMASKMOVPD  (CX)(R9*8), Y4, Y4
 	VMOVUPD     one<>+0(SB), Y7
 	VSUBPD      Y4, Y7, Y7
 	VCMPPD      $0x11, Y0, Y4, Y8
@@ -62209,9 +62565,9 @@ few:
 	VFMSUB213PD Y13, Y12, Y14
 	VSUBPD      Y14, Y11, Y11
 	VFMADD231PD ln2Hi<>+0(SB), Y10, Y11
-	VMOVUPS     (SI), Y10
+	VMOVUPS     (R8), Y10
 	VBLENDVPD   Y8, Y10, Y11, Y10
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y9, Y11, Y10, Y10
 
 	// u = 2^k m, with m in [3/4, 3/2).
@@ -62244,9 +62600,9 @@ few:
 	VFMSUB213PD Y14, Y12, Y15
 	VSUBPD      Y15, Y13, Y12
 	VFMADD231PD ln2Hi<>+0(SB), Y11, Y12
-	VMOVUPS     (SI), Y11
+	VMOVUPS     (R8), Y11
 	VBLENDVPD   Y9, Y11, Y12, Y9
-	VMOVUPS     32(SI), Y11
+	VMOVUPS     32(R8), Y11
 	VBLENDVPD   Y8, Y11, Y9, Y8
 	VMOVUPD     one<>+0(SB), Y9
 	VSUBPD      Y0, Y9, Y9
@@ -62322,9 +62678,9 @@ noSquare3:
 
 noMore3:
 	VMULPD      Y5, Y9, Y5
-	VMOVUPS     96(SI), Y7
+	VMOVUPS     96(R8), Y7
 	VFMADD231PD Y10, Y5, Y7
-	VMOVUPS     Y7, 96(SI)
+	VMOVUPS     Y7, 96(R8)
 
 	// e^(gamma ln v), 0 below the normal numbers.
 	VMULPD  Y1, Y10, Y5
@@ -62391,10 +62747,10 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y6, Y5, Y4
-	VMOVUPS      64(SI), Y5
+	VMOVUPS      64(R8), Y5
 	VFNMADD231PD Y8, Y4, Y5
-	VMOVUPS      Y5, 64(SI)
-	ADDQ         $0x00000004, DI
+	VMOVUPS      Y5, 64(R8)
+	ADDQ         $0x00000004, R9
 	SUBQ         $0x00000004, AX
 	JMP          few
 
@@ -62417,27 +62773,27 @@ done:
 	VADDSD       X1, X0, X0
 	VADDSD       40(AX), X0, X0
 	VMOVSD       X0, 40(AX)
-	VMOVUPS      128(SI), Y0
+	VMOVUPS      128(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 128(SI)
+	VMOVUPS      Y1, 128(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       48(AX), X0, X0
 	VMOVSD       X0, 48(AX)
-	VMOVUPS      96(SI), Y0
+	VMOVUPS      96(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 96(SI)
+	VMOVUPS      Y1, 96(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
 	VADDSD       X1, X0, X0
 	VADDSD       96(AX), X0, X0
 	VMOVSD       X0, 96(AX)
-	VMOVUPS      64(SI), Y0
+	VMOVUPS      64(R8), Y0
 	VXORPS       Y1, Y1, Y1
-	VMOVUPS      Y1, 64(SI)
+	VMOVUPS      Y1, 64(R8)
 	VEXTRACTF128 $0x01, Y0, X1
 	VADDPD       X1, X0, X0
 	VUNPCKHPD    X0, X0, X1
@@ -62445,31 +62801,35 @@ done:
 	VADDSD       104(AX), X0, X0
 	VMOVSD       X0, 104(AX)
 	MOVB         $0x01, AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyAnyPowerF32AVX2(SB), $224-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNoneOnlyAnyPowerF32AVX2(SB), $224-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSS 32(DI), Y0
 	VXORPS       signBitSingle<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSS 36(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSS 44(DI), Y0
 	VMOVSS       36(DI), X1
 
@@ -62480,19 +62840,19 @@ TEXT ·backwardNoneOnlyAnyPowerF32AVX2(SB), $224-89
 	VSUBSS       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSS X1, Y1
-	XORQ         R9, R9
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000008
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0 8192(SI)(R9*4)
-	VMOVUPS    (SI)(R9*4), Y2
+	PREFETCHT0 (R9)(R11*4)
+	VMOVUPS    (SI)(R11*4), Y2
 	VMOVUPS    oneSingle<>+0(SB), Y3
 	VSUBPS     Y2, Y3, Y3
-	VMOVUPS    Y3, 160(R8)
-	PREFETCHT0 8192(BX)(R9*4)
-	VMOVUPS    (BX)(R9*4), Y3
+	VMOVUPS    Y3, 160(R10)
+	PREFETCHT0 (R8)(R11*4)
+	VMOVUPS    (BX)(R11*4), Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y3, Y4, Y4
 	VCMPPS     $0x11, Y0, Y3, Y5
@@ -62562,7 +62922,7 @@ many:
 	VSUBPS      Y0, Y9, Y9
 	VMAXPS      Y4, Y0, Y10
 	VMINPS      Y10, Y9, Y9
-	VMOVUPS     (R8), Y10
+	VMOVUPS     (R10), Y10
 	VMULPS      Y10, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -62624,12 +62984,12 @@ noSquare1:
 
 noMore1:
 	VMULPS       Y7, Y3, Y9
-	VMOVUPS      64(R8), Y11
+	VMOVUPS      64(R10), Y11
 	VFNMADD213PS Y4, Y11, Y9
 	VMULPS       Y10, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VMOVUPS      32(R8), Y9
-	VMOVUPS      160(R8), Y10
+	VMOVUPS      32(R10), Y9
+	VMOVUPS      160(R10), Y10
 	VMULPS       Y9, Y10, Y9
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -62690,7 +63050,7 @@ noSquare2:
 
 noMore2:
 	VMULPS       Y8, Y4, Y6
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R10), Y8
 	VFNMADD213PS Y3, Y8, Y6
 	VMULPS       Y7, Y9, Y7
 	VFMADD231PS  Y6, Y7, Y2
@@ -62699,14 +63059,14 @@ noMore2:
 	VANDPD       Y2, Y5, Y2
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Y2, (AX)(R9*4)
+	VMOVNTPS     Y2, (AX)(R11*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Y2, (AX)(R9*4)
+	VMOVUPS Y2, (AX)(R11*4)
 
 stored3:
-	ADDQ $0x00000008, R9
+	ADDQ $0x00000008, R11
 	SUBQ $0x00000008, CX
 	CMPQ CX, $0x00000008
 	JGE  many
@@ -62719,17 +63079,17 @@ few:
 	MOVQ       $0x00000008, DX
 	CMPQ       CX, DX
 	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R10
+	LEAQ       tailMasks<>+0(SB), R8
 	NEGQ       DX
-	VMOVDQU    32(R10)(DX*4), Y2
-	VMOVUPS    Y2, 128(R8)
-	VMOVUPS    128(R8), Y2
-	VMASKMOVPS (SI)(R9*4), Y2, Y2
+	VMOVDQU    32(R8)(DX*4), Y2
+	VMOVUPS    Y2, 128(R10)
+	VMOVUPS    128(R10), Y2
+	VMASKMOVPS (SI)(R11*4), Y2, Y2
 	VMOVUPS    oneSingle<>+0(SB), Y3
 	VSUBPS     Y2, Y3, Y3
-	VMOVUPS    Y3, 96(R8)
-	VMOVUPS    128(R8), Y3
-	VMASKMOVPS (BX)(R9*4), Y3, Y3
+	VMOVUPS    Y3, 96(R10)
+	VMOVUPS    128(R10), Y3
+	VMASKMOVPS (BX)(R11*4), Y3, Y3
 	VMOVUPS    oneSingle<>+0(SB), Y4
 	VSUBPS     Y3, Y4, Y4
 	VCMPPS     $0x11, Y0, Y3, Y5
@@ -62799,7 +63159,7 @@ few:
 	VSUBPS      Y0, Y9, Y9
 	VMAXPS      Y4, Y0, Y10
 	VMINPS      Y10, Y9, Y9
-	VMOVUPS     (R8), Y10
+	VMOVUPS     (R10), Y10
 	VMULPS      Y10, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -62861,12 +63221,12 @@ noSquare4:
 
 noMore4:
 	VMULPS       Y7, Y3, Y9
-	VMOVUPS      64(R8), Y11
+	VMOVUPS      64(R10), Y11
 	VFNMADD213PS Y4, Y11, Y9
 	VMULPS       Y10, Y2, Y2
 	VMULPS       Y9, Y2, Y2
-	VMOVUPS      32(R8), Y9
-	VMOVUPS      96(R8), Y10
+	VMOVUPS      32(R10), Y9
+	VMOVUPS      96(R10), Y10
 	VMULPS       Y9, Y10, Y9
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -62927,46 +63287,50 @@ noSquare5:
 
 noMore5:
 	VMULPS       Y8, Y4, Y6
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R10), Y8
 	VFNMADD213PS Y3, Y8, Y6
 	VMULPS       Y7, Y9, Y7
 	VFMADD231PS  Y6, Y7, Y2
 	VMULPS       Y4, Y3, Y3
 	VDIVPS       Y3, Y2, Y2
 	VANDPD       Y2, Y5, Y2
-	VMOVUPS      128(R8), Y3
-	VMASKMOVPS   Y2, Y3, (AX)(R9*4)
-	ADDQ         $0x00000008, R9
+	VMOVUPS      128(R10), Y3
+	VMASKMOVPS   Y2, Y3, (AX)(R11*4)
+	ADDQ         $0x00000008, R11
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardNoneOnlyAnyPowerF64AVX2(SB), $224-89
-	LEAQ (SP), R8
-	ADDQ $0x1f, R8
-	ANDQ $-32, R8
+TEXT ·backwardNoneOnlyAnyPowerF64AVX2(SB), $224-97
+	LEAQ (SP), R10
+	ADDQ $0x1f, R10
+	ANDQ $-32, R10
 
 	// backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Y0
-	VMOVUPS      Y0, (R8)
+	VMOVUPS      Y0, (R10)
 	VBROADCASTSD 64(DI), Y0
 	VXORPD       signBit<>+0(SB), Y0, Y0
-	VMOVUPS      Y0, 32(R8)
+	VMOVUPS      Y0, 32(R10)
 	VBROADCASTSD 72(DI), Y0
-	VMOVUPS      Y0, 64(R8)
+	VMOVUPS      Y0, 64(R10)
 	VBROADCASTSD 88(DI), Y0
 	VMOVSD       72(DI), X1
 
@@ -62977,19 +63341,19 @@ TEXT ·backwardNoneOnlyAnyPowerF64AVX2(SB), $224-89
 	VSUBSD       X2, X1, X1
 	ADDL         DI, DI
 	VBROADCASTSD X1, Y1
-	XORQ         R9, R9
+	XORQ         R11, R11
 	CMPQ         CX, $0x00000004
 	JL           few
 
 many:
 	// Vectors at a time: 1.
-	PREFETCHT0 8192(SI)(R9*8)
-	VMOVUPD    (SI)(R9*8), Y2
+	PREFETCHT0 (R9)(R11*8)
+	VMOVUPD    (SI)(R11*8), Y2
 	VMOVUPD    one<>+0(SB), Y3
 	VSUBPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 160(R8)
-	PREFETCHT0 8192(BX)(R9*8)
-	VMOVUPD    (BX)(R9*8), Y3
+	VMOVUPS    Y3, 160(R10)
+	PREFETCHT0 (R8)(R11*8)
+	VMOVUPD    (BX)(R11*8), Y3
 	VMOVUPD    one<>+0(SB), Y4
 	VSUBPD     Y3, Y4, Y4
 	VCMPPD     $0x11, Y0, Y3, Y5
@@ -63067,7 +63431,7 @@ many:
 	VSUBPD      Y0, Y9, Y9
 	VMAXPD      Y4, Y0, Y10
 	VMINPD      Y10, Y9, Y9
-	VMOVUPS     (R8), Y10
+	VMOVUPS     (R10), Y10
 	VMULPD      Y10, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -63135,12 +63499,12 @@ noSquare1:
 
 noMore1:
 	VMULPD       Y7, Y3, Y9
-	VMOVUPS      64(R8), Y11
+	VMOVUPS      64(R10), Y11
 	VFNMADD213PD Y4, Y11, Y9
 	VMULPD       Y10, Y2, Y2
 	VMULPD       Y9, Y2, Y2
-	VMOVUPS      32(R8), Y9
-	VMOVUPS      160(R8), Y10
+	VMOVUPS      32(R10), Y9
+	VMOVUPS      160(R10), Y10
 	VMULPD       Y9, Y10, Y9
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -63207,7 +63571,7 @@ noSquare2:
 
 noMore2:
 	VMULPD       Y8, Y4, Y6
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R10), Y8
 	VFNMADD213PD Y3, Y8, Y6
 	VMULPD       Y7, Y9, Y7
 	VFMADD231PD  Y6, Y7, Y2
@@ -63216,14 +63580,14 @@ noMore2:
 	VANDPD       Y2, Y5, Y2
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Y2, (AX)(R9*8)
+	VMOVNTPD     Y2, (AX)(R11*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Y2, (AX)(R9*8)
+	VMOVUPD Y2, (AX)(R11*8)
 
 stored3:
-	ADDQ $0x00000004, R9
+	ADDQ $0x00000004, R11
 	SUBQ $0x00000004, CX
 	CMPQ CX, $0x00000004
 	JGE  many
@@ -63236,17 +63600,17 @@ few:
 	MOVQ       $0x00000004, DX
 	CMPQ       CX, DX
 	CMOVQLT    CX, DX
-	LEAQ       tailMasks<>+0(SB), R10
+	LEAQ       tailMasks<>+0(SB), R8
 	NEGQ       DX
-	VMOVDQU    32(R10)(DX*8), Y2
-	VMOVUPS    Y2, 128(R8)
-	VMOVUPS    128(R8), Y2
-	VMASKMOVPD (SI)(R9*8), Y2, Y2
+	VMOVDQU    32(R8)(DX*8), Y2
+	VMOVUPS    Y2, 128(R10)
+	VMOVUPS    128(R10), Y2
+	VMASKMOVPD (SI)(R11*8), Y2, Y2
 	VMOVUPD    one<>+0(SB), Y3
 	VSUBPD     Y2, Y3, Y3
-	VMOVUPS    Y3, 96(R8)
-	VMOVUPS    128(R8), Y3
-	VMASKMOVPD (BX)(R9*8), Y3, Y3
+	VMOVUPS    Y3, 96(R10)
+	VMOVUPS    128(R10), Y3
+	VMASKMOVPD (BX)(R11*8), Y3, Y3
 	VMOVUPD    one<>+0(SB), Y4
 	VSUBPD     Y3, Y4, Y4
 	VCMPPD     $0x11, Y0, Y3, Y5
@@ -63324,7 +63688,7 @@ few:
 	VSUBPD      Y0, Y9, Y9
 	VMAXPD      Y4, Y0, Y10
 	VMINPD      Y10, Y9, Y9
-	VMOVUPS     (R8), Y10
+	VMOVUPS     (R10), Y10
 	VMULPD      Y10, Y2, Y2
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -63392,12 +63756,12 @@ noSquare4:
 
 noMore4:
 	VMULPD       Y7, Y3, Y9
-	VMOVUPS      64(R8), Y11
+	VMOVUPS      64(R10), Y11
 	VFNMADD213PD Y4, Y11, Y9
 	VMULPD       Y10, Y2, Y2
 	VMULPD       Y9, Y2, Y2
-	VMOVUPS      32(R8), Y9
-	VMOVUPS      96(R8), Y10
+	VMOVUPS      32(R10), Y9
+	VMOVUPS      96(R10), Y10
 	VMULPD       Y9, Y10, Y9
 
 	// e^(gamma ln v), 0 below the normal numbers.
@@ -63464,28 +63828,28 @@ noSquare5:
 
 noMore5:
 	VMULPD       Y8, Y4, Y6
-	VMOVUPS      64(R8), Y8
+	VMOVUPS      64(R10), Y8
 	VFNMADD213PD Y3, Y8, Y6
 	VMULPD       Y7, Y9, Y7
 	VFMADD231PD  Y6, Y7, Y2
 	VMULPD       Y4, Y3, Y3
 	VDIVPD       Y3, Y2, Y2
 	VANDPD       Y2, Y5, Y2
-	VMOVUPS      128(R8), Y3
-	VMASKMOVPD   Y2, Y3, (AX)(R9*8)
-	ADDQ         $0x00000004, R9
+	VMOVUPS      128(R10), Y3
+	VMASKMOVPD   Y2, Y3, (AX)(R11*8)
+	ADDQ         $0x00000004, R11
 	SUBQ         $0x00000004, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2432-73
+TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2432-81
 	LEAQ 2176(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -63535,7 +63899,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
 	VMOVUPS    32(CX)(R8*4), Y1
 	VORPS      signBitSingle<>+0(SB), Y0, Y0
@@ -63927,13 +64293,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+72(FP)
+	MOVB      AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4416-73
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4416-81
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -63980,7 +64346,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
 	VMOVUPD    32(CX)(R8*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -64402,13 +64770,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-97
+TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -64417,7 +64785,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -64457,7 +64825,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y2
 	VMOVUPS    32(BX)(R9*4), Y3
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
@@ -64826,13 +65196,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-97
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -64841,7 +65211,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -64883,7 +65253,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
 	VMOVUPD    32(BX)(R9*8), Y1
 	VORPD      signBit<>+0(SB), Y0, Y0
@@ -65326,13 +65698,13 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+96(FP)
+	MOVB      AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF32AVX2(SB), $2656-65
+TEXT ·forwardSigmoidOnlyAnyPowerF32AVX2(SB), $2656-73
 	LEAQ 2272(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -65383,7 +65755,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
 	VMOVUPS    32(CX)(DI*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
@@ -65482,7 +65856,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
 	VMOVUPS     32(DX)(DI*4), Y2
 	VADDPS      minusOneSingle<>+0(SB), Y1, Y3
@@ -65898,13 +66274,13 @@ end:
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+64(FP)
+	MOVB      AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $4544-65
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $4544-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
@@ -65949,7 +66325,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
 	VMOVUPD    32(CX)(DI*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -66064,7 +66442,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(DI*8)
+	MOVQ         ahead+64(FP), R9
+	MOVQ         8(R9), R9
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
 	VMOVUPD      32(DX)(DI*8), Y2
 	VADDPD       minusOne<>+0(SB), Y1, Y3
@@ -66492,13 +66872,13 @@ end:
 	VMOVMSKPD    Y0, AX
 	CMPL         AX, $0x0000000f
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-89
+TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -66507,7 +66887,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -66521,7 +66901,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-89
 	VMOVSS       36(DI), X0
 	VBROADCASTSS X0, Y0
 	VXORPD       Y1, Y1, Y1
-	VMOVUPS      Y1, 384(R8)
+	VMOVUPS      Y1, 320(R8)
 	LEAQ         (SP), DI
 	ADDQ         $0x3f, DI
 	ANDQ         $-64, DI
@@ -66542,17 +66922,19 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
 	VMOVUPS    32(BX)(R9*4), Y2
 	VORPS      signBitSingle<>+0(SB), Y1, Y1
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS    384(R8), Y3
+	VMOVUPS    320(R8), Y3
 	VPMAXUD    Y1, Y3, Y3
-	VMOVUPS    Y3, 384(R8)
-	VMOVUPS    384(R8), Y3
+	VMOVUPS    Y3, 320(R8)
+	VMOVUPS    320(R8), Y3
 	VPMAXUD    Y2, Y3, Y3
-	VMOVUPS    Y3, 384(R8)
+	VMOVUPS    Y3, 320(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -66607,9 +66989,9 @@ few:
 	VMOVDQU    32(R14)(R13*4), Y1
 	VMASKMOVPS (BX)(R9*4), Y1, Y2
 	VORPS      signBitSingle<>+0(SB), Y2, Y2
-	VMOVUPS    384(R8), Y3
+	VMOVUPS    320(R8), Y3
 	VPMAXUD    Y2, Y3, Y3
-	VMOVUPS    Y3, 384(R8)
+	VMOVUPS    Y3, 320(R8)
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y3
@@ -66641,7 +67023,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(SI)(R9*4)
+	MOVQ       ahead+80(FP), R11
+	MOVQ       8(R11), R11
+	PREFETCHT0 (R11)(R9*4)
 	VMOVUPS    (SI)(R9*4), Y1
 	VMOVUPS    32(SI)(R9*4), Y2
 	VMOVUPS    oneSingle<>+0(SB), Y3
@@ -66691,9 +67075,9 @@ many2:
 	VMINPS       Y4, Y6, Y7
 	VMINPS       Y5, Y6, Y6
 	VSUBPS       Y13, Y7, Y7
-	VMOVUPS      Y7, 320(R8)
+	VMOVUPS      Y7, 352(R8)
 	VSUBPS       Y12, Y6, Y6
-	VMOVUPS      Y6, 352(R8)
+	VMOVUPS      Y6, 384(R8)
 	VXORPD       Y6, Y6, Y6
 	VMAXPS       Y4, Y6, Y4
 	VMAXPS       Y5, Y6, Y5
@@ -66765,10 +67149,10 @@ many2:
 	VANDPD       Y7, Y4, Y4
 	VANDPD       Y6, Y5, Y5
 	VMOVUPS      64(R8), Y6
-	VMOVUPS      320(R8), Y7
+	VMOVUPS      352(R8), Y7
 	VMULPS       Y7, Y6, Y6
 	VMOVUPS      96(R8), Y7
-	VMOVUPS      352(R8), Y8
+	VMOVUPS      384(R8), Y8
 	VMULPS       Y8, Y7, Y7
 	VMOVUPS      288(R8), Y8
 	VMOVUPS      128(R8), Y9
@@ -66788,9 +67172,9 @@ many2:
 	VMULPS       Y4, Y3, Y3
 
 	// e^(gamma ln v), 0 below the normal numbers.
-	VMOVUPS 320(R8), Y4
+	VMOVUPS 352(R8), Y4
 	VMULPS  Y0, Y4, Y4
-	VMOVUPS 352(R8), Y5
+	VMOVUPS 384(R8), Y5
 	VMULPS  Y0, Y5, Y5
 	VMOVUPS leastNormalExpSingle<>+0(SB), Y6
 	VMAXPS  Y4, Y6, Y7
@@ -66831,8 +67215,8 @@ many2:
 	VPADDD      Y8, Y6, Y6
 
 	// What rounding took from gamma ln v.
-	VMOVUPS      320(R8), Y8
-	VMOVUPS      352(R8), Y9
+	VMOVUPS      352(R8), Y8
+	VMOVUPS      384(R8), Y9
 	VFMSUB213PS  Y4, Y0, Y8
 	VFMSUB213PS  Y5, Y0, Y9
 	VMOVAPD      Y7, Y10
@@ -67006,21 +67390,21 @@ done2:
 end:
 	// Within the limit if that is still the largest.
 	VMOVUPS   minusLimitSingle<>+0(SB), Y0
-	VMOVUPS   384(R8), Y1
+	VMOVUPS   320(R8), Y1
 	VPMAXUD   Y0, Y1, Y1
-	VMOVUPS   Y1, 384(R8)
-	VMOVUPS   384(R8), Y1
+	VMOVUPS   Y1, 320(R8)
+	VMOVUPS   320(R8), Y1
 	VPCMPEQD  Y0, Y1, Y0
 	VMOVMSKPS Y0, AX
 	CMPL      AX, $0x000000ff
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-89
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
@@ -67029,7 +67413,7 @@ TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -67064,7 +67448,9 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
 	VMOVUPD    32(BX)(R9*8), Y2
 	VORPD      signBit<>+0(SB), Y1, Y1
@@ -67199,7 +67585,9 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R9*8)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   (R11)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
 	VMOVUPD      32(SI)(R9*8), Y2
 	VMOVUPD      one<>+0(SB), Y3
@@ -67621,7 +68009,7 @@ end:
 	VMOVMSKPD Y0, AX
 	CMPL      AX, $0x0000000f
 	SETEQ     AL
-	MOVB      AL, ret+88(FP)
+	MOVB      AL, ret+96(FP)
 	VZEROUPPER
 	RET
 

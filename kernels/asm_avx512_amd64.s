@@ -20978,9 +20978,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-73
+TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-81
 	// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -20989,46 +20989,48 @@ TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VPXORQ       Z7, Z7, Z7
 	VMOVUPS      Z7, (SP)
 	VMOVUPS      Z7, 64(SP)
 	VMOVUPS      Z7, 128(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000040
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000040
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	VPCMPEQB     (DX)(SI*1), X0, K1
-	VPCMPEQB     16(DX)(SI*1), X0, K2
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(DI*1), X0, K2
 	KNOTW        K1, K3
 	KNOTW        K2, K4
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z7
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z8
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z7
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z7, Z9, Z10
 	VSUBPS       Z8, Z9, Z9
@@ -21038,20 +21040,20 @@ many:
 	VADDPS       Z9, Z6, K2, Z6
 	VADDPS       Z7, Z3, K3, Z3
 	VADDPS       Z8, Z4, K4, Z4
-	VPCMPEQB     32(DX)(SI*1), X0, K1
-	VPCMPEQB     48(DX)(SI*1), X0, K2
+	VPCMPEQB     32(DX)(DI*1), X0, K1
+	VPCMPEQB     48(DX)(DI*1), X0, K2
 	KNOTW        K1, K3
 	KNOTW        K2, K4
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8320(CX)(SI*4)
-	VMOVUPS      128(CX)(SI*4), Z7
-	PREFETCHT0   8384(CX)(SI*4)
-	VMOVUPS      192(CX)(SI*4), Z8
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   128(BX)(DI*4)
+	VMOVUPS      128(CX)(DI*4), Z7
+	PREFETCHT0   192(BX)(DI*4)
+	VMOVUPS      192(CX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z7, Z9, Z10
 	VSUBPS       Z8, Z9, Z9
@@ -21061,36 +21063,36 @@ many:
 	VADDPS       Z9, Z6, K2, Z6
 	VADDPS       Z7, Z3, K3, Z3
 	VADDPS       Z8, Z4, K4, Z4
-	ADDQ         $0x00000040, SI
-	SUBQ         $0x00000040, DI
-	CMPQ         DI, $0x00000040
+	ADDQ         $0x00000040, DI
+	SUBQ         $0x00000040, R8
+	CMPQ         R8, $0x00000040
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	VMOVUPS.Z    (CX)(SI*4), K1, Z7
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VADDPS       Z7, Z1, K2, Z1
 	VADDPS       Z8, Z5, K2, Z5
 	VADDPS       Z7, Z3, K3, Z3
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -21159,17 +21161,17 @@ end:
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -21178,35 +21180,37 @@ TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 4.
-	VMOVQ        (DX)(SI*1), X7
+	VMOVQ        (DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K1
-	VMOVQ        8(DX)(SI*1), X7
+	VMOVQ        8(DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K2
 	KNOTB        K1, K3
 	KNOTB        K2, K4
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z7
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z8
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z7
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z7, Z9, Z10
 	VSUBPD       Z8, Z9, Z9
@@ -21216,22 +21220,22 @@ many:
 	VADDPD       Z9, Z6, K2, Z6
 	VADDPD       Z7, Z3, K3, Z3
 	VADDPD       Z8, Z4, K4, Z4
-	VMOVQ        16(DX)(SI*1), X7
+	VMOVQ        16(DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K1
-	VMOVQ        24(DX)(SI*1), X7
+	VMOVQ        24(DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K2
 	KNOTB        K1, K3
 	KNOTB        K2, K4
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8320(CX)(SI*8)
-	VMOVUPD      128(CX)(SI*8), Z7
-	PREFETCHT0   8384(CX)(SI*8)
-	VMOVUPD      192(CX)(SI*8), Z8
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   128(BX)(DI*8)
+	VMOVUPD      128(CX)(DI*8), Z7
+	PREFETCHT0   192(BX)(DI*8)
+	VMOVUPD      192(CX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z7, Z9, Z10
 	VSUBPD       Z8, Z9, Z9
@@ -21241,7 +21245,7 @@ many:
 	VADDPD       Z9, Z6, K2, Z6
 	VADDPD       Z7, Z3, K3, Z3
 	VADDPD       Z8, Z4, K4, Z4
-	ADDQ         $0x00000020, SI
+	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, AX
 	CMPQ         AX, $0x00000020
 	JGE          many
@@ -21251,25 +21255,25 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
 	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	KMOVW        (R8)(BX*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	VMOVUPD.Z    (CX)(SI*8), K1, Z7
+	KMOVB        K2, BX
+	POPCNTL      BX, BX
+	ADDQ         BX, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VADDPD       Z7, Z1, K2, Z1
 	VADDPD       Z8, Z5, K2, Z5
 	VADDPD       Z7, Z3, K3, Z3
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -21313,22 +21317,26 @@ done:
 	VADDSD        16(AX), X0, X0
 	VMOVSD        X0, 16(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOverlapF32AVX512(SB), $256-65
+TEXT ·forwardNoneOverlapF32AVX512(SB), $256-73
 	// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z2, Z2, Z2
@@ -21342,33 +21350,33 @@ TEXT ·forwardNoneOverlapF32AVX512(SB), $256-65
 	VMOVUPS Z8, 64(SP)
 	VMOVUPS Z8, 128(SP)
 	VMOVUPS Z8, 192(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000040
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000040
 	JL      few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Z8
-	PREFETCHT0   8256(DX)(BX*4)
-	VMOVUPS      64(DX)(BX*4), Z9
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Z8
+	PREFETCHT0   64(SI)(DI*4)
+	VMOVUPS      64(DX)(DI*4), Z9
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z9, Z7, Z7
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Z12
-	PREFETCHT0   8256(CX)(BX*4)
-	VMOVUPS      64(CX)(BX*4), Z13
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z12
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z13
 	VFMADD231PS  Z8, Z12, Z0
 	VFMADD231PS  Z9, Z13, Z1
 	VFNMADD231PS Z10, Z12, Z2
@@ -21377,18 +21385,18 @@ many:
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z11
 	VFNMADD231PS Z8, Z10, Z4
 	VFNMADD231PS Z9, Z11, Z5
-	PREFETCHT0   8320(DX)(BX*4)
-	VMOVUPS      128(DX)(BX*4), Z8
-	PREFETCHT0   8384(DX)(BX*4)
-	VMOVUPS      192(DX)(BX*4), Z9
+	PREFETCHT0   128(SI)(DI*4)
+	VMOVUPS      128(DX)(DI*4), Z8
+	PREFETCHT0   192(SI)(DI*4)
+	VMOVUPS      192(DX)(DI*4), Z9
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
 	VADDPS       Z8, Z6, Z6
 	VADDPS       Z9, Z7, Z7
-	PREFETCHT0   8320(CX)(BX*4)
-	VMOVUPS      128(CX)(BX*4), Z12
-	PREFETCHT0   8384(CX)(BX*4)
-	VMOVUPS      192(CX)(BX*4), Z13
+	PREFETCHT0   128(BX)(DI*4)
+	VMOVUPS      128(CX)(DI*4), Z12
+	PREFETCHT0   192(BX)(DI*4)
+	VMOVUPS      192(CX)(DI*4), Z13
 	VFMADD231PS  Z8, Z12, Z0
 	VFMADD231PS  Z9, Z13, Z1
 	VFNMADD231PS Z10, Z12, Z2
@@ -21397,32 +21405,32 @@ many:
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z11
 	VFNMADD231PS Z8, Z10, Z4
 	VFNMADD231PS Z9, Z11, Z5
-	ADDQ         $0x00000040, BX
-	SUBQ         $0x00000040, SI
-	CMPQ         SI, $0x00000040
+	ADDQ         $0x00000040, DI
+	SUBQ         $0x00000040, R8
+	CMPQ         R8, $0x00000040
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPS.Z    (DX)(BX*4), K1, Z8
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVUPS.Z    (DX)(DI*4), K1, Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VMOVAPS.Z    Z9, K1, Z9
 	VADDPS       Z8, Z6, Z6
-	VMOVUPS.Z    (CX)(BX*4), K1, Z10
+	VMOVUPS.Z    (CX)(DI*4), K1, Z10
 	VFMADD231PS  Z8, Z10, Z0
 	VFNMADD231PS Z9, Z10, Z2
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z10, Z9
 	VFNMADD231PS Z8, Z9, Z4
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -21510,18 +21518,22 @@ end:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOverlapF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneOverlapF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -21530,24 +21542,24 @@ TEXT ·forwardNoneOverlapF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ Z5, Z5, Z5
 	VPXORQ Z6, Z6, Z6
 	VPXORQ Z7, Z7, Z7
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000020
 	JL     few
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Z8
-	PREFETCHT0   8256(DX)(BX*8)
-	VMOVUPD      64(DX)(BX*8), Z9
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Z8
+	PREFETCHT0   64(SI)(DI*8)
+	VMOVUPD      64(DX)(DI*8), Z9
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
 	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
 	VADDPD       Z8, Z6, Z6
 	VADDPD       Z9, Z7, Z7
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Z12
-	PREFETCHT0   8256(CX)(BX*8)
-	VMOVUPD      64(CX)(BX*8), Z13
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z12
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z13
 	VFMADD231PD  Z8, Z12, Z0
 	VFMADD231PD  Z9, Z13, Z1
 	VFNMADD231PD Z10, Z12, Z2
@@ -21556,18 +21568,18 @@ many:
 	VADDPD.BCST  minusOne<>+0(SB), Z13, Z11
 	VFNMADD231PD Z8, Z10, Z4
 	VFNMADD231PD Z9, Z11, Z5
-	PREFETCHT0   8320(DX)(BX*8)
-	VMOVUPD      128(DX)(BX*8), Z8
-	PREFETCHT0   8384(DX)(BX*8)
-	VMOVUPD      192(DX)(BX*8), Z9
+	PREFETCHT0   128(SI)(DI*8)
+	VMOVUPD      128(DX)(DI*8), Z8
+	PREFETCHT0   192(SI)(DI*8)
+	VMOVUPD      192(DX)(DI*8), Z9
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
 	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
 	VADDPD       Z8, Z6, Z6
 	VADDPD       Z9, Z7, Z7
-	PREFETCHT0   8320(CX)(BX*8)
-	VMOVUPD      128(CX)(BX*8), Z12
-	PREFETCHT0   8384(CX)(BX*8)
-	VMOVUPD      192(CX)(BX*8), Z13
+	PREFETCHT0   128(BX)(DI*8)
+	VMOVUPD      128(CX)(DI*8), Z12
+	PREFETCHT0   192(BX)(DI*8)
+	VMOVUPD      192(CX)(DI*8), Z13
 	VFMADD231PD  Z8, Z12, Z0
 	VFMADD231PD  Z9, Z13, Z1
 	VFNMADD231PD Z10, Z12, Z2
@@ -21576,7 +21588,7 @@ many:
 	VADDPD.BCST  minusOne<>+0(SB), Z13, Z11
 	VFNMADD231PD Z8, Z10, Z4
 	VFNMADD231PD Z9, Z11, Z5
-	ADDQ         $0x00000020, BX
+	ADDQ         $0x00000020, DI
 	SUBQ         $0x00000020, AX
 	CMPQ         AX, $0x00000020
 	JGE          many
@@ -21586,21 +21598,21 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	KMOVW        (DI)(SI*2), K1
-	VMOVUPD.Z    (DX)(BX*8), K1, Z8
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	KMOVW        (SI)(BX*2), K1
+	VMOVUPD.Z    (DX)(DI*8), K1, Z8
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
 	VMOVAPD.Z    Z9, K1, Z9
 	VADDPD       Z8, Z6, Z6
-	VMOVUPD.Z    (CX)(BX*8), K1, Z10
+	VMOVUPD.Z    (CX)(DI*8), K1, Z10
 	VFMADD231PD  Z8, Z10, Z0
 	VFNMADD231PD Z9, Z10, Z2
 	VADDPD.BCST  minusOne<>+0(SB), Z10, Z9
 	VFNMADD231PD Z8, Z9, Z4
-	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -21656,13 +21668,13 @@ done:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
+TEXT ·forwardNoneRegionYF32AVX512(SB), $256-81
 	// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -21671,6 +21683,8 @@ TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
@@ -21679,41 +21693,41 @@ TEXT ·forwardNoneRegionYF32AVX512(SB), $256-73
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
 	VPXORQ       Z8, Z8, Z8
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VPXORQ       Z9, Z9, Z9
 	VMOVUPS      Z9, (SP)
 	VMOVUPS      Z9, 64(SP)
 	VMOVUPS      Z9, 128(SP)
 	VMOVUPS      Z9, 192(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(SI*1), X0, K1
-	VPCMPEQB     16(DX)(SI*1), X0, K2
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(DI*1), X0, K2
 	KNOTW        K1, K3
 	KNOTW        K2, K4
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z9
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z10
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z9
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z9, Z11, Z12
 	VSUBPS       Z10, Z11, Z11
@@ -21725,37 +21739,37 @@ many:
 	VADDPS       Z10, Z4, K4, Z4
 	VADDPS       Z12, Z7, K3, Z7
 	VADDPS       Z11, Z8, K4, Z8
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X9
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X9
 	VPCMPEQB     X9, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	VMOVUPS.Z    (CX)(SI*4), K1, Z9
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VADDPS       Z9, Z1, K2, Z1
 	VADDPS       Z10, Z5, K2, Z5
 	VADDPS       Z9, Z3, K3, Z3
 	VADDPS       Z10, Z7, K3, Z7
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -21843,17 +21857,17 @@ end:
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -21862,6 +21876,8 @@ TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
@@ -21870,29 +21886,29 @@ TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
 	VPXORQ       Z8, Z8, Z8
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(SI*1), X9
+	VMOVQ        (DX)(DI*1), X9
 	VPCMPEQB     X9, X0, K1
-	VMOVQ        8(DX)(SI*1), X9
+	VMOVQ        8(DX)(DI*1), X9
 	VPCMPEQB     X9, X0, K2
 	KNOTB        K1, K3
 	KNOTB        K2, K4
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z9
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z10
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z9
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z9, Z11, Z12
 	VSUBPD       Z10, Z11, Z11
@@ -21904,7 +21920,7 @@ many:
 	VADDPD       Z10, Z4, K4, Z4
 	VADDPD       Z12, Z7, K3, Z7
 	VADDPD       Z11, Z8, K4, Z8
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -21914,26 +21930,26 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
 	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X9
+	KMOVW        (R8)(BX*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X9
 	VPCMPEQB     X9, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	VMOVUPD.Z    (CX)(SI*8), K1, Z9
+	KMOVB        K2, BX
+	POPCNTL      BX, BX
+	ADDQ         BX, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VADDPD       Z9, Z1, K2, Z1
 	VADDPD       Z10, Z5, K2, Z5
 	VADDPD       Z9, Z3, K3, Z3
 	VADDPD       Z10, Z7, K3, Z7
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -21989,21 +22005,21 @@ done:
 	VADDSD        24(AX), X0, X0
 	VMOVSD        X0, 24(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNoneRegionYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneRegionYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         y_base+48(FP), BX
 	MOVBQZX      class+72(FP), SI
 	VMOVD        SI, X0
@@ -22071,17 +22087,17 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
-TEXT ·backwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         y_base+48(FP), BX
 	MOVBQZX      class+72(FP), SI
 	VMOVD        SI, X0
@@ -22153,18 +22169,22 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneRegionF32AVX512(SB), $448-65
+TEXT ·forwardNoneRegionF32AVX512(SB), $448-73
 	// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z2, Z2, Z2
@@ -22187,25 +22207,25 @@ TEXT ·forwardNoneRegionF32AVX512(SB), $448-65
 	VMOVUPS Z14, 256(SP)
 	VMOVUPS Z14, 320(SP)
 	VMOVUPS Z14, 384(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Z14
-	PREFETCHT0   8256(DX)(BX*4)
-	VMOVUPS      64(DX)(BX*4), Z15
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Z14
+	PREFETCHT0   64(SI)(DI*4)
+	VMOVUPS      64(DX)(DI*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
 	VADDPS       Z14, Z8, Z8
@@ -22214,10 +22234,10 @@ many:
 	VSUBPS       Z17, Z11, Z11
 	VFMADD231PS  Z14, Z14, Z12
 	VFMADD231PS  Z15, Z15, Z13
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Z18
-	PREFETCHT0   8256(CX)(BX*4)
-	VMOVUPS      64(CX)(BX*4), Z19
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z18
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z19
 	VFMADD231PS  Z14, Z18, Z0
 	VFMADD231PS  Z15, Z19, Z1
 	VFNMADD231PS Z16, Z18, Z2
@@ -22228,35 +22248,35 @@ many:
 	VFNMADD231PS Z15, Z19, Z5
 	VFMADD231PS  Z16, Z18, Z6
 	VFMADD231PS  Z17, Z19, Z7
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000020, SI
-	CMPQ         SI, $0x00000020
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPS.Z    (DX)(BX*4), K1, Z14
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVUPS.Z    (DX)(DI*4), K1, Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VMOVAPS.Z    Z15, K1, Z15
 	VADDPS       Z14, Z8, Z8
 	VSUBPS       Z15, Z10, Z10
 	VFMADD231PS  Z14, Z14, Z12
-	VMOVUPS.Z    (CX)(BX*4), K1, Z16
+	VMOVUPS.Z    (CX)(DI*4), K1, Z16
 	VFMADD231PS  Z14, Z16, Z0
 	VFNMADD231PS Z15, Z16, Z2
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z16, Z16
 	VFNMADD231PS Z14, Z16, Z4
 	VFMADD231PS  Z15, Z16, Z6
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -22401,18 +22421,22 @@ end:
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -22427,16 +22451,16 @@ TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ Z11, Z11, Z11
 	VPXORQ Z12, Z12, Z12
 	VPXORQ Z13, Z13, Z13
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000010
 	JL     few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Z14
-	PREFETCHT0   8256(DX)(BX*8)
-	VMOVUPD      64(DX)(BX*8), Z15
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Z14
+	PREFETCHT0   64(SI)(DI*8)
+	VMOVUPD      64(DX)(DI*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
 	VADDPD       Z14, Z8, Z8
@@ -22445,10 +22469,10 @@ many:
 	VSUBPD       Z17, Z11, Z11
 	VFMADD231PD  Z14, Z14, Z12
 	VFMADD231PD  Z15, Z15, Z13
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Z18
-	PREFETCHT0   8256(CX)(BX*8)
-	VMOVUPD      64(CX)(BX*8), Z19
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z18
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z19
 	VFMADD231PD  Z14, Z18, Z0
 	VFMADD231PD  Z15, Z19, Z1
 	VFNMADD231PD Z16, Z18, Z2
@@ -22459,7 +22483,7 @@ many:
 	VFNMADD231PD Z15, Z19, Z5
 	VFMADD231PD  Z16, Z18, Z6
 	VFMADD231PD  Z17, Z19, Z7
-	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -22469,24 +22493,24 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	KMOVW        (DI)(SI*2), K1
-	VMOVUPD.Z    (DX)(BX*8), K1, Z14
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	KMOVW        (SI)(BX*2), K1
+	VMOVUPD.Z    (DX)(DI*8), K1, Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VMOVAPD.Z    Z15, K1, Z15
 	VADDPD       Z14, Z8, Z8
 	VSUBPD       Z15, Z10, Z10
 	VFMADD231PD  Z14, Z14, Z12
-	VMOVUPD.Z    (CX)(BX*8), K1, Z16
+	VMOVUPD.Z    (CX)(DI*8), K1, Z16
 	VFMADD231PD  Z14, Z16, Z0
 	VFNMADD231PD Z15, Z16, Z2
 	VADDPD.BCST  minusOne<>+0(SB), Z16, Z16
 	VFNMADD231PD Z14, Z16, Z4
 	VFMADD231PD  Z15, Z16, Z6
-	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -22578,19 +22602,21 @@ done:
 	VADDSD        48(AX), X0, X0
 	VMOVSD        X0, 48(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
+	MOVQ         ahead+80(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
 	XORQ         SI, SI
@@ -22599,13 +22625,13 @@ TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(BX)(SI*4)
+	PREFETCHT0   (DI)(SI*4)
 	VMOVUPS      (BX)(SI*4), Z2
-	PREFETCHT0   8256(BX)(SI*4)
+	PREFETCHT0   64(DI)(SI*4)
 	VMOVUPS      64(BX)(SI*4), Z3
-	PREFETCHT0   8320(BX)(SI*4)
+	PREFETCHT0   128(DI)(SI*4)
 	VMOVUPS      128(BX)(SI*4), Z4
-	PREFETCHT0   8384(BX)(SI*4)
+	PREFETCHT0   192(DI)(SI*4)
 	VMOVUPS      192(BX)(SI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z2, Z6, Z7
@@ -22662,19 +22688,21 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
+	MOVQ         ahead+80(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (SI), Z0
 	VBROADCASTSD 8(SI), Z1
 	XORQ         SI, SI
@@ -22683,13 +22711,13 @@ TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0   8192(BX)(SI*8)
+	PREFETCHT0   (DI)(SI*8)
 	VMOVUPD      (BX)(SI*8), Z2
-	PREFETCHT0   8256(BX)(SI*8)
+	PREFETCHT0   64(DI)(SI*8)
 	VMOVUPD      64(BX)(SI*8), Z3
-	PREFETCHT0   8320(BX)(SI*8)
+	PREFETCHT0   128(DI)(SI*8)
 	VMOVUPD      128(BX)(SI*8), Z4
-	PREFETCHT0   8384(BX)(SI*8)
+	PREFETCHT0   192(DI)(SI*8)
 	VMOVUPD      192(BX)(SI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z2, Z6, Z7
@@ -22746,13 +22774,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF32AVX512(SB), $2368-73
+TEXT ·forwardSigmoidRegionYF32AVX512(SB), $2368-81
 	// forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -22793,13 +22821,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z6
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z7
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z8
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z9
 	VPADDD     Z6, Z6, Z10
 	VPADDD     Z7, Z7, Z11
@@ -23085,7 +23121,7 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -23113,9 +23149,9 @@ GLOBL expRowLaneaSingle<>(SB), RODATA|NOPTR, $4
 DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidRegionYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidRegionYF64AVX512(SB), $4160-81
 	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -23151,13 +23187,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z6
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z7
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z8
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z9
 	VPADDQ     Z6, Z6, Z10
 	VPADDQ     Z7, Z7, Z11
@@ -23428,7 +23472,7 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -23453,14 +23497,14 @@ GLOBL expEvena<>(SB), RODATA|NOPTR, $8
 DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
 GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
 
-// func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidRegionYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidRegionYF32AVX512(SB), $2112-105
 	// backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -23490,13 +23534,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z4
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z5
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z6
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z7
 	VPADDD     Z4, Z4, Z8
 	VPADDD     Z5, Z5, Z9
@@ -23705,18 +23757,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidRegionYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidRegionYF64AVX512(SB), $4160-105
 	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -23746,13 +23798,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z4
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z5
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z6
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z7
 	VPADDQ     Z4, Z4, Z8
 	VPADDQ     Z5, Z5, Z9
@@ -23976,13 +24036,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidRegionF32AVX512(SB), $2560-65
+TEXT ·forwardSigmoidRegionF32AVX512(SB), $2560-73
 	// forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -24025,13 +24085,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z8
-	PREFETCHT0 8256(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z9
-	PREFETCHT0 8320(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z10
-	PREFETCHT0 8384(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z11
 	VPADDD     Z8, Z8, Z12
 	VPADDD     Z9, Z9, Z13
@@ -24158,9 +24226,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z8
-	PREFETCHT0  8256(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
 	VADDPS.BCST minusOneSingle<>+0(SB), Z9, Z11
@@ -24365,13 +24437,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidRegionF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidRegionF64AVX512(SB), $4160-73
 	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -24406,13 +24478,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z8
-	PREFETCHT0 8256(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z9
-	PREFETCHT0 8320(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z10
-	PREFETCHT0 8384(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z11
 	VPADDQ     Z8, Z8, Z12
 	VPADDQ     Z9, Z9, Z13
@@ -24544,9 +24624,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*8)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z8
-	PREFETCHT0  8256(DX)(SI*8)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
 	VADDPD.BCST minusOne<>+0(SB), Z9, Z11
@@ -24708,18 +24792,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidRegionF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidRegionF32AVX512(SB), $2112-97
 	// backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -24746,13 +24830,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z3
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z4
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z5
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z6
 	VPADDD     Z3, Z3, Z7
 	VPADDD     Z4, Z4, Z8
@@ -24879,9 +24971,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z3
-	PREFETCHT0   8256(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z3, Z5, Z6
@@ -24966,18 +25062,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidRegionF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidRegionF64AVX512(SB), $4160-97
 	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -25004,13 +25100,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z3
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z4
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z5
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z6
 	VPADDQ     Z3, Z3, Z7
 	VPADDQ     Z4, Z4, Z8
@@ -25142,9 +25246,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z3
-	PREFETCHT0   8256(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z3, Z5, Z6
@@ -25237,13 +25345,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneSquareYF32AVX512(SB), $192-73
+TEXT ·forwardNoneSquareYF32AVX512(SB), $192-81
 	// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -25252,46 +25360,48 @@ TEXT ·forwardNoneSquareYF32AVX512(SB), $192-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         BX, BX
+	XORQ         SI, SI
 	VPXORQ       Z7, Z7, Z7
 	VMOVUPS      Z7, (SP)
 	VMOVUPS      Z7, 64(SP)
 	VMOVUPS      Z7, 128(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(SI*1), X0, K1
-	VPCMPEQB     16(DX)(SI*1), X0, K2
+	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(DI*1), X0, K2
 	KNOTW        K1, K3
 	KNOTW        K2, K4
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z7
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z8
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z7
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z7, Z9, Z10
 	VSUBPS       Z8, Z9, Z9
@@ -25305,29 +25415,29 @@ many:
 	VMOVAPS.Z    Z8, K4, Z10
 	VFMADD231PS  Z7, Z9, Z5
 	VFMADD231PS  Z8, Z10, Z6
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	VMOVUPS.Z    (CX)(SI*4), K1, Z7
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, SI
+	VMOVUPS.Z    (CX)(DI*4), K1, Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VMOVAPS.Z    Z8, K2, Z9
@@ -25336,8 +25446,8 @@ few:
 	VFMADD231PS  Z7, Z8, Z1
 	VMOVAPS.Z    Z7, K3, Z8
 	VFMADD231PS  Z7, Z8, Z5
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -25406,17 +25516,17 @@ end:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -25425,35 +25535,37 @@ TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), BX
+	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
 	VPXORQ       Z3, Z3, Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         BX, BX
 	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(SI*1), X7
+	VMOVQ        (DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K1
-	VMOVQ        8(DX)(SI*1), X7
+	VMOVQ        8(DX)(DI*1), X7
 	VPCMPEQB     X7, X0, K2
 	KNOTB        K1, K3
 	KNOTB        K2, K4
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z7
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z8
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	KMOVB        K2, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, SI
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z7
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z7, Z9, Z10
 	VSUBPD       Z8, Z9, Z9
@@ -25467,7 +25579,7 @@ many:
 	VMOVAPD.Z    Z8, K4, Z10
 	VFMADD231PD  Z7, Z9, Z5
 	VFMADD231PD  Z8, Z10, Z6
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -25477,19 +25589,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
 	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X7
+	KMOVW        (R8)(BX*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	VMOVUPD.Z    (CX)(SI*8), K1, Z7
+	KMOVB        K2, BX
+	POPCNTL      BX, BX
+	ADDQ         BX, SI
+	VMOVUPD.Z    (CX)(DI*8), K1, Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VMOVAPD.Z    Z8, K2, Z9
@@ -25498,7 +25610,7 @@ few:
 	VFMADD231PD  Z7, Z8, Z1
 	VMOVAPD.Z    Z7, K3, Z8
 	VFMADD231PD  Z7, Z8, Z5
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -25542,27 +25654,29 @@ done:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    BX, X0, X0
+	VCVTSI2SDQ    SI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
 	VBROADCASTSS 8(DI), Z3
@@ -25576,7 +25690,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB         (SI)(DI*1), X0, K1
 	KNOTW            K1, K2
-	PREFETCHT0       8192(BX)(DI*4)
+	PREFETCHT0       (R8)(DI*4)
 	VMOVUPS          (BX)(DI*4), Z6
 	VBROADCASTSS     oneSingle<>+0(SB), Z7
 	VSUBPS           Z6, Z7, Z7
@@ -25599,7 +25713,7 @@ ordinary1:
 stored1:
 	VPCMPEQB         16(SI)(DI*1), X0, K1
 	KNOTW            K1, K2
-	PREFETCHT0       8256(BX)(DI*4)
+	PREFETCHT0       64(R8)(DI*4)
 	VMOVUPS          64(BX)(DI*4), Z6
 	VBROADCASTSS     oneSingle<>+0(SB), Z7
 	VSUBPS           Z6, Z7, Z7
@@ -25657,23 +25771,25 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
 	VBROADCASTSD 16(DI), Z3
@@ -25688,7 +25804,7 @@ many:
 	VMOVQ            (SI)(DI*1), X6
 	VPCMPEQB         X6, X0, K1
 	KNOTB            K1, K2
-	PREFETCHT0       8192(BX)(DI*8)
+	PREFETCHT0       (R8)(DI*8)
 	VMOVUPD          (BX)(DI*8), Z6
 	VBROADCASTSD     one<>+0(SB), Z7
 	VSUBPD           Z6, Z7, Z7
@@ -25712,7 +25828,7 @@ stored1:
 	VMOVQ            8(SI)(DI*1), X6
 	VPCMPEQB         X6, X0, K1
 	KNOTB            K1, K2
-	PREFETCHT0       8256(BX)(DI*8)
+	PREFETCHT0       64(R8)(DI*8)
 	VMOVUPD          64(BX)(DI*8), Z6
 	VBROADCASTSD     one<>+0(SB), Z7
 	VSUBPD           Z6, Z7, Z7
@@ -25770,18 +25886,22 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneSquareF32AVX512(SB), $384-65
+TEXT ·forwardNoneSquareF32AVX512(SB), $384-73
 	// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
+	MOVQ    ahead+64(FP), BX
+	MOVQ    (BX), BX
+	MOVQ    ahead+64(FP), SI
+	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
 	VPXORQ  Z2, Z2, Z2
@@ -25801,25 +25921,25 @@ TEXT ·forwardNoneSquareF32AVX512(SB), $384-65
 	VMOVUPS Z12, 192(SP)
 	VMOVUPS Z12, 256(SP)
 	VMOVUPS Z12, 320(SP)
-	XORQ    BX, BX
+	XORQ    DI, DI
 	TESTQ   AX, AX
 	JLE     end
 
 window:
 	// Up to 1024 elements.
-	MOVQ    $0x00000400, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000400, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
-	VMOVUPS      (DX)(BX*4), Z12
-	PREFETCHT0   8256(DX)(BX*4)
-	VMOVUPS      64(DX)(BX*4), Z13
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (DX)(DI*4), Z12
+	PREFETCHT0   64(SI)(DI*4)
+	VMOVUPS      64(DX)(DI*4), Z13
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
 	VADDPS       Z12, Z0, Z0
@@ -25828,10 +25948,10 @@ many:
 	VSUBPS       Z15, Z3, Z3
 	VFMADD231PS  Z12, Z12, Z4
 	VFMADD231PS  Z13, Z13, Z5
-	PREFETCHT0   8192(CX)(BX*4)
-	VMOVUPS      (CX)(BX*4), Z16
-	PREFETCHT0   8256(CX)(BX*4)
-	VMOVUPS      64(CX)(BX*4), Z17
+	PREFETCHT0   (BX)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z16
+	PREFETCHT0   64(BX)(DI*4)
+	VMOVUPS      64(CX)(DI*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z16, Z18, Z19
 	VSUBPS       Z17, Z18, Z18
@@ -25853,28 +25973,28 @@ many:
 	VFMADD231PS  Z13, Z17, Z9
 	VFNMADD231PS Z14, Z16, Z10
 	VFNMADD231PS Z15, Z17, Z11
-	ADDQ         $0x00000020, BX
-	SUBQ         $0x00000020, SI
-	CMPQ         SI, $0x00000020
+	ADDQ         $0x00000020, DI
+	SUBQ         $0x00000020, R8
+	CMPQ         R8, $0x00000020
 	JGE          many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPS.Z    (DX)(BX*4), K1, Z12
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVUPS.Z    (DX)(DI*4), K1, Z12
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
 	VMOVAPS.Z    Z13, K1, Z13
 	VADDPS       Z12, Z0, Z0
 	VSUBPS       Z13, Z2, Z2
 	VFMADD231PS  Z12, Z12, Z4
-	VMOVUPS.Z    (CX)(BX*4), K1, Z14
+	VMOVUPS.Z    (CX)(DI*4), K1, Z14
 	VBROADCASTSS oneSingle<>+0(SB), Z15
 	VSUBPS       Z14, Z15, Z15
 	VMOVAPS.Z    Z14, K1, Z16
@@ -25887,8 +26007,8 @@ few:
 	VMULPS       Z14, Z14, Z14
 	VFMADD231PS  Z12, Z14, Z8
 	VFNMADD231PS Z13, Z14, Z10
-	ADDQ         $0x00000010, BX
-	SUBQ         $0x00000010, SI
+	ADDQ         $0x00000010, DI
+	SUBQ         $0x00000010, R8
 	JMP          few
 
 done:
@@ -26014,21 +26134,25 @@ end:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
 DATA halfSingle<>+0(SB)/4, $0x3f000000
 GLOBL halfSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
+	MOVQ   ahead+64(FP), BX
+	MOVQ   (BX), BX
+	MOVQ   ahead+64(FP), SI
+	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
 	VPXORQ Z2, Z2, Z2
@@ -26041,16 +26165,16 @@ TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ Z9, Z9, Z9
 	VPXORQ Z10, Z10, Z10
 	VPXORQ Z11, Z11, Z11
-	XORQ   BX, BX
+	XORQ   DI, DI
 	CMPQ   AX, $0x00000010
 	JL     few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
-	VMOVUPD      (DX)(BX*8), Z12
-	PREFETCHT0   8256(DX)(BX*8)
-	VMOVUPD      64(DX)(BX*8), Z13
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (DX)(DI*8), Z12
+	PREFETCHT0   64(SI)(DI*8)
+	VMOVUPD      64(DX)(DI*8), Z13
 	VADDPD.BCST  minusOne<>+0(SB), Z12, Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
 	VADDPD       Z12, Z0, Z0
@@ -26059,10 +26183,10 @@ many:
 	VSUBPD       Z15, Z3, Z3
 	VFMADD231PD  Z12, Z12, Z4
 	VFMADD231PD  Z13, Z13, Z5
-	PREFETCHT0   8192(CX)(BX*8)
-	VMOVUPD      (CX)(BX*8), Z16
-	PREFETCHT0   8256(CX)(BX*8)
-	VMOVUPD      64(CX)(BX*8), Z17
+	PREFETCHT0   (BX)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z16
+	PREFETCHT0   64(BX)(DI*8)
+	VMOVUPD      64(CX)(DI*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z16, Z18, Z19
 	VSUBPD       Z17, Z18, Z18
@@ -26084,7 +26208,7 @@ many:
 	VFMADD231PD  Z13, Z17, Z9
 	VFNMADD231PD Z14, Z16, Z10
 	VFNMADD231PD Z15, Z17, Z11
-	ADDQ         $0x00000010, BX
+	ADDQ         $0x00000010, DI
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -26094,18 +26218,18 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, SI
-	CMPQ         AX, SI
-	CMOVQLT      AX, SI
-	LEAQ         tailMasks<>+0(SB), DI
-	KMOVW        (DI)(SI*2), K1
-	VMOVUPD.Z    (DX)(BX*8), K1, Z12
+	MOVQ         $0x00000008, BX
+	CMPQ         AX, BX
+	CMOVQLT      AX, BX
+	LEAQ         tailMasks<>+0(SB), SI
+	KMOVW        (SI)(BX*2), K1
+	VMOVUPD.Z    (DX)(DI*8), K1, Z12
 	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
 	VMOVAPD.Z    Z13, K1, Z13
 	VADDPD       Z12, Z0, Z0
 	VSUBPD       Z13, Z2, Z2
 	VFMADD231PD  Z12, Z12, Z4
-	VMOVUPD.Z    (CX)(BX*8), K1, Z14
+	VMOVUPD.Z    (CX)(DI*8), K1, Z14
 	VBROADCASTSD one<>+0(SB), Z15
 	VSUBPD       Z14, Z15, Z15
 	VMOVAPD.Z    Z14, K1, Z16
@@ -26118,7 +26242,7 @@ few:
 	VMULPD       Z14, Z14, Z14
 	VFMADD231PD  Z12, Z14, Z8
 	VFNMADD231PD Z13, Z14, Z10
-	ADDQ         $0x00000008, BX
+	ADDQ         $0x00000008, DI
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -26198,20 +26322,24 @@ done:
 	VADDSD        72(AX), X0, X0
 	VMOVSD        X0, 72(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
 	VBROADCASTSS 8(DI), Z2
@@ -26223,13 +26351,13 @@ TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(DI*4)
+	PREFETCHT0       (R9)(DI*4)
 	VMOVUPS          (SI)(DI*4), Z5
 	VBROADCASTSS     oneSingle<>+0(SB), Z6
 	VSUBPS           Z5, Z6, Z6
 	VMULPS           Z0, Z5, Z7
 	VFMADD231PS      Z1, Z6, Z7
-	PREFETCHT0       8192(BX)(DI*4)
+	PREFETCHT0       (R8)(DI*4)
 	VMOVUPS          (BX)(DI*4), Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z9
 	VSUBPS           Z8, Z9, Z9
@@ -26251,13 +26379,13 @@ ordinary1:
 	VMOVUPS Z7, (AX)(DI*4)
 
 stored1:
-	PREFETCHT0       8256(SI)(DI*4)
+	PREFETCHT0       64(R9)(DI*4)
 	VMOVUPS          64(SI)(DI*4), Z5
 	VBROADCASTSS     oneSingle<>+0(SB), Z6
 	VSUBPS           Z5, Z6, Z6
 	VMULPS           Z0, Z5, Z7
 	VFMADD231PS      Z1, Z6, Z7
-	PREFETCHT0       8256(BX)(DI*4)
+	PREFETCHT0       64(R8)(DI*4)
 	VMOVUPS          64(BX)(DI*4), Z8
 	VBROADCASTSS     oneSingle<>+0(SB), Z9
 	VSUBPS           Z8, Z9, Z9
@@ -26318,20 +26446,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
 	VBROADCASTSD 16(DI), Z2
@@ -26343,13 +26475,13 @@ TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(DI*8)
+	PREFETCHT0       (R9)(DI*8)
 	VMOVUPD          (SI)(DI*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z5, Z6, Z6
 	VMULPD           Z0, Z5, Z7
 	VFMADD231PD      Z1, Z6, Z7
-	PREFETCHT0       8192(BX)(DI*8)
+	PREFETCHT0       (R8)(DI*8)
 	VMOVUPD          (BX)(DI*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VSUBPD           Z8, Z9, Z9
@@ -26371,13 +26503,13 @@ ordinary1:
 	VMOVUPD Z7, (AX)(DI*8)
 
 stored1:
-	PREFETCHT0       8256(SI)(DI*8)
+	PREFETCHT0       64(R9)(DI*8)
 	VMOVUPD          64(SI)(DI*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z5, Z6, Z6
 	VMULPD           Z0, Z5, Z7
 	VFMADD231PD      Z1, Z6, Z7
-	PREFETCHT0       8256(BX)(DI*8)
+	PREFETCHT0       64(R8)(DI*8)
 	VMOVUPD          64(BX)(DI*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VSUBPD           Z8, Z9, Z9
@@ -26438,13 +26570,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF32AVX512(SB), $2304-73
+TEXT ·forwardSigmoidSquareYF32AVX512(SB), $2304-81
 	// forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -26483,13 +26615,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z5
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z6
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z7
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z8
 	VPADDD     Z5, Z5, Z9
 	VPADDD     Z6, Z6, Z10
@@ -26762,13 +26902,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidSquareYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidSquareYF64AVX512(SB), $4160-81
 	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -26803,13 +26943,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z5
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z6
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z7
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z8
 	VPADDQ     Z5, Z5, Z9
 	VPADDQ     Z6, Z6, Z10
@@ -27074,18 +27222,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidSquareYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidSquareYF32AVX512(SB), $2112-105
 	// backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -27118,13 +27266,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z7
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z8
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z9
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z10
 	VPADDD     Z7, Z7, Z11
 	VPADDD     Z8, Z8, Z12
@@ -27351,18 +27507,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidSquareYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidSquareYF64AVX512(SB), $4160-105
 	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -27395,13 +27551,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z7
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z8
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z9
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z10
 	VPADDQ     Z7, Z7, Z11
 	VPADDQ     Z8, Z8, Z12
@@ -27643,13 +27807,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidSquareF32AVX512(SB), $2496-65
+TEXT ·forwardSigmoidSquareF32AVX512(SB), $2496-73
 	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -27690,13 +27854,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z7
-	PREFETCHT0 8256(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z8
-	PREFETCHT0 8320(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z9
-	PREFETCHT0 8384(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z10
 	VPADDD     Z7, Z7, Z11
 	VPADDD     Z8, Z8, Z12
@@ -27823,9 +27995,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z7
-	PREFETCHT0  8256(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
@@ -28029,13 +28205,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidSquareF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidSquareF64AVX512(SB), $4160-73
 	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -28069,13 +28245,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z7
-	PREFETCHT0 8256(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z8
-	PREFETCHT0 8320(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z9
-	PREFETCHT0 8384(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z10
 	VPADDQ     Z7, Z7, Z11
 	VPADDQ     Z8, Z8, Z12
@@ -28207,9 +28391,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*8)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z7
-	PREFETCHT0  8256(DX)(SI*8)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z8
 	VADDPD.BCST minusOne<>+0(SB), Z7, Z9
 	VADDPD.BCST minusOne<>+0(SB), Z8, Z10
@@ -28377,18 +28565,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidSquareF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidSquareF32AVX512(SB), $2112-97
 	// backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -28418,13 +28606,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
 	VPADDD     Z6, Z6, Z10
 	VPADDD     Z7, Z7, Z11
@@ -28551,9 +28747,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z6
-	PREFETCHT0   8256(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z6, Z8, Z9
@@ -28665,18 +28865,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidSquareF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidSquareF64AVX512(SB), $4160-97
 	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -28706,13 +28906,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
 	VPADDQ     Z6, Z6, Z10
 	VPADDQ     Z7, Z7, Z11
@@ -28844,9 +29052,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z6
-	PREFETCHT0   8256(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z6, Z8, Z9
@@ -28966,13 +29178,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
+TEXT ·forwardNoneLogsYF32AVX512(SB), $384-81
 	// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -28981,6 +29193,8 @@ TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
@@ -28998,28 +29212,28 @@ TEXT ·forwardNoneLogsYF32AVX512(SB), $384-73
 	VMOVUPS      Z10, 192(SP)
 	VMOVUPS      Z10, 256(SP)
 	VMOVUPS      Z10, 320(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(SI*1), X0, K1
+	VPCMPEQB     (DX)(DI*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z10
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, BX
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VBLENDMPS    Z10, Z11, K1, Z12
@@ -29063,13 +29277,13 @@ many:
 	VADDPS            Z12, Z7, K2, Z7
 	VADDPS            Z10, Z8, K1, Z8
 	VADDPS            Z10, Z9, K2, Z9
-	VPCMPEQB          16(DX)(SI*1), X0, K1
+	VPCMPEQB          16(DX)(DI*1), X0, K1
 	KNOTW             K1, K2
-	KMOVW             K1, R8
-	POPCNTL           R8, R8
-	ADDQ              R8, BX
-	PREFETCHT0        8256(CX)(SI*4)
-	VMOVUPS           64(CX)(SI*4), Z10
+	KMOVW             K1, R9
+	POPCNTL           R9, R9
+	ADDQ              R9, BX
+	PREFETCHT0        64(SI)(DI*4)
+	VMOVUPS           64(CX)(DI*4), Z10
 	VBROADCASTSS      oneSingle<>+0(SB), Z11
 	VSUBPS            Z10, Z11, Z11
 	VBLENDMPS         Z10, Z11, K1, Z12
@@ -29113,29 +29327,29 @@ many:
 	VADDPS            Z12, Z7, K2, Z7
 	VADDPS            Z10, Z8, K1, Z8
 	VADDPS            Z10, Z9, K2, Z9
-	ADDQ              $0x00000020, SI
-	SUBQ              $0x00000020, DI
-	CMPQ              DI, $0x00000020
+	ADDQ              $0x00000020, DI
+	SUBQ              $0x00000020, R8
+	CMPQ              R8, $0x00000020
 	JGE               many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X10
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X10
 	VPCMPEQB     X10, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	VMOVUPS.Z    (CX)(SI*4), K1, Z10
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, BX
+	VMOVUPS.Z    (CX)(DI*4), K1, Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VBLENDMPS    Z10, Z11, K2, Z12
@@ -29179,8 +29393,8 @@ few:
 	VADDPS            Z12, Z7, K3, Z7
 	VADDPS            Z10, Z8, K2, Z8
 	VADDPS            Z10, Z9, K3, Z9
-	ADDQ              $0x00000010, SI
-	SUBQ              $0x00000010, DI
+	ADDQ              $0x00000010, DI
+	SUBQ              $0x00000010, R8
 	JMP               few
 
 done:
@@ -29298,13 +29512,13 @@ end:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -29313,6 +29527,8 @@ TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
@@ -29323,20 +29539,20 @@ TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z8, Z8, Z8
 	VPXORQ       Z9, Z9, Z9
 	XORQ         BX, BX
-	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(SI*1), X10
+	VMOVQ        (DX)(DI*1), X10
 	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z10
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VBLENDMPD    Z10, Z11, K1, Z12
@@ -29384,14 +29600,14 @@ many:
 	VADDPD            Z12, Z7, K2, Z7
 	VADDPD            Z10, Z8, K1, Z8
 	VADDPD            Z10, Z9, K2, Z9
-	VMOVQ             8(DX)(SI*1), X10
+	VMOVQ             8(DX)(DI*1), X10
 	VPCMPEQB          X10, X0, K1
 	KNOTB             K1, K2
-	KMOVB             K1, DI
-	POPCNTL           DI, DI
-	ADDQ              DI, BX
-	PREFETCHT0        8256(CX)(SI*8)
-	VMOVUPD           64(CX)(SI*8), Z10
+	KMOVB             K1, R8
+	POPCNTL           R8, R8
+	ADDQ              R8, BX
+	PREFETCHT0        64(SI)(DI*8)
+	VMOVUPD           64(CX)(DI*8), Z10
 	VBROADCASTSD      one<>+0(SB), Z11
 	VSUBPD            Z10, Z11, Z11
 	VBLENDMPD         Z10, Z11, K1, Z12
@@ -29439,7 +29655,7 @@ many:
 	VADDPD            Z12, Z7, K2, Z7
 	VADDPD            Z10, Z8, K1, Z8
 	VADDPD            Z10, Z9, K2, Z9
-	ADDQ              $0x00000010, SI
+	ADDQ              $0x00000010, DI
 	SUBQ              $0x00000010, AX
 	CMPQ              AX, $0x00000010
 	JGE               many
@@ -29449,19 +29665,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X10
+	KMOVW        (R8)(SI*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X10
 	VPCMPEQB     X10, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	VMOVUPD.Z    (CX)(SI*8), K1, Z10
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, BX
+	VMOVUPD.Z    (CX)(DI*8), K1, Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VBLENDMPD    Z10, Z11, K2, Z12
@@ -29509,7 +29725,7 @@ few:
 	VADDPD            Z12, Z7, K3, Z7
 	VADDPD            Z10, Z8, K2, Z8
 	VADDPD            Z10, Z9, K3, Z9
-	ADDQ              $0x00000008, SI
+	ADDQ              $0x00000008, DI
 	SUBQ              $0x00000008, AX
 	JMP               few
 
@@ -29581,23 +29797,25 @@ done:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
 	VBROADCASTSS 20(DI), Z3
@@ -29612,7 +29830,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(DI*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
@@ -29640,7 +29858,7 @@ ordinary1:
 stored1:
 	VPCMPEQB     16(SI)(DI*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(DI*4)
+	PREFETCHT0   64(R8)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
@@ -29708,23 +29926,25 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
 	VBROADCASTSD 40(DI), Z3
@@ -29740,7 +29960,7 @@ many:
 	VMOVQ        (SI)(DI*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
@@ -29769,7 +29989,7 @@ stored1:
 	VMOVQ        8(SI)(DI*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(DI*8)
+	PREFETCHT0   64(R8)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
@@ -29837,18 +30057,22 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneLogsF32AVX512(SB), $576-65
+TEXT ·forwardNoneLogsF32AVX512(SB), $576-73
 	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -29877,22 +30101,22 @@ TEXT ·forwardNoneLogsF32AVX512(SB), $576-65
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
+	PREFETCHT0   (DI)(BX*4)
 	VMOVUPS      (DX)(BX*4), Z12
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
 	VADDPS       Z12, Z7, Z7
 	VSUBPS       Z13, Z8, Z8
 	VFMADD231PS  Z12, Z12, Z9
-	PREFETCHT0   8192(CX)(BX*4)
+	PREFETCHT0   (SI)(BX*4)
 	VMOVUPS      (CX)(BX*4), Z14
 	VBROADCASTSS oneSingle<>+0(SB), Z15
 	VSUBPS       Z14, Z15, Z15
@@ -29960,13 +30184,13 @@ many:
 	VFNMADD231PS      Z13, Z15, Z6
 	VFMADD231PS       Z16, Z12, Z10
 	VFNMADD231PS      Z17, Z13, Z11
-	PREFETCHT0        8256(DX)(BX*4)
+	PREFETCHT0        64(DI)(BX*4)
 	VMOVUPS           64(DX)(BX*4), Z12
 	VADDPS.BCST       minusOneSingle<>+0(SB), Z12, Z13
 	VADDPS            Z12, Z7, Z7
 	VSUBPS            Z13, Z8, Z8
 	VFMADD231PS       Z12, Z12, Z9
-	PREFETCHT0        8256(CX)(BX*4)
+	PREFETCHT0        64(SI)(BX*4)
 	VMOVUPS           64(CX)(BX*4), Z14
 	VBROADCASTSS      oneSingle<>+0(SB), Z15
 	VSUBPS            Z14, Z15, Z15
@@ -30035,20 +30259,20 @@ many:
 	VFMADD231PS       Z16, Z12, Z10
 	VFNMADD231PS      Z17, Z13, Z11
 	ADDQ              $0x00000020, BX
-	SUBQ              $0x00000020, SI
-	CMPQ              SI, $0x00000020
+	SUBQ              $0x00000020, R8
+	CMPQ              R8, $0x00000020
 	JGE               many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
 	VMOVUPS.Z    (DX)(BX*4), K1, Z12
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z13
 	VMOVAPS.Z    Z13, K1, Z13
@@ -30123,7 +30347,7 @@ few:
 	VFMADD231PS       Z16, Z12, Z10
 	VFNMADD231PS      Z17, Z13, Z11
 	ADDQ              $0x00000010, BX
-	SUBQ              $0x00000010, SI
+	SUBQ              $0x00000010, R8
 	JMP               few
 
 done:
@@ -30288,18 +30512,22 @@ end:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -30318,13 +30546,13 @@ TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
+	PREFETCHT0   (DI)(BX*8)
 	VMOVUPD      (DX)(BX*8), Z12
 	VADDPD.BCST  minusOne<>+0(SB), Z12, Z13
 	VADDPD       Z12, Z7, Z7
 	VSUBPD       Z13, Z8, Z8
 	VFMADD231PD  Z12, Z12, Z9
-	PREFETCHT0   8192(CX)(BX*8)
+	PREFETCHT0   (SI)(BX*8)
 	VMOVUPD      (CX)(BX*8), Z14
 	VBROADCASTSD one<>+0(SB), Z15
 	VSUBPD       Z14, Z15, Z15
@@ -30400,13 +30628,13 @@ many:
 	VFNMADD231PD      Z13, Z15, Z6
 	VFMADD231PD       Z16, Z12, Z10
 	VFNMADD231PD      Z17, Z13, Z11
-	PREFETCHT0        8256(DX)(BX*8)
+	PREFETCHT0        64(DI)(BX*8)
 	VMOVUPD           64(DX)(BX*8), Z12
 	VADDPD.BCST       minusOne<>+0(SB), Z12, Z13
 	VADDPD            Z12, Z7, Z7
 	VSUBPD            Z13, Z8, Z8
 	VFMADD231PD       Z12, Z12, Z9
-	PREFETCHT0        8256(CX)(BX*8)
+	PREFETCHT0        64(SI)(BX*8)
 	VMOVUPD           64(CX)(BX*8), Z14
 	VBROADCASTSD      one<>+0(SB), Z15
 	VSUBPD            Z14, Z15, Z15
@@ -30676,20 +30904,24 @@ done:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
 	VBROADCASTSS 20(DI), Z2
@@ -30701,13 +30933,13 @@ TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(DI*4)
+	PREFETCHT0   (R9)(DI*4)
 	VMOVUPS      (SI)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VMULPS       Z0, Z5, Z7
 	VFMADD231PS  Z1, Z6, Z7
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
@@ -30732,13 +30964,13 @@ ordinary1:
 	VMOVUPS Z5, (AX)(DI*4)
 
 stored1:
-	PREFETCHT0   8256(SI)(DI*4)
+	PREFETCHT0   64(R9)(DI*4)
 	VMOVUPS      64(SI)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VMULPS       Z0, Z5, Z7
 	VFMADD231PS  Z1, Z6, Z7
-	PREFETCHT0   8256(BX)(DI*4)
+	PREFETCHT0   64(R8)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
@@ -30805,20 +31037,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
 	VBROADCASTSD 40(DI), Z2
@@ -30830,13 +31066,13 @@ TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(DI*8)
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (SI)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VMULPD       Z0, Z5, Z7
 	VFMADD231PD  Z1, Z6, Z7
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
@@ -30861,13 +31097,13 @@ ordinary1:
 	VMOVUPD Z5, (AX)(DI*8)
 
 stored1:
-	PREFETCHT0   8256(SI)(DI*8)
+	PREFETCHT0   64(R9)(DI*8)
 	VMOVUPD      64(SI)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VMULPD       Z0, Z5, Z7
 	VFMADD231PD  Z1, Z6, Z7
-	PREFETCHT0   8256(BX)(DI*8)
+	PREFETCHT0   64(R8)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
@@ -30934,13 +31170,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF32AVX512(SB), $2496-73
+TEXT ·forwardSigmoidLogsYF32AVX512(SB), $2496-81
 	// forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -30985,13 +31221,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z8
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z9
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z10
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
@@ -31364,16 +31608,16 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
 DATA minusLimitSingle<>+0(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidLogsYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidLogsYF64AVX512(SB), $4160-81
 	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -31411,13 +31655,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z8
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z9
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z10
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z11
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
@@ -31814,7 +32066,7 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -31851,14 +32103,14 @@ GLOBL atanha<>(SB), RODATA|NOPTR, $8
 DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
 
-// func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidLogsYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidLogsYF32AVX512(SB), $2112-105
 	// backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -31891,13 +32143,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
 	VPADDD     Z6, Z6, Z10
 	VPADDD     Z7, Z7, Z11
@@ -32118,18 +32378,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidLogsYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidLogsYF64AVX512(SB), $4160-105
 	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -32162,13 +32422,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
 	VPADDQ     Z6, Z6, Z10
 	VPADDQ     Z7, Z7, Z11
@@ -32404,13 +32672,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidLogsF32AVX512(SB), $2688-65
+TEXT ·forwardSigmoidLogsF32AVX512(SB), $2688-73
 	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -32457,13 +32725,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z10
-	PREFETCHT0 8256(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z11
-	PREFETCHT0 8320(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z12
-	PREFETCHT0 8384(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
@@ -32590,9 +32866,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z10
-	PREFETCHT0  8256(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z11
 	VADDPS.BCST minusOneSingle<>+0(SB), Z10, Z12
 	VADDPS.BCST minusOneSingle<>+0(SB), Z11, Z13
@@ -32892,13 +33172,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidLogsF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidLogsF64AVX512(SB), $4160-73
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -32935,13 +33215,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z10
-	PREFETCHT0 8256(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z11
-	PREFETCHT0 8320(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z12
-	PREFETCHT0 8384(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z13
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
@@ -33119,9 +33407,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z10
-	PREFETCHT0       8256(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z11
 	VADDPD.BCST      minusOne<>+0(SB), Z10, Z12
 	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
@@ -33371,18 +33663,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidLogsF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidLogsF32AVX512(SB), $2112-97
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -33411,13 +33703,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z5
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z6
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z7
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z8
 	VPADDD     Z5, Z5, Z9
 	VPADDD     Z6, Z6, Z10
@@ -33544,9 +33844,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z5
-	PREFETCHT0   8256(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z5, Z7, Z8
@@ -33643,18 +33947,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidLogsF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidLogsF64AVX512(SB), $4160-97
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -33683,13 +33987,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z5
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z6
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z7
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z8
 	VPADDQ     Z5, Z5, Z9
 	VPADDQ     Z6, Z6, Z10
@@ -33821,9 +34133,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z5
-	PREFETCHT0   8256(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z5, Z7, Z8
@@ -33928,13 +34244,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
+TEXT ·forwardNonePowersYF32AVX512(SB), $512-81
 	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -33943,6 +34259,8 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
@@ -33955,7 +34273,7 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
-	XORQ         SI, SI
+	XORQ         DI, DI
 	VPXORQ       Z12, Z12, Z12
 	VMOVUPS      Z12, (SP)
 	VMOVUPS      Z12, 64(SP)
@@ -33965,28 +34283,28 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $512-73
 	VMOVUPS      Z12, 320(SP)
 	VMOVUPS      Z12, 384(SP)
 	VMOVUPS      Z12, 448(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     (DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8192(CX)(DI*4)
-	VMOVUPS      (CX)(DI*4), Z12
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VBLENDMPS    Z12, Z13, K1, Z14
@@ -34065,13 +34383,13 @@ noMore1:
 	VMULPS       Z12, Z13, Z12
 	VADDPS       Z12, Z10, K1, Z10
 	VADDPS       Z12, Z11, K2, Z11
-	VPCMPEQB     16(DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8256(CX)(DI*4)
-	VMOVUPS      64(CX)(DI*4), Z12
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VBLENDMPS    Z12, Z13, K1, Z14
@@ -34150,29 +34468,29 @@ noMore2:
 	VMULPS Z12, Z13, Z12
 	VADDPS Z12, Z10, K1, Z10
 	VADDPS Z12, Z11, K2, Z11
-	ADDQ   $0x00000020, DI
-	SUBQ   $0x00000020, R8
-	CMPQ   R8, $0x00000020
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
 	JGE    many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R9
-	CMPQ         R8, R9
-	CMOVQLT      R8, R9
-	LEAQ         tailMasks<>+0(SB), R10
-	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X12
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X12
 	VPCMPEQB     X12, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z12
+	KMOVW        K2, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPS.Z    (CX)(R8*4), K1, Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VBLENDMPS    Z12, Z13, K2, Z14
@@ -34251,8 +34569,8 @@ noMore3:
 	VMULPS Z12, Z13, Z12
 	VADDPS Z12, Z10, K2, Z10
 	VADDPS Z12, Z11, K3, Z11
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, R8
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
 	JMP    few
 
 done:
@@ -34400,17 +34718,17 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -34419,6 +34737,8 @@ TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
@@ -34431,21 +34751,21 @@ TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z9, Z9, Z9
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
-	XORQ         SI, SI
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X12
+	VMOVQ        (DX)(R8*1), X12
 	VPCMPEQB     X12, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8192(CX)(DI*8)
-	VMOVUPD      (CX)(DI*8), Z12
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VBLENDMPD    Z12, Z13, K1, Z14
@@ -34528,14 +34848,14 @@ noMore1:
 	VMULPD       Z12, Z13, Z12
 	VADDPD       Z12, Z10, K1, Z10
 	VADDPD       Z12, Z11, K2, Z11
-	VMOVQ        8(DX)(DI*1), X12
+	VMOVQ        8(DX)(R8*1), X12
 	VPCMPEQB     X12, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8256(CX)(DI*8)
-	VMOVUPD      64(CX)(DI*8), Z12
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VBLENDMPD    Z12, Z13, K1, Z14
@@ -34618,7 +34938,7 @@ noMore2:
 	VMULPD Z12, Z13, Z12
 	VADDPD Z12, Z10, K1, Z10
 	VADDPD Z12, Z11, K2, Z11
-	ADDQ   $0x00000010, DI
+	ADDQ   $0x00000010, R8
 	SUBQ   $0x00000010, AX
 	CMPQ   AX, $0x00000010
 	JGE    many
@@ -34628,19 +34948,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, R8
-	CMPQ         AX, R8
-	CMOVQLT      AX, R8
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X12
+	KMOVW        (R9)(SI*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X12
 	VPCMPEQB     X12, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z12
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, DI
+	VMOVUPD.Z    (CX)(R8*8), K1, Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VBLENDMPD    Z12, Z13, K2, Z14
@@ -34723,7 +35043,7 @@ noMore3:
 	VMULPD Z12, Z13, Z12
 	VADDPD Z12, Z10, K2, Z10
 	VADDPD Z12, Z11, K3, Z11
-	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
 	SUBQ   $0x00000008, AX
 	JMP    few
 
@@ -34811,27 +35131,29 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
 	VBROADCASTSS 20(DI), Z3
@@ -34843,16 +35165,16 @@ TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSS 36(DI), Z7
 	VBROADCASTSS 44(DI), Z8
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (SI)(R8*1), X0, K1
+	VPCMPEQB     (SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z9
+	PREFETCHT0   (R8)(R9*4)
+	VMOVUPS      (BX)(R9*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VBLENDMPS    Z9, Z10, K1, Z11
@@ -34936,17 +35258,17 @@ noMore1:
 	VADDPS       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z9, (AX)(R8*4)
+	VMOVNTPS     Z9, (AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z9, (AX)(R8*4)
+	VMOVUPS Z9, (AX)(R9*4)
 
 stored2:
-	VPCMPEQB     16(SI)(R8*1), X0, K1
+	VPCMPEQB     16(SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z9
+	PREFETCHT0   64(R8)(R9*4)
+	VMOVUPS      64(BX)(R9*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VBLENDMPS    Z9, Z10, K1, Z11
@@ -35030,14 +35352,14 @@ noMore3:
 	VADDPS       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z9, 64(AX)(R8*4)
+	VMOVNTPS     Z9, 64(AX)(R9*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z9, 64(AX)(R8*4)
+	VMOVUPS Z9, 64(AX)(R9*4)
 
 stored4:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R9
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -35050,13 +35372,13 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X9
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X9
 	VPCMPEQB     X9, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z9
+	VMOVUPS.Z    (BX)(R9*4), K1, Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VBLENDMPS    Z9, Z10, K2, Z11
@@ -35138,30 +35460,32 @@ noMore5:
 	VDIVPS       Z9, Z14, Z9
 	VMOVAPS.Z    Z9, K4, Z9
 	VADDPS       Z9, Z13, Z9
-	VMOVUPS      Z9, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z9, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
 	VBROADCASTSD 40(DI), Z3
@@ -35173,17 +35497,17 @@ TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-97
 	VBROADCASTSD 72(DI), Z7
 	VBROADCASTSD 88(DI), Z8
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X9
+	VMOVQ        (SI)(R9*1), X9
 	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z9
+	PREFETCHT0   (R8)(R9*8)
+	VMOVUPD      (BX)(R9*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VBLENDMPD    Z9, Z10, K1, Z11
@@ -35271,18 +35595,18 @@ noMore1:
 	VADDPD       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z9, (AX)(R8*8)
+	VMOVNTPD     Z9, (AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z9, (AX)(R8*8)
+	VMOVUPD Z9, (AX)(R9*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X9
+	VMOVQ        8(SI)(R9*1), X9
 	VPCMPEQB     X9, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z9
+	PREFETCHT0   64(R8)(R9*8)
+	VMOVUPD      64(BX)(R9*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VBLENDMPD    Z9, Z10, K1, Z11
@@ -35370,14 +35694,14 @@ noMore3:
 	VADDPD       Z9, Z13, Z9
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z9, 64(AX)(R8*8)
+	VMOVNTPD     Z9, 64(AX)(R9*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z9, 64(AX)(R8*8)
+	VMOVUPD Z9, 64(AX)(R9*8)
 
 stored4:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R9
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -35390,13 +35714,13 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X9
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X9
 	VPCMPEQB     X9, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z9
+	VMOVUPD.Z    (BX)(R9*8), K1, Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VBLENDMPD    Z9, Z10, K2, Z11
@@ -35482,25 +35806,29 @@ noMore5:
 	VDIVPD       Z9, Z14, Z9
 	VMOVAPD.Z    Z9, K4, Z9
 	VADDPD       Z9, Z13, Z9
-	VMOVUPD      Z9, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z9, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNonePowersF32AVX512(SB), $704-65
+TEXT ·forwardNonePowersF32AVX512(SB), $704-73
 	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -35528,29 +35856,29 @@ TEXT ·forwardNonePowersF32AVX512(SB), $704-65
 	VMOVUPS      Z14, 512(SP)
 	VMOVUPS      Z14, 576(SP)
 	VMOVUPS      Z14, 640(SP)
-	XORQ         SI, SI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*4)
-	VMOVUPS      (DX)(SI*4), Z14
+	PREFETCHT0   (DI)(R8*4)
+	VMOVUPS      (DX)(R8*4), Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VADDPS       Z14, Z7, Z7
 	VSUBPS       Z15, Z8, Z8
 	VFMADD231PS  Z14, Z14, Z9
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z16
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z16
 	VBROADCASTSS oneSingle<>+0(SB), Z17
 	VSUBPS       Z16, Z17, Z17
 	VCMPPS       $0x11, Z0, Z16, K1
@@ -35685,14 +36013,14 @@ noSquare2:
 noMore2:
 	VMULPS       Z15, Z14, Z14
 	VFNMADD231PS Z19, Z14, Z13
-	PREFETCHT0   8256(DX)(SI*4)
-	VMOVUPS      64(DX)(SI*4), Z14
+	PREFETCHT0   64(DI)(R8*4)
+	VMOVUPS      64(DX)(R8*4), Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VADDPS       Z14, Z7, Z7
 	VSUBPS       Z15, Z8, Z8
 	VFMADD231PS  Z14, Z14, Z9
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z16
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z16
 	VBROADCASTSS oneSingle<>+0(SB), Z17
 	VSUBPS       Z16, Z17, Z17
 	VCMPPS       $0x11, Z0, Z16, K1
@@ -35827,28 +36155,28 @@ noSquare4:
 noMore4:
 	VMULPS       Z15, Z14, Z14
 	VFNMADD231PS Z19, Z14, Z13
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z14
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (DX)(R8*4), K1, Z14
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z15
 	VMOVAPS.Z    Z15, K1, Z15
 	VADDPS       Z14, Z7, Z7
 	VSUBPS       Z15, Z8, Z8
 	VFMADD231PS  Z14, Z14, Z9
-	VMOVUPS.Z    (CX)(SI*4), K1, Z16
+	VMOVUPS.Z    (CX)(R8*4), K1, Z16
 	VBROADCASTSS oneSingle<>+0(SB), Z17
 	VSUBPS       Z16, Z17, Z17
 	VCMPPS       $0x11, Z0, Z16, K1
@@ -35983,8 +36311,8 @@ noSquare6:
 noMore6:
 	VMULPS       Z15, Z14, Z14
 	VFNMADD231PS Z19, Z14, Z13
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
 	JMP          few
 
 done:
@@ -36183,18 +36511,22 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -36210,20 +36542,20 @@ TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
 	VPXORQ       Z13, Z13, Z13
-	XORQ         SI, SI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*8)
-	VMOVUPD      (DX)(SI*8), Z14
+	PREFETCHT0   (DI)(R8*8)
+	VMOVUPD      (DX)(R8*8), Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VADDPD       Z14, Z7, Z7
 	VSUBPD       Z15, Z8, Z8
 	VFMADD231PD  Z14, Z14, Z9
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z16
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z16
 	VBROADCASTSD one<>+0(SB), Z17
 	VSUBPD       Z16, Z17, Z17
 	VCMPPD       $0x11, Z0, Z16, K1
@@ -36366,14 +36698,14 @@ noSquare2:
 noMore2:
 	VMULPD       Z15, Z14, Z14
 	VFNMADD231PD Z19, Z14, Z13
-	PREFETCHT0   8256(DX)(SI*8)
-	VMOVUPD      64(DX)(SI*8), Z14
+	PREFETCHT0   64(DI)(R8*8)
+	VMOVUPD      64(DX)(R8*8), Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VADDPD       Z14, Z7, Z7
 	VSUBPD       Z15, Z8, Z8
 	VFMADD231PD  Z14, Z14, Z9
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z16
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z16
 	VBROADCASTSD one<>+0(SB), Z17
 	VSUBPD       Z16, Z17, Z17
 	VCMPPD       $0x11, Z0, Z16, K1
@@ -36516,7 +36848,7 @@ noSquare4:
 noMore4:
 	VMULPD       Z15, Z14, Z14
 	VFNMADD231PD Z19, Z14, Z13
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -36526,18 +36858,18 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z14
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(R8*8), K1, Z14
 	VADDPD.BCST  minusOne<>+0(SB), Z14, Z15
 	VMOVAPD.Z    Z15, K1, Z15
 	VADDPD       Z14, Z7, Z7
 	VSUBPD       Z15, Z8, Z8
 	VFMADD231PD  Z14, Z14, Z9
-	VMOVUPD.Z    (CX)(SI*8), K1, Z16
+	VMOVUPD.Z    (CX)(R8*8), K1, Z16
 	VBROADCASTSD one<>+0(SB), Z17
 	VSUBPD       Z16, Z17, Z17
 	VCMPPD       $0x11, Z0, Z16, K1
@@ -36680,7 +37012,7 @@ noSquare6:
 noMore6:
 	VMULPD       Z15, Z14, Z14
 	VFNMADD231PD Z19, Z14, Z13
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -36798,20 +37130,24 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
 	VBROADCASTSS 20(DI), Z2
@@ -36822,20 +37158,20 @@ TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSS 36(DI), Z6
 	VBROADCASTSS 44(DI), Z7
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
-	VMOVUPS      (SI)(R8*4), Z8
+	PREFETCHT0   (R9)(R10*4)
+	VMOVUPS      (SI)(R10*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z11
+	PREFETCHT0   (R8)(R10*4)
+	VMOVUPS      (BX)(R10*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z7, Z11, K1
@@ -36978,21 +37314,21 @@ noMore2:
 	VADDPS       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z8, (AX)(R8*4)
+	VMOVNTPS     Z8, (AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z8, (AX)(R8*4)
+	VMOVUPS Z8, (AX)(R10*4)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*4)
-	VMOVUPS      64(SI)(R8*4), Z8
+	PREFETCHT0   64(R9)(R10*4)
+	VMOVUPS      64(SI)(R10*4), Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z11
+	PREFETCHT0   64(R8)(R10*4)
+	VMOVUPS      64(BX)(R10*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z7, Z11, K1
@@ -37135,14 +37471,14 @@ noMore5:
 	VADDPS       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z8, 64(AX)(R8*4)
+	VMOVNTPS     Z8, 64(AX)(R10*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z8, 64(AX)(R8*4)
+	VMOVUPS Z8, 64(AX)(R10*4)
 
 stored6:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R10
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -37155,14 +37491,14 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z8
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(R10*4), K1, Z8
 	VBROADCASTSS oneSingle<>+0(SB), Z9
 	VSUBPS       Z8, Z9, Z9
 	VMULPS       Z0, Z8, Z10
 	VFMADD231PS  Z1, Z9, Z10
-	VMOVUPS.Z    (BX)(R8*4), K1, Z11
+	VMOVUPS.Z    (BX)(R10*4), K1, Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z7, Z11, K2
@@ -37303,27 +37639,31 @@ noMore8:
 	VDIVPS       Z8, Z17, Z8
 	VMOVAPS.Z    Z8, K2, Z8
 	VADDPS       Z8, Z10, Z8
-	VMOVUPS      Z8, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z8, K1, (AX)(R10*4)
+	ADDQ         $0x00000010, R10
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
 	VBROADCASTSD 40(DI), Z2
@@ -37334,20 +37674,20 @@ TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-89
 	VBROADCASTSD 72(DI), Z6
 	VBROADCASTSD 88(DI), Z7
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
-	VMOVUPD      (SI)(R8*8), Z8
+	PREFETCHT0   (R9)(R10*8)
+	VMOVUPD      (SI)(R10*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
 	VMULPD       Z0, Z8, Z10
 	VFMADD231PD  Z1, Z9, Z10
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z11
+	PREFETCHT0   (R8)(R10*8)
+	VMOVUPD      (BX)(R10*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z7, Z11, K1
@@ -37498,21 +37838,21 @@ noMore2:
 	VADDPD       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z8, (AX)(R8*8)
+	VMOVNTPD     Z8, (AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z8, (AX)(R8*8)
+	VMOVUPD Z8, (AX)(R10*8)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*8)
-	VMOVUPD      64(SI)(R8*8), Z8
+	PREFETCHT0   64(R9)(R10*8)
+	VMOVUPD      64(SI)(R10*8), Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
 	VMULPD       Z0, Z8, Z10
 	VFMADD231PD  Z1, Z9, Z10
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z11
+	PREFETCHT0   64(R8)(R10*8)
+	VMOVUPD      64(BX)(R10*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z7, Z11, K1
@@ -37663,14 +38003,14 @@ noMore5:
 	VADDPD       Z8, Z10, Z8
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z8, 64(AX)(R8*8)
+	VMOVNTPD     Z8, 64(AX)(R10*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z8, 64(AX)(R8*8)
+	VMOVUPD Z8, 64(AX)(R10*8)
 
 stored6:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R10
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -37683,14 +38023,14 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z8
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(R10*8), K1, Z8
 	VBROADCASTSD one<>+0(SB), Z9
 	VSUBPD       Z8, Z9, Z9
 	VMULPD       Z0, Z8, Z10
 	VFMADD231PD  Z1, Z9, Z10
-	VMOVUPD.Z    (BX)(R8*8), K1, Z11
+	VMOVUPD.Z    (BX)(R10*8), K1, Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z7, Z11, K2
@@ -37839,20 +38179,20 @@ noMore8:
 	VDIVPD       Z8, Z17, Z8
 	VMOVAPD.Z    Z8, K2, Z8
 	VADDPD       Z8, Z10, Z8
-	VMOVUPD      Z8, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z8, K1, (AX)(R10*8)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF32AVX512(SB), $2624-73
+TEXT ·forwardSigmoidPowersYF32AVX512(SB), $2624-81
 	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -37902,13 +38242,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Z10
-	PREFETCHT0 8256(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(CX)(R8*4), Z11
-	PREFETCHT0 8320(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(CX)(R8*4), Z12
-	PREFETCHT0 8384(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(CX)(R8*4), Z13
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
@@ -38388,13 +38736,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidPowersYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidPowersYF64AVX512(SB), $4160-81
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -38435,13 +38783,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z10
-	PREFETCHT0 8256(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z11
-	PREFETCHT0 8320(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z12
-	PREFETCHT0 8384(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z13
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
@@ -38931,18 +39287,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidPowersYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidPowersYF32AVX512(SB), $2112-105
 	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -38980,13 +39336,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z9
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z10
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z11
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z10, Z10
@@ -39327,18 +39691,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidPowersYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidPowersYF64AVX512(SB), $4160-105
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -39376,13 +39740,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z9
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z10
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z11
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z12
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
@@ -39791,13 +40163,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidPowersF32AVX512(SB), $2816-65
+TEXT ·forwardSigmoidPowersF32AVX512(SB), $2816-73
 	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -39849,13 +40221,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
@@ -39982,9 +40362,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
-	PREFETCHT0  8256(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
@@ -40458,13 +40842,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidPowersF64AVX512(SB), $4288-65
+TEXT ·forwardSigmoidPowersF64AVX512(SB), $4288-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
@@ -40509,13 +40893,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z11
-	PREFETCHT0 8256(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z12
-	PREFETCHT0 8320(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z13
-	PREFETCHT0 8384(CX)(R8*8)
+	MOVQ       ahead+64(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z14
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
@@ -40693,9 +41085,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(R8*8)
+	MOVQ             ahead+64(FP), R10
+	MOVQ             8(R10), R10
+	PREFETCHT0       (R10)(R8*8)
 	VMOVUPD          (DX)(R8*8), Z11
-	PREFETCHT0       8256(DX)(R8*8)
+	MOVQ             ahead+64(FP), R10
+	MOVQ             8(R10), R10
+	PREFETCHT0       64(R10)(R8*8)
 	VMOVUPD          64(DX)(R8*8), Z12
 	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
@@ -41112,18 +41508,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidPowersF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidPowersF32AVX512(SB), $2112-97
 	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -41157,13 +41553,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z8
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z9
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z10
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z9, Z9
@@ -41290,9 +41694,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z8
-	PREFETCHT0   8256(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z8, Z10, Z11
@@ -41602,18 +42010,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidPowersF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidPowersF64AVX512(SB), $4160-97
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -41647,13 +42055,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z8
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z9
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z10
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z11
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
@@ -41831,9 +42247,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z8
-	PREFETCHT0       8256(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z9
 	VBROADCASTSD     one<>+0(SB), Z10
 	VSUBPD           Z8, Z10, Z11
@@ -42158,13 +42578,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
+TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-81
 	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -42173,6 +42593,8 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
@@ -42193,7 +42615,7 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
-	XORQ         SI, SI
+	XORQ         DI, DI
 	VPXORQ       Z13, Z13, Z13
 	VMOVUPS      Z13, (SP)
 	VMOVUPS      Z13, 64(SP)
@@ -42203,28 +42625,28 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-73
 	VMOVUPS      Z13, 320(SP)
 	VMOVUPS      Z13, 384(SP)
 	VMOVUPS      Z13, 448(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     (DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8192(CX)(DI*4)
-	VMOVUPS      (CX)(DI*4), Z13
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z13
 	VBROADCASTSS oneSingle<>+0(SB), Z14
 	VSUBPS       Z13, Z14, Z14
 	VBLENDMPS    Z13, Z14, K1, Z15
@@ -42365,13 +42787,13 @@ noMore1:
 	VMULPS       Z16, Z13, Z13
 	VADDPS       Z13, Z11, K1, Z11
 	VADDPS       Z13, Z12, K2, Z12
-	VPCMPEQB     16(DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8256(CX)(DI*4)
-	VMOVUPS      64(CX)(DI*4), Z13
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z13
 	VBROADCASTSS oneSingle<>+0(SB), Z14
 	VSUBPS       Z13, Z14, Z14
 	VBLENDMPS    Z13, Z14, K1, Z15
@@ -42512,29 +42934,29 @@ noMore2:
 	VMULPS Z16, Z13, Z13
 	VADDPS Z13, Z11, K1, Z11
 	VADDPS Z13, Z12, K2, Z12
-	ADDQ   $0x00000020, DI
-	SUBQ   $0x00000020, R8
-	CMPQ   R8, $0x00000020
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
 	JGE    many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R9
-	CMPQ         R8, R9
-	CMOVQLT      R8, R9
-	LEAQ         tailMasks<>+0(SB), R10
-	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X13
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X13
 	VPCMPEQB     X13, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z13
+	KMOVW        K2, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPS.Z    (CX)(R8*4), K1, Z13
 	VBROADCASTSS oneSingle<>+0(SB), Z14
 	VSUBPS       Z13, Z14, Z14
 	VBLENDMPS    Z13, Z14, K2, Z15
@@ -42675,8 +43097,8 @@ noMore3:
 	VMULPS Z16, Z13, Z13
 	VADDPS Z13, Z11, K2, Z11
 	VADDPS Z13, Z12, K3, Z12
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, R8
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
 	JMP    few
 
 done:
@@ -42824,11 +43246,11 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -42838,9 +43260,9 @@ GLOBL fourSingle<>(SB), RODATA|NOPTR, $4
 DATA leastNormalExpSingle<>+0(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -42849,6 +43271,8 @@ TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
@@ -42869,21 +43293,21 @@ TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VPXORQ       Z10, Z10, Z10
 	VPXORQ       Z11, Z11, Z11
 	VPXORQ       Z12, Z12, Z12
-	XORQ         SI, SI
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X13
+	VMOVQ        (DX)(R8*1), X13
 	VPCMPEQB     X13, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8192(CX)(DI*8)
-	VMOVUPD      (CX)(DI*8), Z13
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z13
 	VBROADCASTSD one<>+0(SB), Z14
 	VSUBPD       Z13, Z14, Z14
 	VBLENDMPD    Z13, Z14, K1, Z15
@@ -43036,14 +43460,14 @@ noMore1:
 	VMULPD       Z16, Z13, Z13
 	VADDPD       Z13, Z11, K1, Z11
 	VADDPD       Z13, Z12, K2, Z12
-	VMOVQ        8(DX)(DI*1), X13
+	VMOVQ        8(DX)(R8*1), X13
 	VPCMPEQB     X13, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8256(CX)(DI*8)
-	VMOVUPD      64(CX)(DI*8), Z13
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z13
 	VBROADCASTSD one<>+0(SB), Z14
 	VSUBPD       Z13, Z14, Z14
 	VBLENDMPD    Z13, Z14, K1, Z15
@@ -43196,7 +43620,7 @@ noMore2:
 	VMULPD Z16, Z13, Z13
 	VADDPD Z13, Z11, K1, Z11
 	VADDPD Z13, Z12, K2, Z12
-	ADDQ   $0x00000010, DI
+	ADDQ   $0x00000010, R8
 	SUBQ   $0x00000010, AX
 	CMPQ   AX, $0x00000010
 	JGE    many
@@ -43206,19 +43630,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, R8
-	CMPQ         AX, R8
-	CMOVQLT      AX, R8
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X13
+	KMOVW        (R9)(SI*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X13
 	VPCMPEQB     X13, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z13
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, DI
+	VMOVUPD.Z    (CX)(R8*8), K1, Z13
 	VBROADCASTSD one<>+0(SB), Z14
 	VSUBPD       Z13, Z14, Z14
 	VBLENDMPD    Z13, Z14, K2, Z15
@@ -43371,7 +43795,7 @@ noMore3:
 	VMULPD Z16, Z13, Z13
 	VADDPD Z13, Z11, K2, Z11
 	VADDPD Z13, Z12, K3, Z12
-	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
 	SUBQ   $0x00000008, AX
 	JMP    few
 
@@ -43459,11 +43883,11 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
@@ -43509,19 +43933,21 @@ GLOBL expTablec<>(SB), RODATA|NOPTR, $8
 DATA expTableb<>+0(SB)/8, $0x3fdfffffffffffb8
 GLOBL expTableb<>(SB), RODATA|NOPTR, $8
 
-// func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
 	VBROADCASTSS 20(DI), Z3
@@ -43541,16 +43967,16 @@ TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	VSUBSS       X10, X9, X9
 	ADDL         DI, DI
 	VBROADCASTSS X9, Z9
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (SI)(R8*1), X0, K1
+	VPCMPEQB     (SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z10
+	PREFETCHT0   (R8)(R9*4)
+	VMOVUPS      (BX)(R9*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VBLENDMPS    Z10, Z11, K1, Z12
@@ -43694,17 +44120,17 @@ noMore1:
 	VADDPS       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z10, (AX)(R8*4)
+	VMOVNTPS     Z10, (AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z10, (AX)(R8*4)
+	VMOVUPS Z10, (AX)(R9*4)
 
 stored2:
-	VPCMPEQB     16(SI)(R8*1), X0, K1
+	VPCMPEQB     16(SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z10
+	PREFETCHT0   64(R8)(R9*4)
+	VMOVUPS      64(BX)(R9*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VBLENDMPS    Z10, Z11, K1, Z12
@@ -43848,14 +44274,14 @@ noMore3:
 	VADDPS       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z10, 64(AX)(R8*4)
+	VMOVNTPS     Z10, 64(AX)(R9*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z10, 64(AX)(R8*4)
+	VMOVUPS Z10, 64(AX)(R9*4)
 
 stored4:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R9
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -43868,13 +44294,13 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X10
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X10
 	VPCMPEQB     X10, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z10
+	VMOVUPS.Z    (BX)(R9*4), K1, Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VBLENDMPS    Z10, Z11, K2, Z12
@@ -44016,30 +44442,32 @@ noMore5:
 	VDIVPS       Z10, Z16, Z10
 	VMOVAPS.Z    Z10, K4, Z10
 	VADDPS       Z10, Z15, Z10
-	VMOVUPS      Z10, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z10, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
 	VBROADCASTSD 40(DI), Z3
@@ -44059,17 +44487,17 @@ TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	VSUBSD       X10, X9, X9
 	ADDL         DI, DI
 	VBROADCASTSD X9, Z9
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X10
+	VMOVQ        (SI)(R9*1), X10
 	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z10
+	PREFETCHT0   (R8)(R9*8)
+	VMOVUPD      (BX)(R9*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VBLENDMPD    Z10, Z11, K1, Z12
@@ -44225,18 +44653,18 @@ noMore1:
 	VADDPD       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z10, (AX)(R8*8)
+	VMOVNTPD     Z10, (AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z10, (AX)(R8*8)
+	VMOVUPD Z10, (AX)(R9*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X10
+	VMOVQ        8(SI)(R9*1), X10
 	VPCMPEQB     X10, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z10
+	PREFETCHT0   64(R8)(R9*8)
+	VMOVUPD      64(BX)(R9*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VBLENDMPD    Z10, Z11, K1, Z12
@@ -44392,14 +44820,14 @@ noMore3:
 	VADDPD       Z10, Z15, Z10
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z10, 64(AX)(R8*8)
+	VMOVNTPD     Z10, 64(AX)(R9*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z10, 64(AX)(R8*8)
+	VMOVUPD Z10, 64(AX)(R9*8)
 
 stored4:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R9
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -44412,13 +44840,13 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X10
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X10
 	VPCMPEQB     X10, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z10
+	VMOVUPD.Z    (BX)(R9*8), K1, Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VBLENDMPD    Z10, Z11, K2, Z12
@@ -44572,25 +45000,29 @@ noMore5:
 	VDIVPD       Z10, Z16, Z10
 	VMOVAPD.Z    Z10, K4, Z10
 	VADDPD       Z10, Z15, Z10
-	VMOVUPD      Z10, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z10, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-65
+TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-73
 	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -44626,29 +45058,29 @@ TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-65
 	VMOVUPS      Z15, 512(SP)
 	VMOVUPS      Z15, 576(SP)
 	VMOVUPS      Z15, 640(SP)
-	XORQ         SI, SI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*4)
-	VMOVUPS      (DX)(SI*4), Z15
+	PREFETCHT0   (DI)(R8*4)
+	VMOVUPS      (DX)(R8*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
 	VADDPS       Z15, Z8, Z8
 	VSUBPS       Z16, Z9, Z9
 	VFMADD231PS  Z15, Z15, Z10
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z17
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z17, Z18, Z18
 	VCMPPS       $0x11, Z0, Z17, K1
@@ -44845,14 +45277,14 @@ noSquare2:
 noMore2:
 	VMULPS       Z16, Z15, Z15
 	VFNMADD231PS Z20, Z15, Z14
-	PREFETCHT0   8256(DX)(SI*4)
-	VMOVUPS      64(DX)(SI*4), Z15
+	PREFETCHT0   64(DI)(R8*4)
+	VMOVUPS      64(DX)(R8*4), Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
 	VADDPS       Z15, Z8, Z8
 	VSUBPS       Z16, Z9, Z9
 	VFMADD231PS  Z15, Z15, Z10
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z17
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z17, Z18, Z18
 	VCMPPS       $0x11, Z0, Z17, K1
@@ -45049,28 +45481,28 @@ noSquare4:
 noMore4:
 	VMULPS       Z16, Z15, Z15
 	VFNMADD231PS Z20, Z15, Z14
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z15
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (DX)(R8*4), K1, Z15
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z16
 	VMOVAPS.Z    Z16, K1, Z16
 	VADDPS       Z15, Z8, Z8
 	VSUBPS       Z16, Z9, Z9
 	VFMADD231PS  Z15, Z15, Z10
-	VMOVUPS.Z    (CX)(SI*4), K1, Z17
+	VMOVUPS.Z    (CX)(R8*4), K1, Z17
 	VBROADCASTSS oneSingle<>+0(SB), Z18
 	VSUBPS       Z17, Z18, Z18
 	VCMPPS       $0x11, Z0, Z17, K1
@@ -45267,8 +45699,8 @@ noSquare6:
 noMore6:
 	VMULPS       Z16, Z15, Z15
 	VFNMADD231PS Z20, Z15, Z14
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
 	JMP          few
 
 done:
@@ -45467,18 +45899,22 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -45502,20 +45938,20 @@ TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ       Z12, Z12, Z12
 	VPXORQ       Z13, Z13, Z13
 	VPXORQ       Z14, Z14, Z14
-	XORQ         SI, SI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*8)
-	VMOVUPD      (DX)(SI*8), Z15
+	PREFETCHT0   (DI)(R8*8)
+	VMOVUPD      (DX)(R8*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
 	VADDPD       Z15, Z8, Z8
 	VSUBPD       Z16, Z9, Z9
 	VFMADD231PD  Z15, Z15, Z10
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z17
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z17, Z18, Z18
 	VCMPPD       $0x11, Z0, Z17, K1
@@ -45728,14 +46164,14 @@ noSquare2:
 noMore2:
 	VMULPD       Z16, Z15, Z15
 	VFNMADD231PD Z20, Z15, Z14
-	PREFETCHT0   8256(DX)(SI*8)
-	VMOVUPD      64(DX)(SI*8), Z15
+	PREFETCHT0   64(DI)(R8*8)
+	VMOVUPD      64(DX)(R8*8), Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
 	VADDPD       Z15, Z8, Z8
 	VSUBPD       Z16, Z9, Z9
 	VFMADD231PD  Z15, Z15, Z10
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z17
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z17, Z18, Z18
 	VCMPPD       $0x11, Z0, Z17, K1
@@ -45948,7 +46384,7 @@ noSquare4:
 noMore4:
 	VMULPD       Z16, Z15, Z15
 	VFNMADD231PD Z20, Z15, Z14
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -45958,18 +46394,18 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z15
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(R8*8), K1, Z15
 	VADDPD.BCST  minusOne<>+0(SB), Z15, Z16
 	VMOVAPD.Z    Z16, K1, Z16
 	VADDPD       Z15, Z8, Z8
 	VSUBPD       Z16, Z9, Z9
 	VFMADD231PD  Z15, Z15, Z10
-	VMOVUPD.Z    (CX)(SI*8), K1, Z17
+	VMOVUPD.Z    (CX)(R8*8), K1, Z17
 	VBROADCASTSD one<>+0(SB), Z18
 	VSUBPD       Z17, Z18, Z18
 	VCMPPD       $0x11, Z0, Z17, K1
@@ -46182,7 +46618,7 @@ noSquare6:
 noMore6:
 	VMULPD       Z16, Z15, Z15
 	VFNMADD231PD Z20, Z15, Z14
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -46300,20 +46736,24 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
 	VBROADCASTSS 20(DI), Z2
@@ -46332,20 +46772,20 @@ TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-89
 	VSUBSS       X9, X8, X8
 	ADDL         DI, DI
 	VBROADCASTSS X8, Z8
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
-	VMOVUPS      (SI)(R8*4), Z9
+	PREFETCHT0   (R9)(R10*4)
+	VMOVUPS      (SI)(R10*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VMULPS       Z0, Z9, Z11
 	VFMADD231PS  Z1, Z10, Z11
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z12
+	PREFETCHT0   (R8)(R10*4)
+	VMOVUPS      (BX)(R10*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VCMPPS       $0x11, Z7, Z12, K1
@@ -46549,21 +46989,21 @@ noMore2:
 	VADDPS       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z9, (AX)(R8*4)
+	VMOVNTPS     Z9, (AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z9, (AX)(R8*4)
+	VMOVUPS Z9, (AX)(R10*4)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*4)
-	VMOVUPS      64(SI)(R8*4), Z9
+	PREFETCHT0   64(R9)(R10*4)
+	VMOVUPS      64(SI)(R10*4), Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VMULPS       Z0, Z9, Z11
 	VFMADD231PS  Z1, Z10, Z11
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z12
+	PREFETCHT0   64(R8)(R10*4)
+	VMOVUPS      64(BX)(R10*4), Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VCMPPS       $0x11, Z7, Z12, K1
@@ -46767,14 +47207,14 @@ noMore5:
 	VADDPS       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z9, 64(AX)(R8*4)
+	VMOVNTPS     Z9, 64(AX)(R10*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z9, 64(AX)(R8*4)
+	VMOVUPS Z9, 64(AX)(R10*4)
 
 stored6:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R10
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -46787,14 +47227,14 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z9
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(R10*4), K1, Z9
 	VBROADCASTSS oneSingle<>+0(SB), Z10
 	VSUBPS       Z9, Z10, Z10
 	VMULPS       Z0, Z9, Z11
 	VFMADD231PS  Z1, Z10, Z11
-	VMOVUPS.Z    (BX)(R8*4), K1, Z12
+	VMOVUPS.Z    (BX)(R10*4), K1, Z12
 	VBROADCASTSS oneSingle<>+0(SB), Z13
 	VSUBPS       Z12, Z13, Z13
 	VCMPPS       $0x11, Z7, Z12, K2
@@ -46996,27 +47436,31 @@ noMore8:
 	VDIVPS       Z9, Z18, Z9
 	VMOVAPS.Z    Z9, K2, Z9
 	VADDPS       Z9, Z11, Z9
-	VMOVUPS      Z9, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z9, K1, (AX)(R10*4)
+	ADDQ         $0x00000010, R10
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
 	VBROADCASTSD 40(DI), Z2
@@ -47035,20 +47479,20 @@ TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-89
 	VSUBSD       X9, X8, X8
 	ADDL         DI, DI
 	VBROADCASTSD X8, Z8
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
-	VMOVUPD      (SI)(R8*8), Z9
+	PREFETCHT0   (R9)(R10*8)
+	VMOVUPD      (SI)(R10*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VMULPD       Z0, Z9, Z11
 	VFMADD231PD  Z1, Z10, Z11
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z12
+	PREFETCHT0   (R8)(R10*8)
+	VMOVUPD      (BX)(R10*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VCMPPD       $0x11, Z7, Z12, K1
@@ -47268,21 +47712,21 @@ noMore2:
 	VADDPD       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z9, (AX)(R8*8)
+	VMOVNTPD     Z9, (AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z9, (AX)(R8*8)
+	VMOVUPD Z9, (AX)(R10*8)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*8)
-	VMOVUPD      64(SI)(R8*8), Z9
+	PREFETCHT0   64(R9)(R10*8)
+	VMOVUPD      64(SI)(R10*8), Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VMULPD       Z0, Z9, Z11
 	VFMADD231PD  Z1, Z10, Z11
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z12
+	PREFETCHT0   64(R8)(R10*8)
+	VMOVUPD      64(BX)(R10*8), Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VCMPPD       $0x11, Z7, Z12, K1
@@ -47502,14 +47946,14 @@ noMore5:
 	VADDPD       Z9, Z11, Z9
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z9, 64(AX)(R8*8)
+	VMOVNTPD     Z9, 64(AX)(R10*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z9, 64(AX)(R8*8)
+	VMOVUPD Z9, 64(AX)(R10*8)
 
 stored6:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R10
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -47522,14 +47966,14 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z9
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(R10*8), K1, Z9
 	VBROADCASTSD one<>+0(SB), Z10
 	VSUBPD       Z9, Z10, Z10
 	VMULPD       Z0, Z9, Z11
 	VFMADD231PD  Z1, Z10, Z11
-	VMOVUPD.Z    (BX)(R8*8), K1, Z12
+	VMOVUPD.Z    (BX)(R10*8), K1, Z12
 	VBROADCASTSD one<>+0(SB), Z13
 	VSUBPD       Z12, Z13, Z13
 	VCMPPD       $0x11, Z7, Z12, K2
@@ -47747,20 +48191,20 @@ noMore8:
 	VDIVPD       Z9, Z18, Z9
 	VMOVAPD.Z    Z9, K2, Z9
 	VADDPD       Z9, Z11, Z9
-	VMOVUPD      Z9, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z9, K1, (AX)(R10*8)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $2624-73
+TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $2624-81
 	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -47811,13 +48255,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z11
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z12
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z13
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z14
 	VORPS.BCST signBitSingle<>+0(SB), Z11, Z11
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
@@ -48328,13 +48780,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $4160-81
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -48376,13 +48828,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z11
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z12
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z13
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z14
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
@@ -48912,13 +49372,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-97
+TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-105
 	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
@@ -48927,7 +49387,7 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -48970,13 +49430,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z6
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z7
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z8
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
 	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
@@ -49360,13 +49828,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-97
+TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-105
 	LEAQ 4160(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
@@ -49375,7 +49843,7 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-97
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -49415,13 +49883,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z9
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z10
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z11
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z12
 	VORPD.BCST signBit<>+0(SB), Z9, Z9
 	VORPD.BCST signBit<>+0(SB), Z10, Z10
@@ -49873,13 +50349,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-65
+TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-73
 	LEAQ 2816(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
@@ -49937,13 +50413,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
 	VORPS.BCST signBitSingle<>+0(SB), Z12, Z12
 	VORPS.BCST signBitSingle<>+0(SB), Z13, Z13
@@ -50070,9 +50554,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
-	PREFETCHT0  8256(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
 	VADDPS.BCST minusOneSingle<>+0(SB), Z12, Z14
 	VADDPS.BCST minusOneSingle<>+0(SB), Z13, Z15
@@ -50596,13 +51084,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $4352-65
+TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $4352-73
 	LEAQ 4160(SP), SI
 	ADDQ $0x3f, SI
 	ANDQ $-64, SI
@@ -50649,13 +51137,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z11
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z12
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z13
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z14
 	VORPD.BCST signBit<>+0(SB), Z11, Z11
 	VORPD.BCST signBit<>+0(SB), Z12, Z12
@@ -50833,9 +51329,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(DI*8)
+	MOVQ             ahead+64(FP), R9
+	MOVQ             8(R9), R9
+	PREFETCHT0       (R9)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z11
-	PREFETCHT0       8256(DX)(DI*8)
+	MOVQ             ahead+64(FP), R9
+	MOVQ             8(R9), R9
+	PREFETCHT0       64(R9)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z12
 	VADDPD.BCST      minusOne<>+0(SB), Z11, Z13
 	VADDPD.BCST      minusOne<>+0(SB), Z12, Z14
@@ -51323,13 +51823,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-89
+TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-97
 	LEAQ 2112(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
@@ -51338,7 +51838,7 @@ TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -51378,13 +51878,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z4
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z5
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z6
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
@@ -51511,9 +52019,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z4
-	PREFETCHT0   8256(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z4, Z6, Z7
@@ -51881,13 +52393,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-89
+TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-97
 	LEAQ 4160(SP), R8
 	ADDQ $0x3f, R8
 	ANDQ $-64, R8
@@ -51896,7 +52408,7 @@ TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-89
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -51933,13 +52445,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z7
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z8
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z9
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z10
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
@@ -52117,9 +52637,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z7
-	PREFETCHT0       8256(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z8
 	VBROADCASTSD     one<>+0(SB), Z9
 	VSUBPD           Z7, Z9, Z10
@@ -52511,13 +53035,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-73
+TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-81
 	// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -52526,6 +53050,8 @@ TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
@@ -52535,28 +53061,28 @@ TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-73
 	VPXORQ       Z6, Z6, Z6
 	VMOVUPS      Z6, (SP)
 	VMOVUPS      Z6, 64(SP)
-	XORQ         SI, SI
+	XORQ         DI, DI
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(SI*1), X0, K1
+	VPCMPEQB     (DX)(DI*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z6
+	KMOVW        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, BX
+	PREFETCHT0   (SI)(DI*4)
+	VMOVUPS      (CX)(DI*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K1, Z8
@@ -52596,13 +53122,13 @@ many:
 	VBLENDMPS         Z3, Z6, K4, Z6
 	VADDPS            Z6, Z4, K1, Z4
 	VADDPS            Z6, Z5, K2, Z5
-	VPCMPEQB          16(DX)(SI*1), X0, K1
+	VPCMPEQB          16(DX)(DI*1), X0, K1
 	KNOTW             K1, K2
-	KMOVW             K1, R8
-	POPCNTL           R8, R8
-	ADDQ              R8, BX
-	PREFETCHT0        8256(CX)(SI*4)
-	VMOVUPS           64(CX)(SI*4), Z6
+	KMOVW             K1, R9
+	POPCNTL           R9, R9
+	ADDQ              R9, BX
+	PREFETCHT0        64(SI)(DI*4)
+	VMOVUPS           64(CX)(DI*4), Z6
 	VBROADCASTSS      oneSingle<>+0(SB), Z7
 	VSUBPS            Z6, Z7, Z7
 	VBLENDMPS         Z6, Z7, K1, Z8
@@ -52642,29 +53168,29 @@ many:
 	VBLENDMPS         Z3, Z6, K4, Z6
 	VADDPS            Z6, Z4, K1, Z4
 	VADDPS            Z6, Z5, K2, Z5
-	ADDQ              $0x00000020, SI
-	SUBQ              $0x00000020, DI
-	CMPQ              DI, $0x00000020
+	ADDQ              $0x00000020, DI
+	SUBQ              $0x00000020, R8
+	CMPQ              R8, $0x00000020
 	JGE               many
 
 few:
-	TESTQ DI, DI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X6
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, BX
-	VMOVUPS.Z    (CX)(SI*4), K1, Z6
+	KMOVW        K2, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, BX
+	VMOVUPS.Z    (CX)(DI*4), K1, Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K2, Z8
@@ -52704,8 +53230,8 @@ few:
 	VBLENDMPS         Z3, Z6, K4, Z6
 	VADDPS            Z6, Z4, K2, Z4
 	VADDPS            Z6, Z5, K3, Z5
-	ADDQ              $0x00000010, SI
-	SUBQ              $0x00000010, DI
+	ADDQ              $0x00000010, DI
+	SUBQ              $0x00000010, R8
 	JMP               few
 
 done:
@@ -52755,13 +53281,13 @@ end:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -52770,26 +53296,28 @@ TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
 	XORQ         BX, BX
-	XORQ         SI, SI
+	XORQ         DI, DI
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(SI*1), X6
+	VMOVQ        (DX)(DI*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z6
+	KMOVB        K1, R8
+	POPCNTL      R8, R8
+	ADDQ         R8, BX
+	PREFETCHT0   (SI)(DI*8)
+	VMOVUPD      (CX)(DI*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K1, Z8
@@ -52833,14 +53361,14 @@ many:
 	VBLENDMPD         Z3, Z6, K4, Z6
 	VADDPD            Z6, Z4, K1, Z4
 	VADDPD            Z6, Z5, K2, Z5
-	VMOVQ             8(DX)(SI*1), X6
+	VMOVQ             8(DX)(DI*1), X6
 	VPCMPEQB          X6, X0, K1
 	KNOTB             K1, K2
-	KMOVB             K1, DI
-	POPCNTL           DI, DI
-	ADDQ              DI, BX
-	PREFETCHT0        8256(CX)(SI*8)
-	VMOVUPD           64(CX)(SI*8), Z6
+	KMOVB             K1, R8
+	POPCNTL           R8, R8
+	ADDQ              R8, BX
+	PREFETCHT0        64(SI)(DI*8)
+	VMOVUPD           64(CX)(DI*8), Z6
 	VBROADCASTSD      one<>+0(SB), Z7
 	VSUBPD            Z6, Z7, Z7
 	VBLENDMPD         Z6, Z7, K1, Z8
@@ -52884,7 +53412,7 @@ many:
 	VBLENDMPD         Z3, Z6, K4, Z6
 	VADDPD            Z6, Z4, K1, Z4
 	VADDPD            Z6, Z5, K2, Z5
-	ADDQ              $0x00000010, SI
+	ADDQ              $0x00000010, DI
 	SUBQ              $0x00000010, AX
 	CMPQ              AX, $0x00000010
 	JGE               many
@@ -52894,19 +53422,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVDQU8.Z   (DX)(SI*1), K1, X6
+	KMOVW        (R8)(SI*2), K1
+	VMOVDQU8.Z   (DX)(DI*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, DI
-	POPCNTL      DI, DI
-	ADDQ         DI, BX
-	VMOVUPD.Z    (CX)(SI*8), K1, Z6
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, BX
+	VMOVUPD.Z    (CX)(DI*8), K1, Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K2, Z8
@@ -52950,7 +53478,7 @@ few:
 	VBLENDMPD         Z3, Z6, K4, Z6
 	VADDPD            Z6, Z4, K2, Z4
 	VADDPD            Z6, Z5, K3, Z5
-	ADDQ              $0x00000008, SI
+	ADDQ              $0x00000008, DI
 	SUBQ              $0x00000008, AX
 	JMP               few
 
@@ -52982,23 +53510,25 @@ done:
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyLogsYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS 20(DI), Z1
 	VBROADCASTSS 24(DI), Z2
 	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
@@ -53011,7 +53541,7 @@ many:
 	// Vectors at a time: 2.
 	VPCMPEQB     (SI)(DI*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
@@ -53037,7 +53567,7 @@ ordinary1:
 stored1:
 	VPCMPEQB     16(SI)(DI*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(DI*4)
+	PREFETCHT0   64(R8)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
@@ -53101,23 +53631,25 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD 40(DI), Z1
 	VBROADCASTSD 48(DI), Z2
 	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
@@ -53131,7 +53663,7 @@ many:
 	VMOVQ        (SI)(DI*1), X4
 	VPCMPEQB     X4, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z4, Z5, Z5
@@ -53158,7 +53690,7 @@ stored1:
 	VMOVQ        8(SI)(DI*1), X4
 	VPCMPEQB     X4, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(DI*8)
+	PREFETCHT0   64(R8)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z4, Z5, Z5
@@ -53222,18 +53754,22 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyLogsF32AVX512(SB), $320-65
+TEXT ·forwardNoneOnlyLogsF32AVX512(SB), $320-73
 	// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -53254,22 +53790,22 @@ TEXT ·forwardNoneOnlyLogsF32AVX512(SB), $320-65
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, SI
-	CMPQ    AX, SI
-	CMOVQLT AX, SI
-	SUBQ    SI, AX
-	CMPQ    SI, $0x00000020
+	MOVQ    $0x00000200, R8
+	CMPQ    AX, R8
+	CMOVQLT AX, R8
+	SUBQ    R8, AX
+	CMPQ    R8, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*4)
+	PREFETCHT0   (DI)(BX*4)
 	VMOVUPS      (DX)(BX*4), Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VADDPS       Z8, Z3, Z3
 	VSUBPS       Z9, Z4, Z4
 	VFMADD231PS  Z8, Z8, Z5
-	PREFETCHT0   8192(CX)(BX*4)
+	PREFETCHT0   (SI)(BX*4)
 	VMOVUPS      (CX)(BX*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
@@ -53333,13 +53869,13 @@ many:
 	VBLENDMPS         Z2, Z10, K1, Z10
 	VFMADD231PS       Z12, Z8, Z6
 	VFNMADD231PS      Z10, Z9, Z7
-	PREFETCHT0        8256(DX)(BX*4)
+	PREFETCHT0        64(DI)(BX*4)
 	VMOVUPS           64(DX)(BX*4), Z8
 	VADDPS.BCST       minusOneSingle<>+0(SB), Z8, Z9
 	VADDPS            Z8, Z3, Z3
 	VSUBPS            Z9, Z4, Z4
 	VFMADD231PS       Z8, Z8, Z5
-	PREFETCHT0        8256(CX)(BX*4)
+	PREFETCHT0        64(SI)(BX*4)
 	VMOVUPS           64(CX)(BX*4), Z10
 	VBROADCASTSS      oneSingle<>+0(SB), Z11
 	VSUBPS            Z10, Z11, Z11
@@ -53404,20 +53940,20 @@ many:
 	VFMADD231PS       Z12, Z8, Z6
 	VFNMADD231PS      Z10, Z9, Z7
 	ADDQ              $0x00000020, BX
-	SUBQ              $0x00000020, SI
-	CMPQ              SI, $0x00000020
+	SUBQ              $0x00000020, R8
+	CMPQ              R8, $0x00000020
 	JGE               many
 
 few:
-	TESTQ SI, SI
+	TESTQ R8, R8
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, DI
-	CMPQ         SI, DI
-	CMOVQLT      SI, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
+	MOVQ         $0x00000010, R9
+	CMPQ         R8, R9
+	CMOVQLT      R8, R9
+	LEAQ         tailMasks<>+0(SB), R10
+	KMOVW        (R10)(R9*2), K1
 	VMOVUPS.Z    (DX)(BX*4), K1, Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VMOVAPS.Z    Z9, K1, Z9
@@ -53488,7 +54024,7 @@ few:
 	VFMADD231PS       Z12, Z8, Z6
 	VFNMADD231PS      Z10, Z9, Z7
 	ADDQ              $0x00000010, BX
-	SUBQ              $0x00000010, SI
+	SUBQ              $0x00000010, R8
 	JMP               few
 
 done:
@@ -53585,18 +54121,22 @@ end:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -53611,13 +54151,13 @@ TEXT ·forwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-65
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(BX*8)
+	PREFETCHT0   (DI)(BX*8)
 	VMOVUPD      (DX)(BX*8), Z8
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
 	VADDPD       Z8, Z3, Z3
 	VSUBPD       Z9, Z4, Z4
 	VFMADD231PD  Z8, Z8, Z5
-	PREFETCHT0   8192(CX)(BX*8)
+	PREFETCHT0   (SI)(BX*8)
 	VMOVUPD      (CX)(BX*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
@@ -53689,13 +54229,13 @@ many:
 	VBLENDMPD         Z2, Z10, K1, Z10
 	VFMADD231PD       Z12, Z8, Z6
 	VFNMADD231PD      Z10, Z9, Z7
-	PREFETCHT0        8256(DX)(BX*8)
+	PREFETCHT0        64(DI)(BX*8)
 	VMOVUPD           64(DX)(BX*8), Z8
 	VADDPD.BCST       minusOne<>+0(SB), Z8, Z9
 	VADDPD            Z8, Z3, Z3
 	VSUBPD            Z9, Z4, Z4
 	VFMADD231PD       Z8, Z8, Z5
-	PREFETCHT0        8256(CX)(BX*8)
+	PREFETCHT0        64(SI)(BX*8)
 	VMOVUPD           64(CX)(BX*8), Z10
 	VBROADCASTSD      one<>+0(SB), Z11
 	VSUBPD            Z10, Z11, Z11
@@ -53917,20 +54457,24 @@ done:
 	VADDSD        88(AX), X0, X0
 	VMOVSD        X0, 88(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyLogsF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 20(DI), Z0
 	VBROADCASTSS 24(DI), Z1
 	VBROADCASTSS 44(DI), Z2
@@ -53940,11 +54484,11 @@ TEXT ·backwardNoneOnlyLogsF32AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(DI*4)
+	PREFETCHT0   (R9)(DI*4)
 	VMOVUPS      (SI)(DI*4), Z3
 	VBROADCASTSS oneSingle<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z4
-	PREFETCHT0   8192(BX)(DI*4)
+	PREFETCHT0   (R8)(DI*4)
 	VMOVUPS      (BX)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
@@ -53968,11 +54512,11 @@ ordinary1:
 	VMOVUPS Z3, (AX)(DI*4)
 
 stored1:
-	PREFETCHT0   8256(SI)(DI*4)
+	PREFETCHT0   64(R9)(DI*4)
 	VMOVUPS      64(SI)(DI*4), Z3
 	VBROADCASTSS oneSingle<>+0(SB), Z4
 	VSUBPS       Z3, Z4, Z4
-	PREFETCHT0   8256(BX)(DI*4)
+	PREFETCHT0   64(R8)(DI*4)
 	VMOVUPS      64(BX)(DI*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
@@ -54035,20 +54579,24 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 40(DI), Z0
 	VBROADCASTSD 48(DI), Z1
 	VBROADCASTSD 88(DI), Z2
@@ -54058,11 +54606,11 @@ TEXT ·backwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-89
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(DI*8)
+	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (SI)(DI*8), Z3
 	VBROADCASTSD one<>+0(SB), Z4
 	VSUBPD       Z3, Z4, Z4
-	PREFETCHT0   8192(BX)(DI*8)
+	PREFETCHT0   (R8)(DI*8)
 	VMOVUPD      (BX)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
@@ -54086,11 +54634,11 @@ ordinary1:
 	VMOVUPD Z3, (AX)(DI*8)
 
 stored1:
-	PREFETCHT0   8256(SI)(DI*8)
+	PREFETCHT0   64(R9)(DI*8)
 	VMOVUPD      64(SI)(DI*8), Z3
 	VBROADCASTSD one<>+0(SB), Z4
 	VSUBPD       Z3, Z4, Z4
-	PREFETCHT0   8256(BX)(DI*8)
+	PREFETCHT0   64(R8)(DI*8)
 	VMOVUPD      64(BX)(DI*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
@@ -54153,13 +54701,13 @@ few:
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF32AVX512(SB), $2240-73
+TEXT ·forwardSigmoidOnlyLogsYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyLogsYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -54196,13 +54744,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z4
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z5
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z6
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
@@ -54475,13 +55031,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyLogsYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -54515,13 +55071,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z4
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z5
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z6
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z7
 	VORPD.BCST signBit<>+0(SB), Z4, Z4
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
@@ -54816,18 +55380,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyLogsYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -54858,13 +55422,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z4
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z5
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z6
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z7
 	VPADDD     Z4, Z4, Z8
 	VPADDD     Z5, Z5, Z9
@@ -55076,18 +55648,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -55118,13 +55690,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z4
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z5
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z6
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z7
 	VPADDQ     Z4, Z4, Z8
 	VPADDQ     Z5, Z5, Z9
@@ -55351,13 +55931,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyLogsF32AVX512(SB), $2432-65
+TEXT ·forwardSigmoidOnlyLogsF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyLogsF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ    x_len+16(FP), AX
@@ -55396,13 +55976,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z6
-	PREFETCHT0 8256(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z7
-	PREFETCHT0 8320(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z8
-	PREFETCHT0 8384(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
 	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
@@ -55529,9 +56117,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z6
-	PREFETCHT0  8256(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z7
 	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
@@ -55731,13 +56323,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyLogsF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ   x_len+16(FP), AX
@@ -55770,13 +56362,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z6
-	PREFETCHT0 8256(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z7
-	PREFETCHT0 8320(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z8
-	PREFETCHT0 8384(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z9
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
@@ -55922,9 +56522,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z6
-	PREFETCHT0       8256(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z7
 	VADDPD.BCST      minusOne<>+0(SB), Z6, Z8
 	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
@@ -56104,18 +56708,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyLogsF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyLogsF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -56142,13 +56746,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z3
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z4
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z5
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z6
 	VPADDD     Z3, Z3, Z7
 	VPADDD     Z4, Z4, Z8
@@ -56275,9 +56887,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z3
-	PREFETCHT0   8256(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z3, Z5, Z6
@@ -56362,18 +56978,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyLogsF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -56400,13 +57016,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z3
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z4
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z5
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z6
 	VPADDQ     Z3, Z3, Z7
 	VPADDQ     Z4, Z4, Z8
@@ -56538,9 +57162,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z3
-	PREFETCHT0   8256(SI)(R8*8)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z3, Z5, Z6
@@ -56633,13 +57261,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-73
+TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-81
 	// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -56648,38 +57276,40 @@ TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
 	VCVTTSS2SI   16(BX), BX
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         SI, SI
+	XORQ         DI, DI
 	VPXORQ       Z6, Z6, Z6
 	VMOVUPS      Z6, (SP)
 	VMOVUPS      Z6, 64(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     (DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8192(CX)(DI*4)
-	VMOVUPS      (CX)(DI*4), Z6
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K1, Z8
@@ -56752,13 +57382,13 @@ noMore1:
 	VMULPS       Z6, Z8, Z6
 	VADDPS       Z6, Z4, K1, Z4
 	VADDPS       Z6, Z5, K2, Z5
-	VPCMPEQB     16(DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8256(CX)(DI*4)
-	VMOVUPS      64(CX)(DI*4), Z6
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K1, Z8
@@ -56831,29 +57461,29 @@ noMore2:
 	VMULPS Z6, Z8, Z6
 	VADDPS Z6, Z4, K1, Z4
 	VADDPS Z6, Z5, K2, Z5
-	ADDQ   $0x00000020, DI
-	SUBQ   $0x00000020, R8
-	CMPQ   R8, $0x00000020
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
 	JGE    many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R9
-	CMPQ         R8, R9
-	CMOVQLT      R8, R9
-	LEAQ         tailMasks<>+0(SB), R10
-	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X6
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z6
+	KMOVW        K2, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPS.Z    (CX)(R8*4), K1, Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K2, Z8
@@ -56926,8 +57556,8 @@ noMore3:
 	VMULPS Z6, Z8, Z6
 	VADDPS Z6, Z4, K2, Z4
 	VADDPS Z6, Z5, K3, Z5
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, R8
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
 	JMP    few
 
 done:
@@ -56973,17 +57603,17 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -56992,27 +57622,29 @@ TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
 	VCVTTSD2SI   32(BX), BX
 	VPXORQ       Z4, Z4, Z4
 	VPXORQ       Z5, Z5, Z5
-	XORQ         SI, SI
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X6
+	VMOVQ        (DX)(R8*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8192(CX)(DI*8)
-	VMOVUPD      (CX)(DI*8), Z6
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K1, Z8
@@ -57089,14 +57721,14 @@ noMore1:
 	VMULPD       Z6, Z8, Z6
 	VADDPD       Z6, Z4, K1, Z4
 	VADDPD       Z6, Z5, K2, Z5
-	VMOVQ        8(DX)(DI*1), X6
+	VMOVQ        8(DX)(R8*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8256(CX)(DI*8)
-	VMOVUPD      64(CX)(DI*8), Z6
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K1, Z8
@@ -57173,7 +57805,7 @@ noMore2:
 	VMULPD Z6, Z8, Z6
 	VADDPD Z6, Z4, K1, Z4
 	VADDPD Z6, Z5, K2, Z5
-	ADDQ   $0x00000010, DI
+	ADDQ   $0x00000010, R8
 	SUBQ   $0x00000010, AX
 	CMPQ   AX, $0x00000010
 	JGE    many
@@ -57183,19 +57815,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, R8
-	CMPQ         AX, R8
-	CMOVQLT      AX, R8
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X6
+	KMOVW        (R9)(SI*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z6
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, DI
+	VMOVUPD.Z    (CX)(R8*8), K1, Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K2, Z8
@@ -57272,7 +57904,7 @@ noMore3:
 	VMULPD Z6, Z8, Z6
 	VADDPD Z6, Z4, K2, Z4
 	VADDPD Z6, Z5, K3, Z5
-	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
 	SUBQ   $0x00000008, AX
 	JMP    few
 
@@ -57300,43 +57932,45 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyPowersYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyPowersYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Z1
 	VBROADCASTSS 32(DI), Z2
 	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
 	VBROADCASTSS 36(DI), Z3
 	VBROADCASTSS 44(DI), Z4
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (SI)(R8*1), X0, K1
+	VPCMPEQB     (SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z5
+	PREFETCHT0   (R8)(R9*4)
+	VMOVUPS      (BX)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VBLENDMPS    Z5, Z6, K1, Z7
@@ -57416,17 +58050,17 @@ noMore1:
 	VMOVAPS.Z    Z5, K3, Z5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z5, (AX)(R8*4)
+	VMOVNTPS     Z5, (AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z5, (AX)(R8*4)
+	VMOVUPS Z5, (AX)(R9*4)
 
 stored2:
-	VPCMPEQB     16(SI)(R8*1), X0, K1
+	VPCMPEQB     16(SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z5
+	PREFETCHT0   64(R8)(R9*4)
+	VMOVUPS      64(BX)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VBLENDMPS    Z5, Z6, K1, Z7
@@ -57506,14 +58140,14 @@ noMore3:
 	VMOVAPS.Z    Z5, K3, Z5
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z5, 64(AX)(R8*4)
+	VMOVNTPS     Z5, 64(AX)(R9*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z5, 64(AX)(R8*4)
+	VMOVUPS Z5, 64(AX)(R9*4)
 
 stored4:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R9
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -57526,13 +58160,13 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X5
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X5
 	VPCMPEQB     X5, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z5
+	VMOVUPS.Z    (BX)(R9*4), K1, Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
 	VBLENDMPS    Z5, Z6, K2, Z7
@@ -57610,47 +58244,49 @@ noMore5:
 	VMULPS       Z6, Z7, Z6
 	VDIVPS       Z6, Z5, Z5
 	VMOVAPS.Z    Z5, K4, Z5
-	VMOVUPS      Z5, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z5, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Z1
 	VBROADCASTSD 64(DI), Z2
 	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
 	VBROADCASTSD 72(DI), Z3
 	VBROADCASTSD 88(DI), Z4
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X5
+	VMOVQ        (SI)(R9*1), X5
 	VPCMPEQB     X5, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z5
+	PREFETCHT0   (R8)(R9*8)
+	VMOVUPD      (BX)(R9*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VBLENDMPD    Z5, Z6, K1, Z7
@@ -57734,18 +58370,18 @@ noMore1:
 	VMOVAPD.Z    Z5, K3, Z5
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z5, (AX)(R8*8)
+	VMOVNTPD     Z5, (AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z5, (AX)(R8*8)
+	VMOVUPD Z5, (AX)(R9*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X5
+	VMOVQ        8(SI)(R9*1), X5
 	VPCMPEQB     X5, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z5
+	PREFETCHT0   64(R8)(R9*8)
+	VMOVUPD      64(BX)(R9*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VBLENDMPD    Z5, Z6, K1, Z7
@@ -57829,14 +58465,14 @@ noMore3:
 	VMOVAPD.Z    Z5, K3, Z5
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z5, 64(AX)(R8*8)
+	VMOVNTPD     Z5, 64(AX)(R9*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z5, 64(AX)(R8*8)
+	VMOVUPD Z5, 64(AX)(R9*8)
 
 stored4:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R9
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -57849,13 +58485,13 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X5
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X5
 	VPCMPEQB     X5, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z5
+	VMOVUPD.Z    (BX)(R9*8), K1, Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
 	VBLENDMPD    Z5, Z6, K2, Z7
@@ -57937,25 +58573,29 @@ noMore5:
 	VMULPD       Z6, Z7, Z6
 	VDIVPD       Z6, Z5, Z5
 	VMOVAPD.Z    Z5, K4, Z5
-	VMOVUPD      Z5, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z5, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyPowersF32AVX512(SB), $320-65
+TEXT ·forwardNoneOnlyPowersF32AVX512(SB), $320-73
 	// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -57971,29 +58611,29 @@ TEXT ·forwardNoneOnlyPowersF32AVX512(SB), $320-65
 	VMOVUPS      Z8, 128(SP)
 	VMOVUPS      Z8, 192(SP)
 	VMOVUPS      Z8, 256(SP)
-	XORQ         SI, SI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*4)
-	VMOVUPS      (DX)(SI*4), Z8
+	PREFETCHT0   (DI)(R8*4)
+	VMOVUPS      (DX)(R8*4), Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VADDPS       Z8, Z3, Z3
 	VSUBPS       Z9, Z4, Z4
 	VFMADD231PS  Z8, Z8, Z5
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z10
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VCMPPS       $0x11, Z0, Z10, K1
@@ -58122,14 +58762,14 @@ noSquare2:
 noMore2:
 	VMULPS       Z9, Z8, Z8
 	VFNMADD231PS Z13, Z8, Z7
-	PREFETCHT0   8256(DX)(SI*4)
-	VMOVUPS      64(DX)(SI*4), Z8
+	PREFETCHT0   64(DI)(R8*4)
+	VMOVUPS      64(DX)(R8*4), Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VADDPS       Z8, Z3, Z3
 	VSUBPS       Z9, Z4, Z4
 	VFMADD231PS  Z8, Z8, Z5
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z10
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VCMPPS       $0x11, Z0, Z10, K1
@@ -58258,28 +58898,28 @@ noSquare4:
 noMore4:
 	VMULPS       Z9, Z8, Z8
 	VFNMADD231PS Z13, Z8, Z7
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z8
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (DX)(R8*4), K1, Z8
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z9
 	VMOVAPS.Z    Z9, K1, Z9
 	VADDPS       Z8, Z3, Z3
 	VSUBPS       Z9, Z4, Z4
 	VFMADD231PS  Z8, Z8, Z5
-	VMOVUPS.Z    (CX)(SI*4), K1, Z10
+	VMOVUPS.Z    (CX)(R8*4), K1, Z10
 	VBROADCASTSS oneSingle<>+0(SB), Z11
 	VSUBPS       Z10, Z11, Z11
 	VCMPPS       $0x11, Z0, Z10, K1
@@ -58408,8 +59048,8 @@ noSquare6:
 noMore6:
 	VMULPS       Z9, Z8, Z8
 	VFNMADD231PS Z13, Z8, Z7
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
 	JMP          few
 
 done:
@@ -58506,18 +59146,22 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -58527,20 +59171,20 @@ TEXT ·forwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
-	XORQ         SI, SI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*8)
-	VMOVUPD      (DX)(SI*8), Z8
+	PREFETCHT0   (DI)(R8*8)
+	VMOVUPD      (DX)(R8*8), Z8
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
 	VADDPD       Z8, Z3, Z3
 	VSUBPD       Z9, Z4, Z4
 	VFMADD231PD  Z8, Z8, Z5
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z10
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VCMPPD       $0x11, Z0, Z10, K1
@@ -58677,14 +59321,14 @@ noSquare2:
 noMore2:
 	VMULPD       Z9, Z8, Z8
 	VFNMADD231PD Z13, Z8, Z7
-	PREFETCHT0   8256(DX)(SI*8)
-	VMOVUPD      64(DX)(SI*8), Z8
+	PREFETCHT0   64(DI)(R8*8)
+	VMOVUPD      64(DX)(R8*8), Z8
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
 	VADDPD       Z8, Z3, Z3
 	VSUBPD       Z9, Z4, Z4
 	VFMADD231PD  Z8, Z8, Z5
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z10
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VCMPPD       $0x11, Z0, Z10, K1
@@ -58821,7 +59465,7 @@ noSquare4:
 noMore4:
 	VMULPD       Z9, Z8, Z8
 	VFNMADD231PD Z13, Z8, Z7
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -58831,18 +59475,18 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z8
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(R8*8), K1, Z8
 	VADDPD.BCST  minusOne<>+0(SB), Z8, Z9
 	VMOVAPD.Z    Z9, K1, Z9
 	VADDPD       Z8, Z3, Z3
 	VSUBPD       Z9, Z4, Z4
 	VFMADD231PD  Z8, Z8, Z5
-	VMOVUPD.Z    (CX)(SI*8), K1, Z10
+	VMOVUPD.Z    (CX)(R8*8), K1, Z10
 	VBROADCASTSD one<>+0(SB), Z11
 	VSUBPD       Z10, Z11, Z11
 	VCMPPD       $0x11, Z0, Z10, K1
@@ -58979,7 +59623,7 @@ noSquare6:
 noMore6:
 	VMULPD       Z9, Z8, Z8
 	VFNMADD231PD Z13, Z8, Z7
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -59037,38 +59681,42 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyPowersF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyPowersF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Z0
 	VBROADCASTSS 32(DI), Z1
 	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
 	VBROADCASTSS 36(DI), Z2
 	VBROADCASTSS 44(DI), Z3
 	VCVTTSS2SI   40(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
-	VMOVUPS      (SI)(R8*4), Z4
+	PREFETCHT0   (R9)(R10*4)
+	VMOVUPS      (SI)(R10*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z6
+	PREFETCHT0   (R8)(R10*4)
+	VMOVUPS      (BX)(R10*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VCMPPS       $0x11, Z3, Z6, K1
@@ -59206,19 +59854,19 @@ noMore2:
 	VMOVAPS.Z    Z4, K1, Z4
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z4, (AX)(R8*4)
+	VMOVNTPS     Z4, (AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z4, (AX)(R8*4)
+	VMOVUPS Z4, (AX)(R10*4)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*4)
-	VMOVUPS      64(SI)(R8*4), Z4
+	PREFETCHT0   64(R9)(R10*4)
+	VMOVUPS      64(SI)(R10*4), Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z6
+	PREFETCHT0   64(R8)(R10*4)
+	VMOVUPS      64(BX)(R10*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VCMPPS       $0x11, Z3, Z6, K1
@@ -59356,14 +60004,14 @@ noMore5:
 	VMOVAPS.Z    Z4, K1, Z4
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z4, 64(AX)(R8*4)
+	VMOVNTPS     Z4, 64(AX)(R10*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z4, 64(AX)(R8*4)
+	VMOVUPS Z4, 64(AX)(R10*4)
 
 stored6:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R10
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -59376,12 +60024,12 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z4
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(R10*4), K1, Z4
 	VBROADCASTSS oneSingle<>+0(SB), Z5
 	VSUBPS       Z4, Z5, Z5
-	VMOVUPS.Z    (BX)(R8*4), K1, Z6
+	VMOVUPS.Z    (BX)(R10*4), K1, Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VCMPPS       $0x11, Z3, Z6, K2
@@ -59517,45 +60165,49 @@ noMore8:
 	VMULPS       Z7, Z6, Z5
 	VDIVPS       Z5, Z4, Z4
 	VMOVAPS.Z    Z4, K2, Z4
-	VMOVUPS      Z4, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z4, K1, (AX)(R10*4)
+	ADDQ         $0x00000010, R10
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Z0
 	VBROADCASTSD 64(DI), Z1
 	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
 	VBROADCASTSD 72(DI), Z2
 	VBROADCASTSD 88(DI), Z3
 	VCVTTSD2SI   80(DI), DI
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
-	VMOVUPD      (SI)(R8*8), Z4
+	PREFETCHT0   (R9)(R10*8)
+	VMOVUPD      (SI)(R10*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z4, Z5, Z5
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z6
+	PREFETCHT0   (R8)(R10*8)
+	VMOVUPD      (BX)(R10*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VCMPPD       $0x11, Z3, Z6, K1
@@ -59701,19 +60353,19 @@ noMore2:
 	VMOVAPD.Z    Z4, K1, Z4
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z4, (AX)(R8*8)
+	VMOVNTPD     Z4, (AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z4, (AX)(R8*8)
+	VMOVUPD Z4, (AX)(R10*8)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*8)
-	VMOVUPD      64(SI)(R8*8), Z4
+	PREFETCHT0   64(R9)(R10*8)
+	VMOVUPD      64(SI)(R10*8), Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z4, Z5, Z5
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z6
+	PREFETCHT0   64(R8)(R10*8)
+	VMOVUPD      64(BX)(R10*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VCMPPD       $0x11, Z3, Z6, K1
@@ -59859,14 +60511,14 @@ noMore5:
 	VMOVAPD.Z    Z4, K1, Z4
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z4, 64(AX)(R8*8)
+	VMOVNTPD     Z4, 64(AX)(R10*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z4, 64(AX)(R8*8)
+	VMOVUPD Z4, 64(AX)(R10*8)
 
 stored6:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R10
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -59879,12 +60531,12 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z4
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(R10*8), K1, Z4
 	VBROADCASTSD one<>+0(SB), Z5
 	VSUBPD       Z4, Z5, Z5
-	VMOVUPD.Z    (BX)(R8*8), K1, Z6
+	VMOVUPD.Z    (BX)(R10*8), K1, Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VCMPPD       $0x11, Z3, Z6, K2
@@ -60028,20 +60680,20 @@ noMore8:
 	VMULPD       Z7, Z6, Z5
 	VDIVPD       Z5, Z4, Z4
 	VMOVAPD.Z    Z4, K2, Z4
-	VMOVUPD      Z4, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z4, K1, (AX)(R10*8)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF32AVX512(SB), $2240-73
+TEXT ·forwardSigmoidOnlyPowersYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyPowersYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -60079,13 +60731,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Z4
-	PREFETCHT0 8256(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(CX)(R8*4), Z5
-	PREFETCHT0 8320(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(CX)(R8*4), Z6
-	PREFETCHT0 8384(CX)(R8*4)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(CX)(R8*4), Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
@@ -60445,13 +61105,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyPowersYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -60486,13 +61146,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z4
-	PREFETCHT0 8256(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z5
-	PREFETCHT0 8320(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z6
-	PREFETCHT0 8384(CX)(R8*8)
+	MOVQ       ahead+72(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z7
 	VORPD.BCST signBit<>+0(SB), Z4, Z4
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
@@ -60904,18 +61572,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyPowersYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -60948,13 +61616,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z5
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z6
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z7
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
@@ -61280,18 +61956,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -61324,13 +62000,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z5
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z6
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z7
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+88(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z8
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
@@ -61724,13 +62408,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyPowersF32AVX512(SB), $2432-65
+TEXT ·forwardSigmoidOnlyPowersF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyPowersF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -61770,13 +62454,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z6
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z7
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z8
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
 	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
@@ -61903,9 +62595,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z6
-	PREFETCHT0  8256(DX)(DI*4)
+	MOVQ        ahead+64(FP), R9
+	MOVQ        8(R9), R9
+	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z7
 	VADDPS.BCST minusOneSingle<>+0(SB), Z6, Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
@@ -62259,13 +62955,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyPowersF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ       x_len+16(FP), AX
@@ -62299,13 +62995,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z6
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z7
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z8
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+64(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z9
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
@@ -62483,9 +63187,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(DI*8)
+	MOVQ             ahead+64(FP), R9
+	MOVQ             8(R9), R9
+	PREFETCHT0       (R9)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z6
-	PREFETCHT0       8256(DX)(DI*8)
+	MOVQ             ahead+64(FP), R9
+	MOVQ             8(R9), R9
+	PREFETCHT0       64(R9)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z7
 	VADDPD.BCST      minusOne<>+0(SB), Z6, Z8
 	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
@@ -62817,18 +63525,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyPowersF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyPowersF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -62858,13 +63566,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z4
-	PREFETCHT0 8256(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z5
-	PREFETCHT0 8320(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z6
-	PREFETCHT0 8384(BX)(R9*4)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z4, Z4
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
@@ -62991,9 +63707,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z4
-	PREFETCHT0   8256(SI)(R9*4)
+	MOVQ         ahead+80(FP), R11
+	MOVQ         8(R11), R11
+	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z4, Z6, Z7
@@ -63279,18 +63999,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyPowersF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -63320,13 +64040,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z4
-	PREFETCHT0 8256(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z5
-	PREFETCHT0 8320(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z6
-	PREFETCHT0 8384(BX)(R9*8)
+	MOVQ       ahead+80(FP), R13
+	MOVQ       (R13), R13
+	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z7
 	VORPD.BCST signBit<>+0(SB), Z4, Z4
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
@@ -63504,9 +64232,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z4
-	PREFETCHT0       8256(SI)(R9*8)
+	MOVQ             ahead+80(FP), R11
+	MOVQ             8(R11), R11
+	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z5
 	VBROADCASTSD     one<>+0(SB), Z6
 	VSUBPD           Z4, Z6, Z7
@@ -63807,13 +64539,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-73
+TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-81
 	// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -63822,6 +64554,8 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
 	VBROADCASTSS 8(BX), Z3
@@ -63836,32 +64570,32 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-73
 	VBROADCASTSS X4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         SI, SI
+	XORQ         DI, DI
 	VPXORQ       Z7, Z7, Z7
 	VMOVUPS      Z7, (SP)
 	VMOVUPS      Z7, 64(SP)
-	XORQ         DI, DI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, R8
-	CMPQ    AX, R8
-	CMOVQLT AX, R8
-	SUBQ    R8, AX
-	CMPQ    R8, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (DX)(DI*1), X0, K1
+	VPCMPEQB     (DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8192(CX)(DI*4)
-	VMOVUPS      (CX)(DI*4), Z7
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VBLENDMPS    Z7, Z8, K1, Z9
@@ -63996,13 +64730,13 @@ noMore1:
 	VMULPS       Z9, Z7, Z7
 	VADDPS       Z7, Z5, K1, Z5
 	VADDPS       Z7, Z6, K2, Z6
-	VPCMPEQB     16(DX)(DI*1), X0, K1
+	VPCMPEQB     16(DX)(R8*1), X0, K1
 	KNOTW        K1, K2
-	KMOVW        K1, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	PREFETCHT0   8256(CX)(DI*4)
-	VMOVUPS      64(CX)(DI*4), Z7
+	KMOVW        K1, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VBLENDMPS    Z7, Z8, K1, Z9
@@ -64137,29 +64871,29 @@ noMore2:
 	VMULPS Z9, Z7, Z7
 	VADDPS Z7, Z5, K1, Z5
 	VADDPS Z7, Z6, K2, Z6
-	ADDQ   $0x00000020, DI
-	SUBQ   $0x00000020, R8
-	CMPQ   R8, $0x00000020
+	ADDQ   $0x00000020, R8
+	SUBQ   $0x00000020, R9
+	CMPQ   R9, $0x00000020
 	JGE    many
 
 few:
-	TESTQ R8, R8
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R9
-	CMPQ         R8, R9
-	CMOVQLT      R8, R9
-	LEAQ         tailMasks<>+0(SB), R10
-	KMOVW        (R10)(R9*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X7
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	KMOVW        K2, R9
-	POPCNTL      R9, R9
-	ADDQ         R9, SI
-	VMOVUPS.Z    (CX)(DI*4), K1, Z7
+	KMOVW        K2, R10
+	POPCNTL      R10, R10
+	ADDQ         R10, DI
+	VMOVUPS.Z    (CX)(R8*4), K1, Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VBLENDMPS    Z7, Z8, K2, Z9
@@ -64294,8 +65028,8 @@ noMore3:
 	VMULPS Z9, Z7, Z7
 	VADDPS Z7, Z5, K2, Z5
 	VADDPS Z7, Z6, K3, Z6
-	ADDQ   $0x00000010, DI
-	SUBQ   $0x00000010, R8
+	ADDQ   $0x00000010, R8
+	SUBQ   $0x00000010, R9
 	JMP    few
 
 done:
@@ -64341,17 +65075,17 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
+TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
 	// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
@@ -64360,6 +65094,8 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
+	MOVQ         ahead+72(FP), SI
+	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
 	VBROADCASTSD 16(BX), Z3
@@ -64374,21 +65110,21 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-73
 	VBROADCASTSD X4, Z4
 	VPXORQ       Z5, Z5, Z5
 	VPXORQ       Z6, Z6, Z6
-	XORQ         SI, SI
 	XORQ         DI, DI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (DX)(DI*1), X7
+	VMOVQ        (DX)(R8*1), X7
 	VPCMPEQB     X7, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8192(CX)(DI*8)
-	VMOVUPD      (CX)(DI*8), Z7
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VBLENDMPD    Z7, Z8, K1, Z9
@@ -64535,14 +65271,14 @@ noMore1:
 	VMULPD       Z9, Z7, Z7
 	VADDPD       Z7, Z5, K1, Z5
 	VADDPD       Z7, Z6, K2, Z6
-	VMOVQ        8(DX)(DI*1), X7
+	VMOVQ        8(DX)(R8*1), X7
 	VPCMPEQB     X7, X0, K1
 	KNOTB        K1, K2
-	KMOVB        K1, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	PREFETCHT0   8256(CX)(DI*8)
-	VMOVUPD      64(CX)(DI*8), Z7
+	KMOVB        K1, R9
+	POPCNTL      R9, R9
+	ADDQ         R9, DI
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VBLENDMPD    Z7, Z8, K1, Z9
@@ -64689,7 +65425,7 @@ noMore2:
 	VMULPD Z9, Z7, Z7
 	VADDPD Z7, Z5, K1, Z5
 	VADDPD Z7, Z6, K2, Z6
-	ADDQ   $0x00000010, DI
+	ADDQ   $0x00000010, R8
 	SUBQ   $0x00000010, AX
 	CMPQ   AX, $0x00000010
 	JGE    many
@@ -64699,19 +65435,19 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, R8
-	CMPQ         AX, R8
-	CMOVQLT      AX, R8
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
 	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVDQU8.Z   (DX)(DI*1), K1, X7
+	KMOVW        (R9)(SI*2), K1
+	VMOVDQU8.Z   (DX)(R8*1), K1, X7
 	VPCMPEQB     X7, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	KMOVB        K2, R8
-	POPCNTL      R8, R8
-	ADDQ         R8, SI
-	VMOVUPD.Z    (CX)(DI*8), K1, Z7
+	KMOVB        K2, SI
+	POPCNTL      SI, SI
+	ADDQ         SI, DI
+	VMOVUPD.Z    (CX)(R8*8), K1, Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VBLENDMPD    Z7, Z8, K2, Z9
@@ -64858,7 +65594,7 @@ noMore3:
 	VMULPD Z9, Z7, Z7
 	VADDPD Z7, Z5, K2, Z5
 	VADDPD Z7, Z6, K3, Z6
-	ADDQ   $0x00000008, DI
+	ADDQ   $0x00000008, R8
 	SUBQ   $0x00000008, AX
 	JMP    few
 
@@ -64886,27 +65622,29 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	VXORPS        X0, X0, X0
-	VCVTSI2SDQ    SI, X0, X0
+	VCVTSI2SDQ    DI, X0, X0
 	VADDSD        32(AX), X0, X0
 	VMOVSD        X0, 32(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+72(FP)
+	MOVB          AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Z1
 	VBROADCASTSS 32(DI), Z2
 	VXORPS.BCST  signBitSingle<>+0(SB), Z2, Z2
@@ -64921,16 +65659,16 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-97
 	VSUBSS       X6, X5, X5
 	ADDL         DI, DI
 	VBROADCASTSS X5, Z5
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VPCMPEQB     (SI)(R8*1), X0, K1
+	VPCMPEQB     (SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z6
+	PREFETCHT0   (R8)(R9*4)
+	VMOVUPS      (BX)(R9*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K1, Z8
@@ -65070,17 +65808,17 @@ noMore1:
 	VMOVAPS.Z    Z6, K3, Z6
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPS     Z6, (AX)(R8*4)
+	VMOVNTPS     Z6, (AX)(R9*4)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPS Z6, (AX)(R8*4)
+	VMOVUPS Z6, (AX)(R9*4)
 
 stored2:
-	VPCMPEQB     16(SI)(R8*1), X0, K1
+	VPCMPEQB     16(SI)(R9*1), X0, K1
 	KNOTW        K1, K2
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z6
+	PREFETCHT0   64(R8)(R9*4)
+	VMOVUPS      64(BX)(R9*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K1, Z8
@@ -65220,14 +65958,14 @@ noMore3:
 	VMOVAPS.Z    Z6, K3, Z6
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPS     Z6, 64(AX)(R8*4)
+	VMOVNTPS     Z6, 64(AX)(R9*4)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPS Z6, 64(AX)(R8*4)
+	VMOVUPS Z6, 64(AX)(R9*4)
 
 stored4:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R9
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -65240,13 +65978,13 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X6
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTW        K2, K3
 	KANDW        K1, K3, K3
-	VMOVUPS.Z    (BX)(R8*4), K1, Z6
+	VMOVUPS.Z    (BX)(R9*4), K1, Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z6, Z7, Z7
 	VBLENDMPS    Z6, Z7, K2, Z8
@@ -65384,30 +66122,32 @@ noMore5:
 	VMULPS       Z7, Z8, Z7
 	VDIVPS       Z7, Z6, Z6
 	VMOVAPS.Z    Z6, K4, Z6
-	VMOVUPS      Z6, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z6, K1, (AX)(R9*4)
+	ADDQ         $0x00000010, R9
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
+TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
 	// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
+	MOVQ         ahead+88(FP), R8
+	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Z1
 	VBROADCASTSD 64(DI), Z2
 	VXORPD.BCST  signBit<>+0(SB), Z2, Z2
@@ -65422,17 +66162,17 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-97
 	VSUBSD       X6, X5, X5
 	ADDL         DI, DI
 	VBROADCASTSD X5, Z5
-	XORQ         R8, R8
+	XORQ         R9, R9
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	VMOVQ        (SI)(R8*1), X6
+	VMOVQ        (SI)(R9*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z6
+	PREFETCHT0   (R8)(R9*8)
+	VMOVUPD      (BX)(R9*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K1, Z8
@@ -65584,18 +66324,18 @@ noMore1:
 	VMOVAPD.Z    Z6, K3, Z6
 	TESTB        DL, DL
 	JZ           ordinary2
-	VMOVNTPD     Z6, (AX)(R8*8)
+	VMOVNTPD     Z6, (AX)(R9*8)
 	JMP          stored2
 
 ordinary2:
-	VMOVUPD Z6, (AX)(R8*8)
+	VMOVUPD Z6, (AX)(R9*8)
 
 stored2:
-	VMOVQ        8(SI)(R8*1), X6
+	VMOVQ        8(SI)(R9*1), X6
 	VPCMPEQB     X6, X0, K1
 	KNOTB        K1, K2
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z6
+	PREFETCHT0   64(R8)(R9*8)
+	VMOVUPD      64(BX)(R9*8), Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K1, Z8
@@ -65747,14 +66487,14 @@ noMore3:
 	VMOVAPD.Z    Z6, K3, Z6
 	TESTB        DL, DL
 	JZ           ordinary4
-	VMOVNTPD     Z6, 64(AX)(R8*8)
+	VMOVNTPD     Z6, 64(AX)(R9*8)
 	JMP          stored4
 
 ordinary4:
-	VMOVUPD Z6, 64(AX)(R8*8)
+	VMOVUPD Z6, 64(AX)(R9*8)
 
 stored4:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R9
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -65767,13 +66507,13 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVDQU8.Z   (SI)(R8*1), K1, X6
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVDQU8.Z   (SI)(R9*1), K1, X6
 	VPCMPEQB     X6, X0, K1, K2
 	KNOTB        K2, K3
 	KANDB        K1, K3, K3
-	VMOVUPD.Z    (BX)(R8*8), K1, Z6
+	VMOVUPD.Z    (BX)(R9*8), K1, Z6
 	VBROADCASTSD one<>+0(SB), Z7
 	VSUBPD       Z6, Z7, Z7
 	VBLENDMPD    Z6, Z7, K2, Z8
@@ -65923,25 +66663,29 @@ noMore5:
 	VMULPD       Z7, Z8, Z7
 	VDIVPD       Z7, Z6, Z6
 	VMOVAPD.Z    Z6, K4, Z6
-	VMOVUPD      Z6, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z6, K1, (AX)(R9*8)
+	ADDQ         $0x00000008, R9
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+96(FP)
+	MOVB AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyAnyPowerF32AVX512(SB), $320-65
+TEXT ·forwardNoneOnlyAnyPowerF32AVX512(SB), $320-73
 	// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
 	VBROADCASTSS 8(BX), Z2
@@ -65965,29 +66709,29 @@ TEXT ·forwardNoneOnlyAnyPowerF32AVX512(SB), $320-65
 	VMOVUPS      Z9, 128(SP)
 	VMOVUPS      Z9, 192(SP)
 	VMOVUPS      Z9, 256(SP)
-	XORQ         SI, SI
+	XORQ         R8, R8
 	TESTQ        AX, AX
 	JLE          end
 
 window:
 	// Up to 512 elements.
-	MOVQ    $0x00000200, DI
-	CMPQ    AX, DI
-	CMOVQLT AX, DI
-	SUBQ    DI, AX
-	CMPQ    DI, $0x00000020
+	MOVQ    $0x00000200, R9
+	CMPQ    AX, R9
+	CMOVQLT AX, R9
+	SUBQ    R9, AX
+	CMPQ    R9, $0x00000020
 	JL      few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*4)
-	VMOVUPS      (DX)(SI*4), Z9
+	PREFETCHT0   (DI)(R8*4)
+	VMOVUPS      (DX)(R8*4), Z9
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
 	VADDPS       Z9, Z4, Z4
 	VSUBPS       Z10, Z5, Z5
 	VFMADD231PS  Z9, Z9, Z6
-	PREFETCHT0   8192(CX)(SI*4)
-	VMOVUPS      (CX)(SI*4), Z11
+	PREFETCHT0   (SI)(R8*4)
+	VMOVUPS      (CX)(R8*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z0, Z11, K1
@@ -66177,14 +66921,14 @@ noSquare2:
 noMore2:
 	VMULPS       Z10, Z9, Z9
 	VFNMADD231PS Z14, Z9, Z8
-	PREFETCHT0   8256(DX)(SI*4)
-	VMOVUPS      64(DX)(SI*4), Z9
+	PREFETCHT0   64(DI)(R8*4)
+	VMOVUPS      64(DX)(R8*4), Z9
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
 	VADDPS       Z9, Z4, Z4
 	VSUBPS       Z10, Z5, Z5
 	VFMADD231PS  Z9, Z9, Z6
-	PREFETCHT0   8256(CX)(SI*4)
-	VMOVUPS      64(CX)(SI*4), Z11
+	PREFETCHT0   64(SI)(R8*4)
+	VMOVUPS      64(CX)(R8*4), Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z0, Z11, K1
@@ -66374,28 +67118,28 @@ noSquare4:
 noMore4:
 	VMULPS       Z10, Z9, Z9
 	VFNMADD231PS Z14, Z9, Z8
-	ADDQ         $0x00000020, SI
-	SUBQ         $0x00000020, DI
-	CMPQ         DI, $0x00000020
+	ADDQ         $0x00000020, R8
+	SUBQ         $0x00000020, R9
+	CMPQ         R9, $0x00000020
 	JGE          many
 
 few:
-	TESTQ DI, DI
+	TESTQ R9, R9
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000010, R8
-	CMPQ         DI, R8
-	CMOVQLT      DI, R8
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(R8*2), K1
-	VMOVUPS.Z    (DX)(SI*4), K1, Z9
+	MOVQ         $0x00000010, R10
+	CMPQ         R9, R10
+	CMOVQLT      R9, R10
+	LEAQ         tailMasks<>+0(SB), R11
+	KMOVW        (R11)(R10*2), K1
+	VMOVUPS.Z    (DX)(R8*4), K1, Z9
 	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z10
 	VMOVAPS.Z    Z10, K1, Z10
 	VADDPS       Z9, Z4, Z4
 	VSUBPS       Z10, Z5, Z5
 	VFMADD231PS  Z9, Z9, Z6
-	VMOVUPS.Z    (CX)(SI*4), K1, Z11
+	VMOVUPS.Z    (CX)(R8*4), K1, Z11
 	VBROADCASTSS oneSingle<>+0(SB), Z12
 	VSUBPS       Z11, Z12, Z12
 	VCMPPS       $0x11, Z0, Z11, K1
@@ -66585,8 +67329,8 @@ noSquare6:
 noMore6:
 	VMULPS       Z10, Z9, Z9
 	VFNMADD231PS Z14, Z9, Z8
-	ADDQ         $0x00000010, SI
-	SUBQ         $0x00000010, DI
+	ADDQ         $0x00000010, R8
+	SUBQ         $0x00000010, R9
 	JMP          few
 
 done:
@@ -66683,18 +67427,22 @@ end:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-65
+TEXT ·forwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-73
 	// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
+	MOVQ         ahead+64(FP), SI
+	MOVQ         (SI), SI
+	MOVQ         ahead+64(FP), DI
+	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
 	VBROADCASTSD 16(BX), Z2
@@ -66712,20 +67460,20 @@ TEXT ·forwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-65
 	VPXORQ       Z6, Z6, Z6
 	VPXORQ       Z7, Z7, Z7
 	VPXORQ       Z8, Z8, Z8
-	XORQ         SI, SI
+	XORQ         R8, R8
 	CMPQ         AX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(DX)(SI*8)
-	VMOVUPD      (DX)(SI*8), Z9
+	PREFETCHT0   (DI)(R8*8)
+	VMOVUPD      (DX)(R8*8), Z9
 	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
 	VADDPD       Z9, Z4, Z4
 	VSUBPD       Z10, Z5, Z5
 	VFMADD231PD  Z9, Z9, Z6
-	PREFETCHT0   8192(CX)(SI*8)
-	VMOVUPD      (CX)(SI*8), Z11
+	PREFETCHT0   (SI)(R8*8)
+	VMOVUPD      (CX)(R8*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z0, Z11, K1
@@ -66931,14 +67679,14 @@ noSquare2:
 noMore2:
 	VMULPD       Z10, Z9, Z9
 	VFNMADD231PD Z14, Z9, Z8
-	PREFETCHT0   8256(DX)(SI*8)
-	VMOVUPD      64(DX)(SI*8), Z9
+	PREFETCHT0   64(DI)(R8*8)
+	VMOVUPD      64(DX)(R8*8), Z9
 	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
 	VADDPD       Z9, Z4, Z4
 	VSUBPD       Z10, Z5, Z5
 	VFMADD231PD  Z9, Z9, Z6
-	PREFETCHT0   8256(CX)(SI*8)
-	VMOVUPD      64(CX)(SI*8), Z11
+	PREFETCHT0   64(SI)(R8*8)
+	VMOVUPD      64(CX)(R8*8), Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z0, Z11, K1
@@ -67144,7 +67892,7 @@ noSquare4:
 noMore4:
 	VMULPD       Z10, Z9, Z9
 	VFNMADD231PD Z14, Z9, Z8
-	ADDQ         $0x00000010, SI
+	ADDQ         $0x00000010, R8
 	SUBQ         $0x00000010, AX
 	CMPQ         AX, $0x00000010
 	JGE          many
@@ -67154,18 +67902,18 @@ few:
 	JLE   done
 
 	// One vector, of which only the first lanes may exist.
-	MOVQ         $0x00000008, DI
-	CMPQ         AX, DI
-	CMOVQLT      AX, DI
-	LEAQ         tailMasks<>+0(SB), R8
-	KMOVW        (R8)(DI*2), K1
-	VMOVUPD.Z    (DX)(SI*8), K1, Z9
+	MOVQ         $0x00000008, SI
+	CMPQ         AX, SI
+	CMOVQLT      AX, SI
+	LEAQ         tailMasks<>+0(SB), DI
+	KMOVW        (DI)(SI*2), K1
+	VMOVUPD.Z    (DX)(R8*8), K1, Z9
 	VADDPD.BCST  minusOne<>+0(SB), Z9, Z10
 	VMOVAPD.Z    Z10, K1, Z10
 	VADDPD       Z9, Z4, Z4
 	VSUBPD       Z10, Z5, Z5
 	VFMADD231PD  Z9, Z9, Z6
-	VMOVUPD.Z    (CX)(SI*8), K1, Z11
+	VMOVUPD.Z    (CX)(R8*8), K1, Z11
 	VBROADCASTSD one<>+0(SB), Z12
 	VSUBPD       Z11, Z12, Z12
 	VCMPPD       $0x11, Z0, Z11, K1
@@ -67371,7 +68119,7 @@ noSquare6:
 noMore6:
 	VMULPD       Z10, Z9, Z9
 	VFNMADD231PD Z14, Z9, Z8
-	ADDQ         $0x00000008, SI
+	ADDQ         $0x00000008, R8
 	SUBQ         $0x00000008, AX
 	JMP          few
 
@@ -67429,20 +68177,24 @@ done:
 	VADDSD        104(AX), X0, X0
 	VMOVSD        X0, 104(AX)
 	MOVB          $0x01, AL
-	MOVB          AL, ret+64(FP)
+	MOVB          AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyAnyPowerF32AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyAnyPowerF32AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Z0
 	VBROADCASTSS 32(DI), Z1
 	VXORPS.BCST  signBitSingle<>+0(SB), Z1, Z1
@@ -67457,18 +68209,18 @@ TEXT ·backwardNoneOnlyAnyPowerF32AVX512(SB), NOSPLIT, $0-89
 	VSUBSS       X5, X4, X4
 	ADDL         DI, DI
 	VBROADCASTSS X4, Z4
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000020
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
-	VMOVUPS      (SI)(R8*4), Z5
+	PREFETCHT0   (R9)(R10*4)
+	VMOVUPS      (SI)(R10*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
-	PREFETCHT0   8192(BX)(R8*4)
-	VMOVUPS      (BX)(R8*4), Z7
+	PREFETCHT0   (R8)(R10*4)
+	VMOVUPS      (BX)(R10*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VCMPPS       $0x11, Z3, Z7, K1
@@ -67667,19 +68419,19 @@ noMore2:
 	VMOVAPS.Z    Z5, K1, Z5
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPS     Z5, (AX)(R8*4)
+	VMOVNTPS     Z5, (AX)(R10*4)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPS Z5, (AX)(R8*4)
+	VMOVUPS Z5, (AX)(R10*4)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*4)
-	VMOVUPS      64(SI)(R8*4), Z5
+	PREFETCHT0   64(R9)(R10*4)
+	VMOVUPS      64(SI)(R10*4), Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
-	PREFETCHT0   8256(BX)(R8*4)
-	VMOVUPS      64(BX)(R8*4), Z7
+	PREFETCHT0   64(R8)(R10*4)
+	VMOVUPS      64(BX)(R10*4), Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VCMPPS       $0x11, Z3, Z7, K1
@@ -67878,14 +68630,14 @@ noMore5:
 	VMOVAPS.Z    Z5, K1, Z5
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPS     Z5, 64(AX)(R8*4)
+	VMOVNTPS     Z5, 64(AX)(R10*4)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPS Z5, 64(AX)(R8*4)
+	VMOVUPS Z5, 64(AX)(R10*4)
 
 stored6:
-	ADDQ $0x00000020, R8
+	ADDQ $0x00000020, R10
 	SUBQ $0x00000020, CX
 	CMPQ CX, $0x00000020
 	JGE  many
@@ -67898,12 +68650,12 @@ few:
 	MOVQ         $0x00000010, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPS.Z    (SI)(R8*4), K1, Z5
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPS.Z    (SI)(R10*4), K1, Z5
 	VBROADCASTSS oneSingle<>+0(SB), Z6
 	VSUBPS       Z5, Z6, Z6
-	VMOVUPS.Z    (BX)(R8*4), K1, Z7
+	VMOVUPS.Z    (BX)(R10*4), K1, Z7
 	VBROADCASTSS oneSingle<>+0(SB), Z8
 	VSUBPS       Z7, Z8, Z8
 	VCMPPS       $0x11, Z3, Z7, K2
@@ -68100,27 +68852,31 @@ noMore8:
 	VMULPS       Z8, Z7, Z6
 	VDIVPS       Z6, Z5, Z5
 	VMOVAPS.Z    Z5, K2, Z5
-	VMOVUPS      Z5, K1, (AX)(R8*4)
-	ADDQ         $0x00000010, R8
+	VMOVUPS      Z5, K1, (AX)(R10*4)
+	ADDQ         $0x00000010, R10
 	SUBQ         $0x00000010, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-89
+TEXT ·backwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-97
 	// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
+	MOVQ         ahead+80(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         ahead+80(FP), R9
+	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Z0
 	VBROADCASTSD 64(DI), Z1
 	VXORPD.BCST  signBit<>+0(SB), Z1, Z1
@@ -68135,18 +68891,18 @@ TEXT ·backwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-89
 	VSUBSD       X5, X4, X4
 	ADDL         DI, DI
 	VBROADCASTSD X4, Z4
-	XORQ         R8, R8
+	XORQ         R10, R10
 	CMPQ         CX, $0x00000010
 	JL           few
 
 many:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*8)
-	VMOVUPD      (SI)(R8*8), Z5
+	PREFETCHT0   (R9)(R10*8)
+	VMOVUPD      (SI)(R10*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
-	PREFETCHT0   8192(BX)(R8*8)
-	VMOVUPD      (BX)(R8*8), Z7
+	PREFETCHT0   (R8)(R10*8)
+	VMOVUPD      (BX)(R10*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VCMPPD       $0x11, Z3, Z7, K1
@@ -68361,19 +69117,19 @@ noMore2:
 	VMOVAPD.Z    Z5, K1, Z5
 	TESTB        DL, DL
 	JZ           ordinary3
-	VMOVNTPD     Z5, (AX)(R8*8)
+	VMOVNTPD     Z5, (AX)(R10*8)
 	JMP          stored3
 
 ordinary3:
-	VMOVUPD Z5, (AX)(R8*8)
+	VMOVUPD Z5, (AX)(R10*8)
 
 stored3:
-	PREFETCHT0   8256(SI)(R8*8)
-	VMOVUPD      64(SI)(R8*8), Z5
+	PREFETCHT0   64(R9)(R10*8)
+	VMOVUPD      64(SI)(R10*8), Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
-	PREFETCHT0   8256(BX)(R8*8)
-	VMOVUPD      64(BX)(R8*8), Z7
+	PREFETCHT0   64(R8)(R10*8)
+	VMOVUPD      64(BX)(R10*8), Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VCMPPD       $0x11, Z3, Z7, K1
@@ -68588,14 +69344,14 @@ noMore5:
 	VMOVAPD.Z    Z5, K1, Z5
 	TESTB        DL, DL
 	JZ           ordinary6
-	VMOVNTPD     Z5, 64(AX)(R8*8)
+	VMOVNTPD     Z5, 64(AX)(R10*8)
 	JMP          stored6
 
 ordinary6:
-	VMOVUPD Z5, 64(AX)(R8*8)
+	VMOVUPD Z5, 64(AX)(R10*8)
 
 stored6:
-	ADDQ $0x00000010, R8
+	ADDQ $0x00000010, R10
 	SUBQ $0x00000010, CX
 	CMPQ CX, $0x00000010
 	JGE  many
@@ -68608,12 +69364,12 @@ few:
 	MOVQ         $0x00000008, DX
 	CMPQ         CX, DX
 	CMOVQLT      CX, DX
-	LEAQ         tailMasks<>+0(SB), R9
-	KMOVW        (R9)(DX*2), K1
-	VMOVUPD.Z    (SI)(R8*8), K1, Z5
+	LEAQ         tailMasks<>+0(SB), R8
+	KMOVW        (R8)(DX*2), K1
+	VMOVUPD.Z    (SI)(R10*8), K1, Z5
 	VBROADCASTSD one<>+0(SB), Z6
 	VSUBPD       Z5, Z6, Z6
-	VMOVUPD.Z    (BX)(R8*8), K1, Z7
+	VMOVUPD.Z    (BX)(R10*8), K1, Z7
 	VBROADCASTSD one<>+0(SB), Z8
 	VSUBPD       Z7, Z8, Z8
 	VCMPPD       $0x11, Z3, Z7, K2
@@ -68826,20 +69582,20 @@ noMore8:
 	VMULPD       Z8, Z7, Z6
 	VDIVPD       Z6, Z5, Z5
 	VMOVAPD.Z    Z5, K2, Z5
-	VMOVUPD      Z5, K1, (AX)(R8*8)
-	ADDQ         $0x00000008, R8
+	VMOVUPD      Z5, K1, (AX)(R10*8)
+	ADDQ         $0x00000008, R10
 	SUBQ         $0x00000008, CX
 	JMP          few
 
 done:
 	MOVB $0x01, AL
-	MOVB AL, ret+88(FP)
+	MOVB AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32) bool
+// func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2240-73
+TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -68878,13 +69634,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z5
-	PREFETCHT0 8256(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z6
-	PREFETCHT0 8320(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z7
-	PREFETCHT0 8384(CX)(DI*4)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
@@ -69255,13 +70019,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64) bool
+// func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
-TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-73
+TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -69297,13 +70061,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z5
-	PREFETCHT0 8256(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z6
-	PREFETCHT0 8320(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z7
-	PREFETCHT0 8384(CX)(DI*8)
+	MOVQ       ahead+72(FP), R11
+	MOVQ       (R11), R11
+	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z8
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
@@ -69705,18 +70477,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+72(FP)
+	MOVB         AL, ret+80(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2112-97
+TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -69750,13 +70522,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
 	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
@@ -70113,18 +70893,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-97
+TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+88(FP), DL
+	MOVB         stream+96(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         y_base+48(FP), SI
 	MOVBQZX      class+72(FP), DI
@@ -70158,13 +70938,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+88(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
@@ -70598,13 +71386,13 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+96(FP)
+	MOVB         AL, ret+104(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32) bool
+// func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF32AVX512(SB), $2432-65
+TEXT ·forwardSigmoidOnlyAnyPowerF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -70645,13 +71433,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z7
-	PREFETCHT0 8256(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z8
-	PREFETCHT0 8320(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z9
-	PREFETCHT0 8384(CX)(SI*4)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z10
 	VORPS.BCST signBitSingle<>+0(SB), Z7, Z7
 	VORPS.BCST signBitSingle<>+0(SB), Z8, Z8
@@ -70778,9 +71574,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0  8192(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z7
-	PREFETCHT0  8256(DX)(SI*4)
+	MOVQ        ahead+64(FP), R8
+	MOVQ        8(R8), R8
+	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z8
 	VADDPS.BCST minusOneSingle<>+0(SB), Z7, Z9
 	VADDPS.BCST minusOneSingle<>+0(SB), Z8, Z10
@@ -71157,13 +71957,13 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64) bool
+// func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
-TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-65
+TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         x_len+16(FP), AX
@@ -71198,13 +71998,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z7
-	PREFETCHT0 8256(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z8
-	PREFETCHT0 8320(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z9
-	PREFETCHT0 8384(CX)(SI*8)
+	MOVQ       ahead+64(FP), R10
+	MOVQ       (R10), R10
+	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z10
 	VORPD.BCST signBit<>+0(SB), Z7, Z7
 	VORPD.BCST signBit<>+0(SB), Z8, Z8
@@ -71350,9 +72158,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z7
-	PREFETCHT0       8256(DX)(SI*8)
+	MOVQ             ahead+64(FP), R8
+	MOVQ             8(R8), R8
+	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z8
 	VADDPD.BCST      minusOne<>+0(SB), Z7, Z9
 	VADDPD.BCST      minusOne<>+0(SB), Z8, Z10
@@ -71727,18 +72539,18 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+64(FP)
+	MOVB         AL, ret+72(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF32AVX512(SB), $2112-89
+TEXT ·backwardSigmoidOnlyAnyPowerF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -71769,13 +72581,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z5
-	PREFETCHT0 8256(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z6
-	PREFETCHT0 8320(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z7
-	PREFETCHT0 8384(BX)(R8*4)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z8
 	VORPS.BCST signBitSingle<>+0(SB), Z5, Z5
 	VORPS.BCST signBitSingle<>+0(SB), Z6, Z6
@@ -71902,9 +72722,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0   8192(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z5
-	PREFETCHT0   8256(SI)(R8*4)
+	MOVQ         ahead+80(FP), R10
+	MOVQ         8(R10), R10
+	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z6
 	VBROADCASTSS oneSingle<>+0(SB), Z7
 	VSUBPS       Z5, Z7, Z8
@@ -72233,18 +73057,18 @@ end:
 	KMOVW        K1, AX
 	CMPL         AX, $0x0000ffff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
-TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-89
+TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
 	// writes is unspecified, where some |x| is beyond the limit or a NaN.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
-	MOVB         stream+80(FP), DL
+	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
@@ -72275,13 +73099,21 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	PREFETCHT0 8192(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z5
-	PREFETCHT0 8256(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z6
-	PREFETCHT0 8320(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z7
-	PREFETCHT0 8384(BX)(R8*8)
+	MOVQ       ahead+80(FP), R12
+	MOVQ       (R12), R12
+	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z8
 	VORPD.BCST signBit<>+0(SB), Z5, Z5
 	VORPD.BCST signBit<>+0(SB), Z6, Z6
@@ -72459,9 +73291,13 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	PREFETCHT0       8192(SI)(R8*8)
+	MOVQ             ahead+80(FP), R10
+	MOVQ             8(R10), R10
+	PREFETCHT0       (R10)(R8*8)
 	VMOVUPD          (SI)(R8*8), Z5
-	PREFETCHT0       8256(SI)(R8*8)
+	MOVQ             ahead+80(FP), R10
+	MOVQ             8(R10), R10
+	PREFETCHT0       64(R10)(R8*8)
 	VMOVUPD          64(SI)(R8*8), Z6
 	VBROADCASTSD     one<>+0(SB), Z7
 	VSUBPD           Z5, Z7, Z8
@@ -72823,7 +73659,7 @@ end:
 	KMOVB        K1, AX
 	CMPL         AX, $0x000000ff
 	SETEQ        AL
-	MOVB         AL, ret+88(FP)
+	MOVB         AL, ret+96(FP)
 	VZEROUPPER
 	RET
 

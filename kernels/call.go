@@ -282,6 +282,9 @@ func (p *Plan[T]) work(w *worker[T]) {
 
 // workUnit does unit u: the positions [from, to) of sample b.
 func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
+	if w.span != nil {
+		w.span.until = to
+	}
 	if p.call.phase == phaseBackward {
 		p.backwardUnit(w, b, from, to)
 		return

@@ -52,19 +52,19 @@ func (k *fused[T]) onSpan(f func()) *fused[T] {
 	rows := &c.rows[Sigmoid]
 	for s := range numSets {
 		if forward := rows.forwardY[s]; forward != nil {
-			rows.forwardY[s] = func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T) bool {
+			rows.forwardY[s] = func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead) bool {
 				if class == 0 {
 					f()
 				}
-				return forward(acc, x, y, class, k)
+				return forward(acc, x, y, class, k, next)
 			}
 		}
 		if backward := rows.backwardY[s]; backward != nil {
-			rows.backwardY[s] = func(out, x []T, y []uint8, class uint8, k *[numFactors]T, stream bool) bool {
+			rows.backwardY[s] = func(out, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead, stream bool) bool {
 				if class == 0 {
 					f()
 				}
-				return backward(out, x, y, class, k, stream)
+				return backward(out, x, y, class, k, next, stream)
 			}
 		}
 	}

@@ -70,10 +70,10 @@ const (
 // activation they always do their work. stream asks for streaming stores: out
 // is aligned to 64 bytes then.
 type rowKernels[T Float] struct {
-	forwardY  [numSets]func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T) bool
-	forward   [numSets]func(acc *[numSums]float64, x, r []T, k *[numFactors]T) bool
-	backwardY [numSets]func(out, x []T, y []uint8, class uint8, k *[numFactors]T, stream bool) bool
-	backward  [numSets]func(out, x, r []T, k *[numFactors]T, stream bool) bool
+	forwardY  [numSets]func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead) bool
+	forward   [numSets]func(acc *[numSums]float64, x, r []T, k *[numFactors]T, next *ahead) bool
+	backwardY [numSets]func(out, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead, stream bool) bool
+	backward  [numSets]func(out, x, r []T, k *[numFactors]T, next *ahead, stream bool) bool
 }
 
 // The sums of a class, in the order of acc. A kernel adds those of its set and

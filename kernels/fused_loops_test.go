@@ -34,16 +34,16 @@ func fusedLoops[T Float]() *fused[T] {
 	}
 	for _, a := range []Activation{None, Sigmoid} {
 		for s := range numSets {
-			f.rows[a].forwardY[s] = func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T) bool {
+			f.rows[a].forwardY[s] = func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T, _ *ahead) bool {
 				return forwardLoop(a, s, acc, x, oneHotRow[T](y, class), k, true)
 			}
-			f.rows[a].forward[s] = func(acc *[numSums]float64, x, r []T, k *[numFactors]T) bool {
+			f.rows[a].forward[s] = func(acc *[numSums]float64, x, r []T, k *[numFactors]T, _ *ahead) bool {
 				return forwardLoop(a, s, acc, x, r, k, false)
 			}
-			f.rows[a].backwardY[s] = func(out, x []T, y []uint8, class uint8, k *[numFactors]T, _ bool) bool {
+			f.rows[a].backwardY[s] = func(out, x []T, y []uint8, class uint8, k *[numFactors]T, _ *ahead, _ bool) bool {
 				return backwardLoop(a, s, out, x, oneHotRow[T](y, class), k)
 			}
-			f.rows[a].backward[s] = func(out, x, r []T, k *[numFactors]T, _ bool) bool {
+			f.rows[a].backward[s] = func(out, x, r []T, k *[numFactors]T, _ *ahead, _ bool) bool {
 				return backwardLoop(a, s, out, x, r, k)
 			}
 		}

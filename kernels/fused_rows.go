@@ -42,26 +42,36 @@ func (p *Plan[T]) fusedPath() *fusedPath[T] {
 }
 
 func (w *worker[T]) reduceRows() (ok bool) {
-	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
+	s := w.span
 	for c := range w.plan.spec.C {
 		x, r := w.input(c), []T(nil)
 		if s.y == nil {
 			r = w.target(c)
 		}
+		cut := w.cut(c, 0)
 		for i := range s.path.steps {
 			step, acc := &s.path.steps[i], &s.acc[0]
 			*acc = [numSums]float64{}
-			if s.y != nil {
-				ok = k.forwardY[step.set](acc, x, s.y, w.label(c), &step.factors)
-			} else {
-				ok = k.forward[step.set](acc, x, r, &step.factors)
-			}
-			if !ok || !w.settle(step, c, acc) {
+			if !w.reducePart(step, c, x, r, 0, cut) || !w.reducePart(step, c, x, r, cut, s.n) || !w.settle(step, c, acc) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// reducePart adds the elements [from, to) of a class.
+func (w *worker[T]) reducePart(step *step[T], class int, x, r []T, from, to int) bool {
+	if from == to {
+		return true
+	}
+	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
+	x, next := x[from:to], from > 0
+	if s.y != nil {
+		return k.forwardY[step.set](&s.acc[0], x, s.y[from:to], w.label(class), &step.factors, w.ask(class, x, nil, next))
+	}
+	r = r[from:to]
+	return k.forward[step.set](&s.acc[0], x, r, &step.factors, w.ask(class, x, r, next))
 }
 
 // label is the label of the members of class c: of a single class it is 1.
@@ -249,12 +259,13 @@ func (w *worker[T]) differentiateRows() bool {
 	for class := range w.plan.spec.C {
 		out := w.output(class)
 		at := 0
-		if stream { // up to the first cache line
-			if at = min(misaligned(out), s.n); at > 0 && !w.differentiatePart(class, out, 0, at, false) {
-				return false
-			}
+		if stream { // from the first cache line on
+			at = min(misaligned(out), s.n)
 		}
-		if at < s.n && !w.differentiatePart(class, out, at, s.n, stream) {
+		cut := w.cut(class, at)
+		if !w.differentiatePart(class, out, 0, at, false, false) ||
+			!w.differentiatePart(class, out, at, cut, stream, false) ||
+			!w.differentiatePart(class, out, cut, s.n, stream, true) {
 			return false
 		}
 		if !s.packed {
@@ -280,14 +291,17 @@ func (w *worker[T]) ordinary() bool {
 }
 
 // differentiatePart forms the elements [from, to) of a class.
-func (w *worker[T]) differentiatePart(class int, out []T, from, to int, stream bool) bool {
-	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
-	x := w.input(class)
-	if s.y != nil {
-		return k.backwardY[s.path.set](out[from:to], x[from:to], s.y[from:to], w.label(class), &s.k[class], stream)
+func (w *worker[T]) differentiatePart(class int, out []T, from, to int, stream, next bool) bool {
+	if from == to {
+		return true
 	}
-	r := w.target(class)
-	return k.backward[s.path.set](out[from:to], x[from:to], r[from:to], &s.k[class], stream)
+	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
+	x := w.input(class)[from:to]
+	if s.y != nil {
+		return k.backwardY[s.path.set](out[from:to], x, s.y[from:to], w.label(class), &s.k[class], w.ask(class, x, nil, next), stream)
+	}
+	r := w.target(class)[from:to]
+	return k.backward[s.path.set](out[from:to], x, r, &s.k[class], w.ask(class, x, r, next), stream)
 }
 
 // output is where class c of the gradient is formed.

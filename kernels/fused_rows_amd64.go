@@ -6,7 +6,7 @@ package kernels
 
 var rowsAVX2F32 = [2]rowKernels[float32]{
 	None: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapYF32AVX2,
 			setRegion:       forwardNoneRegionYF32AVX2,
 			setSquare:       forwardNoneSquareYF32AVX2,
@@ -17,7 +17,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardNoneOnlyPowersYF32AVX2,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF32AVX2,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapF32AVX2,
 			setRegion:       forwardNoneRegionF32AVX2,
 			setSquare:       forwardNoneSquareF32AVX2,
@@ -28,7 +28,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardNoneOnlyPowersF32AVX2,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerF32AVX2,
 		},
-		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, stream bool) bool{
+		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionYF32AVX2,
 			setSquare:       backwardNoneSquareYF32AVX2,
 			setLogs:         backwardNoneLogsYF32AVX2,
@@ -38,7 +38,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   backwardNoneOnlyPowersYF32AVX2,
 			setOnlyAnyPower: backwardNoneOnlyAnyPowerYF32AVX2,
 		},
-		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, stream bool) bool{
+		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionF32AVX2,
 			setSquare:       backwardNoneSquareF32AVX2,
 			setLogs:         backwardNoneLogsF32AVX2,
@@ -50,7 +50,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 		},
 	},
 	Sigmoid: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionYF32AVX2,
 			setSquare:       forwardSigmoidSquareYF32AVX2,
 			setLogs:         forwardSigmoidLogsYF32AVX2,
@@ -60,7 +60,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersYF32AVX2,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerYF32AVX2,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionF32AVX2,
 			setSquare:       forwardSigmoidSquareF32AVX2,
 			setLogs:         forwardSigmoidLogsF32AVX2,
@@ -70,7 +70,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersF32AVX2,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerF32AVX2,
 		},
-		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, stream bool) bool{
+		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionYF32AVX2,
 			setSquare:       backwardSigmoidSquareYF32AVX2,
 			setLogs:         backwardSigmoidLogsYF32AVX2,
@@ -80,7 +80,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   backwardSigmoidOnlyPowersYF32AVX2,
 			setOnlyAnyPower: backwardSigmoidOnlyAnyPowerYF32AVX2,
 		},
-		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, stream bool) bool{
+		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionF32AVX2,
 			setSquare:       backwardSigmoidSquareF32AVX2,
 			setLogs:         backwardSigmoidLogsF32AVX2,
@@ -95,7 +95,7 @@ var rowsAVX2F32 = [2]rowKernels[float32]{
 
 var rowsAVX2F64 = [2]rowKernels[float64]{
 	None: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapYF64AVX2,
 			setRegion:       forwardNoneRegionYF64AVX2,
 			setSquare:       forwardNoneSquareYF64AVX2,
@@ -106,7 +106,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardNoneOnlyPowersYF64AVX2,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF64AVX2,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapF64AVX2,
 			setRegion:       forwardNoneRegionF64AVX2,
 			setSquare:       forwardNoneSquareF64AVX2,
@@ -117,7 +117,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardNoneOnlyPowersF64AVX2,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerF64AVX2,
 		},
-		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, stream bool) bool{
+		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionYF64AVX2,
 			setSquare:       backwardNoneSquareYF64AVX2,
 			setLogs:         backwardNoneLogsYF64AVX2,
@@ -127,7 +127,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   backwardNoneOnlyPowersYF64AVX2,
 			setOnlyAnyPower: backwardNoneOnlyAnyPowerYF64AVX2,
 		},
-		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, stream bool) bool{
+		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionF64AVX2,
 			setSquare:       backwardNoneSquareF64AVX2,
 			setLogs:         backwardNoneLogsF64AVX2,
@@ -139,7 +139,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 		},
 	},
 	Sigmoid: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionYF64AVX2,
 			setSquare:       forwardSigmoidSquareYF64AVX2,
 			setLogs:         forwardSigmoidLogsYF64AVX2,
@@ -149,7 +149,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersYF64AVX2,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerYF64AVX2,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionF64AVX2,
 			setSquare:       forwardSigmoidSquareF64AVX2,
 			setLogs:         forwardSigmoidLogsF64AVX2,
@@ -159,7 +159,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersF64AVX2,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerF64AVX2,
 		},
-		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, stream bool) bool{
+		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionYF64AVX2,
 			setSquare:       backwardSigmoidSquareYF64AVX2,
 			setLogs:         backwardSigmoidLogsYF64AVX2,
@@ -169,7 +169,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   backwardSigmoidOnlyPowersYF64AVX2,
 			setOnlyAnyPower: backwardSigmoidOnlyAnyPowerYF64AVX2,
 		},
-		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, stream bool) bool{
+		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionF64AVX2,
 			setSquare:       backwardSigmoidSquareF64AVX2,
 			setLogs:         backwardSigmoidLogsF64AVX2,
@@ -184,7 +184,7 @@ var rowsAVX2F64 = [2]rowKernels[float64]{
 
 var rowsAVX512F32 = [2]rowKernels[float32]{
 	None: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapYF32AVX512,
 			setRegion:       forwardNoneRegionYF32AVX512,
 			setSquare:       forwardNoneSquareYF32AVX512,
@@ -195,7 +195,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardNoneOnlyPowersYF32AVX512,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF32AVX512,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapF32AVX512,
 			setRegion:       forwardNoneRegionF32AVX512,
 			setSquare:       forwardNoneSquareF32AVX512,
@@ -206,7 +206,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardNoneOnlyPowersF32AVX512,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerF32AVX512,
 		},
-		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, stream bool) bool{
+		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionYF32AVX512,
 			setSquare:       backwardNoneSquareYF32AVX512,
 			setLogs:         backwardNoneLogsYF32AVX512,
@@ -216,7 +216,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   backwardNoneOnlyPowersYF32AVX512,
 			setOnlyAnyPower: backwardNoneOnlyAnyPowerYF32AVX512,
 		},
-		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, stream bool) bool{
+		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionF32AVX512,
 			setSquare:       backwardNoneSquareF32AVX512,
 			setLogs:         backwardNoneLogsF32AVX512,
@@ -228,7 +228,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 		},
 	},
 	Sigmoid: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionYF32AVX512,
 			setSquare:       forwardSigmoidSquareYF32AVX512,
 			setLogs:         forwardSigmoidLogsYF32AVX512,
@@ -238,7 +238,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersYF32AVX512,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerYF32AVX512,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float32, k *[numFactors]float32, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionF32AVX512,
 			setSquare:       forwardSigmoidSquareF32AVX512,
 			setLogs:         forwardSigmoidLogsF32AVX512,
@@ -248,7 +248,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersF32AVX512,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerF32AVX512,
 		},
-		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, stream bool) bool{
+		backwardY: [numSets]func(out, x []float32, y []uint8, class uint8, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionYF32AVX512,
 			setSquare:       backwardSigmoidSquareYF32AVX512,
 			setLogs:         backwardSigmoidLogsYF32AVX512,
@@ -258,7 +258,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 			setOnlyPowers:   backwardSigmoidOnlyPowersYF32AVX512,
 			setOnlyAnyPower: backwardSigmoidOnlyAnyPowerYF32AVX512,
 		},
-		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, stream bool) bool{
+		backward: [numSets]func(out, x, r []float32, k *[numFactors]float32, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionF32AVX512,
 			setSquare:       backwardSigmoidSquareF32AVX512,
 			setLogs:         backwardSigmoidLogsF32AVX512,
@@ -273,7 +273,7 @@ var rowsAVX512F32 = [2]rowKernels[float32]{
 
 var rowsAVX512F64 = [2]rowKernels[float64]{
 	None: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapYF64AVX512,
 			setRegion:       forwardNoneRegionYF64AVX512,
 			setSquare:       forwardNoneSquareYF64AVX512,
@@ -284,7 +284,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardNoneOnlyPowersYF64AVX512,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerYF64AVX512,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64, next *ahead) bool{
 			setOverlap:      forwardNoneOverlapF64AVX512,
 			setRegion:       forwardNoneRegionF64AVX512,
 			setSquare:       forwardNoneSquareF64AVX512,
@@ -295,7 +295,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardNoneOnlyPowersF64AVX512,
 			setOnlyAnyPower: forwardNoneOnlyAnyPowerF64AVX512,
 		},
-		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, stream bool) bool{
+		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionYF64AVX512,
 			setSquare:       backwardNoneSquareYF64AVX512,
 			setLogs:         backwardNoneLogsYF64AVX512,
@@ -305,7 +305,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   backwardNoneOnlyPowersYF64AVX512,
 			setOnlyAnyPower: backwardNoneOnlyAnyPowerYF64AVX512,
 		},
-		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, stream bool) bool{
+		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardNoneRegionF64AVX512,
 			setSquare:       backwardNoneSquareF64AVX512,
 			setLogs:         backwardNoneLogsF64AVX512,
@@ -317,7 +317,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 		},
 	},
 	Sigmoid: {
-		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64) bool{
+		forwardY: [numSets]func(acc *[numSums]float64, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionYF64AVX512,
 			setSquare:       forwardSigmoidSquareYF64AVX512,
 			setLogs:         forwardSigmoidLogsYF64AVX512,
@@ -327,7 +327,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersYF64AVX512,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerYF64AVX512,
 		},
-		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64) bool{
+		forward: [numSets]func(acc *[numSums]float64, x, r []float64, k *[numFactors]float64, next *ahead) bool{
 			setRegion:       forwardSigmoidRegionF64AVX512,
 			setSquare:       forwardSigmoidSquareF64AVX512,
 			setLogs:         forwardSigmoidLogsF64AVX512,
@@ -337,7 +337,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   forwardSigmoidOnlyPowersF64AVX512,
 			setOnlyAnyPower: forwardSigmoidOnlyAnyPowerF64AVX512,
 		},
-		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, stream bool) bool{
+		backwardY: [numSets]func(out, x []float64, y []uint8, class uint8, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionYF64AVX512,
 			setSquare:       backwardSigmoidSquareYF64AVX512,
 			setLogs:         backwardSigmoidLogsYF64AVX512,
@@ -347,7 +347,7 @@ var rowsAVX512F64 = [2]rowKernels[float64]{
 			setOnlyPowers:   backwardSigmoidOnlyPowersYF64AVX512,
 			setOnlyAnyPower: backwardSigmoidOnlyAnyPowerYF64AVX512,
 		},
-		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, stream bool) bool{
+		backward: [numSets]func(out, x, r []float64, k *[numFactors]float64, next *ahead, stream bool) bool{
 			setRegion:       backwardSigmoidRegionF64AVX512,
 			setSquare:       backwardSigmoidSquareF64AVX512,
 			setLogs:         backwardSigmoidLogsF64AVX512,

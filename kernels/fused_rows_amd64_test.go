@@ -65,6 +65,7 @@ type rowTest[T Float] struct {
 	*testing.T
 	rnd          *rand.Rand
 	out, x, r, y fenced
+	ahead        ahead // of nothing: what is asked for there need not exist
 }
 
 const longestRow = 2500
@@ -77,7 +78,7 @@ func testFusedRows[T Float](t *testing.T, f *fused[T]) {
 			t.Fatalf("%s: %v", what, r)
 		}
 	}()
-	test := rowTest[T]{t, rand.New(rand.NewPCG(1, 2)), newFenced(t, 8*longestRow), newFenced(t, 8*longestRow), newFenced(t, 8*longestRow), newFenced(t, longestRow)}
+	test := rowTest[T]{t, rand.New(rand.NewPCG(1, 2)), newFenced(t, 8*longestRow), newFenced(t, 8*longestRow), newFenced(t, 8*longestRow), newFenced(t, longestRow), ahead{}}
 	for _, a := range []Activation{None, Sigmoid} {
 		for s := range numSets {
 			for _, labels := range []bool{true, false} {
@@ -189,9 +190,9 @@ func (t *rowTest[T]) forward(what string, f *fused[T], row fusedRow[T], labels, 
 	target, ok := row.r, false
 	if labels {
 		target = oneHotRow[T](row.y, row.class)
-		ok = f.rows[row.a].forwardY[row.s](&got, x, y, row.class, &row.k)
+		ok = f.rows[row.a].forwardY[row.s](&got, x, y, row.class, &row.k, &t.ahead)
 	} else {
-		ok = f.rows[row.a].forward[row.s](&got, x, r, &row.k)
+		ok = f.rows[row.a].forward[row.s](&got, x, r, &row.k, &t.ahead)
 	}
 	if !ok {
 		t.Fatalf("forward %s declines", what)
@@ -219,9 +220,9 @@ func (t *rowTest[T]) backward(what string, f *fused[T], row fusedRow[T], labels,
 	target, ok := row.r, false
 	if labels {
 		target = oneHotRow[T](row.y, row.class)
-		ok = f.rows[row.a].backwardY[row.s](out, x, y, row.class, &row.backward, stream)
+		ok = f.rows[row.a].backwardY[row.s](out, x, y, row.class, &row.backward, &t.ahead, stream)
 	} else {
-		ok = f.rows[row.a].backward[row.s](out, x, r, &row.backward, stream)
+		ok = f.rows[row.a].backward[row.s](out, x, r, &row.backward, &t.ahead, stream)
 	}
 	if !ok {
 		t.Fatalf("backward %s declines", what)
@@ -269,8 +270,8 @@ func testDecline[T Float](t *testing.T, f *fused[T]) {
 			var acc [numSums]float64
 			k := [numFactors]T{byIn: 1}
 			for i, ok := range []bool{
-				rows.forwardY[s](&acc, x, y, 1, &k), rows.forward[s](&acc, x, r, &k),
-				rows.backwardY[s](out, x, y, 1, &k, false), rows.backward[s](out, x, r, &k, false),
+				rows.forwardY[s](&acc, x, y, 1, &k, &ahead{}), rows.forward[s](&acc, x, r, &k, &ahead{}),
+				rows.backwardY[s](out, x, y, 1, &k, &ahead{}, false), rows.backward[s](out, x, r, &k, &ahead{}, false),
 			} {
 				if ok {
 					t.Errorf("set %d, n = %d, kernel %d takes %v", s, n, i, x[n/2])

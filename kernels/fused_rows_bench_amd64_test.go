@@ -35,6 +35,7 @@ func benchFusedRows[T Float](b *testing.B, isa, elem string, f *fused[T]) {
 		}
 	}
 	var acc [numSums]float64
+	next := ahead{address(x), address(r)}
 	k := [numFactors]T{factorClip: 1e-7, factorLnClip: -16, factorLnRest: -1e-7, factorGamma: 2, factorGamma2: 4}
 	by := [numFactors]T{byIn: 1, byOut: 2, byLogP: 1, byLogQ: 1, byPos: 1, byNeg: 1, byGamma: 2, byGamma2: 4, byClip: 1e-7}
 	run := func(name string, a Activation, target string, bytes int, kernel func() bool) {
@@ -56,13 +57,13 @@ func benchFusedRows[T Float](b *testing.B, isa, elem string, f *fused[T]) {
 			if !hasRow(a, s, false) {
 				continue
 			}
-			run(name+"-forward", a, "labels", size+1, func() bool { return rows.forwardY[s](&acc, x, y, 1, &k) })
-			run(name+"-forward", a, "dense", 2*size, func() bool { return rows.forward[s](&acc, x, r, &k) })
+			run(name+"-forward", a, "labels", size+1, func() bool { return rows.forwardY[s](&acc, x, y, 1, &k, &next) })
+			run(name+"-forward", a, "dense", 2*size, func() bool { return rows.forward[s](&acc, x, r, &k, &next) })
 			if !hasRow(a, s, true) {
 				continue
 			}
-			run(name+"-backward", a, "labels", 2*size+1, func() bool { return rows.backwardY[s](dx, x, y, 1, &by, false) })
-			run(name+"-backward", a, "dense", 3*size, func() bool { return rows.backward[s](dx, x, r, &by, false) })
+			run(name+"-backward", a, "labels", 2*size+1, func() bool { return rows.backwardY[s](dx, x, y, 1, &by, &next, false) })
+			run(name+"-backward", a, "dense", 3*size, func() bool { return rows.backward[s](dx, x, r, &by, &next, false) })
 		}
 	}
 }

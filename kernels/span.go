@@ -17,7 +17,9 @@ type span[T Float] struct {
 	path   *fusedPath[T]
 	packed bool // x, r and out hold all classes of the span
 	direct bool // the gradient is formed in the caller's buffer
-	size   int  // positions of a span
+	until  int  // the position of the sample up to which this worker goes on
+	ahead  ahead
+	size   int // positions of a span
 	block  int  // positions of a softmax at a time; a gradient's span is one block
 	stride int  // of the rows below
 
@@ -38,8 +40,9 @@ type span[T Float] struct {
 // spanSizes are how many positions are a span, and how many of them a block.
 // They depend on the shape and the loss alone. The rows of planar elements are
 // walked one by one, and the labels again for each. Channels-last elements are
-// packed for all classes at once, and the probabilities of a softmax stay in
-// the first cache, unless they stay in registers.
+// packed for all classes at once, for the second cache, or for the first one where
+// there is little to compute; and the probabilities of a softmax stay in the first
+// cache, unless they stay in registers.
 func (p *Plan[T]) spanSizes() (span, block int) {
 	c := p.spec.C
 	row := c * elementSize[T]() // bytes of all classes
@@ -49,7 +52,10 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Activation == Softmax:
 		return 4096, clamp64(24<<10/(2*row), 64, 512)
 	case p.spec.Layout == NSC && c > 1:
-		span = clamp64(256<<10/row, 64, 4096)
+		span = clamp64(128<<10/row, 256, 4096)
+		if p.spec.Activation == None {
+			span = clamp64(16<<10/row, 256, 4096)
+		}
 	default:
 		span = 16 << 10
 	}

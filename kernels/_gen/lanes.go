@@ -192,14 +192,9 @@ func (g *gen) tailBytes(at operand.Mem) reg.Register {
 // nothing else; beside this much work it reaches half of the memory's speed.
 const prefetchAhead = 8192
 
-// prefetch asks for the cache line that is so many bytes ahead of the i-th vector
-// of an iteration, at m.
-func (g *gen) prefetch(m operand.Mem, i, ahead int) {
-	if g.tail == nil && i*g.bytes%64 == 0 {
-		m.Disp += ahead
-		g.PREFETCHT0(m)
-	}
-}
+// asks reports whether the i-th vector of an iteration starts a cache line, and
+// is the one to ask for another.
+func (g *gen) asks(i int) bool { return g.tail == nil && i*g.bytes%64 == 0 }
 
 // sumWindow is how many elements are added in lanes of float32 before they go
 // to those of float64.

@@ -145,8 +145,8 @@ func (r *classRows) read(g *gen, c, vectors int) vec {
 	v := g.regs(vectors)
 	for i := range v {
 		m := r.class(g, c, i)
-		if r.matrix == "x" {
-			g.prefetch(m, i, prefetchAhead)
+		if r.matrix == "x" && g.asks(i) {
+			g.PREFETCHT0(m.Offset(prefetchAhead))
 		}
 		g.readAt(m, r.size, v[i])
 	}

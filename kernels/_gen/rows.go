@@ -78,6 +78,7 @@ type rowKernel struct {
 	sigmoid, labels, backward bool
 
 	out, x, r, y array
+	nextX, nextR array // what to ask for while x and r are read; nil where registers are few
 	class        reg.Register
 	k            array
 	stream       reg.Register
@@ -130,9 +131,9 @@ func (b *rowKernel) title() string {
 func (b *rowKernel) signature() string {
 	target := pick(b.labels, "x []T, y []uint8, class uint8", "x, r []T")
 	if b.backward {
-		return "(out, " + target + ", k *[16]T, stream bool) bool"
+		return "(out, " + target + ", k *[16]T, ahead *[2]uintptr, stream bool) bool"
 	}
-	return "(acc *[16]float64, " + target + ", k *[16]T) bool"
+	return "(acc *[16]float64, " + target + ", k *[16]T, ahead *[2]uintptr) bool"
 }
 
 // doc is what the kernel does, with its loop.
@@ -209,6 +210,9 @@ func (b *rowKernel) write() {
 		b.r = b.elems("r")
 	}
 	b.k = array{base: b.Load(b.Param("k"), b.GP64()), size: b.elemSize()}
+	if !b.sigmoid {
+		b.nextX, b.nextR = b.next(b.x), b.next(b.r)
+	}
 	b.keepFactors()
 	b.startPowers()
 	if b.sigmoid {
@@ -236,6 +240,21 @@ func (b *rowKernel) write() {
 		b.sumsOver(n, unroll, steps(pick(b.labels, b.forwardLabels, b.forwardDense)))
 	}
 	b.finishWatch()
+}
+
+// next is what to ask for while a, one of x and r, is read.
+func (b *rowKernel) next(a array) array {
+	switch {
+	case a.base == nil:
+		return array{}
+	case a == b.x && b.nextX.base != nil:
+		return b.nextX
+	case a == b.r && b.nextR.base != nil:
+		return b.nextR
+	}
+	next := b.Load(b.Param("ahead"), b.GP64())
+	b.MOVQ(operand.Mem{Base: next, Disp: pick(a == b.x, 0, 8)}, next)
+	return array{next, a.size}
 }
 
 // shape is how many vectors an iteration takes, and how many of them go side by

@@ -84,8 +84,8 @@ func (b *rowKernel) readFrom(a array, at, k int) vec {
 	v := b.regs(k)
 	for i := range v {
 		m := a.mem(b.gen.index, (at+i)*b.lanes())
-		if b.fromMemory(a) {
-			b.prefetch(m, at+i, prefetchAhead)
+		if b.fromMemory(a) && b.asks(at+i) {
+			b.PREFETCHT0(b.next(a).mem(b.gen.index, (at+i)*b.lanes()))
 		}
 		b.readAt(m, a.size, v[i])
 	}
