@@ -70952,7 +70952,7 @@ done:
 	RET
 
 // func softmaxLanesF32AVX2(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanesF32AVX2(SB), NOSPLIT, $0-65
 	// softmaxLanesF32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -70979,13 +70979,14 @@ many:
 	MOVQ c+48(FP), R11
 
 classes1:
-	VMOVUPS (DX)(R10*4), Y3
-	VMOVUPS 32(DX)(R10*4), Y4
-	VMOVUPS absBitsSingle<>+0(SB), Y6
-	VANDPS  Y6, Y3, Y5
-	VANDPS  Y6, Y4, Y6
-	VPMAXUD Y5, Y0, Y0
-	VPMAXUD Y6, Y0, Y0
+	VMOVUPS    (DX)(R10*4), Y3
+	VMOVUPS    32(DX)(R10*4), Y4
+	PREFETCHT0 1024(DX)(R10*4)
+	VMOVUPS    absBitsSingle<>+0(SB), Y6
+	VANDPS     Y6, Y3, Y5
+	VANDPS     Y6, Y4, Y6
+	VPMAXUD    Y5, Y0, Y0
+	VPMAXUD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPS      roundBitsSingle<>+0(SB), Y5
@@ -71144,7 +71145,7 @@ done:
 	RET
 
 // func softmaxLanesF64AVX2(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int) bool
-// Requires: AVX, AVX2, CMOV, FMA3
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanesF64AVX2(SB), NOSPLIT, $0-65
 	// softmaxLanesF64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -71171,13 +71172,14 @@ many:
 	MOVQ c+48(FP), R11
 
 classes1:
-	VMOVUPD (DX)(R10*8), Y3
-	VMOVUPD 32(DX)(R10*8), Y4
-	VMOVUPD absBits<>+0(SB), Y6
-	VANDPD  Y6, Y3, Y5
-	VANDPD  Y6, Y4, Y6
-	VPMAXSD Y5, Y0, Y0
-	VPMAXSD Y6, Y0, Y0
+	VMOVUPD    (DX)(R10*8), Y3
+	VMOVUPD    32(DX)(R10*8), Y4
+	PREFETCHT0 1024(DX)(R10*8)
+	VMOVUPD    absBits<>+0(SB), Y6
+	VANDPD     Y6, Y3, Y5
+	VANDPD     Y6, Y4, Y6
+	VPMAXSD    Y5, Y0, Y0
+	VPMAXSD    Y6, Y0, Y0
 
 	// e^x = 2^n e^r: n = round(x log2(e)), r = x - n ln(2).
 	VMOVUPD      roundBits<>+0(SB), Y5

@@ -76458,7 +76458,7 @@ done:
 	RET
 
 // func softmaxLanesF32AVX512(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanesF32AVX512(SB), NOSPLIT, $0-65
 	// softmaxLanesF32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -76491,6 +76491,10 @@ classes1:
 	VMOVUPS      64(DX)(R10*4), Z6
 	VMOVUPS      128(DX)(R10*4), Z7
 	VMOVUPS      192(DX)(R10*4), Z8
+	PREFETCHT0   1024(DX)(R10*4)
+	PREFETCHT0   1088(DX)(R10*4)
+	PREFETCHT0   1152(DX)(R10*4)
+	PREFETCHT0   1216(DX)(R10*4)
 	VBROADCASTSS absBitsSingle<>+0(SB), Z12
 	VANDPS       Z12, Z5, Z9
 	VANDPS       Z12, Z6, Z10
@@ -76707,7 +76711,7 @@ done:
 	RET
 
 // func softmaxLanesF64AVX512(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int) bool
-// Requires: AVX, AVX512DQ, AVX512F, CMOV
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanesF64AVX512(SB), NOSPLIT, $0-65
 	// softmaxLanesF64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
@@ -76740,6 +76744,10 @@ classes1:
 	VMOVUPD      64(DX)(R10*8), Z6
 	VMOVUPD      128(DX)(R10*8), Z7
 	VMOVUPD      192(DX)(R10*8), Z8
+	PREFETCHT0   1024(DX)(R10*8)
+	PREFETCHT0   1088(DX)(R10*8)
+	PREFETCHT0   1152(DX)(R10*8)
+	PREFETCHT0   1216(DX)(R10*8)
 	VBROADCASTSD absBits<>+0(SB), Z12
 	VANDPD       Z12, Z5, Z9
 	VANDPD       Z12, Z6, Z10

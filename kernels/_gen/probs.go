@@ -444,6 +444,10 @@ func (g *gen) expTree(x, room classMatrix, classes, vectors int, most vec) *clas
 	return g.joinAll(parts)
 }
 
+// columnAhead is how many bytes before they are read the logits of a row are asked
+// for where all classes of a few positions are read together.
+const columnAhead = 1024
+
 func softmaxLanes(g *gen) {
 	p, q, x, n := g.matrix("p"), g.matrix("q"), g.matrix("x"), g.int("n")
 	stride, xStride := g.int("stride"), g.int("xstride")
@@ -455,6 +459,11 @@ func softmaxLanes(g *gen) {
 		g.Comment("Upwards: the exponentials to p, the sum of the classes before each to q.")
 		g.classes(func() {
 			logits := g.from(x, from, k)
+			for i := range logits {
+				if g.asks(i) {
+					g.PREFETCHT0(x.mem(from, i*g.lanes()).Offset(columnAhead))
+				}
+			}
 			g.watch(most, logits)
 			e := g.expLogit(logits)
 			g.to(q, at, sum)
