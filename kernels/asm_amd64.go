@@ -4357,7 +4357,7 @@ func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes2F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4380,7 +4380,7 @@ func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstrid
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLanes2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+func softmaxLanes2F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes3F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4403,7 +4403,7 @@ func softmaxLanes2F64AVX2(p *float64, q *float64, x *float64, stride int, xstrid
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLanes3F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+func softmaxLanes3F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes3F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4426,7 +4426,7 @@ func softmaxLanes3F32AVX2(p *float32, q *float32, x *float32, stride int, xstrid
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLanes3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+func softmaxLanes3F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes4F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4449,7 +4449,7 @@ func softmaxLanes3F64AVX2(p *float64, q *float64, x *float64, stride int, xstrid
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLanes4F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+func softmaxLanes4F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes4F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4472,7 +4472,7 @@ func softmaxLanes4F32AVX2(p *float32, q *float32, x *float32, stride int, xstrid
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLanes4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+func softmaxLanes4F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes8F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4495,7 +4495,7 @@ func softmaxLanes4F64AVX2(p *float64, q *float64, x *float64, stride int, xstrid
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLanes8F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int) bool
+func softmaxLanes8F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanes8F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4518,7 +4518,7 @@ func softmaxLanes8F32AVX2(p *float32, q *float32, x *float32, stride int, xstrid
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLanes8F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int) bool
+func softmaxLanes8F64AVX2(p *float64, q *float64, x *float64, stride int, xstride int, n int, next uintptr) bool
 
 // softmaxLanesF32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4541,7 +4541,7 @@ func softmaxLanes8F64AVX2(p *float64, q *float64, x *float64, stride int, xstrid
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLanesF32AVX2(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int) bool
+func softmaxLanesF32AVX2(p *float32, q *float32, x *float32, work *float32, stride int, xstride int, c int, n int, next uintptr) bool
 
 // softmaxLanesF64AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
@@ -4564,7 +4564,7 @@ func softmaxLanesF32AVX2(p *float32, q *float32, x *float32, work *float32, stri
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLanesF64AVX2(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int) bool
+func softmaxLanesF64AVX2(p *float64, q *float64, x *float64, work *float64, stride int, xstride int, c int, n int, next uintptr) bool
 
 // memberLogsLanesF32AVX2 leaves ln p and q of each position's own class.
 //
@@ -5340,7 +5340,7 @@ func memberExpLogGradLanesF64AVX2(m []float64, l []float64, qy []float64, gamma 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes2F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5362,7 +5362,7 @@ func softmaxSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes3F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5384,7 +5384,7 @@ func softmaxSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes3F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5406,7 +5406,7 @@ func softmaxSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes4F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5428,7 +5428,7 @@ func softmaxSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes4F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5450,7 +5450,7 @@ func softmaxSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes8F32AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5472,7 +5472,7 @@ func softmaxSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxSumsYLanes8F64AVX2 adds TP, FP, FN and TN of every class, of which the sums follow each
 // other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -5494,7 +5494,7 @@ func softmaxSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride 
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes2F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5517,7 +5517,7 @@ func softmaxSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride 
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes2F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5540,7 +5540,7 @@ func softmaxLogSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstri
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes3F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5563,7 +5563,7 @@ func softmaxLogSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstri
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes3F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5586,7 +5586,7 @@ func softmaxLogSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstri
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes4F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5609,7 +5609,7 @@ func softmaxLogSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstri
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes4F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5632,7 +5632,7 @@ func softmaxLogSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstri
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes8F32AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5655,7 +5655,7 @@ func softmaxLogSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstri
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr) bool
 
 // softmaxLogSumsYLanes8F64AVX2 adds TP, FP, FN, TN and LogP of every class, of which the sums follow
 // each other. It reports false if some logit is a NaN or beyond ±40, or
@@ -5678,7 +5678,7 @@ func softmaxLogSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstri
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int) bool
+func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr) bool
 
 // softmaxPowerSumsYLanes2F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5701,7 +5701,7 @@ func softmaxLogSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstri
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxPowerSumsYLanes2F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5724,7 +5724,7 @@ func softmaxPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xst
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxPowerSumsYLanes3F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5747,7 +5747,7 @@ func softmaxPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xst
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxPowerSumsYLanes3F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5770,7 +5770,7 @@ func softmaxPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xst
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxPowerSumsYLanes4F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5793,7 +5793,7 @@ func softmaxPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xst
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxPowerSumsYLanes4F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5816,7 +5816,7 @@ func softmaxPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xst
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxPowerSumsYLanes8F32AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5839,7 +5839,7 @@ func softmaxPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xst
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxPowerSumsYLanes8F64AVX2 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 // each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -5862,7 +5862,7 @@ func softmaxPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xst
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxOnlyPowerSumsYLanes2F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5877,7 +5877,7 @@ func softmaxPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xst
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxOnlyPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxOnlyPowerSumsYLanes2F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5892,7 +5892,7 @@ func softmaxOnlyPowerSumsYLanes2F32AVX2(acc *[16]float64, x *float32, y []uint8,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxOnlyPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxOnlyPowerSumsYLanes3F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5907,7 +5907,7 @@ func softmaxOnlyPowerSumsYLanes2F64AVX2(acc *[16]float64, x *float64, y []uint8,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxOnlyPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxOnlyPowerSumsYLanes3F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5922,7 +5922,7 @@ func softmaxOnlyPowerSumsYLanes3F32AVX2(acc *[16]float64, x *float32, y []uint8,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxOnlyPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxOnlyPowerSumsYLanes4F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5937,7 +5937,7 @@ func softmaxOnlyPowerSumsYLanes3F64AVX2(acc *[16]float64, x *float64, y []uint8,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxOnlyPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxOnlyPowerSumsYLanes4F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5952,7 +5952,7 @@ func softmaxOnlyPowerSumsYLanes4F32AVX2(acc *[16]float64, x *float32, y []uint8,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxOnlyPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxOnlyPowerSumsYLanes8F32AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5967,7 +5967,7 @@ func softmaxOnlyPowerSumsYLanes4F64AVX2(acc *[16]float64, x *float64, y []uint8,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, gamma float32) bool
+func softmaxOnlyPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool
 
 // softmaxOnlyPowerSumsYLanes8F64AVX2 adds Pos of every class, of which the sums follow each other; 2 gamma
 // is one of 2 … 16. It reports false if some logit is a NaN or beyond
@@ -5982,7 +5982,7 @@ func softmaxOnlyPowerSumsYLanes8F32AVX2(acc *[16]float64, x *float32, y []uint8,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, gamma float64) bool
+func softmaxOnlyPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool
 
 // softmaxGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6011,7 +6011,7 @@ func softmaxOnlyPowerSumsYLanes8F64AVX2(acc *[16]float64, x *float64, y []uint8,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6040,7 +6040,7 @@ func softmaxGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6069,7 +6069,7 @@ func softmaxGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6098,7 +6098,7 @@ func softmaxGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6127,7 +6127,7 @@ func softmaxGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6156,7 +6156,7 @@ func softmaxGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6185,7 +6185,7 @@ func softmaxGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class. It reports false, and out is unspecified, if some logit is
@@ -6214,7 +6214,7 @@ func softmaxGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, stream bool) bool
+func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, stream bool) bool
 
 // softmaxPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6245,7 +6245,7 @@ func softmaxGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6276,7 +6276,7 @@ func softmaxPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y [
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6307,7 +6307,7 @@ func softmaxPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y [
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6338,7 +6338,7 @@ func softmaxPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y [
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6369,7 +6369,7 @@ func softmaxPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y [
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6400,7 +6400,7 @@ func softmaxPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y [
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6431,7 +6431,7 @@ func softmaxPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y [
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels, from the 8 coefficients of
 // each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -6462,7 +6462,7 @@ func softmaxPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y [
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes2F32AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6486,7 +6486,7 @@ func softmaxPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y [
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxOnlyPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes2F64AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6510,7 +6510,7 @@ func softmaxOnlyPowerGradYLanes2F32AVX2(out *float32, x *float32, coef *float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxOnlyPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes3F32AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6534,7 +6534,7 @@ func softmaxOnlyPowerGradYLanes2F64AVX2(out *float64, x *float64, coef *float64,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxOnlyPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes3F64AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6558,7 +6558,7 @@ func softmaxOnlyPowerGradYLanes3F32AVX2(out *float32, x *float32, coef *float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxOnlyPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes4F32AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6582,7 +6582,7 @@ func softmaxOnlyPowerGradYLanes3F64AVX2(out *float64, x *float64, coef *float64,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxOnlyPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes4F64AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6606,7 +6606,7 @@ func softmaxOnlyPowerGradYLanes4F32AVX2(out *float32, x *float32, coef *float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxOnlyPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes8F32AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6630,7 +6630,7 @@ func softmaxOnlyPowerGradYLanes4F64AVX2(out *float64, x *float64, coef *float64,
 // It computes 8 float32 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, gamma float32, stream bool) bool
+func softmaxOnlyPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32, y []uint8, outStride int, xstride int, next uintptr, gamma float32, stream bool) bool
 
 // softmaxOnlyPowerGradYLanes8F64AVX2 is the gradient through a softmax by labels of what members alone
 // contribute to, from the 8 coefficients of each class; 2 gamma is one of
@@ -6654,4 +6654,4 @@ func softmaxOnlyPowerGradYLanes8F32AVX2(out *float32, x *float32, coef *float32,
 // It computes 4 float64 lanes a vector.
 //
 //go:noescape
-func softmaxOnlyPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, gamma float64, stream bool) bool
+func softmaxOnlyPowerGradYLanes8F64AVX2(out *float64, x *float64, coef *float64, y []uint8, outStride int, xstride int, next uintptr, gamma float64, stream bool) bool

@@ -125,8 +125,8 @@ const (
 type softmaxKernels[T Float] struct {
 	// Probabilities by the number of classes, and for any; false as above.
 	// work has (C+2)·stride elements.
-	few [maxUnrolled + 1]func(p, q, x *T, stride, xstride, n int) bool
-	any func(p, q, x, work *T, stride, xstride, c, n int) bool
+	few [maxUnrolled + 1]func(p, q, x *T, stride, xstride, n int, next uintptr) bool
+	any func(p, q, x, work *T, stride, xstride, c, n int, next uintptr) bool
 
 	// l[i] and qy[i] are ln p and q of the class y[i].
 	memberLogs func(l, qy []T, p, q *T, y []uint8, stride, c int) bool
@@ -139,14 +139,14 @@ type softmaxKernels[T Float] struct {
 	// From logits at once, by the number of classes: TP FP FN TN, and LogP too,
 	// of all classes, whose acc follow each other; R is left to the caller. The
 	// gradient of what needs no m, where out may lie on x.
-	sumsY, logSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool
-	gradY           [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool
+	sumsY, logSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int, next uintptr) bool
+	gradY           [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, stream bool) bool
 
 	// The same with q^γ ln p of members, where 2γ is one of 2 … 16: region sums
 	// and Pos, or Pos alone; and the gradients, of which the second takes coefIn
 	// and coefOut for 0.
-	powerSumsY, onlyPowerSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool
-	powerGradY, onlyPowerGradY [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool
+	powerSumsY, onlyPowerSumsY [maxUnrolled + 1]func(acc *[numSums]float64, x *T, y []uint8, xstride int, next uintptr, gamma T) bool
+	powerGradY, onlyPowerGradY [maxUnrolled + 1]func(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, gamma T, stream bool) bool
 
 	// Features of members, from l and qy: q^γ ln p and (−ln p)^γ, and their
 	// derivatives by the log-odds over q.

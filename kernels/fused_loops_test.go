@@ -56,31 +56,31 @@ func fusedLoops[T Float]() *fused[T] {
 	f.unpackMany = unpackLoop[T]
 	f.stream = f.unpack
 	for c := 2; c <= 4; c++ {
-		f.softmax.sumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
+		f.softmax.sumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, _ uintptr) bool {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true})
 		}
-		f.softmax.logSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
+		f.softmax.logSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, _ uintptr) bool {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, logs: true})
 		}
-		f.softmax.powerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
+		f.softmax.powerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, _ uintptr, gamma T) bool {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{region: true, power: true, gamma: gamma})
 		}
-		f.softmax.onlyPowerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool {
+		f.softmax.onlyPowerSumsY[c] = func(acc *[numSums]float64, x *T, y []uint8, xstride int, _ uintptr, gamma T) bool {
 			return sumsYLoop(acc, x, y, xstride, c, wholeLoop[T]{power: true, gamma: gamma})
 		}
-		f.softmax.gradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool {
+		f.softmax.gradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, _ uintptr, stream bool) bool {
 			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{region: true}, stream)
 		}
-		f.softmax.powerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool {
+		f.softmax.powerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, _ uintptr, gamma T, stream bool) bool {
 			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{region: true, power: true, gamma: gamma}, stream)
 		}
-		f.softmax.onlyPowerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool {
+		f.softmax.onlyPowerGradY[c] = func(out, x, coef *T, y []uint8, outStride, xstride int, _ uintptr, gamma T, stream bool) bool {
 			return gradYLoop(out, x, coef, y, outStride, xstride, c, wholeLoop[T]{power: true, gamma: gamma}, stream)
 		}
 	}
 	for _, c := range []int{2, 3, 4, 8} {
-		f.softmax.few[c] = func(p, q, x *T, stride, xstride, n int) bool {
-			return softmaxLoop(p, q, x, nil, stride, xstride, c, n)
+		f.softmax.few[c] = func(p, q, x *T, stride, xstride, n int, _ uintptr) bool {
+			return softmaxLoop(p, q, x, nil, stride, xstride, c, n, 0)
 		}
 	}
 	for _, c := range []int{0, 2, 3, 4, 8} {
@@ -235,7 +235,7 @@ func backwardLoop[T Float](a Activation, s set, out, x, r []T, k *[numFactors]T)
 	return true
 }
 
-func softmaxLoop[T Float](p, q, x, _ *T, stride, xstride, c, n int) bool {
+func softmaxLoop[T Float](p, q, x, _ *T, stride, xstride, c, n int, _ uintptr) bool {
 	e := make([]float64, c)
 	for i := range n {
 		for k := range c {
@@ -268,7 +268,7 @@ type wholeLoop[T Float] struct {
 func sumsYLoop[T Float](acc *[numSums]float64, x *T, y []uint8, xstride, c int, what wholeLoop[T]) bool {
 	n := len(y)
 	p, q, l, qy, powers := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n), make([]T, n)
-	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
+	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n, 0) {
 		return false
 	}
 	memberLogsLoop(l, qy, &p[0], &q[0], y, n, c)
@@ -293,7 +293,7 @@ func sumsYLoop[T Float](acc *[numSums]float64, x *T, y []uint8, xstride, c int, 
 func gradYLoop[T Float](out, x, coef *T, y []uint8, outStride, xstride, c int, what wholeLoop[T], stream bool) bool {
 	n := len(y)
 	p, q, l, qy, m := make([]T, c*n), make([]T, c*n), make([]T, n), make([]T, n), make([]T, n)
-	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n) {
+	if !softmaxLoop(&p[0], &q[0], x, nil, n, xstride, c, n, 0) {
 		return false
 	}
 	if what.power {

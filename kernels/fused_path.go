@@ -17,8 +17,8 @@ type fusedPath[T Float] struct {
 	power    *losses.Power // the one that the loss has, or nil
 
 	// Under softmax, what does all of a pass at once; or nil.
-	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool
-	grad func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool
+	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int, next uintptr) bool
+	grad func(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, stream bool) bool
 }
 
 // step is one walk through a class.
@@ -173,8 +173,8 @@ func multiplies(p *losses.Power) bool {
 // raise has kernels with a power do all of both passes, if they are there: one
 // step forms all sums.
 func (path *fusedPath[T]) raise(
-	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int, gamma T) bool,
-	grad func(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool,
+	sums func(acc *[numSums]float64, x *T, y []uint8, xstride int, next uintptr, gamma T) bool,
+	grad func(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, gamma T, stream bool) bool,
 ) {
 	if sums == nil || grad == nil {
 		return
@@ -182,11 +182,11 @@ func (path *fusedPath[T]) raise(
 	first, gamma := &path.steps[0], T(path.power.Gamma)
 	first.moves = append(first.moves, path.steps[1].moves...)
 	path.steps = path.steps[:1]
-	path.sums = func(acc *[numSums]float64, x *T, y []uint8, xstride int) bool {
-		return sums(acc, x, y, xstride, gamma)
+	path.sums = func(acc *[numSums]float64, x *T, y []uint8, xstride int, next uintptr) bool {
+		return sums(acc, x, y, xstride, next, gamma)
 	}
-	path.grad = func(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool {
-		return grad(out, x, coef, y, outStride, xstride, gamma, stream)
+	path.grad = func(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, stream bool) bool {
+		return grad(out, x, coef, y, outStride, xstride, next, gamma, stream)
 	}
 }
 

@@ -17,7 +17,6 @@ func (w *worker[T]) reduceSpan(sums []float64, b, from, to int) (ok bool) {
 	if s.n == 0 {
 		return true
 	}
-	w.loadSpan()
 	if w.plan.spec.Activation == Softmax {
 		ok = w.reduceSoftmax()
 	} else {
@@ -42,17 +41,19 @@ func (p *Plan[T]) fusedPath() *fusedPath[T] {
 }
 
 func (w *worker[T]) reduceRows() (ok bool) {
-	s := w.span
-	for c := range w.plan.spec.C {
-		x, r := w.input(c), []T(nil)
-		if s.y == nil {
-			r = w.target(c)
+	s, classes := w.span, w.plan.spec.C
+	clear(s.acc)
+	for from := 0; from < s.n; from = s.hi {
+		w.loadRows(from)
+		for c := range classes {
+			if !w.reduceClass(c) {
+				return false
+			}
 		}
-		cut := w.cut(c, 0)
+	}
+	for c := range classes {
 		for i := range s.path.steps {
-			step, acc := &s.path.steps[i], &s.acc[0]
-			*acc = [numSums]float64{}
-			if !w.reducePart(step, c, x, r, 0, cut) || !w.reducePart(step, c, x, r, cut, s.n) || !w.settle(step, c, acc) {
+			if !w.settle(&s.path.steps[i], c, &s.acc[i*classes+c]) {
 				return false
 			}
 		}
@@ -60,18 +61,32 @@ func (w *worker[T]) reduceRows() (ok bool) {
 	return true
 }
 
-// reducePart adds the elements [from, to) of a class.
-func (w *worker[T]) reducePart(step *step[T], class int, x, r []T, from, to int) bool {
-	if from == to {
-		return true
+// reduceClass adds the sums of a class, step by step.
+func (w *worker[T]) reduceClass(c int) (ok bool) {
+	s, classes := w.span, w.plan.spec.C
+	x, r := w.input(c), []T(nil)
+	if s.y == nil {
+		r = w.target(c)
 	}
-	s, k := w.span, &w.plan.fused.rows[w.plan.spec.Activation]
-	x, next := x[from:to], from > 0
+	cut := w.cut(c, 0)
+	for i := range s.path.steps {
+		step, acc := &s.path.steps[i], &s.acc[i*classes+c]
+		if !w.reducePart(step, acc, c, x[:cut], r, 0) || cut < len(x) && !w.reducePart(step, acc, c, x[cut:], r, cut) {
+			return false
+		}
+	}
+	return true
+}
+
+// reducePart adds elements x of a class, from position from of those at hand on.
+func (w *worker[T]) reducePart(step *step[T], acc *[numSums]float64, class int, x, r []T, from int) bool {
+	s, k, next := w.span, &w.plan.fused.rows[w.plan.spec.Activation], from > 0
 	if s.y != nil {
-		return k.forwardY[step.set](&s.acc[0], x, s.y[from:to], w.label(class), &step.factors, w.ask(class, x, nil, next))
+		y := s.y[s.lo+from:][:len(x)]
+		return k.forwardY[step.set](acc, x, y, w.label(class), &step.factors, w.ask(class, x, nil, next))
 	}
-	r = r[from:to]
-	return k.forward[step.set](&s.acc[0], x, r, &step.factors, w.ask(class, x, r, next))
+	r = r[from:][:len(x)]
+	return k.forward[step.set](acc, x, r, &step.factors, w.ask(class, x, r, next))
 }
 
 // label is the label of the members of class c: of a single class it is 1.
@@ -238,7 +253,6 @@ func (w *worker[T]) differentiateSpan(b, from, to int) (ok bool) {
 		}
 		return true
 	}
-	w.loadSpan()
 	if w.plan.spec.Activation == Softmax {
 		ok = w.differentiateSoftmax()
 	} else {
@@ -252,6 +266,7 @@ func (w *worker[T]) differentiateSpan(b, from, to int) (ok bool) {
 
 func (w *worker[T]) differentiateRows() bool {
 	s, c := w.span, &w.plan.call
+	w.loadRows(0)
 	if !s.packed && (c.inPlace || c.grad.Accumulate) && !w.ordinary() {
 		return false
 	}

@@ -12,9 +12,9 @@ func (w *worker[T]) softmax(i, j int) (ok bool) {
 	s, classes, k := w.span, w.plan.spec.C, &w.plan.fused.softmax
 	x, xStride := w.inputs(i, j)
 	if classes <= maxUnrolled && k.few[classes] != nil {
-		return k.few[classes](&s.p[0], &s.q[0], &x[0], s.stride, xStride, j-i)
+		return k.few[classes](&s.p[0], &s.q[0], &x[0], s.stride, xStride, j-i, w.askLogits(x, j, prefetchAhead))
 	}
-	return k.any(&s.p[0], &s.q[0], &x[0], &s.work[0], s.stride, xStride, classes, j-i)
+	return k.any(&s.p[0], &s.q[0], &x[0], &s.work[0], s.stride, xStride, classes, j-i, w.askLogits(x, j, columnAhead))
 }
 
 func (w *worker[T]) reduceSoftmax() (ok bool) {
@@ -28,7 +28,7 @@ func (w *worker[T]) reduceSoftmax() (ok bool) {
 		j := min(i+step, s.n)
 		if whole != nil {
 			x, stride := w.inputs(i, j)
-			ok = whole(&s.acc[0], &x[0], s.y[i:j], stride)
+			ok = whole(&s.acc[0], &x[0], s.y[i:j], stride, w.askLogits(x, j, prefetchAhead))
 		} else {
 			ok = w.reduceBlock(i, j)
 		}
@@ -148,7 +148,7 @@ func (w *worker[T]) chain(out []T, stride, from, to int, stream bool) (ok bool) 
 	s, classes := w.span, w.plan.spec.C
 	if s.path.grad != nil {
 		x, xStride := w.inputs(from, to)
-		return s.path.grad(&out[from], &x[0], &s.coef[0], s.y[from:to], stride, xStride, stream)
+		return s.path.grad(&out[from], &x[0], &s.coef[0], s.y[from:to], stride, xStride, w.askLogits(x, to, prefetchAhead), stream)
 	}
 	chain := w.plan.fused.softmax.chain(w.plan.program.Square >= 0, classes)
 	chain(&out[from], &s.p[from], &s.q[from], &s.m[from], &s.coef[0], &s.work[0], s.y[from:to], stride, s.stride, classes, stream)

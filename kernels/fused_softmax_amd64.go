@@ -5,7 +5,7 @@ package kernels
 // The fused kernels of a softmax of each instruction set.
 var (
 	softmaxAVX2F32 = softmaxKernels[float32]{
-		few: [maxUnrolled + 1]func(p, q, x *float32, stride, xstride, n int) bool{
+		few: [maxUnrolled + 1]func(p, q, x *float32, stride, xstride, n int, next uintptr) bool{
 			2: softmaxLanes2F32AVX2, 3: softmaxLanes3F32AVX2, 4: softmaxLanes4F32AVX2, 8: softmaxLanes8F32AVX2,
 		},
 		any:        softmaxLanesF32AVX2,
@@ -13,25 +13,25 @@ var (
 		regionY:    regionYLanesF32AVX2,
 		squareY:    squareYLanesF32AVX2,
 		sumY:       sumYLanesF32AVX2,
-		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
+		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxSumsYLanes2F32AVX2, 3: softmaxSumsYLanes3F32AVX2, 4: softmaxSumsYLanes4F32AVX2, 8: softmaxSumsYLanes8F32AVX2,
 		},
-		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
+		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxLogSumsYLanes2F32AVX2, 3: softmaxLogSumsYLanes3F32AVX2, 4: softmaxLogSumsYLanes4F32AVX2, 8: softmaxLogSumsYLanes8F32AVX2,
 		},
-		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool{
 			2: softmaxPowerSumsYLanes2F32AVX2, 3: softmaxPowerSumsYLanes3F32AVX2, 4: softmaxPowerSumsYLanes4F32AVX2, 8: softmaxPowerSumsYLanes8F32AVX2,
 		},
-		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool{
 			2: softmaxOnlyPowerSumsYLanes2F32AVX2, 3: softmaxOnlyPowerSumsYLanes3F32AVX2, 4: softmaxOnlyPowerSumsYLanes4F32AVX2, 8: softmaxOnlyPowerSumsYLanes8F32AVX2,
 		},
-		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
+		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, stream bool) bool{
 			2: softmaxGradYLanes2F32AVX2, 3: softmaxGradYLanes3F32AVX2, 4: softmaxGradYLanes4F32AVX2, 8: softmaxGradYLanes8F32AVX2,
 		},
-		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, gamma float32, stream bool) bool{
 			2: softmaxPowerGradYLanes2F32AVX2, 3: softmaxPowerGradYLanes3F32AVX2, 4: softmaxPowerGradYLanes4F32AVX2, 8: softmaxPowerGradYLanes8F32AVX2,
 		},
-		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, gamma float32, stream bool) bool{
 			2: softmaxOnlyPowerGradYLanes2F32AVX2, 3: softmaxOnlyPowerGradYLanes3F32AVX2, 4: softmaxOnlyPowerGradYLanes4F32AVX2, 8: softmaxOnlyPowerGradYLanes8F32AVX2,
 		},
 		memberPowers:     memberPowersLanesF32AVX2,
@@ -46,7 +46,7 @@ var (
 		},
 	}
 	softmaxAVX2F64 = softmaxKernels[float64]{
-		few: [maxUnrolled + 1]func(p, q, x *float64, stride, xstride, n int) bool{
+		few: [maxUnrolled + 1]func(p, q, x *float64, stride, xstride, n int, next uintptr) bool{
 			2: softmaxLanes2F64AVX2, 3: softmaxLanes3F64AVX2, 4: softmaxLanes4F64AVX2, 8: softmaxLanes8F64AVX2,
 		},
 		any:        softmaxLanesF64AVX2,
@@ -54,25 +54,25 @@ var (
 		regionY:    regionYLanesF64AVX2,
 		squareY:    squareYLanesF64AVX2,
 		sumY:       sumYLanesF64AVX2,
-		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
+		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxSumsYLanes2F64AVX2, 3: softmaxSumsYLanes3F64AVX2, 4: softmaxSumsYLanes4F64AVX2, 8: softmaxSumsYLanes8F64AVX2,
 		},
-		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
+		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxLogSumsYLanes2F64AVX2, 3: softmaxLogSumsYLanes3F64AVX2, 4: softmaxLogSumsYLanes4F64AVX2, 8: softmaxLogSumsYLanes8F64AVX2,
 		},
-		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool{
 			2: softmaxPowerSumsYLanes2F64AVX2, 3: softmaxPowerSumsYLanes3F64AVX2, 4: softmaxPowerSumsYLanes4F64AVX2, 8: softmaxPowerSumsYLanes8F64AVX2,
 		},
-		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool{
 			2: softmaxOnlyPowerSumsYLanes2F64AVX2, 3: softmaxOnlyPowerSumsYLanes3F64AVX2, 4: softmaxOnlyPowerSumsYLanes4F64AVX2, 8: softmaxOnlyPowerSumsYLanes8F64AVX2,
 		},
-		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
+		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, stream bool) bool{
 			2: softmaxGradYLanes2F64AVX2, 3: softmaxGradYLanes3F64AVX2, 4: softmaxGradYLanes4F64AVX2, 8: softmaxGradYLanes8F64AVX2,
 		},
-		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, gamma float64, stream bool) bool{
 			2: softmaxPowerGradYLanes2F64AVX2, 3: softmaxPowerGradYLanes3F64AVX2, 4: softmaxPowerGradYLanes4F64AVX2, 8: softmaxPowerGradYLanes8F64AVX2,
 		},
-		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, gamma float64, stream bool) bool{
 			2: softmaxOnlyPowerGradYLanes2F64AVX2, 3: softmaxOnlyPowerGradYLanes3F64AVX2, 4: softmaxOnlyPowerGradYLanes4F64AVX2, 8: softmaxOnlyPowerGradYLanes8F64AVX2,
 		},
 		memberPowers:     memberPowersLanesF64AVX2,
@@ -87,7 +87,7 @@ var (
 		},
 	}
 	softmaxAVX512F32 = softmaxKernels[float32]{
-		few: [maxUnrolled + 1]func(p, q, x *float32, stride, xstride, n int) bool{
+		few: [maxUnrolled + 1]func(p, q, x *float32, stride, xstride, n int, next uintptr) bool{
 			2: softmaxLanes2F32AVX512, 3: softmaxLanes3F32AVX512, 4: softmaxLanes4F32AVX512, 8: softmaxLanes8F32AVX512,
 		},
 		any:        softmaxLanesF32AVX512,
@@ -95,25 +95,25 @@ var (
 		regionY:    regionYLanesF32AVX512,
 		squareY:    squareYLanesF32AVX512,
 		sumY:       sumYLanesF32AVX512,
-		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
+		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxSumsYLanes2F32AVX512, 3: softmaxSumsYLanes3F32AVX512, 4: softmaxSumsYLanes4F32AVX512, 8: softmaxSumsYLanes8F32AVX512,
 		},
-		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int) bool{
+		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxLogSumsYLanes2F32AVX512, 3: softmaxLogSumsYLanes3F32AVX512, 4: softmaxLogSumsYLanes4F32AVX512, 8: softmaxLogSumsYLanes8F32AVX512,
 		},
-		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool{
 			2: softmaxPowerSumsYLanes2F32AVX512, 3: softmaxPowerSumsYLanes3F32AVX512, 4: softmaxPowerSumsYLanes4F32AVX512, 8: softmaxPowerSumsYLanes8F32AVX512,
 		},
-		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, gamma float32) bool{
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float32, y []uint8, xstride int, next uintptr, gamma float32) bool{
 			2: softmaxOnlyPowerSumsYLanes2F32AVX512, 3: softmaxOnlyPowerSumsYLanes3F32AVX512, 4: softmaxOnlyPowerSumsYLanes4F32AVX512, 8: softmaxOnlyPowerSumsYLanes8F32AVX512,
 		},
-		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, stream bool) bool{
+		gradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, stream bool) bool{
 			2: softmaxGradYLanes2F32AVX512, 3: softmaxGradYLanes3F32AVX512, 4: softmaxGradYLanes4F32AVX512, 8: softmaxGradYLanes8F32AVX512,
 		},
-		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, gamma float32, stream bool) bool{
 			2: softmaxPowerGradYLanes2F32AVX512, 3: softmaxPowerGradYLanes3F32AVX512, 4: softmaxPowerGradYLanes4F32AVX512, 8: softmaxPowerGradYLanes8F32AVX512,
 		},
-		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, gamma float32, stream bool) bool{
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float32, y []uint8, outStride, xstride int, next uintptr, gamma float32, stream bool) bool{
 			2: softmaxOnlyPowerGradYLanes2F32AVX512, 3: softmaxOnlyPowerGradYLanes3F32AVX512, 4: softmaxOnlyPowerGradYLanes4F32AVX512, 8: softmaxOnlyPowerGradYLanes8F32AVX512,
 		},
 		memberPowers:     memberPowersLanesF32AVX512,
@@ -128,7 +128,7 @@ var (
 		},
 	}
 	softmaxAVX512F64 = softmaxKernels[float64]{
-		few: [maxUnrolled + 1]func(p, q, x *float64, stride, xstride, n int) bool{
+		few: [maxUnrolled + 1]func(p, q, x *float64, stride, xstride, n int, next uintptr) bool{
 			2: softmaxLanes2F64AVX512, 3: softmaxLanes3F64AVX512, 4: softmaxLanes4F64AVX512, 8: softmaxLanes8F64AVX512,
 		},
 		any:        softmaxLanesF64AVX512,
@@ -136,25 +136,25 @@ var (
 		regionY:    regionYLanesF64AVX512,
 		squareY:    squareYLanesF64AVX512,
 		sumY:       sumYLanesF64AVX512,
-		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
+		sumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxSumsYLanes2F64AVX512, 3: softmaxSumsYLanes3F64AVX512, 4: softmaxSumsYLanes4F64AVX512, 8: softmaxSumsYLanes8F64AVX512,
 		},
-		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int) bool{
+		logSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr) bool{
 			2: softmaxLogSumsYLanes2F64AVX512, 3: softmaxLogSumsYLanes3F64AVX512, 4: softmaxLogSumsYLanes4F64AVX512, 8: softmaxLogSumsYLanes8F64AVX512,
 		},
-		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+		powerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool{
 			2: softmaxPowerSumsYLanes2F64AVX512, 3: softmaxPowerSumsYLanes3F64AVX512, 4: softmaxPowerSumsYLanes4F64AVX512, 8: softmaxPowerSumsYLanes8F64AVX512,
 		},
-		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, gamma float64) bool{
+		onlyPowerSumsY: [maxUnrolled + 1]func(acc *[numSums]float64, x *float64, y []uint8, xstride int, next uintptr, gamma float64) bool{
 			2: softmaxOnlyPowerSumsYLanes2F64AVX512, 3: softmaxOnlyPowerSumsYLanes3F64AVX512, 4: softmaxOnlyPowerSumsYLanes4F64AVX512, 8: softmaxOnlyPowerSumsYLanes8F64AVX512,
 		},
-		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, stream bool) bool{
+		gradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, stream bool) bool{
 			2: softmaxGradYLanes2F64AVX512, 3: softmaxGradYLanes3F64AVX512, 4: softmaxGradYLanes4F64AVX512, 8: softmaxGradYLanes8F64AVX512,
 		},
-		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+		powerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, gamma float64, stream bool) bool{
 			2: softmaxPowerGradYLanes2F64AVX512, 3: softmaxPowerGradYLanes3F64AVX512, 4: softmaxPowerGradYLanes4F64AVX512, 8: softmaxPowerGradYLanes8F64AVX512,
 		},
-		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, gamma float64, stream bool) bool{
+		onlyPowerGradY: [maxUnrolled + 1]func(out, x, coef *float64, y []uint8, outStride, xstride int, next uintptr, gamma float64, stream bool) bool{
 			2: softmaxOnlyPowerGradYLanes2F64AVX512, 3: softmaxOnlyPowerGradYLanes3F64AVX512, 4: softmaxOnlyPowerGradYLanes4F64AVX512, 8: softmaxOnlyPowerGradYLanes8F64AVX512,
 		},
 		memberPowers:     memberPowersLanesF64AVX512,

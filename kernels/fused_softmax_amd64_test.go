@@ -172,15 +172,15 @@ func (k *softmaxTest[T]) span(s *softmaxSpan[T], atEnd bool) {
 	x := k.x.put(s.x, atEnd)
 	s.y = k.y.put(s.y, atEnd)
 	wantP, wantQ := slices.Clone(s.p), slices.Clone(s.q)
-	k.loops.any(ptr(wantP), ptr(wantQ), ptr(x), nil, s.stride, s.xstride, s.classes, s.n)
+	k.loops.any(ptr(wantP), ptr(wantQ), ptr(x), nil, s.stride, s.xstride, s.classes, s.n, 0)
 	if s.classes <= maxUnrolled && k.asm.few[s.classes] != nil {
-		if !k.asm.few[s.classes](ptr(s.p), ptr(s.q), ptr(x), s.stride, s.xstride, s.n) {
+		if !k.asm.few[s.classes](ptr(s.p), ptr(s.q), ptr(x), s.stride, s.xstride, s.n, 0) {
 			k.Fatalf("%s: declined", k.what)
 		}
 		k.near("p of few", s.p, wantP, nil, k.softmaxULPs())
 		k.near("q of few", s.q, wantQ, nil, k.softmaxULPs())
 	}
-	if !k.asm.any(ptr(s.p), ptr(s.q), ptr(x), ptr(s.work), s.stride, s.xstride, s.classes, s.n) {
+	if !k.asm.any(ptr(s.p), ptr(s.q), ptr(x), ptr(s.work), s.stride, s.xstride, s.classes, s.n, 0) {
 		k.Fatalf("%s: declined", k.what)
 	}
 	k.near("p", s.p, wantP, nil, k.softmaxULPs()+float64(s.classes))
@@ -202,8 +202,8 @@ func (k *softmaxTest[T]) whole(s *softmaxSpan[T], atEnd bool) {
 	x := k.x.put(s.x, atEnd)
 	got, withLogs, want := make([][numSums]float64, s.classes), make([][numSums]float64, s.classes), make([][numSums]float64, s.classes)
 	for range 2 {
-		ok := k.asm.sumsY[s.classes](&got[0], ptr(x), s.y, s.xstride)
-		if !k.asm.logSumsY[s.classes](&withLogs[0], ptr(x), s.y, s.xstride) || !ok {
+		ok := k.asm.sumsY[s.classes](&got[0], ptr(x), s.y, s.xstride, 0)
+		if !k.asm.logSumsY[s.classes](&withLogs[0], ptr(x), s.y, s.xstride, 0) || !ok {
 			k.Fatalf("%s: sums declined", k.what)
 		}
 		for c := range want {
@@ -230,7 +230,7 @@ func (k *softmaxTest[T]) whole(s *softmaxSpan[T], atEnd bool) {
 		s.coef[numCoefs*c+coefB] = 0
 	}
 	k.gradient(s, atEnd, "gradient at once", 32+2*k.softmaxULPs(), func(out, x *T, stride int, stream bool) bool {
-		return k.asm.gradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, stream)
+		return k.asm.gradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, 0, stream)
 	})
 }
 
@@ -247,8 +247,8 @@ func (k *softmaxTest[T]) wholePowers(s *softmaxSpan[T], atEnd bool) {
 	powers := make([]T, s.n)
 	k.loops.memberPowers(powers, s.l, s.qy, gamma)
 	for range 2 {
-		ok := k.asm.powerSumsY[s.classes](&got[0], ptr(x), s.y, s.xstride, gamma)
-		if !k.asm.onlyPowerSumsY[s.classes](&only[0], ptr(x), s.y, s.xstride, gamma) || !ok {
+		ok := k.asm.powerSumsY[s.classes](&got[0], ptr(x), s.y, s.xstride, 0, gamma)
+		if !k.asm.onlyPowerSumsY[s.classes](&only[0], ptr(x), s.y, s.xstride, 0, gamma) || !ok {
 			k.Fatalf("%s: sums declined", k.what)
 		}
 		for c := range want {
@@ -272,7 +272,7 @@ func (k *softmaxTest[T]) wholePowers(s *softmaxSpan[T], atEnd bool) {
 	}
 	k.loops.memberPowersGrad(s.m, s.l, s.qy, gamma)
 	k.gradient(s, atEnd, fmt.Sprintf("gradient with γ = %v", gamma), ulps+16, func(out, x *T, stride int, stream bool) bool {
-		return k.asm.powerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, gamma, stream)
+		return k.asm.powerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, 0, gamma, stream)
 	})
 	members := *s // whose gradient takes these coefficients for 0
 	members.coef = slices.Clone(s.coef)
@@ -280,7 +280,7 @@ func (k *softmaxTest[T]) wholePowers(s *softmaxSpan[T], atEnd bool) {
 		members.coef[numCoefs*c+coefIn], members.coef[numCoefs*c+coefOut] = 0, 0
 	}
 	k.gradient(&members, atEnd, fmt.Sprintf("members' gradient with γ = %v", gamma), ulps+16, func(out, x *T, stride int, stream bool) bool {
-		return k.asm.onlyPowerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, gamma, stream)
+		return k.asm.onlyPowerGradY[s.classes](out, x, ptr(s.coef), s.y, stride, s.xstride, 0, gamma, stream)
 	})
 }
 
@@ -482,30 +482,30 @@ func declinesLogits[T Float](t *testing.T, isa string, asm *softmaxKernels[T]) {
 			for n := 1; n < 70; n++ {
 				s := randomSpan[T](rnd, classes, n, "ordinary")
 				s.x[rnd.IntN(classes)*s.xstride+rnd.IntN(n)] = bad
-				if asm.any(ptr(s.p), ptr(s.q), ptr(s.x), ptr(s.work), s.stride, s.xstride, classes, n) {
+				if asm.any(ptr(s.p), ptr(s.q), ptr(s.x), ptr(s.work), s.stride, s.xstride, classes, n, 0) {
 					t.Fatalf("%s: %d classes, n = %d: %g", isa, classes, n, bad)
 				}
-				if few := asm.few[classes]; few != nil && few(ptr(s.p), ptr(s.q), ptr(s.x), s.stride, s.xstride, n) {
+				if few := asm.few[classes]; few != nil && few(ptr(s.p), ptr(s.q), ptr(s.x), s.stride, s.xstride, n, 0) {
 					t.Fatalf("%s: %d classes, n = %d: few %g", isa, classes, n, bad)
 				}
 				if asm.sumsY[classes] == nil {
 					continue
 				}
 				acc := make([][numSums]float64, classes)
-				if asm.sumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride) || asm.logSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride) {
+				if asm.sumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 0) || asm.logSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 0) {
 					t.Fatalf("%s: %d classes, n = %d: sums %g", isa, classes, n, bad)
 				}
-				if asm.gradY[classes] != nil && asm.gradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, false) {
+				if asm.gradY[classes] != nil && asm.gradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 0, false) {
 					t.Fatalf("%s: %d classes, n = %d: gradient %g", isa, classes, n, bad)
 				}
 				if asm.powerSumsY[classes] == nil {
 					continue
 				}
-				if asm.powerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 2) || asm.onlyPowerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 2) {
+				if asm.powerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 0, 2) || asm.onlyPowerSumsY[classes](&acc[0], ptr(s.x), s.y, s.xstride, 0, 2) {
 					t.Fatalf("%s: %d classes, n = %d: sums with a power %g", isa, classes, n, bad)
 				}
-				if asm.powerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 2, false) ||
-					asm.onlyPowerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 2, false) {
+				if asm.powerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 0, 2, false) ||
+					asm.onlyPowerGradY[classes](ptr(s.p), ptr(s.x), ptr(s.coef), s.y, s.stride, s.xstride, 0, 2, false) {
 					t.Fatalf("%s: %d classes, n = %d: gradient with a power %g", isa, classes, n, bad)
 				}
 			}

@@ -40,9 +40,9 @@ func benchSoftmax[T Float](b *testing.B, name string, k *softmaxKernels[T], clas
 	}
 	probabilities := func(x *T) {
 		if classes <= maxUnrolled && k.few[classes] != nil {
-			k.few[classes](ptr(s.p), ptr(s.q), x, s.stride, all.xstride, span)
+			k.few[classes](ptr(s.p), ptr(s.q), x, s.stride, all.xstride, span, 0)
 		} else {
-			k.any(ptr(s.p), ptr(s.q), x, ptr(s.work), s.stride, all.xstride, classes, span)
+			k.any(ptr(s.p), ptr(s.q), x, ptr(s.work), s.stride, all.xstride, classes, span, 0)
 		}
 	}
 	chain, square := k.chainY[0], k.squareChainY[0]
@@ -80,7 +80,7 @@ func benchSoftmax[T Float](b *testing.B, name string, k *softmaxKernels[T], clas
 		})},
 		{"forward", each(func(x, _ *T, y []uint8) {
 			if classes <= maxUnrolled && k.logSumsY[classes] != nil {
-				k.logSumsY[classes](&whole[0], x, y, all.xstride)
+				k.logSumsY[classes](&whole[0], x, y, all.xstride, 0)
 				return
 			}
 			probabilities(x)
@@ -97,18 +97,18 @@ func benchSoftmax[T Float](b *testing.B, name string, k *softmaxKernels[T], clas
 	}
 	if classes <= maxUnrolled && k.gradY[classes] != nil {
 		steps = append(steps, []benchStep{
-			{"sumsY", each(func(x, _ *T, y []uint8) { k.sumsY[classes](&whole[0], x, y, all.xstride) })},
-			{"logSumsY", each(func(x, _ *T, y []uint8) { k.logSumsY[classes](&whole[0], x, y, all.xstride) })},
+			{"sumsY", each(func(x, _ *T, y []uint8) { k.sumsY[classes](&whole[0], x, y, all.xstride, 0) })},
+			{"logSumsY", each(func(x, _ *T, y []uint8) { k.logSumsY[classes](&whole[0], x, y, all.xstride, 0) })},
 			{"gradY", each(func(x, out *T, y []uint8) {
-				k.gradY[classes](out, x, ptr(s.coef), y, n, all.xstride, false)
+				k.gradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 0, false)
 			})},
-			{"powerSumsY2", each(func(x, _ *T, y []uint8) { k.powerSumsY[classes](&whole[0], x, y, all.xstride, 2) })},
-			{"onlyPowerSumsY2", each(func(x, _ *T, y []uint8) { k.onlyPowerSumsY[classes](&whole[0], x, y, all.xstride, 2) })},
+			{"powerSumsY2", each(func(x, _ *T, y []uint8) { k.powerSumsY[classes](&whole[0], x, y, all.xstride, 0, 2) })},
+			{"onlyPowerSumsY2", each(func(x, _ *T, y []uint8) { k.onlyPowerSumsY[classes](&whole[0], x, y, all.xstride, 0, 2) })},
 			{"powerGradY2", each(func(x, out *T, y []uint8) {
-				k.powerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 2, false)
+				k.powerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 0, 2, false)
 			})},
 			{"onlyPowerGradY2", each(func(x, out *T, y []uint8) {
-				k.onlyPowerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 2, false)
+				k.onlyPowerGradY[classes](out, x, ptr(s.coef), y, n, all.xstride, 0, 2, false)
 			})},
 		}...)
 	}

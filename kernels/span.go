@@ -11,6 +11,7 @@ import (
 type span[T Float] struct {
 	b, from, to int
 	n           int     // positions that exist
+	lo, hi      int     // those at hand
 	keep        []int32 // these, counted from the first; nil where all do
 	y           []uint8 // their labels; nil with a dense target
 
@@ -20,8 +21,8 @@ type span[T Float] struct {
 	until  int  // the position of the sample up to which this worker goes on
 	ahead  ahead
 	size   int // positions of a span
-	block  int  // positions of a softmax at a time; a gradient's span is one block
-	stride int  // of the rows below
+	block  int // positions packed, or of a softmax, at a time; a gradient's span is one block
+	stride int // of the rows below
 
 	x, r, out []T
 	bytes     []uint8 // for y
@@ -52,14 +53,13 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Activation == Softmax:
 		return 4096, clamp64(24<<10/(2*row), 64, 512)
 	case p.spec.Layout == NSC && c > 1:
-		span = clamp64(128<<10/row, 256, 4096)
+		block = clamp64(64<<10/row, 256, 4096)
 		if p.spec.Activation == None {
-			span = clamp64(16<<10/row, 256, 4096)
+			block = clamp64(16<<10/row, 256, 4096)
 		}
-	default:
-		span = 16 << 10
+		return 4096, block
 	}
-	return span, span
+	return 16 << 10, 16 << 10
 }
 
 // clamp64 brings n between two bounds and down to a multiple of 64.
@@ -260,19 +260,23 @@ func pickLabels[T Float, L Label](w *worker[T], y []L) (ok bool) {
 	return true
 }
 
-// loadSpan brings the elements of channels-last tensors into rows.
-func (w *worker[T]) loadSpan() {
-	if !w.span.packed || w.plan.spec.Activation == Softmax {
+// loadRows puts the positions from lo on at hand: the rest of a span, or of
+// channels-last tensors a block, which it brings into rows.
+func (w *worker[T]) loadRows(lo int) {
+	s := w.span
+	s.lo, s.hi = lo, s.n
+	if !s.packed {
 		return
 	}
+	s.hi = min(lo+s.block, s.n)
 	if w.readsInput() {
-		w.pack(w.span.x, w.plan.call.x, 0, w.span.n)
+		w.pack(s.x, w.plan.call.x, lo, s.hi)
 	}
 	if t := &w.plan.call.target; t.isDense() {
 		if own := ownDense[T](t); own != nil {
-			w.pack(w.span.r, own, 0, w.span.n)
+			w.pack(s.r, own, lo, s.hi)
 		} else {
-			w.convertDense(w.span.r, w.at(w.span.b, w.span.from))
+			w.convertDense(s.r, w.at(s.b, s.from))
 		}
 	}
 }
@@ -305,10 +309,11 @@ func ownDense[T Float](t *Target) []T {
 
 func (w *worker[T]) convertDense(rows []T, at place) {
 	s, t := w.span, &w.plan.call.target
+	kept := s.kept()[s.lo:s.hi]
 	if t.dense32 != nil {
-		gather(rows, s.stride, t.dense32, s.kept(), at)
+		gather(rows, s.stride, t.dense32, kept, at)
 	} else {
-		gather(rows, s.stride, t.dense64, s.kept(), at)
+		gather(rows, s.stride, t.dense64, kept, at)
 	}
 }
 
@@ -323,7 +328,7 @@ func (w *worker[T]) input(c int) []T {
 	s, x := w.span, w.plan.call.x
 	switch {
 	case s.packed:
-		return s.x[c*s.stride:][:s.n]
+		return s.x[c*s.stride:][:s.hi-s.lo]
 	case s.keep == nil:
 		return x[w.classAt(c).start:][:s.n]
 	case w.readsInput():
@@ -344,7 +349,7 @@ func (w *worker[T]) target(c int) []T {
 	s, own := w.span, ownDense[T](&w.plan.call.target)
 	switch {
 	case s.packed:
-		return s.r[c*s.stride:][:s.n]
+		return s.r[c*s.stride:][:s.hi-s.lo]
 	case own != nil && s.keep == nil:
 		return own[w.classAt(c).start:][:s.n]
 	}

@@ -187,11 +187,6 @@ func (g *gen) tailBytes(at operand.Mem) reg.Register {
 	return bits
 }
 
-// prefetchAhead is how many bytes before they are read the caller's rows are
-// asked for. The processor's own prefetching keeps up with a loop that does
-// nothing else; beside this much work it reaches half of the memory's speed.
-const prefetchAhead = 8192
-
 // asks reports whether the i-th vector of an iteration starts a cache line, and
 // is the one to ask for another.
 func (g *gen) asks(i int) bool { return g.tail == nil && i*g.bytes%64 == 0 }

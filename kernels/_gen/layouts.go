@@ -180,6 +180,10 @@ func (l *layouts) load() vec {
 	return v
 }
 
+// prefetchAhead is how many bytes before they are read channels-last elements are
+// asked for.
+const prefetchAhead = 8192
+
 // asked is at, and asks for what a span of positions ahead has there, a cache line
 // at a time: memory works on while the rows of this span are in use.
 func (l *layouts) asked(byteOffset int) operand.Mem {

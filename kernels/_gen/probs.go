@@ -17,7 +17,7 @@ var probs = []primitive{
 	{"softmaxLanes3", true, true, softmaxFewType, softmaxFewDoc, func(g *gen) { softmaxLanesFew(g, 3) }},
 	{"softmaxLanes4", true, true, softmaxFewType, softmaxFewDoc, func(g *gen) { softmaxLanesFew(g, 4) }},
 	{"softmaxLanes8", true, true, softmaxFewType, softmaxFewDoc, func(g *gen) { softmaxLanesFew(g, 8) }},
-	{"softmaxLanes", true, true, "(p, q, x, work *T, stride, xstride, c, n int) bool", softmaxFewDoc, softmaxLanes},
+	{"softmaxLanes", true, true, "(p, q, x, work *T, stride, xstride, c, n int, next uintptr) bool", softmaxFewDoc, softmaxLanes},
 	{"memberLogsLanes", true, true, "(l, qy []T, p, q *T, y []uint8, stride, c int) bool", `
 leaves ln p and q of each position's own class.
 
@@ -65,7 +65,7 @@ adds a row where a class is.
 }
 
 const (
-	softmaxFewType = "(p, q, x *T, stride, xstride, n int) bool"
+	softmaxFewType = "(p, q, x *T, stride, xstride, n int, next uintptr) bool"
 	softmaxFewDoc  = `
 leaves the softmax of the logits x in p and the sums of the other
 classes in q. It reports false, and p and q are unspecified, if some
@@ -97,6 +97,7 @@ type classRows struct {
 	size            int
 	stride, stride3 reg.GPVirtual // in bytes, and three of them
 	here            reg.GPVirtual
+	next            *classRows // what to ask for while these are read, or nil
 }
 
 // classRows takes a matrix and its stride in elements.
@@ -117,10 +118,20 @@ func (r *classRows) beside(g *gen, matrix string) *classRows {
 	return &other
 }
 
+// logitRows is the rows of logits, which asks for the rows next beside them.
+func (g *gen) logitRows(classes int) *classRows {
+	x := g.classRows("x", "xstride", classes)
+	x.next = x.beside(g, "next")
+	return x
+}
+
 // atIndex moves to the positions at the index.
 func (r *classRows) atIndex(g *gen) {
 	g.Load(g.Param(r.matrix), r.here)
 	g.LEAQ(operand.Mem{Base: r.here, Index: g.index, Scale: uint8(r.size)}, r.here)
+	if r.next != nil {
+		r.next.atIndex(g)
+	}
 }
 
 // class is the i-th vector of a class.
@@ -144,11 +155,10 @@ func (r *classRows) class(g *gen, c, i int) operand.Mem {
 func (r *classRows) read(g *gen, c, vectors int) vec {
 	v := g.regs(vectors)
 	for i := range v {
-		m := r.class(g, c, i)
-		if r.matrix == "x" && g.asks(i) {
-			g.PREFETCHT0(m.Offset(prefetchAhead))
+		if r.next != nil && g.asks(i) {
+			g.PREFETCHT0(r.next.class(g, c, i))
 		}
-		g.readAt(m, r.size, v[i])
+		g.readAt(r.class(g, c, i), r.size, v[i])
 	}
 	return v
 }
@@ -365,7 +375,7 @@ type classMatrix interface {
 }
 
 func softmaxLanesFew(g *gen, classes int) {
-	x, p := g.classRows("x", "xstride", classes), g.classRows("p", "stride", classes)
+	x, p := g.logitRows(classes), g.classRows("p", "stride", classes)
 	q := p.beside(g, "q")
 	n := g.int("n")
 	g.sharing = true
@@ -444,13 +454,10 @@ func (g *gen) expTree(x, room classMatrix, classes, vectors int, most vec) *clas
 	return g.joinAll(parts)
 }
 
-// columnAhead is how many bytes before they are read the logits of a row are asked
-// for where all classes of a few positions are read together.
-const columnAhead = 1024
-
 func softmaxLanes(g *gen) {
 	p, q, x, n := g.matrix("p"), g.matrix("q"), g.matrix("x"), g.int("n")
 	stride, xStride := g.int("stride"), g.int("xstride")
+	next := array{g.Load(g.Param("next"), g.GP64()), g.elemSize()}
 	most := g.zero(1)
 	g.sharing = true
 	g.row(n, g.few(2), func(k int) {
@@ -461,7 +468,7 @@ func softmaxLanes(g *gen) {
 			logits := g.from(x, from, k)
 			for i := range logits {
 				if g.asks(i) {
-					g.PREFETCHT0(x.mem(from, i*g.lanes()).Offset(columnAhead))
+					g.PREFETCHT0(next.mem(from, i*g.lanes()))
 				}
 			}
 			g.watch(most, logits)

@@ -31,7 +31,7 @@ func ofClasses(name, signature, doc string, body func(g *gen, classes int)) (all
 }
 
 const (
-	sumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int) bool"
+	sumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int, next uintptr) bool"
 	sumsYDoc  = `
 adds TP, FP, FN and TN of every class, of which the sums follow each
 other. It reports false if some logit is a NaN or beyond ±40, or ±150
@@ -69,7 +69,7 @@ each other. It reports false if some logit is a NaN or beyond ±40, or
 		}
 	}
 `
-	powerSumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int, gamma T) bool"
+	powerSumsYType = "(acc *[16]float64, x *T, y []uint8, xstride int, next uintptr, gamma T) bool"
 	powerSumsYDoc  = `
 adds TP, FP, FN, TN and Pos of every class, of which the sums follow
 each other; 2 gamma is one of 2 … 16. It reports false if some logit is
@@ -100,7 +100,7 @@ is one of 2 … 16. It reports false if some logit is a NaN or beyond
 		acc[16*int(c)+12] -= pow(q, gamma) * log1p(q/p)
 	}
 `
-	gradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, stream bool) bool"
+	gradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, stream bool) bool"
 	gradYDoc  = `
 is the gradient through a softmax by labels, from the 8 coefficients of
 each class. It reports false, and out is unspecified, if some logit is
@@ -126,7 +126,7 @@ a NaN or beyond ±40, or ±150 in float64. out may lie on x.
 		}
 	}
 `
-	powerGradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, gamma T, stream bool) bool"
+	powerGradYType = "(out, x, coef *T, y []uint8, outStride, xstride int, next uintptr, gamma T, stream bool) bool"
 	powerGradYDoc  = `
 is the gradient through a softmax by labels, from the 8 coefficients of
 each class, with that of q^γ ln p; 2 gamma is one of 2 … 16. It reports
@@ -308,7 +308,7 @@ type wholeSums struct{ region, logs, power bool }
 // those alone.
 func softmaxSumsY(g *gen, classes int, what wholeSums) {
 	acc := g.pointer("acc")
-	x := g.classRows("x", "xstride", classes)
+	x := g.logitRows(classes)
 	size := g.sumsWindow(classes)
 	p := g.scratch(2*classes+2, size)
 	q, own := p.matrix(classes), p.matrix(2*classes) // of members: p, then q
@@ -318,7 +318,7 @@ func softmaxSumsY(g *gen, classes int, what wholeSums) {
 	}
 	g.sharing = true
 	most := g.zero(1)
-	g.windows(size, []string{"x"}, func(rows func(int, func(int))) {
+	g.windows(size, []string{"x", "next"}, func(rows func(int, func(int))) {
 		rows(g.softmaxVectors(classes), func(k int) {
 			x.atIndex(g)
 			g.softmaxOf(x, to, classes, k, most)
@@ -457,7 +457,7 @@ func (g *gen) classCoefs(classes int, places ...int) classCoefs {
 // softmaxGradY takes window after window of positions in steps, like
 // softmaxSumsY.
 func softmaxGradY(g *gen, classes int, power bool) {
-	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
+	x, out := g.logitRows(classes), g.classRows("out", "outStride", classes)
 	size := g.sumsWindow(classes)
 	p := g.scratch(2*classes, size)
 	q := p.matrix(classes)
@@ -468,7 +468,7 @@ func softmaxGradY(g *gen, classes int, power bool) {
 	g.sharing = true
 	coefs := g.classCoefs(classes, places...)
 	most := g.zero(1)
-	g.windows(size, []string{"x", "out"}, func(rows func(int, func(int))) {
+	g.windows(size, []string{"x", "next", "out"}, func(rows func(int, func(int))) {
 		rows(g.softmaxVectors(classes), func(k int) {
 			x.atIndex(g)
 			g.softmaxOf(x, to, classes, k, most)
@@ -503,14 +503,14 @@ func softmaxGradY(g *gen, classes int, power bool) {
 // softmaxOnlyPowerGradY is softmaxGradY of what members alone contribute to: no
 // class has others to add up, and one q of each position is enough.
 func softmaxOnlyPowerGradY(g *gen, classes int) {
-	x, out := g.classRows("x", "xstride", classes), g.classRows("out", "outStride", classes)
+	x, out := g.logitRows(classes), g.classRows("out", "outStride", classes)
 	size := g.sumsWindow(classes)
 	p := g.scratch(classes+2, size)
 	own := p.matrix(classes)
 	g.sharing = true
 	coefs := g.classCoefs(classes, 2, 3)
 	most := g.zero(1)
-	g.windows(size, []string{"x", "out"}, func(rows func(int, func(int))) {
+	g.windows(size, []string{"x", "next", "out"}, func(rows func(int, func(int))) {
 		rows(g.softmaxVectors(classes), func(k int) {
 			x.atIndex(g)
 			g.softmaxOf(x, softmaxRows{p: p, room: p, own: own}, classes, k, most)
