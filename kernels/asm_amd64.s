@@ -19824,10 +19824,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOverlapYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-81
-	// forwardNoneOverlapYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOverlapYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -19835,7 +19836,7 @@ TEXT ·forwardNoneOverlapYF32AVX2(SB), $96-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VMOVUPS      oneSingle<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
@@ -20033,10 +20034,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOverlapYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-81
-	// forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOverlapYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -20044,7 +20046,7 @@ TEXT ·forwardNoneOverlapYF64AVX2(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VMOVUPD      one<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
@@ -20203,17 +20205,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOverlapF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOverlapF32AVX2(SB), $128-73
-	// forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOverlapF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
@@ -20389,17 +20392,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOverlapF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOverlapF64AVX2(SB), NOSPLIT, $0-73
-	// forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOverlapF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
@@ -20528,10 +20532,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX2(SB), $128-81
-	// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneRegionYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -20539,7 +20544,7 @@ TEXT ·forwardNoneRegionYF32AVX2(SB), $128-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VMOVUPS      oneSingle<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
@@ -20762,10 +20767,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-81
-	// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneRegionYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -20773,7 +20779,7 @@ TEXT ·forwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VMOVUPD      one<>+0(SB), Y1
 	VXORPD       Y2, Y2, Y2
@@ -20949,10 +20955,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV
 TEXT ·backwardNoneRegionYF32AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneRegionYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneRegionYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -21066,10 +21073,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV
 TEXT ·backwardNoneRegionYF64AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneRegionYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneRegionYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -21183,17 +21191,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneRegionF32AVX2(SB), $224-73
-	// forwardNoneRegionF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneRegionF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
@@ -21414,17 +21423,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneRegionF64AVX2(SB), NOSPLIT, $0-73
-	// forwardNoneRegionF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneRegionF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
@@ -21574,16 +21584,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneRegionF32AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneRegionF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
-	MOVQ         ahead+80(FP), DI
+	MOVQ         next+80(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (SI), Y0
 	VBROADCASTSS 4(SI), Y1
@@ -21683,16 +21694,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneRegionF64AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneRegionF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
-	MOVQ         ahead+80(FP), DI
+	MOVQ         next+80(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (SI), Y0
 	VBROADCASTSD 8(SI), Y1
@@ -21792,11 +21804,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF32AVX2(SB), $2240-81
 	// forwardSigmoidRegionYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -21835,7 +21848,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
@@ -22183,11 +22196,12 @@ DATA doubledLimitSingle<>+24(SB)/4, $0x85400000
 DATA doubledLimitSingle<>+28(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF64AVX2(SB), $4160-81
 	// forwardSigmoidRegionYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -22221,7 +22235,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y6
@@ -22514,11 +22528,12 @@ DATA expEvena<>+16(SB)/8, $0x408f82727b5db8a8
 DATA expEvena<>+24(SB)/8, $0x408f82727b5db8a8
 GLOBL expEvena<>(SB), RODATA|NOPTR, $32
 
-// func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionYF32AVX2(SB), $2112-105
 	// backwardSigmoidRegionYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -22551,7 +22566,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
@@ -22748,11 +22763,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionYF64AVX2(SB), $4160-105
 	// backwardSigmoidRegionYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -22785,7 +22801,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
@@ -22992,7 +23008,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-73
 	LEAQ 2336(SP), SI
@@ -23000,7 +23016,8 @@ TEXT ·forwardSigmoidRegionF32AVX2(SB), $2432-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidRegionF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -23043,7 +23060,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y6
@@ -23138,7 +23155,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y6
@@ -23352,7 +23369,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidRegionF64AVX2(SB), $4288-73
 	LEAQ 4160(SP), SI
@@ -23360,7 +23377,8 @@ TEXT ·forwardSigmoidRegionF64AVX2(SB), $4288-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidRegionF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ     x_len+16(FP), AX
 	MOVQ     x_base+8(FP), CX
 	MOVQ     r_base+32(FP), DX
@@ -23396,7 +23414,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y5
@@ -23497,7 +23515,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y5
@@ -23668,11 +23686,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionF32AVX2(SB), $2112-97
 	// backwardSigmoidRegionF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -23702,7 +23721,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
@@ -23797,7 +23816,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R10
+	MOVQ        next+80(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y3
@@ -23890,11 +23909,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidRegionF64AVX2(SB), $4160-97
 	// backwardSigmoidRegionF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -23924,7 +23944,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
@@ -24025,7 +24045,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R10
+	MOVQ        next+80(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y3
@@ -24122,10 +24142,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF32AVX2(SB), $96-81
-	// forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneSquareYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -24133,7 +24154,7 @@ TEXT ·forwardNoneSquareYF32AVX2(SB), $96-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
@@ -24336,10 +24357,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-81
-	// forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneSquareYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -24347,7 +24369,7 @@ TEXT ·forwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VXORPD       Y1, Y1, Y1
 	VXORPD       Y2, Y2, Y2
@@ -24511,10 +24533,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneSquareYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -24524,7 +24547,7 @@ TEXT ·backwardNoneSquareYF32AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Y1
 	VBROADCASTSS 4(DI), Y2
@@ -24616,10 +24639,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneSquareYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -24629,7 +24653,7 @@ TEXT ·backwardNoneSquareYF64AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Y1
 	VBROADCASTSD 8(DI), Y2
@@ -24721,17 +24745,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneSquareF32AVX2(SB), $192-73
-	// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneSquareF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VXORPD  Y0, Y0, Y0
 	VXORPD  Y1, Y1, Y1
@@ -24951,17 +24976,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·forwardNoneSquareF64AVX2(SB), NOSPLIT, $0-73
-	// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneSquareF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VXORPD Y0, Y0, Y0
 	VXORPD Y1, Y1, Y1
@@ -25118,19 +25144,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareF32AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneSquareF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VBROADCASTSS 4(DI), Y1
@@ -25215,19 +25242,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, CMOV, FMA3, MMX+
 TEXT ·backwardNoneSquareF64AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneSquareF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VBROADCASTSD 8(DI), Y1
@@ -25312,11 +25340,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF32AVX2(SB), $2208-81
 	// forwardSigmoidSquareYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -25353,7 +25382,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y5
@@ -25611,11 +25640,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF64AVX2(SB), $4160-81
 	// forwardSigmoidSquareYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -25648,7 +25678,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y5
@@ -25892,7 +25922,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-105
 	LEAQ 2112(SP), R8
@@ -25900,7 +25930,8 @@ TEXT ·backwardSigmoidSquareYF32AVX2(SB), $2176-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidSquareYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -25937,7 +25968,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y6
@@ -26155,7 +26186,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-105
 	LEAQ 4160(SP), R8
@@ -26163,7 +26194,8 @@ TEXT ·backwardSigmoidSquareYF64AVX2(SB), $4224-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidSquareYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -26200,7 +26232,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y6
@@ -26428,7 +26460,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-73
 	LEAQ 2304(SP), SI
@@ -26436,7 +26468,8 @@ TEXT ·forwardSigmoidSquareF32AVX2(SB), $2432-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidSquareF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -26478,7 +26511,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
@@ -26573,7 +26606,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y4
@@ -26792,7 +26825,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidSquareF64AVX2(SB), $4288-73
 	LEAQ 4160(SP), SI
@@ -26800,7 +26833,8 @@ TEXT ·forwardSigmoidSquareF64AVX2(SB), $4288-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidSquareF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ     x_len+16(FP), AX
 	MOVQ     x_base+8(FP), CX
 	MOVQ     r_base+32(FP), DX
@@ -26835,7 +26869,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y4
@@ -26936,7 +26970,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*8)
 	VMOVUPD     (DX)(DI*8), Y4
@@ -27114,7 +27148,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-97
 	LEAQ 2112(SP), R8
@@ -27122,7 +27156,8 @@ TEXT ·backwardSigmoidSquareF32AVX2(SB), $2336-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidSquareF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -27161,7 +27196,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
@@ -27262,7 +27297,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R11
+	MOVQ        next+80(FP), R11
 	MOVQ        8(R11), R11
 	PREFETCHT0  (R11)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y0
@@ -27400,11 +27435,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidSquareF64AVX2(SB), $4160-97
 	// backwardSigmoidSquareF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -27437,7 +27473,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y6
@@ -27538,7 +27574,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R10
+	MOVQ        next+80(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*8)
 	VMOVUPD     (SI)(R8*8), Y6
@@ -27673,14 +27709,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF32AVX2(SB), $384-81
 	LEAQ 192(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneLogsYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -27691,7 +27728,7 @@ TEXT ·forwardNoneLogsYF32AVX2(SB), $384-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 32(SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, 96(SI)
@@ -28004,14 +28041,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF64AVX2(SB), $192-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneLogsYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -28022,7 +28060,7 @@ TEXT ·forwardNoneLogsYF64AVX2(SB), $192-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -28281,10 +28319,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneLogsYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -28294,7 +28333,7 @@ TEXT ·backwardNoneLogsYF32AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Y1
 	VBROADCASTSS 4(DI), Y2
@@ -28399,10 +28438,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneLogsYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -28412,7 +28452,7 @@ TEXT ·backwardNoneLogsYF64AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Y1
 	VBROADCASTSD 8(DI), Y2
@@ -28517,21 +28557,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneLogsF32AVX2(SB), $576-73
 	LEAQ 288(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneLogsF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, (R8)
@@ -28934,21 +28975,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneLogsF64AVX2(SB), $288-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneLogsF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VMOVUPS      Y0, 128(R8)
@@ -29280,19 +29322,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneLogsF32AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneLogsF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VBROADCASTSS 4(DI), Y1
@@ -29385,19 +29428,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneLogsF64AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneLogsF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VBROADCASTSD 8(DI), Y1
@@ -29490,7 +29534,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-81
 	LEAQ 2304(SP), SI
@@ -29498,7 +29542,8 @@ TEXT ·forwardSigmoidLogsYF32AVX2(SB), $2464-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidLogsYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -29547,7 +29592,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
@@ -29944,7 +29989,7 @@ DATA minusLimitSingle<>+24(SB)/4, $0xc2a00000
 DATA minusLimitSingle<>+28(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF64AVX2(SB), $4384-81
 	LEAQ 4160(SP), SI
@@ -29952,7 +29997,8 @@ TEXT ·forwardSigmoidLogsYF64AVX2(SB), $4384-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidLogsYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -29996,7 +30042,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y2
@@ -30461,11 +30507,12 @@ DATA atanha<>+16(SB)/8, $0x4000000000000000
 DATA atanha<>+24(SB)/8, $0x4000000000000000
 GLOBL atanha<>(SB), RODATA|NOPTR, $32
 
-// func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsYF32AVX2(SB), $2112-105
 	// backwardSigmoidLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -30501,7 +30548,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y6
@@ -30710,11 +30757,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsYF64AVX2(SB), $4160-105
 	// backwardSigmoidLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -30750,7 +30798,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y6
@@ -30969,7 +31017,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-73
 	LEAQ 2400(SP), SI
@@ -30977,7 +31025,8 @@ TEXT ·forwardSigmoidLogsF32AVX2(SB), $2720-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidLogsF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -31031,7 +31080,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
@@ -31126,7 +31175,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
@@ -31465,7 +31514,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidLogsF64AVX2(SB), $4544-73
 	LEAQ 4160(SP), SI
@@ -31473,7 +31522,8 @@ TEXT ·forwardSigmoidLogsF64AVX2(SB), $4544-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidLogsF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ     x_len+16(FP), AX
 	MOVQ     x_base+8(FP), CX
 	MOVQ     r_base+32(FP), DX
@@ -31518,7 +31568,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y0
@@ -31655,7 +31705,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R9
+	MOVQ         next+64(FP), R9
 	MOVQ         8(R9), R9
 	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y0
@@ -31945,11 +31995,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsF32AVX2(SB), $2112-97
 	// backwardSigmoidLogsF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -31981,7 +32032,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y5
@@ -32076,7 +32127,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R10
+	MOVQ        next+80(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (SI)(R8*4), Y5
@@ -32181,7 +32232,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-97
 	LEAQ 4160(SP), R8
@@ -32189,7 +32240,8 @@ TEXT ·backwardSigmoidLogsF64AVX2(SB), $4256-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidLogsF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -32223,7 +32275,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y3
@@ -32324,7 +32376,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R11
+	MOVQ        next+80(FP), R11
 	MOVQ        8(R11), R11
 	PREFETCHT0  (R11)(R9*8)
 	VMOVUPD     (SI)(R9*8), Y3
@@ -32439,14 +32491,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNonePowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNonePowersYF32AVX2(SB), $512-81
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNonePowersYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNonePowersYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -32457,7 +32510,7 @@ TEXT ·forwardNonePowersYF32AVX2(SB), $512-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -32892,14 +32945,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNonePowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNonePowersYF64AVX2(SB), $256-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNonePowersYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNonePowersYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -32910,7 +32964,7 @@ TEXT ·forwardNonePowersYF64AVX2(SB), $256-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 64(SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -33274,14 +33328,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersYF32AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNonePowersYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -33291,7 +33346,7 @@ TEXT ·backwardNonePowersYF32AVX2(SB), $160-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSS (DI), Y1
 	VMOVUPS      Y1, (R8)
@@ -33551,14 +33606,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersYF64AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNonePowersYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -33568,7 +33624,7 @@ TEXT ·backwardNonePowersYF64AVX2(SB), $160-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSD (DI), Y1
 	VMOVUPS      Y1, (R8)
@@ -33836,21 +33892,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNonePowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNonePowersF32AVX2(SB), $704-73
 	LEAQ 352(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true.
+	// forwardNonePowersF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -34437,21 +34494,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNonePowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNonePowersF64AVX2(SB), $352-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true.
+	// forwardNonePowersF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -34951,23 +35009,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersF32AVX2(SB), $224-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNonePowersF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -35339,23 +35398,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNonePowersF64AVX2(SB), $224-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNonePowersF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -35743,7 +35803,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-81
 	LEAQ 2368(SP), SI
@@ -35751,7 +35811,8 @@ TEXT ·forwardSigmoidPowersYF32AVX2(SB), $2592-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidPowersYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -35807,7 +35868,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R13
+	MOVQ       next+72(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (CX)(R9*4), Y4
@@ -36313,7 +36374,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF64AVX2(SB), $4448-81
 	LEAQ 4160(SP), SI
@@ -36321,7 +36382,8 @@ TEXT ·forwardSigmoidPowersYF64AVX2(SB), $4448-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidPowersYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -36370,7 +36432,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R13
+	MOVQ       next+72(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (CX)(R9*8), Y2
@@ -36874,7 +36936,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-105
 	LEAQ 2112(SP), R8
@@ -36882,7 +36944,8 @@ TEXT ·backwardSigmoidPowersYF32AVX2(SB), $2432-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -36933,7 +36996,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R14
+	MOVQ       next+88(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y1
@@ -37290,7 +37353,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-105
 	LEAQ 4160(SP), R8
@@ -37298,7 +37361,8 @@ TEXT ·backwardSigmoidPowersYF64AVX2(SB), $4480-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -37349,7 +37413,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R14
+	MOVQ       next+88(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y1
@@ -37753,7 +37817,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-73
 	LEAQ 2464(SP), SI
@@ -37761,7 +37825,8 @@ TEXT ·forwardSigmoidPowersF32AVX2(SB), $2880-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidPowersF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -37822,7 +37887,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
@@ -37917,7 +37982,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R10
+	MOVQ        next+64(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
@@ -38441,7 +38506,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidPowersF64AVX2(SB), $4608-73
 	LEAQ 4160(SP), SI
@@ -38449,7 +38514,8 @@ TEXT ·forwardSigmoidPowersF64AVX2(SB), $4608-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidPowersF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -38499,7 +38565,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
@@ -38636,7 +38702,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R10
+	MOVQ         next+64(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y0
@@ -39095,7 +39161,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-97
 	LEAQ 2112(SP), R8
@@ -39103,7 +39169,8 @@ TEXT ·backwardSigmoidPowersF32AVX2(SB), $2528-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidPowersF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -39146,7 +39213,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R14
+	MOVQ       next+80(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
@@ -39241,7 +39308,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R12
+	MOVQ        next+80(FP), R12
 	MOVQ        8(R12), R12
 	PREFETCHT0  (R12)(R10*4)
 	VMOVUPS     (SI)(R10*4), Y2
@@ -39590,7 +39657,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-97
 	LEAQ 4160(SP), R8
@@ -39598,7 +39665,8 @@ TEXT ·backwardSigmoidPowersF64AVX2(SB), $4608-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidPowersF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -39643,7 +39711,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R14
+	MOVQ       next+80(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y0
@@ -39780,7 +39848,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R12
+	MOVQ         next+80(FP), R12
 	MOVQ         8(R12), R12
 	PREFETCHT0   (R12)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y0
@@ -40147,14 +40215,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-81
 	LEAQ 256(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -40165,7 +40234,7 @@ TEXT ·forwardNoneAnyPowerYF32AVX2(SB), $640-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -40787,14 +40856,15 @@ DATA leastNormalExpSingle<>+24(SB)/4, $0xc2ae0000
 DATA leastNormalExpSingle<>+28(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $32
 
-// func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneAnyPowerYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -40805,7 +40875,7 @@ TEXT ·forwardNoneAnyPowerYF64AVX2(SB), $384-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -41416,14 +41486,15 @@ DATA expRowa<>+16(SB)/8, $0x3fe0000000000000
 DATA expRowa<>+24(SB)/8, $0x3fe0000000000000
 GLOBL expRowa<>(SB), RODATA|NOPTR, $32
 
-// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -41436,7 +41507,7 @@ TEXT ·backwardNoneAnyPowerYF32AVX2(SB), $352-105
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -41850,14 +41921,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -41870,7 +41942,7 @@ TEXT ·backwardNoneAnyPowerYF64AVX2(SB), $352-105
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 224(R8)
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -42312,21 +42384,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneAnyPowerF32AVX2(SB), $736-73
 	LEAQ 352(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -43051,21 +43124,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneAnyPowerF64AVX2(SB), $384-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -43727,23 +43801,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerF32AVX2(SB), $448-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -44275,23 +44350,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneAnyPowerF64AVX2(SB), $448-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -44863,7 +44939,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2816-81
 	LEAQ 2368(SP), SI
@@ -44871,7 +44947,8 @@ TEXT ·forwardSigmoidAnyPowerYF32AVX2(SB), $2816-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -44933,7 +45010,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
@@ -45506,7 +45583,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $4608-81
 	LEAQ 4160(SP), SI
@@ -45514,7 +45591,8 @@ TEXT ·forwardSigmoidAnyPowerYF64AVX2(SB), $4608-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -45567,7 +45645,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
@@ -46144,7 +46222,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-105
 	LEAQ 2112(SP), R8
@@ -46152,7 +46230,8 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX2(SB), $2784-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -46206,7 +46285,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y0
@@ -46633,7 +46712,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-105
 	LEAQ 4160(SP), R8
@@ -46641,7 +46720,8 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX2(SB), $4832-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -46695,7 +46775,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
@@ -47187,7 +47267,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-73
 	LEAQ 2464(SP), SI
@@ -47195,7 +47275,8 @@ TEXT ·forwardSigmoidAnyPowerF32AVX2(SB), $3040-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -47258,7 +47339,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
@@ -47359,7 +47440,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
@@ -47950,7 +48031,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $4736-73
 	LEAQ 4160(SP), SI
@@ -47958,7 +48039,8 @@ TEXT ·forwardSigmoidAnyPowerF64AVX2(SB), $4736-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -48009,7 +48091,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
@@ -48146,7 +48228,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R9
+	MOVQ         next+64(FP), R9
 	MOVQ         8(R9), R9
 	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
@@ -48705,7 +48787,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-97
 	LEAQ 2112(SP), R8
@@ -48713,7 +48795,8 @@ TEXT ·backwardSigmoidAnyPowerF32AVX2(SB), $2848-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -48759,7 +48842,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
@@ -48860,7 +48943,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+80(FP), R11
+	MOVQ        next+80(FP), R11
 	MOVQ        8(R11), R11
 	PREFETCHT0  (R11)(R9*4)
 	VMOVUPS     (SI)(R9*4), Y1
@@ -49297,7 +49380,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-97
 	LEAQ 4160(SP), R8
@@ -49305,7 +49388,8 @@ TEXT ·backwardSigmoidAnyPowerF64AVX2(SB), $4928-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -49351,7 +49435,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
@@ -49488,7 +49572,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   (R11)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
@@ -49974,10 +50058,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-81
-	// forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -49985,7 +50070,7 @@ TEXT ·forwardNoneOnlyLogsYF32AVX2(SB), $64-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Y1
 	VBROADCASTSS 4(BX), Y2
@@ -50195,10 +50280,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-81
-	// forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -50206,7 +50292,7 @@ TEXT ·forwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Y1
 	VBROADCASTSD 8(BX), Y2
@@ -50393,10 +50479,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsYF32AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -50406,7 +50493,7 @@ TEXT ·backwardNoneOnlyLogsYF32AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS 20(DI), Y1
 	VBROADCASTSS 24(DI), Y2
@@ -50505,10 +50592,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -50518,7 +50606,7 @@ TEXT ·backwardNoneOnlyLogsYF64AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD 40(DI), Y1
 	VBROADCASTSD 48(DI), Y2
@@ -50617,21 +50705,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyLogsF32AVX2(SB), $288-73
 	LEAQ 160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VMOVUPS      Y0, (R8)
@@ -50928,21 +51017,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyLogsF64AVX2(SB), $128-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VMOVUPS      Y0, 32(R8)
@@ -51201,19 +51291,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyLogsF32AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 20(DI), Y0
 	VBROADCASTSS 24(DI), Y1
@@ -51298,19 +51389,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyLogsF64AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 40(DI), Y0
 	VBROADCASTSD 48(DI), Y1
@@ -51395,11 +51487,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyLogsYF32AVX2(SB), $2176-81
 	// forwardSigmoidOnlyLogsYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -51434,7 +51527,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y4
@@ -51702,7 +51795,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $4256-81
 	LEAQ 4160(SP), SI
@@ -51710,7 +51803,8 @@ TEXT ·forwardSigmoidOnlyLogsYF64AVX2(SB), $4256-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyLogsYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -51746,7 +51840,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y2
@@ -52034,11 +52128,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyLogsYF32AVX2(SB), $2112-105
 	// backwardSigmoidOnlyLogsYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -52072,7 +52167,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y4
@@ -52272,11 +52367,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyLogsYF64AVX2(SB), $4160-105
 	// backwardSigmoidOnlyLogsYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -52310,7 +52406,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y4
@@ -52520,7 +52616,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyLogsF32AVX2(SB), $2432-73
 	LEAQ 2272(SP), SI
@@ -52528,7 +52624,8 @@ TEXT ·forwardSigmoidOnlyLogsF32AVX2(SB), $2432-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyLogsF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -52569,7 +52666,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y2
@@ -52664,7 +52761,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y2
@@ -52885,7 +52982,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $4384-73
 	LEAQ 4160(SP), SI
@@ -52893,7 +52990,8 @@ TEXT ·forwardSigmoidOnlyLogsF64AVX2(SB), $4384-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyLogsF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ     x_len+16(FP), AX
 	MOVQ     x_base+8(FP), CX
 	MOVQ     r_base+32(FP), DX
@@ -52929,7 +53027,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
@@ -53040,7 +53138,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R9
+	MOVQ         next+64(FP), R9
 	MOVQ         8(R9), R9
 	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
@@ -53244,11 +53342,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyLogsF32AVX2(SB), $2112-97
 	// backwardSigmoidOnlyLogsF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -53278,7 +53377,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Y3
@@ -53373,7 +53472,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R10
+	MOVQ       next+80(FP), R10
 	MOVQ       8(R10), R10
 	PREFETCHT0 (R10)(R8*4)
 	VMOVUPS    (SI)(R8*4), Y3
@@ -53466,11 +53565,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyLogsF64AVX2(SB), $4160-97
 	// backwardSigmoidOnlyLogsF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -53500,7 +53600,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Y3
@@ -53601,7 +53701,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R10
+	MOVQ       next+80(FP), R10
 	MOVQ       8(R10), R10
 	PREFETCHT0 (R10)(R8*8)
 	VMOVUPD    (SI)(R8*8), Y3
@@ -53698,10 +53798,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-81
-	// forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -53709,7 +53810,7 @@ TEXT ·forwardNoneOnlyPowersYF32AVX2(SB), $64-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Y1
 	VBROADCASTSS 4(BX), Y2
@@ -53986,10 +54087,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-81
-	// forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -53997,7 +54099,7 @@ TEXT ·forwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Y1
 	VBROADCASTSD 8(BX), Y2
@@ -54251,10 +54353,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyPowersYF32AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -54264,7 +54367,7 @@ TEXT ·backwardNoneOnlyPowersYF32AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Y1
 	VBROADCASTSS 32(DI), Y2
@@ -54499,10 +54602,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -54512,7 +54616,7 @@ TEXT ·backwardNoneOnlyPowersYF64AVX2(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Y1
 	VBROADCASTSD 64(DI), Y2
@@ -54755,21 +54859,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyPowersF32AVX2(SB), $320-73
 	LEAQ 160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -55206,21 +55311,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyPowersF64AVX2(SB), $160-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -55618,19 +55724,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyPowersF32AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Y0
 	VBROADCASTSS 32(DI), Y1
@@ -55966,19 +56073,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyPowersF64AVX2(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Y0
 	VBROADCASTSD 64(DI), Y1
@@ -56330,11 +56438,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyPowersYF32AVX2(SB), $2176-81
 	// forwardSigmoidOnlyPowersYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -56370,7 +56479,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y4
@@ -56722,7 +56831,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $4256-81
 	LEAQ 4160(SP), SI
@@ -56730,7 +56839,8 @@ TEXT ·forwardSigmoidOnlyPowersYF64AVX2(SB), $4256-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyPowersYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -56767,7 +56877,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R13
+	MOVQ       next+72(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (CX)(R9*8), Y2
@@ -57157,7 +57267,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-105
 	LEAQ 2112(SP), R8
@@ -57165,7 +57275,8 @@ TEXT ·backwardSigmoidOnlyPowersYF32AVX2(SB), $2176-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyPowersYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -57202,7 +57313,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R14
+	MOVQ       next+88(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y4
@@ -57521,7 +57632,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-105
 	LEAQ 4160(SP), R8
@@ -57529,7 +57640,8 @@ TEXT ·backwardSigmoidOnlyPowersYF64AVX2(SB), $4288-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyPowersYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -57568,7 +57680,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R14
+	MOVQ       next+88(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
@@ -57940,7 +58052,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyPowersF32AVX2(SB), $2496-73
 	LEAQ 2272(SP), SI
@@ -57948,7 +58060,8 @@ TEXT ·forwardSigmoidOnlyPowersF32AVX2(SB), $2496-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyPowersF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -57991,7 +58104,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y1
@@ -58086,7 +58199,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R10
+	MOVQ        next+64(FP), R10
 	MOVQ        8(R10), R10
 	PREFETCHT0  (R10)(R8*4)
 	VMOVUPS     (DX)(R8*4), Y1
@@ -58465,7 +58578,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $4416-73
 	LEAQ 4160(SP), SI
@@ -58473,7 +58586,8 @@ TEXT ·forwardSigmoidOnlyPowersF64AVX2(SB), $4416-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyPowersF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -58510,7 +58624,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y1
@@ -58641,7 +58755,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R10
+	MOVQ         next+64(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (DX)(R8*8), Y1
@@ -58997,7 +59111,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-97
 	LEAQ 2112(SP), R8
@@ -59005,7 +59119,8 @@ TEXT ·backwardSigmoidOnlyPowersF32AVX2(SB), $2272-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyPowersF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -59040,7 +59155,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R14
+	MOVQ       next+80(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*4)
 	VMOVUPS    (BX)(R10*4), Y2
@@ -59135,7 +59250,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       8(R12), R12
 	PREFETCHT0 (R12)(R10*4)
 	VMOVUPS    (SI)(R10*4), Y2
@@ -59436,7 +59551,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-97
 	LEAQ 4160(SP), R8
@@ -59444,7 +59559,8 @@ TEXT ·backwardSigmoidOnlyPowersF64AVX2(SB), $4352-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyPowersF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -59479,7 +59595,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R14
+	MOVQ       next+80(FP), R14
 	MOVQ       (R14), R14
 	PREFETCHT0 (R14)(R10*8)
 	VMOVUPD    (BX)(R10*8), Y2
@@ -59610,7 +59726,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R12
+	MOVQ         next+80(FP), R12
 	MOVQ         8(R12), R12
 	PREFETCHT0   (R12)(R10*8)
 	VMOVUPD      (SI)(R10*8), Y2
@@ -59925,14 +60041,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-81
 	LEAQ 64(SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -59943,7 +60060,7 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX2(SB), $192-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -60369,14 +60486,15 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-81
 	LEAQ (SP), SI
 	ADDQ $0x1f, SI
 	ANDQ $-32, SI
 
-	// forwardNoneOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -60387,7 +60505,7 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX2(SB), $128-81
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, (SI)
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), DI
+	MOVQ         next+72(FP), DI
 	MOVQ         (DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -60810,14 +60928,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -60830,7 +60949,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX2(SB), $160-105
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 96(R8)
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSS 28(DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -61212,14 +61331,15 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-105
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -61232,7 +61352,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX2(SB), $160-105
 	VPBROADCASTB X0, X0
 	VMOVUPS      Y0, 96(R8)
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R9
+	MOVQ         next+88(FP), R9
 	MOVQ         (R9), R9
 	VBROADCASTSD 56(DI), Y0
 	VMOVUPS      Y0, (R8)
@@ -61642,21 +61762,22 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyAnyPowerF32AVX2(SB), $352-73
 	LEAQ 160(SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerF32AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Y0
 	VBROADCASTSS 4(BX), Y1
@@ -62231,21 +62352,22 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardNoneOnlyAnyPowerF64AVX2(SB), $192-73
 	LEAQ (SP), R8
 	ADDQ $0x1f, R8
 	ANDQ $-32, R8
 
-	// forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerF64AVX2 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Y0
 	VBROADCASTSD 8(BX), Y1
@@ -62805,23 +62927,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyAnyPowerF32AVX2(SB), $224-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -63306,23 +63429,24 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardNoneOnlyAnyPowerF64AVX2(SB), $224-97
 	LEAQ (SP), R10
 	ADDQ $0x1f, R10
 	ANDQ $-32, R10
 
-	// backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Y0
 	VMOVUPS      Y0, (R10)
@@ -63847,7 +63971,7 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerYF32AVX2(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2432-81
 	LEAQ 2176(SP), SI
@@ -63855,7 +63979,8 @@ TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2432-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyAnyPowerYF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -63899,7 +64024,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Y0
@@ -64297,7 +64422,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerYF64AVX2(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4416-81
 	LEAQ 4160(SP), SI
@@ -64305,7 +64430,8 @@ TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4416-81
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyAnyPowerYF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -64346,7 +64472,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Y0
@@ -64774,7 +64900,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF32AVX2(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-105
 	LEAQ 2112(SP), R8
@@ -64782,7 +64908,8 @@ TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX2(SB), $2528-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyAnyPowerYF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -64825,7 +64952,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y2
@@ -65200,7 +65327,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF64AVX2(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-105
 	LEAQ 4160(SP), R8
@@ -65208,7 +65335,8 @@ TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX2(SB), $4576-105
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyAnyPowerYF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -65253,7 +65381,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y0
@@ -65702,7 +65830,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerF32AVX2(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyAnyPowerF32AVX2(SB), $2656-73
 	LEAQ 2272(SP), SI
@@ -65710,7 +65838,8 @@ TEXT ·forwardSigmoidOnlyAnyPowerF32AVX2(SB), $2656-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyAnyPowerF32AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -65755,7 +65884,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Y1
@@ -65856,7 +65985,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Y1
@@ -66278,7 +66407,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerF64AVX2(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $4544-73
 	LEAQ 4160(SP), SI
@@ -66286,7 +66415,8 @@ TEXT ·forwardSigmoidOnlyAnyPowerF64AVX2(SB), $4544-73
 	ANDQ $-32, SI
 
 	// forwardSigmoidOnlyAnyPowerF64AVX2 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -66325,7 +66455,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Y1
@@ -66442,7 +66572,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+64(FP), R9
+	MOVQ         next+64(FP), R9
 	MOVQ         8(R9), R9
 	PREFETCHT0   (R9)(DI*8)
 	VMOVUPD      (DX)(DI*8), Y1
@@ -66876,7 +67006,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-97
 	LEAQ 2112(SP), R8
@@ -66884,7 +67014,8 @@ TEXT ·backwardSigmoidOnlyAnyPowerF32AVX2(SB), $2592-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyAnyPowerF32AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -66922,7 +67053,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Y1
@@ -67023,7 +67154,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R11
+	MOVQ       next+80(FP), R11
 	MOVQ       8(R11), R11
 	PREFETCHT0 (R11)(R9*4)
 	VMOVUPS    (SI)(R9*4), Y1
@@ -67402,7 +67533,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-97
 	LEAQ 4160(SP), R8
@@ -67410,7 +67541,8 @@ TEXT ·backwardSigmoidOnlyAnyPowerF64AVX2(SB), $4704-97
 	ANDQ $-32, R8
 
 	// backwardSigmoidOnlyAnyPowerF64AVX2 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -67448,7 +67580,7 @@ window:
 
 many:
 	// Vectors at a time: 2.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Y1
@@ -67585,7 +67717,7 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   (R11)(R9*8)
 	VMOVUPD      (SI)(R9*8), Y1
@@ -68018,7 +68150,8 @@ end:
 TEXT ·softmaxLanes2F32AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	MOVQ   stride+24(FP), BX
@@ -68286,7 +68419,8 @@ GLOBL softmaxLimitSingle<>(SB), RODATA|NOPTR, $32
 TEXT ·softmaxLanes2F64AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes2F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	MOVQ   stride+24(FP), BX
@@ -68604,7 +68738,8 @@ GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $32
 TEXT ·softmaxLanes3F32AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes3F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	MOVQ   stride+24(FP), BX
@@ -68825,7 +68960,8 @@ done:
 TEXT ·softmaxLanes3F64AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes3F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	MOVQ   stride+24(FP), BX
@@ -69086,7 +69222,8 @@ done:
 TEXT ·softmaxLanes4F32AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes4F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), DX
@@ -69354,7 +69491,8 @@ done:
 TEXT ·softmaxLanes4F64AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes4F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), DX
@@ -69672,7 +69810,8 @@ done:
 TEXT ·softmaxLanes8F32AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes8F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), DX
@@ -70273,7 +70412,8 @@ done:
 TEXT ·softmaxLanes8F64AVX2(SB), NOSPLIT, $0-57
 	// softmaxLanes8F64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), DX
@@ -70994,7 +71134,8 @@ done:
 TEXT ·softmaxLanesF32AVX2(SB), NOSPLIT, $0-73
 	// softmaxLanesF32AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -71188,7 +71329,8 @@ done:
 TEXT ·softmaxLanesF64AVX2(SB), NOSPLIT, $0-73
 	// softmaxLanesF64AVX2 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX

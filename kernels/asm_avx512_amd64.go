@@ -2212,7 +2212,8 @@ func stream8F32AVX512(dst *float32, src *float32, stride int, n int)
 //go:noescape
 func stream8F64AVX512(dst *float64, src *float64, stride int, n int)
 
-// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2224,9 +2225,10 @@ func stream8F64AVX512(dst *float64, src *float64, stride int, n int)
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2238,9 +2240,10 @@ func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, clas
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2252,9 +2255,10 @@ func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, clas
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2266,9 +2270,10 @@ func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2280,9 +2285,10 @@ func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2294,9 +2300,10 @@ func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2307,9 +2314,10 @@ func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2320,9 +2328,10 @@ func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class u
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2335,9 +2344,10 @@ func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class u
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2350,9 +2360,10 @@ func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2363,9 +2374,10 @@ func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2376,10 +2388,11 @@ func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2391,10 +2404,11 @@ func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2406,10 +2420,11 @@ func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, cl
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2421,10 +2436,11 @@ func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, cl
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2436,10 +2452,11 @@ func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, clas
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2452,10 +2469,11 @@ func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, clas
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2468,10 +2486,11 @@ func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2483,10 +2502,11 @@ func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2498,9 +2518,10 @@ func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2512,9 +2533,10 @@ func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2526,9 +2548,10 @@ func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2541,9 +2564,10 @@ func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2556,9 +2580,10 @@ func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class u
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2571,9 +2596,10 @@ func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class u
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2586,9 +2612,10 @@ func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2601,9 +2628,10 @@ func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2616,10 +2644,11 @@ func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2631,10 +2660,11 @@ func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2646,10 +2676,11 @@ func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, cl
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2662,10 +2693,11 @@ func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, cl
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2678,10 +2710,11 @@ func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, clas
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2694,10 +2727,11 @@ func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, clas
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2710,10 +2744,11 @@ func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2726,10 +2761,11 @@ func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2742,9 +2778,10 @@ func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2758,9 +2795,10 @@ func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2774,9 +2812,10 @@ func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class u
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2790,9 +2829,10 @@ func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class u
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2806,9 +2846,10 @@ func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uin
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2823,9 +2864,10 @@ func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uin
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2840,9 +2882,10 @@ func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2856,9 +2899,10 @@ func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2872,10 +2916,11 @@ func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]f
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2889,10 +2934,11 @@ func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]f
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2906,10 +2952,11 @@ func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, clas
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2923,10 +2970,11 @@ func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, clas
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -2940,10 +2988,11 @@ func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2958,10 +3007,11 @@ func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2976,10 +3026,11 @@ func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -2993,10 +3044,11 @@ func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3010,9 +3062,10 @@ func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[1
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
+// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3027,9 +3080,10 @@ func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[1
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
+// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3044,9 +3098,10 @@ func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3061,9 +3116,10 @@ func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3078,9 +3134,10 @@ func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class u
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
+// forwardNonePowersF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3096,9 +3153,10 @@ func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class u
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
+// forwardNonePowersF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3114,9 +3172,10 @@ func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
+// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3131,9 +3190,10 @@ func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
+// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3148,10 +3208,11 @@ func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3166,10 +3227,11 @@ func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3184,10 +3246,11 @@ func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, cl
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3202,10 +3265,11 @@ func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, cl
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3220,10 +3284,11 @@ func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, clas
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3239,10 +3304,11 @@ func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, clas
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3258,10 +3324,11 @@ func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3276,10 +3343,11 @@ func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3294,9 +3362,10 @@ func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3311,9 +3380,10 @@ func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3328,9 +3398,10 @@ func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, cla
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3345,9 +3416,10 @@ func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, cla
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3362,9 +3434,10 @@ func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3380,9 +3453,10 @@ func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3398,9 +3472,10 @@ func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3415,9 +3490,10 @@ func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3432,10 +3508,11 @@ func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3450,10 +3527,11 @@ func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3468,10 +3546,11 @@ func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3486,10 +3565,11 @@ func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3504,10 +3584,11 @@ func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, cl
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3523,10 +3604,11 @@ func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, cl
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3542,10 +3624,11 @@ func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32,
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3560,10 +3643,11 @@ func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64,
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3578,9 +3662,10 @@ func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3593,9 +3678,10 @@ func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3608,9 +3694,10 @@ func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, cla
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3623,9 +3710,10 @@ func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, cla
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3638,9 +3726,10 @@ func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3654,9 +3743,10 @@ func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3670,9 +3760,10 @@ func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3685,9 +3776,10 @@ func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3700,10 +3792,11 @@ func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyLogsYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3716,10 +3809,11 @@ func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyLogsYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3732,10 +3826,11 @@ func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3748,10 +3843,11 @@ func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3764,10 +3860,11 @@ func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, cl
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyLogsF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3781,10 +3878,11 @@ func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, cl
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyLogsF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3798,10 +3896,11 @@ func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32,
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyLogsF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3814,10 +3913,11 @@ func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64,
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyLogsF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3830,9 +3930,10 @@ func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3845,9 +3946,10 @@ func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3860,9 +3962,10 @@ func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, c
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3875,9 +3978,10 @@ func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, c
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3890,9 +3994,10 @@ func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, cla
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3906,9 +4011,10 @@ func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, cla
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3922,9 +4028,10 @@ func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3937,9 +4044,10 @@ func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -3952,10 +4060,11 @@ func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyPowersYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3968,10 +4077,11 @@ func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyPowersYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -3984,10 +4094,11 @@ func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4000,10 +4111,11 @@ func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4016,10 +4128,11 @@ func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyPowersF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4033,10 +4146,11 @@ func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyPowersF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4050,10 +4164,11 @@ func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float3
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyPowersF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4066,10 +4181,11 @@ func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float6
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyPowersF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4082,9 +4198,10 @@ func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32,
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4097,9 +4214,10 @@ func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64,
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4112,9 +4230,10 @@ func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8,
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4127,9 +4246,10 @@ func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8,
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4142,9 +4262,10 @@ func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, c
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
-// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4158,9 +4279,10 @@ func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, c
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
-// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true.
+// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4174,9 +4296,10 @@ func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
-// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4189,9 +4312,10 @@ func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
-// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4204,10 +4328,11 @@ func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, 
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4220,10 +4345,11 @@ func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, 
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4236,10 +4362,11 @@ func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uin
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4252,10 +4379,11 @@ func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uin
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := 0 // 1 where y[i] == class
@@ -4268,10 +4396,11 @@ func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // forwardSigmoidOnlyAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4285,10 +4414,11 @@ func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 
 // forwardSigmoidOnlyAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4302,10 +4432,11 @@ func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []floa
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 
 // backwardSigmoidOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4318,10 +4449,11 @@ func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []floa
 // It computes 16 float32 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 
 // backwardSigmoidOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
-// writes is unspecified, where some |x| is beyond the limit or a NaN.
+// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+// memory for what starts at next, for x and for r.
 //
 //	for i := range x {
 //		r := r[i]
@@ -4334,11 +4466,12 @@ func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float3
 // It computes 8 float64 lanes a vector.
 //
 //go:noescape
-func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
 // softmaxLanes2F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4361,7 +4494,8 @@ func softmaxLanes2F32AVX512(p *float32, q *float32, x *float32, stride int, xstr
 
 // softmaxLanes2F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4384,7 +4518,8 @@ func softmaxLanes2F64AVX512(p *float64, q *float64, x *float64, stride int, xstr
 
 // softmaxLanes3F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4407,7 +4542,8 @@ func softmaxLanes3F32AVX512(p *float32, q *float32, x *float32, stride int, xstr
 
 // softmaxLanes3F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4430,7 +4566,8 @@ func softmaxLanes3F64AVX512(p *float64, q *float64, x *float64, stride int, xstr
 
 // softmaxLanes4F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4453,7 +4590,8 @@ func softmaxLanes4F32AVX512(p *float32, q *float32, x *float32, stride int, xstr
 
 // softmaxLanes4F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4476,7 +4614,8 @@ func softmaxLanes4F64AVX512(p *float64, q *float64, x *float64, stride int, xstr
 
 // softmaxLanes8F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4499,7 +4638,8 @@ func softmaxLanes8F32AVX512(p *float32, q *float32, x *float32, stride int, xstr
 
 // softmaxLanes8F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4522,7 +4662,8 @@ func softmaxLanes8F64AVX512(p *float64, q *float64, x *float64, stride int, xstr
 
 // softmaxLanesF32AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {
@@ -4545,7 +4686,8 @@ func softmaxLanesF32AVX512(p *float32, q *float32, x *float32, work *float32, st
 
 // softmaxLanesF64AVX512 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
-// logit is a NaN or beyond ±40, or ±150 in float64.
+// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+// memory for logits that start at next.
 //
 //	for i := range n {
 //		for k := range c {

@@ -20978,10 +20978,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOverlapYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-81
-	// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOverlapYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -20989,7 +20990,7 @@ TEXT ·forwardNoneOverlapYF32AVX512(SB), $192-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -21169,10 +21170,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOverlapYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOverlapYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -21180,7 +21182,7 @@ TEXT ·forwardNoneOverlapYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -21325,17 +21327,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOverlapF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOverlapF32AVX512(SB), $256-73
-	// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOverlapF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
@@ -21522,17 +21525,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOverlapF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOverlapF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOverlapF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -21672,10 +21676,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF32AVX512(SB), $256-81
-	// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneRegionYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -21683,7 +21688,7 @@ TEXT ·forwardNoneRegionYF32AVX512(SB), $256-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -21865,10 +21870,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneRegionYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -21876,7 +21882,7 @@ TEXT ·forwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -22013,10 +22019,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV
 TEXT ·backwardNoneRegionYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneRegionYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -22091,10 +22098,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV
 TEXT ·backwardNoneRegionYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneRegionYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -22173,17 +22181,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneRegionF32AVX512(SB), $448-73
-	// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneRegionF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
@@ -22425,17 +22434,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneRegionF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneRegionF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -22606,16 +22616,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneRegionF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneRegionF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
-	MOVQ         ahead+80(FP), DI
+	MOVQ         next+80(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (SI), Z0
 	VBROADCASTSS 4(SI), Z1
@@ -22692,16 +22703,17 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneRegionF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneRegionF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         r_base+48(FP), BX
 	MOVQ         k+72(FP), SI
-	MOVQ         ahead+80(FP), DI
+	MOVQ         next+80(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (SI), Z0
 	VBROADCASTSD 8(SI), Z1
@@ -22778,11 +22790,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF32AVX512(SB), $2368-81
 	// forwardSigmoidRegionYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -22821,19 +22834,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z8
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z9
@@ -23149,11 +23162,12 @@ GLOBL expRowLaneaSingle<>(SB), RODATA|NOPTR, $4
 DATA doubledLimitSingle<>+0(SB)/4, $0x85400000
 GLOBL doubledLimitSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidRegionYF64AVX512(SB), $4160-81
 	// forwardSigmoidRegionYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -23187,19 +23201,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z8
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z9
@@ -23497,11 +23511,12 @@ GLOBL expEvena<>(SB), RODATA|NOPTR, $8
 DATA doubledLimit<>+0(SB)/8, $0x80e5800000000000
 GLOBL doubledLimit<>(SB), RODATA|NOPTR, $8
 
-// func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidRegionYF32AVX512(SB), $2112-105
 	// backwardSigmoidRegionYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -23534,19 +23549,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z4
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z5
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z7
@@ -23761,11 +23776,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidRegionYF64AVX512(SB), $4160-105
 	// backwardSigmoidRegionYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -23798,19 +23814,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z4
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z5
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z7
@@ -24040,11 +24056,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidRegionF32AVX512(SB), $2560-73
 	// forwardSigmoidRegionF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -24085,19 +24102,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z10
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z11
@@ -24226,11 +24243,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z8
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z9
@@ -24441,11 +24458,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidRegionF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidRegionF64AVX512(SB), $4160-73
 	// forwardSigmoidRegionF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
@@ -24478,19 +24496,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z10
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z11
@@ -24624,11 +24642,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z8
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z9
@@ -24796,11 +24814,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidRegionF32AVX512(SB), $2112-97
 	// backwardSigmoidRegionF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -24830,19 +24849,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z3
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z4
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z6
@@ -24971,11 +24990,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z3
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z4
@@ -25066,11 +25085,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidRegionF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidRegionF64AVX512(SB), $4160-97
 	// backwardSigmoidRegionF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -25100,19 +25120,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z3
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z4
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z6
@@ -25246,11 +25266,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z3
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z4
@@ -25349,10 +25369,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF32AVX512(SB), $192-81
-	// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneSquareYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -25360,7 +25381,7 @@ TEXT ·forwardNoneSquareYF32AVX512(SB), $192-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -25524,10 +25545,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneSquareYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -25535,7 +25557,7 @@ TEXT ·forwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), BX
+	MOVQ         next+72(FP), BX
 	MOVQ         (BX), BX
 	VPXORQ       Z1, Z1, Z1
 	VPXORQ       Z2, Z2, Z2
@@ -25662,10 +25684,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneSquareYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -25675,7 +25698,7 @@ TEXT ·backwardNoneSquareYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
@@ -25775,10 +25798,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneSquareYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -25788,7 +25812,7 @@ TEXT ·backwardNoneSquareYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
@@ -25890,17 +25914,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneSquareF32AVX512(SB), $384-73
-	// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneSquareF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
 	MOVQ    k+56(FP), BX
-	MOVQ    ahead+64(FP), BX
+	MOVQ    next+64(FP), BX
 	MOVQ    (BX), BX
-	MOVQ    ahead+64(FP), SI
+	MOVQ    next+64(FP), SI
 	MOVQ    8(SI), SI
 	VPXORQ  Z0, Z0, Z0
 	VPXORQ  Z1, Z1, Z1
@@ -26141,17 +26166,18 @@ end:
 DATA halfSingle<>+0(SB)/4, $0x3f000000
 GLOBL halfSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneSquareF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneSquareF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
 	MOVQ   k+56(FP), BX
-	MOVQ   ahead+64(FP), BX
+	MOVQ   next+64(FP), BX
 	MOVQ   (BX), BX
-	MOVQ   ahead+64(FP), SI
+	MOVQ   next+64(FP), SI
 	MOVQ   8(SI), SI
 	VPXORQ Z0, Z0, Z0
 	VPXORQ Z1, Z1, Z1
@@ -26326,19 +26352,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneSquareF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneSquareF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
@@ -26450,19 +26477,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneSquareF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneSquareF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
@@ -26574,11 +26602,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF32AVX512(SB), $2304-81
 	// forwardSigmoidSquareYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -26615,19 +26644,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z8
@@ -26906,11 +26935,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidSquareYF64AVX512(SB), $4160-81
 	// forwardSigmoidSquareYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -26943,19 +26973,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z8
@@ -27226,11 +27256,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidSquareYF32AVX512(SB), $2112-105
 	// backwardSigmoidSquareYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -27266,19 +27297,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z9
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z10
@@ -27511,11 +27542,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidSquareYF64AVX512(SB), $4160-105
 	// backwardSigmoidSquareYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -27551,19 +27583,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z9
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z10
@@ -27811,11 +27843,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidSquareF32AVX512(SB), $2496-73
 	// forwardSigmoidSquareF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -27854,19 +27887,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z10
@@ -27995,11 +28028,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z7
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z8
@@ -28209,11 +28242,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidSquareF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidSquareF64AVX512(SB), $4160-73
 	// forwardSigmoidSquareF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
@@ -28245,19 +28279,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z10
@@ -28391,11 +28425,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*8)
 	VMOVUPD     (DX)(SI*8), Z7
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*8)
 	VMOVUPD     64(DX)(SI*8), Z8
@@ -28569,11 +28603,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidSquareF32AVX512(SB), $2112-97
 	// backwardSigmoidSquareF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -28606,19 +28641,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
@@ -28747,11 +28782,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z6
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z7
@@ -28869,11 +28904,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidSquareF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidSquareF64AVX512(SB), $4160-97
 	// backwardSigmoidSquareF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -28906,19 +28942,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
@@ -29052,11 +29088,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z6
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z7
@@ -29182,10 +29218,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF32AVX512(SB), $384-81
-	// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneLogsYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -29193,7 +29230,7 @@ TEXT ·forwardNoneLogsYF32AVX512(SB), $384-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -29516,10 +29553,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneLogsYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -29527,7 +29565,7 @@ TEXT ·forwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -29801,10 +29839,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneLogsYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -29814,7 +29853,7 @@ TEXT ·backwardNoneLogsYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
@@ -29930,10 +29969,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneLogsYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -29943,7 +29983,7 @@ TEXT ·backwardNoneLogsYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
@@ -30061,17 +30101,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneLogsF32AVX512(SB), $576-73
-	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneLogsF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -30516,17 +30557,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneLogsF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneLogsF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -30908,19 +30950,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneLogsF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneLogsF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
@@ -31041,19 +31084,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneLogsF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneLogsF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
@@ -31174,11 +31218,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF32AVX512(SB), $2496-81
 	// forwardSigmoidLogsYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -31221,19 +31266,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z8
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z9
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z10
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z11
@@ -31615,11 +31660,12 @@ end:
 DATA minusLimitSingle<>+0(SB)/4, $0xc2a00000
 GLOBL minusLimitSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidLogsYF64AVX512(SB), $4160-81
 	// forwardSigmoidLogsYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -31655,19 +31701,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z8
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z9
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z10
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z11
@@ -32103,11 +32149,12 @@ GLOBL atanha<>(SB), RODATA|NOPTR, $8
 DATA minusLimit<>+0(SB)/8, $0xc072c00000000000
 GLOBL minusLimit<>(SB), RODATA|NOPTR, $8
 
-// func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidLogsYF32AVX512(SB), $2112-105
 	// backwardSigmoidLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -32143,19 +32190,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
@@ -32382,11 +32429,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidLogsYF64AVX512(SB), $4160-105
 	// backwardSigmoidLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -32422,19 +32470,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
@@ -32676,11 +32724,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidLogsF32AVX512(SB), $2688-73
 	// forwardSigmoidLogsF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -32725,19 +32774,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z10
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z11
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z12
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z13
@@ -32866,11 +32915,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z10
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z11
@@ -33176,11 +33225,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidLogsF64AVX512(SB), $4160-73
 	// forwardSigmoidLogsF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
@@ -33215,19 +33265,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z10
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z11
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z12
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z13
@@ -33407,11 +33457,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z10
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z11
@@ -33667,11 +33717,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidLogsF32AVX512(SB), $2112-97
 	// backwardSigmoidLogsF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -33703,19 +33754,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z8
@@ -33844,11 +33895,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z5
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z6
@@ -33951,11 +34002,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidLogsF64AVX512(SB), $4160-97
 	// backwardSigmoidLogsF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -33987,19 +34039,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z8
@@ -34133,11 +34185,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z5
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z6
@@ -34248,10 +34300,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNonePowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNonePowersYF32AVX512(SB), $512-81
-	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNonePowersYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -34259,7 +34312,7 @@ TEXT ·forwardNonePowersYF32AVX512(SB), $512-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -34726,10 +34779,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNonePowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNonePowersYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -34737,7 +34791,7 @@ TEXT ·forwardNonePowersYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -35139,10 +35193,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNonePowersYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -35152,7 +35207,7 @@ TEXT ·backwardNonePowersYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
@@ -35471,10 +35526,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNonePowersYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -35484,7 +35540,7 @@ TEXT ·backwardNonePowersYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
@@ -35817,17 +35873,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNonePowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNonePowersF32AVX512(SB), $704-73
-	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true.
+	// forwardNonePowersF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -36515,17 +36572,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNonePowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNonePowersF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true.
+	// forwardNonePowersF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -37134,19 +37192,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNonePowersF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNonePowersF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
@@ -37650,19 +37709,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNonePowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNonePowersF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNonePowersF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
@@ -38190,11 +38250,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF32AVX512(SB), $2624-81
 	// forwardSigmoidPowersYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -38242,19 +38303,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Z10
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(CX)(R8*4), Z11
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(CX)(R8*4), Z12
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(CX)(R8*4), Z13
@@ -38740,11 +38801,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidPowersYF64AVX512(SB), $4160-81
 	// forwardSigmoidPowersYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -38783,19 +38845,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z10
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z11
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z12
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z13
@@ -39291,11 +39353,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidPowersYF32AVX512(SB), $2112-105
 	// backwardSigmoidPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -39336,19 +39399,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z9
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z10
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z11
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z12
@@ -39695,11 +39758,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidPowersYF64AVX512(SB), $4160-105
 	// backwardSigmoidPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -39740,19 +39804,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z9
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z10
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z11
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z12
@@ -40167,11 +40231,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidPowersF32AVX512(SB), $2816-73
 	// forwardSigmoidPowersF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -40221,19 +40286,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
@@ -40362,11 +40427,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
@@ -40846,7 +40911,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidPowersF64AVX512(SB), $4288-73
 	LEAQ 4160(SP), SI
@@ -40854,7 +40919,8 @@ TEXT ·forwardSigmoidPowersF64AVX512(SB), $4288-73
 	ANDQ $-64, SI
 
 	// forwardSigmoidPowersF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -40893,19 +40959,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z11
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z12
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z13
-	MOVQ       ahead+64(FP), R12
+	MOVQ       next+64(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z14
@@ -41085,11 +41151,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R10
+	MOVQ             next+64(FP), R10
 	MOVQ             8(R10), R10
 	PREFETCHT0       (R10)(R8*8)
 	VMOVUPD          (DX)(R8*8), Z11
-	MOVQ             ahead+64(FP), R10
+	MOVQ             next+64(FP), R10
 	MOVQ             8(R10), R10
 	PREFETCHT0       64(R10)(R8*8)
 	VMOVUPD          64(DX)(R8*8), Z12
@@ -41512,11 +41578,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidPowersF32AVX512(SB), $2112-97
 	// backwardSigmoidPowersF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -41553,19 +41620,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z8
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z9
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z10
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z11
@@ -41694,11 +41761,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z8
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z9
@@ -42014,11 +42081,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidPowersF64AVX512(SB), $4160-97
 	// backwardSigmoidPowersF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -42055,19 +42123,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z8
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z9
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z10
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z11
@@ -42247,11 +42315,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z8
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z9
@@ -42582,10 +42650,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-81
-	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -42593,7 +42662,7 @@ TEXT ·forwardNoneAnyPowerYF32AVX512(SB), $512-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -43260,10 +43329,11 @@ GLOBL fourSingle<>(SB), RODATA|NOPTR, $4
 DATA leastNormalExpSingle<>+0(SB)/4, $0xc2ae0000
 GLOBL leastNormalExpSingle<>(SB), RODATA|NOPTR, $4
 
-// func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -43271,7 +43341,7 @@ TEXT ·forwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -43933,10 +44003,11 @@ GLOBL expTablec<>(SB), RODATA|NOPTR, $8
 DATA expTableb<>+0(SB)/8, $0x3fdfffffffffffb8
 GLOBL expTableb<>(SB), RODATA|NOPTR, $8
 
-// func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -43946,7 +44017,7 @@ TEXT ·backwardNoneAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS (DI), Z1
 	VBROADCASTSS 4(DI), Z2
@@ -44453,10 +44524,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -44466,7 +44538,7 @@ TEXT ·backwardNoneAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD (DI), Z1
 	VBROADCASTSD 8(DI), Z2
@@ -45011,17 +45083,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneAnyPowerF32AVX512(SB), $704-73
-	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -45903,17 +45976,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneAnyPowerF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -46740,19 +46814,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS (DI), Z0
 	VBROADCASTSS 4(DI), Z1
@@ -47447,19 +47522,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneAnyPowerF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneAnyPowerF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD (DI), Z0
 	VBROADCASTSD 8(DI), Z1
@@ -48202,11 +48278,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF32AVX512(SB), $2624-81
 	// forwardSigmoidAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -48255,19 +48332,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z11
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z12
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z13
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z14
@@ -48784,11 +48861,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidAnyPowerYF64AVX512(SB), $4160-81
 	// forwardSigmoidAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -48828,19 +48906,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z11
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z12
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z13
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z14
@@ -49376,7 +49454,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-105
 	LEAQ 2112(SP), R8
@@ -49384,7 +49462,8 @@ TEXT ·backwardSigmoidAnyPowerYF32AVX512(SB), $2432-105
 	ANDQ $-64, R8
 
 	// backwardSigmoidAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -49430,19 +49509,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z6
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z7
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z8
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z9
@@ -49832,7 +49911,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-105
 	LEAQ 4160(SP), R8
@@ -49840,7 +49919,8 @@ TEXT ·backwardSigmoidAnyPowerYF64AVX512(SB), $4288-105
 	ANDQ $-64, R8
 
 	// backwardSigmoidAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -49883,19 +49963,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z9
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z10
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z11
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z12
@@ -50353,7 +50433,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-73
 	LEAQ 2816(SP), SI
@@ -50361,7 +50441,8 @@ TEXT ·forwardSigmoidAnyPowerF32AVX512(SB), $2944-73
 	ANDQ $-64, SI
 
 	// forwardSigmoidAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -50413,19 +50494,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z12
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z13
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z14
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z15
@@ -50554,11 +50635,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z12
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z13
@@ -51088,7 +51169,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $4352-73
 	LEAQ 4160(SP), SI
@@ -51096,7 +51177,8 @@ TEXT ·forwardSigmoidAnyPowerF64AVX512(SB), $4352-73
 	ANDQ $-64, SI
 
 	// forwardSigmoidAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -51137,19 +51219,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z11
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z12
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z13
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z14
@@ -51329,11 +51411,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R9
+	MOVQ             next+64(FP), R9
 	MOVQ             8(R9), R9
 	PREFETCHT0       (R9)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z11
-	MOVQ             ahead+64(FP), R9
+	MOVQ             next+64(FP), R9
 	MOVQ             8(R9), R9
 	PREFETCHT0       64(R9)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z12
@@ -51827,7 +51909,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-97
 	LEAQ 2112(SP), R8
@@ -51835,7 +51917,8 @@ TEXT ·backwardSigmoidAnyPowerF32AVX512(SB), $2496-97
 	ANDQ $-64, R8
 
 	// backwardSigmoidAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -51878,19 +51961,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z4
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z5
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z6
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z7
@@ -52019,11 +52102,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z4
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z5
@@ -52397,7 +52480,7 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-97
 	LEAQ 4160(SP), R8
@@ -52405,7 +52488,8 @@ TEXT ·backwardSigmoidAnyPowerF64AVX512(SB), $4352-97
 	ANDQ $-64, R8
 
 	// backwardSigmoidAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -52445,19 +52529,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z7
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z8
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z9
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z10
@@ -52637,11 +52721,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z7
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z8
@@ -53039,10 +53123,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-81
-	// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -53050,7 +53135,7 @@ TEXT ·forwardNoneOnlyLogsYF32AVX512(SB), $128-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -53285,10 +53370,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -53296,7 +53382,7 @@ TEXT ·forwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -53514,10 +53600,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -53527,7 +53614,7 @@ TEXT ·backwardNoneOnlyLogsYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS 20(DI), Z1
 	VBROADCASTSS 24(DI), Z2
@@ -53635,10 +53722,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -53648,7 +53736,7 @@ TEXT ·backwardNoneOnlyLogsYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD 40(DI), Z1
 	VBROADCASTSD 48(DI), Z2
@@ -53758,17 +53846,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyLogsF32AVX512(SB), $320-73
-	// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -54125,17 +54214,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyLogsF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -54461,19 +54551,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 20(DI), Z0
 	VBROADCASTSS 24(DI), Z1
@@ -54583,19 +54674,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyLogsF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyLogsF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 40(DI), Z0
 	VBROADCASTSD 48(DI), Z1
@@ -54705,11 +54797,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyLogsYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyLogsYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -54744,19 +54837,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z4
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z7
@@ -55035,11 +55128,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyLogsYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyLogsYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -55071,19 +55165,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z4
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z7
@@ -55384,11 +55478,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyLogsYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyLogsYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -55422,19 +55517,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z4
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z5
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z7
@@ -55652,11 +55747,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyLogsYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyLogsYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -55690,19 +55786,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z4
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z5
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z7
@@ -55935,11 +56031,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyLogsF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyLogsF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ    x_len+16(FP), AX
 	MOVQ    x_base+8(FP), CX
 	MOVQ    r_base+32(FP), DX
@@ -55976,19 +56073,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z6
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z9
@@ -56117,11 +56214,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z6
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z7
@@ -56327,11 +56424,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyLogsF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyLogsF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyLogsF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ   x_len+16(FP), AX
 	MOVQ   x_base+8(FP), CX
 	MOVQ   r_base+32(FP), DX
@@ -56362,19 +56460,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z6
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z9
@@ -56522,11 +56620,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z6
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z7
@@ -56712,11 +56810,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyLogsF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyLogsF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -56746,19 +56845,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z3
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z4
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z6
@@ -56887,11 +56986,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z3
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z4
@@ -56982,11 +57081,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyLogsF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyLogsF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyLogsF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -57016,19 +57116,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z3
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z4
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z6
@@ -57162,11 +57262,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*8)
 	VMOVUPD      (SI)(R8*8), Z3
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*8)
 	VMOVUPD      64(SI)(R8*8), Z4
@@ -57265,10 +57365,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-81
-	// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -57276,7 +57377,7 @@ TEXT ·forwardNoneOnlyPowersYF32AVX512(SB), $128-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -57611,10 +57712,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -57622,7 +57724,7 @@ TEXT ·forwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -57940,10 +58042,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyPowersYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -57953,7 +58056,7 @@ TEXT ·backwardNoneOnlyPowersYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Z1
 	VBROADCASTSS 32(DI), Z2
@@ -58255,10 +58358,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -58268,7 +58372,7 @@ TEXT ·backwardNoneOnlyPowersYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Z1
 	VBROADCASTSD 64(DI), Z2
@@ -58584,17 +58688,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyPowersF32AVX512(SB), $320-73
-	// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -59150,17 +59255,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyPowersF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -59685,19 +59791,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyPowersF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Z0
 	VBROADCASTSS 32(DI), Z1
@@ -60176,19 +60283,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyPowersF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyPowersF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Z0
 	VBROADCASTSD 64(DI), Z1
@@ -60691,11 +60799,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyPowersYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyPowersYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -60731,19 +60840,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (CX)(R8*4), Z4
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(CX)(R8*4), Z5
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(CX)(R8*4), Z6
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(CX)(R8*4), Z7
@@ -61109,11 +61218,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyPowersYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyPowersYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -61146,19 +61256,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (CX)(R8*8), Z4
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(CX)(R8*8), Z5
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(CX)(R8*8), Z6
-	MOVQ       ahead+72(FP), R12
+	MOVQ       next+72(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(CX)(R8*8), Z7
@@ -61576,11 +61686,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyPowersYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyPowersYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -61616,19 +61727,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z5
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z6
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z7
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z8
@@ -61960,11 +62071,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyPowersYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyPowersYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -62000,19 +62112,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z5
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z6
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z7
-	MOVQ       ahead+88(FP), R13
+	MOVQ       next+88(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z8
@@ -62412,11 +62524,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyPowersF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyPowersF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -62454,19 +62567,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z6
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z7
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z8
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z9
@@ -62595,11 +62708,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  (R9)(DI*4)
 	VMOVUPS     (DX)(DI*4), Z6
-	MOVQ        ahead+64(FP), R9
+	MOVQ        next+64(FP), R9
 	MOVQ        8(R9), R9
 	PREFETCHT0  64(R9)(DI*4)
 	VMOVUPS     64(DX)(DI*4), Z7
@@ -62959,11 +63072,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyPowersF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyPowersF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyPowersF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ       x_len+16(FP), AX
 	MOVQ       x_base+8(FP), CX
 	MOVQ       r_base+32(FP), DX
@@ -62995,19 +63109,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z6
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z7
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z8
-	MOVQ       ahead+64(FP), R11
+	MOVQ       next+64(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z9
@@ -63187,11 +63301,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R9
+	MOVQ             next+64(FP), R9
 	MOVQ             8(R9), R9
 	PREFETCHT0       (R9)(DI*8)
 	VMOVUPD          (DX)(DI*8), Z6
-	MOVQ             ahead+64(FP), R9
+	MOVQ             next+64(FP), R9
 	MOVQ             8(R9), R9
 	PREFETCHT0       64(R9)(DI*8)
 	VMOVUPD          64(DX)(DI*8), Z7
@@ -63529,11 +63643,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyPowersF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyPowersF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -63566,19 +63681,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*4)
 	VMOVUPS    (BX)(R9*4), Z4
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*4)
 	VMOVUPS    64(BX)(R9*4), Z5
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*4)
 	VMOVUPS    128(BX)(R9*4), Z6
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*4)
 	VMOVUPS    192(BX)(R9*4), Z7
@@ -63707,11 +63822,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   (R11)(R9*4)
 	VMOVUPS      (SI)(R9*4), Z4
-	MOVQ         ahead+80(FP), R11
+	MOVQ         next+80(FP), R11
 	MOVQ         8(R11), R11
 	PREFETCHT0   64(R11)(R9*4)
 	VMOVUPS      64(SI)(R9*4), Z5
@@ -64003,11 +64118,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyPowersF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyPowersF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyPowersF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -64040,19 +64156,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 (R13)(R9*8)
 	VMOVUPD    (BX)(R9*8), Z4
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 64(R13)(R9*8)
 	VMOVUPD    64(BX)(R9*8), Z5
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 128(R13)(R9*8)
 	VMOVUPD    128(BX)(R9*8), Z6
-	MOVQ       ahead+80(FP), R13
+	MOVQ       next+80(FP), R13
 	MOVQ       (R13), R13
 	PREFETCHT0 192(R13)(R9*8)
 	VMOVUPD    192(BX)(R9*8), Z7
@@ -64232,11 +64348,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       (R11)(R9*8)
 	VMOVUPD          (SI)(R9*8), Z4
-	MOVQ             ahead+80(FP), R11
+	MOVQ             next+80(FP), R11
 	MOVQ             8(R11), R11
 	PREFETCHT0       64(R11)(R9*8)
 	VMOVUPD          64(SI)(R9*8), Z5
@@ -64543,10 +64659,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-81
-	// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -64554,7 +64671,7 @@ TEXT ·forwardNoneOnlyAnyPowerYF32AVX512(SB), $128-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSS (BX), Z1
 	VBROADCASTSS 4(BX), Z2
@@ -65083,10 +65200,11 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
-	// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -65094,7 +65212,7 @@ TEXT ·forwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-81
 	VMOVD        BX, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+64(FP), BX
-	MOVQ         ahead+72(FP), SI
+	MOVQ         next+72(FP), SI
 	MOVQ         (SI), SI
 	VBROADCASTSD (BX), Z1
 	VBROADCASTSD 8(BX), Z2
@@ -65630,10 +65748,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -65643,7 +65762,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF32AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSS 28(DI), Z1
 	VBROADCASTSS 32(DI), Z2
@@ -66133,10 +66252,11 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
-	// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -66146,7 +66266,7 @@ TEXT ·backwardNoneOnlyAnyPowerYF64AVX512(SB), NOSPLIT, $0-105
 	VMOVD        DI, X0
 	VPBROADCASTB X0, X0
 	MOVQ         k+80(FP), DI
-	MOVQ         ahead+88(FP), R8
+	MOVQ         next+88(FP), R8
 	MOVQ         (R8), R8
 	VBROADCASTSD 56(DI), Z1
 	VBROADCASTSD 64(DI), Z2
@@ -66674,17 +66794,18 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyAnyPowerF32AVX512(SB), $320-73
-	// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerF32AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSS (BX), Z0
 	VBROADCASTSS 4(BX), Z1
@@ -67431,17 +67552,18 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardNoneOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-73
-	// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true.
+	// forwardNoneOnlyAnyPowerF64AVX512 adds the sums of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
 	MOVQ         k+56(FP), BX
-	MOVQ         ahead+64(FP), SI
+	MOVQ         next+64(FP), SI
 	MOVQ         (SI), SI
-	MOVQ         ahead+64(FP), DI
+	MOVQ         next+64(FP), DI
 	MOVQ         8(DI), DI
 	VBROADCASTSD (BX), Z0
 	VBROADCASTSD 8(BX), Z1
@@ -68181,19 +68303,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyAnyPowerF32AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSS 28(DI), Z0
 	VBROADCASTSS 32(DI), Z1
@@ -68863,19 +68986,20 @@ done:
 	VZEROUPPER
 	RET
 
-// func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardNoneOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardNoneOnlyAnyPowerF64AVX512(SB), NOSPLIT, $0-97
-	// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true.
+	// backwardNoneOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports true. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
 	MOVQ         x_base+24(FP), BX
 	MOVQ         r_base+48(FP), SI
 	MOVQ         k+72(FP), DI
-	MOVQ         ahead+80(FP), R8
+	MOVQ         next+80(FP), R8
 	MOVQ         (R8), R8
-	MOVQ         ahead+80(FP), R9
+	MOVQ         next+80(FP), R9
 	MOVQ         8(R9), R9
 	VBROADCASTSD 56(DI), Z0
 	VBROADCASTSD 64(DI), Z1
@@ -69593,11 +69717,12 @@ done:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerYF32AVX512(acc *[16]float64, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2240-81
 	// forwardSigmoidOnlyAnyPowerYF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -69634,19 +69759,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*4)
 	VMOVUPS    (CX)(DI*4), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*4)
 	VMOVUPS    64(CX)(DI*4), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*4)
 	VMOVUPS    128(CX)(DI*4), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*4)
 	VMOVUPS    192(CX)(DI*4), Z8
@@ -70023,11 +70148,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerYF64AVX512(acc *[16]float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+, POPCNT
 TEXT ·forwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-81
 	// forwardSigmoidOnlyAnyPowerYF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         y_base+32(FP), DX
@@ -70061,19 +70187,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 (R11)(DI*8)
 	VMOVUPD    (CX)(DI*8), Z5
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 64(R11)(DI*8)
 	VMOVUPD    64(CX)(DI*8), Z6
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 128(R11)(DI*8)
 	VMOVUPD    128(CX)(DI*8), Z7
-	MOVQ       ahead+72(FP), R11
+	MOVQ       next+72(FP), R11
 	MOVQ       (R11), R11
 	PREFETCHT0 192(R11)(DI*8)
 	VMOVUPD    192(CX)(DI*8), Z8
@@ -70481,11 +70607,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF32AVX512(out []float32, x []float32, y []uint8, class uint8, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerYF32AVX512(SB), $2112-105
 	// backwardSigmoidOnlyAnyPowerYF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -70522,19 +70649,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z9
@@ -70897,11 +71024,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerYF64AVX512(out []float64, x []float64, y []uint8, class uint8, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX2, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerYF64AVX512(SB), $4160-105
 	// backwardSigmoidOnlyAnyPowerYF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+96(FP), DL
@@ -70938,19 +71066,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z6
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z7
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z8
-	MOVQ       ahead+88(FP), R12
+	MOVQ       next+88(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z9
@@ -71390,11 +71518,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerF32AVX512(acc *[16]float64, x []float32, r []float32, k *[16]float32, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyAnyPowerF32AVX512(SB), $2432-73
 	// forwardSigmoidOnlyAnyPowerF32AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -71433,19 +71562,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*4)
 	VMOVUPS    (CX)(SI*4), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*4)
 	VMOVUPS    64(CX)(SI*4), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*4)
 	VMOVUPS    128(CX)(SI*4), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*4)
 	VMOVUPS    192(CX)(SI*4), Z10
@@ -71574,11 +71703,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  (R8)(SI*4)
 	VMOVUPS     (DX)(SI*4), Z7
-	MOVQ        ahead+64(FP), R8
+	MOVQ        next+64(FP), R8
 	MOVQ        8(R8), R8
 	PREFETCHT0  64(R8)(SI*4)
 	VMOVUPS     64(DX)(SI*4), Z8
@@ -71961,11 +72090,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr) bool
+// func forwardSigmoidOnlyAnyPowerF64AVX512(acc *[16]float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
 TEXT ·forwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-73
 	// forwardSigmoidOnlyAnyPowerF64AVX512 adds the sums of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         x_len+16(FP), AX
 	MOVQ         x_base+8(FP), CX
 	MOVQ         r_base+32(FP), DX
@@ -71998,19 +72128,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 (R10)(SI*8)
 	VMOVUPD    (CX)(SI*8), Z7
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 64(R10)(SI*8)
 	VMOVUPD    64(CX)(SI*8), Z8
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 128(R10)(SI*8)
 	VMOVUPD    128(CX)(SI*8), Z9
-	MOVQ       ahead+64(FP), R10
+	MOVQ       next+64(FP), R10
 	MOVQ       (R10), R10
 	PREFETCHT0 192(R10)(SI*8)
 	VMOVUPD    192(CX)(SI*8), Z10
@@ -72158,11 +72288,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       (R8)(SI*8)
 	VMOVUPD          (DX)(SI*8), Z7
-	MOVQ             ahead+64(FP), R8
+	MOVQ             next+64(FP), R8
 	MOVQ             8(R8), R8
 	PREFETCHT0       64(R8)(SI*8)
 	VMOVUPD          64(DX)(SI*8), Z8
@@ -72543,11 +72673,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF32AVX512(out []float32, x []float32, r []float32, k *[16]float32, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerF32AVX512(SB), $2112-97
 	// backwardSigmoidOnlyAnyPowerF32AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -72581,19 +72712,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*4)
 	VMOVUPS    (BX)(R8*4), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*4)
 	VMOVUPS    64(BX)(R8*4), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*4)
 	VMOVUPS    128(BX)(R8*4), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*4)
 	VMOVUPS    192(BX)(R8*4), Z8
@@ -72722,11 +72853,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   (R10)(R8*4)
 	VMOVUPS      (SI)(R8*4), Z5
-	MOVQ         ahead+80(FP), R10
+	MOVQ         next+80(FP), R10
 	MOVQ         8(R10), R10
 	PREFETCHT0   64(R10)(R8*4)
 	VMOVUPS      64(SI)(R8*4), Z6
@@ -73061,11 +73192,12 @@ end:
 	VZEROUPPER
 	RET
 
-// func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, ahead *[2]uintptr, stream bool) bool
+// func backwardSigmoidOnlyAnyPowerF64AVX512(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·backwardSigmoidOnlyAnyPowerF64AVX512(SB), $4160-97
 	// backwardSigmoidOnlyAnyPowerF64AVX512 writes the gradient of a class. It reports false, and what it
-	// writes is unspecified, where some |x| is beyond the limit or a NaN.
+	// writes is unspecified, where some |x| is beyond the limit or a NaN. Meanwhile it asks the
+	// memory for what starts at next, for x and for r.
 	MOVQ         out_base+0(FP), AX
 	MOVQ         out_len+8(FP), CX
 	MOVB         stream+88(FP), DL
@@ -73099,19 +73231,19 @@ window:
 
 many:
 	// Vectors at a time: 4.
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 (R12)(R8*8)
 	VMOVUPD    (BX)(R8*8), Z5
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 64(R12)(R8*8)
 	VMOVUPD    64(BX)(R8*8), Z6
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 128(R12)(R8*8)
 	VMOVUPD    128(BX)(R8*8), Z7
-	MOVQ       ahead+80(FP), R12
+	MOVQ       next+80(FP), R12
 	MOVQ       (R12), R12
 	PREFETCHT0 192(R12)(R8*8)
 	VMOVUPD    192(BX)(R8*8), Z8
@@ -73291,11 +73423,11 @@ done:
 
 many2:
 	// Vectors at a time: 2.
-	MOVQ             ahead+80(FP), R10
+	MOVQ             next+80(FP), R10
 	MOVQ             8(R10), R10
 	PREFETCHT0       (R10)(R8*8)
 	VMOVUPD          (SI)(R8*8), Z5
-	MOVQ             ahead+80(FP), R10
+	MOVQ             next+80(FP), R10
 	MOVQ             8(R10), R10
 	PREFETCHT0       64(R10)(R8*8)
 	VMOVUPD          64(SI)(R8*8), Z6
@@ -73668,7 +73800,8 @@ end:
 TEXT ·softmaxLanes2F32AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes2F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	MOVQ   stride+24(FP), BX
@@ -73986,7 +74119,8 @@ GLOBL softmaxLimitSingle<>(SB), RODATA|NOPTR, $4
 TEXT ·softmaxLanes2F64AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes2F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	MOVQ   stride+24(FP), BX
@@ -74238,7 +74372,8 @@ GLOBL softmaxLimit<>(SB), RODATA|NOPTR, $8
 TEXT ·softmaxLanes3F32AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes3F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	MOVQ   stride+24(FP), BX
@@ -74526,7 +74661,8 @@ done:
 TEXT ·softmaxLanes3F64AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes3F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	MOVQ   stride+24(FP), BX
@@ -74776,7 +74912,8 @@ done:
 TEXT ·softmaxLanes4F32AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes4F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), DX
@@ -75135,7 +75272,8 @@ done:
 TEXT ·softmaxLanes4F64AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes4F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), DX
@@ -75440,7 +75578,8 @@ done:
 TEXT ·softmaxLanes8F32AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes8F32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x02, AX
 	LEAQ   (AX)(AX*2), DX
@@ -75932,7 +76071,8 @@ done:
 TEXT ·softmaxLanes8F64AVX512(SB), NOSPLIT, $0-57
 	// softmaxLanes8F64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   xstride+32(FP), AX
 	SHLQ   $0x03, AX
 	LEAQ   (AX)(AX*2), DX
@@ -76500,7 +76640,8 @@ done:
 TEXT ·softmaxLanesF32AVX512(SB), NOSPLIT, $0-73
 	// softmaxLanesF32AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX
@@ -76754,7 +76895,8 @@ done:
 TEXT ·softmaxLanesF64AVX512(SB), NOSPLIT, $0-73
 	// softmaxLanesF64AVX512 leaves the softmax of the logits x in p and the sums of the other
 	// classes in q. It reports false, and p and q are unspecified, if some
-	// logit is a NaN or beyond ±40, or ±150 in float64.
+	// logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+	// memory for logits that start at next.
 	MOVQ   p+0(FP), AX
 	MOVQ   q+8(FP), CX
 	MOVQ   x+16(FP), DX

@@ -44,6 +44,7 @@ const (
 	phaseCheck phase = iota
 	phaseReduce
 	phaseBackward
+	phaseBoth // reduces and then differentiates a span, while it is in the cache
 )
 
 // call is the work under way. Units are chunks of positions of one sample,
@@ -97,10 +98,14 @@ func (p *Plan[T]) Backward(ctx context.Context, dx, x []T, t Target, v Value, g 
 	return p.backward(ctx, dx, x, t, g)
 }
 
-// ForwardBackward is Forward followed by Backward.
+// ForwardBackward is Forward followed by Backward. For a sum of pointwise losses, on
+// targets without weights, mask and labels to ignore, it reads memory once.
 func (p *Plan[T]) ForwardBackward(ctx context.Context, dx, x []T, t Target, g Grad) (Value, error) {
 	if err := p.checkBackward(dx, x, t, g); err != nil {
 		return Value{}, err
+	}
+	if p.foresee(dx, x, t, g) {
+		return p.once(ctx, dx, x, t, g)
 	}
 	v, err := p.Forward(ctx, x, t)
 	if err != nil {
@@ -239,6 +244,7 @@ func (p *Plan[T]) allocate() {
 	units := p.spec.N * p.maxUnits(p.spec.S)
 	p.chunks = make([]float64, units*p.program.Stride())
 	p.coef = make([]float64, p.spec.N*p.spec.C*p.program.K)
+	p.foreseen = make([]float64, len(p.coef))
 	n := max(1, min(p.config.workers, units))
 	if p.spec.N*p.spec.C*p.spec.S < min(p.single(&p.fusedLabels), p.single(&p.fusedDense)) {
 		n = 1
@@ -285,28 +291,32 @@ func (p *Plan[T]) workUnit(w *worker[T], u, b, from, to int) {
 	if w.span != nil {
 		w.span.until = to
 	}
-	if p.call.phase == phaseBackward {
+	w.phase = p.call.phase
+	if w.phase == phaseBackward {
 		p.backwardUnit(w, b, from, to)
 		return
 	}
 	sums := p.chunks[u*p.program.Stride():][:p.program.Stride()]
 	clear(sums)
 	clear(w.block) // a call that met a bad label has left sums behind
-	step := w.step(phaseReduce)
+	step, done := w.step(phaseReduce), from
 	for at := from; at < to; at += step {
 		end := min(at+step, to)
-		if w.span != nil && w.lookOrReduce(sums, b, at, end) {
-			continue
-		}
-		if !p.reduceTiles(w, sums, b, at, end) {
+		fused := w.span != nil && w.lookOrReduce(sums, b, at, end)
+		if !fused && !p.reduceTiles(w, sums, b, at, end) {
 			return
+		}
+		if p.call.phase == phaseBoth {
+			w.phase = phaseBackward
+			done = p.followUp(w, b, from, done, end, to)
+			w.phase = phaseBoth
 		}
 	}
 }
 
 // lookOrReduce does a span of a unit with fused kernels, if it can.
 func (w *worker[T]) lookOrReduce(sums []float64, b, from, to int) (ok bool) {
-	if w.plan.call.phase == phaseCheck {
+	if w.phase == phaseCheck {
 		return w.look(b, from, to)
 	}
 	return w.reduceSpan(sums, b, from, to)
@@ -322,7 +332,7 @@ func (p *Plan[T]) reduceTiles(w *worker[T], sums []float64, b, from, to int) (ok
 			p.call.reportBad(int64(bad))
 			return false
 		}
-		if p.call.phase == phaseCheck || len(w.keep) == 0 {
+		if w.phase == phaseCheck || len(w.keep) == 0 {
 			continue
 		}
 		w.load(b, at, end)
@@ -338,8 +348,11 @@ func (p *Plan[T]) reduceTiles(w *worker[T], sums []float64, b, from, to int) (ok
 }
 
 func (p *Plan[T]) backwardUnit(w *worker[T], b, from, to int) {
-	k := p.spec.C * p.program.K
-	coef := p.coef[b*k:][:k]
+	k, all := p.spec.C*p.program.K, p.coef
+	if p.call.phase == phaseBoth {
+		all = p.foreseen
+	}
+	coef := all[b*k:][:k]
 	fused := w.prepareGradient(coef)
 	step := w.step(phaseBackward)
 	for at := from; at < to; at += step {

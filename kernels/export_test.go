@@ -109,3 +109,6 @@ func FirstBad(found ...int64) int64 {
 	}
 	return c.bad.Load()
 }
+
+// Foresees reports whether ForwardBackward still takes both passes at once.
+func Foresees[T Float](p *Plan[T]) bool { return p.foreseen != nil }

@@ -67,8 +67,8 @@ const (
 
 // rowKernels work on one class of a span. They return false, with what they
 // write unspecified, where some |x| is beyond the limit or a NaN; without an
-// activation they always do their work. stream asks for streaming stores: out
-// is aligned to 64 bytes then.
+// activation they always do their work. Meanwhile they ask the memory for what is at
+// next. stream asks for streaming stores: out is aligned to 64 bytes then.
 type rowKernels[T Float] struct {
 	forwardY  [numSets]func(acc *[numSums]float64, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead) bool
 	forward   [numSets]func(acc *[numSums]float64, x, r []T, k *[numFactors]T, next *ahead) bool
@@ -121,7 +121,8 @@ const (
 )
 
 // softmaxKernels work on all classes of a block with labels. p and q are C rows
-// of stride elements.
+// of stride elements. What reads logits asks the memory meanwhile for those that
+// start at next, with their stride.
 type softmaxKernels[T Float] struct {
 	// Probabilities by the number of classes, and for any; false as above.
 	// work has (C+2)·stride elements.

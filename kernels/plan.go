@@ -152,6 +152,7 @@ type Plan[T Float] struct {
 	generation uint64 // of the last Value
 	rows       int    // samples that the last Value has coefficients for
 	coef       []float64
+	foreseen   []float64 // coef as expected before the sums; nil once it was not
 }
 
 // New makes a plan. The error is an [*ArgError].

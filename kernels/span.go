@@ -204,7 +204,7 @@ func (w *worker[T]) narrowLabels(lo int) (most uint64) {
 	switch {
 	case t.labels8 != nil:
 		s.y = t.labels8[lo:][:n]
-		if w.plan.call.phase == phaseBackward && !w.plan.config.hasIgnore {
+		if w.phase == phaseBackward && !w.plan.config.hasIgnore {
 			return 0 // the labels are known to be good
 		}
 		if k.labelsMost != nil {
@@ -341,7 +341,7 @@ func (w *worker[T]) input(c int) []T {
 // of the sums of probabilities depends on the target alone.
 func (w *worker[T]) readsInput() bool {
 	p := w.plan
-	return p.call.phase != phaseBackward || p.spec.Activation != None || w.span.path.set != setRegion
+	return w.phase != phaseBackward || p.spec.Activation != None || w.span.path.set != setRegion
 }
 
 // target is class c of a dense target.

@@ -62,6 +62,12 @@ func (p *Plan[T]) Reduce(ctx context.Context, s *Sums, row int, x []T, t Target)
 	if err := p.do(ctx, phaseReduce, nil, x, t, Grad{}); err != nil {
 		return err
 	}
+	p.collect(s, row, n)
+	return nil
+}
+
+// collect adds the sums of the units of n samples to those of the samples.
+func (p *Plan[T]) collect(s *Sums, row, n int) {
 	stride := p.program.Stride()
 	for b := range n {
 		dst := s.batch.Row(row + b)
@@ -72,7 +78,6 @@ func (p *Plan[T]) Reduce(ctx context.Context, s *Sums, row int, x []T, t Target)
 			}
 		}
 	}
-	return nil
 }
 
 // Finish computes the loss of all rows of s, and keeps the coefficients of this

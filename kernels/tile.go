@@ -33,6 +33,8 @@ type worker[T Float] struct {
 	plan *Plan[T]
 	run  func() // takes units of work until none is left
 
+	phase phase // of what is under way; of both passes at once, each in turn
+
 	tile cpu.Tile[T]
 	row  cpu.Row[T]
 

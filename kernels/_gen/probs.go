@@ -69,7 +69,8 @@ const (
 	softmaxFewDoc  = `
 leaves the softmax of the logits x in p and the sums of the other
 classes in q. It reports false, and p and q are unspecified, if some
-logit is a NaN or beyond ±40, or ±150 in float64.
+logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the
+memory for logits that start at next.
 
 	for i := range n {
 		for k := range c {

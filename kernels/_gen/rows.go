@@ -131,9 +131,9 @@ func (b *rowKernel) title() string {
 func (b *rowKernel) signature() string {
 	target := pick(b.labels, "x []T, y []uint8, class uint8", "x, r []T")
 	if b.backward {
-		return "(out, " + target + ", k *[16]T, ahead *[2]uintptr, stream bool) bool"
+		return "(out, " + target + ", k *[16]T, next *[2]uintptr, stream bool) bool"
 	}
-	return "(acc *[16]float64, " + target + ", k *[16]T, ahead *[2]uintptr) bool"
+	return "(acc *[16]float64, " + target + ", k *[16]T, next *[2]uintptr) bool"
 }
 
 // doc is what the kernel does, with its loop.
@@ -154,6 +154,7 @@ func (b *rowKernel) doc() string {
 	} else {
 		s.WriteString(" It reports true.")
 	}
+	s.WriteString(" Meanwhile it asks the\nmemory for what starts at next, for x and for r.")
 	s.WriteString("\n\n\tfor i := range x {\n")
 	line(b.labels, "r := 0 // 1 where y[i] == class")
 	line(!b.labels, "r := r[i]")
@@ -252,7 +253,7 @@ func (b *rowKernel) next(a array) array {
 	case a == b.r && b.nextR.base != nil:
 		return b.nextR
 	}
-	next := b.Load(b.Param("ahead"), b.GP64())
+	next := b.Load(b.Param("next"), b.GP64())
 	b.MOVQ(operand.Mem{Base: next, Disp: pick(a == b.x, 0, 8)}, next)
 	return array{next, a.size}
 }

@@ -119,6 +119,25 @@ func (b *Batch) Finish(coef []float64, rows, first, n int) (loss float64) {
 	return loss
 }
 
+// Foresee fills coef as Finish does, before there are sums, if it can: the terms are
+// pointwise ones, whose coefficients depend on the target alone, and of that on its
+// number of positions, m, which is taken to be the number of elements that the target
+// says are there.
+func (b *Batch) Foresee(coef []float64, m float64, n int) (ok bool) {
+	p := b.Program
+	clear(b.total)
+	b.total[0], b.total[1+OffR] = m, m
+	b.coef = coef[:n*p.C*p.K]
+	clear(b.coef)
+	for i := range p.Terms {
+		if p.Terms[i].Linear == nil {
+			return false
+		}
+		b.linear(&p.Terms[i], n)
+	}
+	return true
+}
+
 // linear finishes a pointwise term; its coefficients are those of every sample.
 func (b *Batch) linear(t *Term, n int) (value float64) {
 	p := b.Program
