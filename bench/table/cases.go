@@ -21,7 +21,8 @@ type kernel struct {
 	activation kernels.Activation
 	labels     bool
 	op         op
-	classes    int // least number of them
+	classes    int  // least number of them
+	pointwise  bool // forward+backward reads memory once
 	baseline   baselineFunc
 }
 
@@ -36,7 +37,7 @@ var families = []struct {
 	{kernel{name: "region gradient, labels", loss: "dice", labels: true}, []op{backward}},
 	{kernel{name: "sigmoid dice", loss: "dice", activation: kernels.Sigmoid}, []op{forward, backward}},
 	{kernel{name: "bce", loss: "bce", activation: kernels.Sigmoid}, []op{forward, backward}},
-	{kernel{name: "focal", loss: "focal(gamma=2)", activation: kernels.Sigmoid, baseline: sigmoidFocal}, []op{forward, backward, both}},
+	{kernel{name: "focal", loss: "focal(gamma=2)", activation: kernels.Sigmoid, baseline: sigmoidFocal, pointwise: true}, []op{forward, backward, both}},
 	{kernel{name: "softmax dice + ce, labels", loss: "dice + ce", activation: kernels.Softmax, labels: true, classes: 2, baseline: softmaxDiceCE}, []op{forward, backward, both}},
 }
 
@@ -76,12 +77,15 @@ func (k *kernel) backward() arrays {
 	return a
 }
 
-// passes are what the call is made of.
+// passes are what the call is made of, as the memory sees it.
 func (k *kernel) passes() []arrays {
 	switch k.op {
 	case forward:
 		return []arrays{k.forward()}
 	case backward:
+		return []arrays{k.backward()}
+	}
+	if k.pointwise {
 		return []arrays{k.backward()}
 	}
 	return []arrays{k.forward(), k.backward()}

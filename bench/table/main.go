@@ -7,7 +7,7 @@
 // end, what C with intrinsics reached elsewhere and which rows miss the targets.
 //
 //	go run ./bench/table [-part kernels,layouts] [-c 1,4,19,150] [-in l2,memory] [-workers 1,2] [-type f32,f64]
-//	                     [-layout ncs,nsc] [-backend generic,…] [-kernel part of a name] [-rounds 9] [-mib 64]
+//	                     [-layout ncs,nsc] [-backend generic,…] [-kernel part of a name] [-rounds 9] [-mib 128]
 //	                     [-csv file] [-json file]
 package main
 
@@ -74,7 +74,7 @@ func parse(args []string, out io.Writer) (*options, error) {
 	f.Var(&o.backends, "backend", "backends")
 	f.StringVar(&o.kernel, "kernel", "", "only kernels whose name and operation contain this")
 	f.IntVar(&o.rounds, "rounds", 9, "rounds to take the median of")
-	f.IntVar(&o.mib, "mib", 64, "MiB of a tensor in memory")
+	f.IntVar(&o.mib, "mib", 128, "MiB of a tensor in memory")
 	f.BoolVar(&o.baseline, "baseline", true, "time the plain loops, too")
 	f.StringVar(&o.csv, "csv", "", "write the figures to this file, too")
 	f.StringVar(&o.json, "json", "", "write the figures to this file, too, for bench/plot")
