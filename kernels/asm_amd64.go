@@ -4468,6 +4468,316 @@ func backwardSigmoidOnlyAnyPowerF32AVX2(out []float32, x []float32, r []float32,
 //go:noescape
 func backwardSigmoidOnlyAnyPowerF64AVX2(out []float64, x []float64, r []float64, k *[16]float64, next *[2]uintptr, stream bool) bool
 
+// forwardMixedOverlapYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedOverlapYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedOverlapYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedOverlapYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedOverlapF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedOverlapF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+
+// forwardMixedOverlapF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedOverlapF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+
+// forwardMixedRegionYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedRegionYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedRegionYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedRegionYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedRegionF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedRegionF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+
+// forwardMixedRegionF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedRegionF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+
+// backwardMixedRegionYF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own. They have 16 labels; at says which of them a
+// lane takes, and of which class it is.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], y[16*i+at[j]] == class[j], k[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardMixedRegionYF32AVX2(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+
+// backwardMixedRegionYF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own. They have 16 labels; at says which of them a
+// lane takes, and of which class it is.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], y[16*i+at[j]] == class[j], k[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardMixedRegionYF64AVX2(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+
+// backwardMixedRegionF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], r[e], k[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardMixedRegionF32AVX2(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+
+// backwardMixedRegionF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], r[e], k[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardMixedRegionF64AVX2(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+
+// forwardMixedSquareYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedSquareYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedSquareYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Their labels are step bytes apart; at says which of them a lane
+// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], y[i*step+at[j]] == class[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedSquareYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+
+// forwardMixedSquareF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func forwardMixedSquareF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+
+// forwardMixedSquareF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+// their lanes. Meanwhile it asks the memory for as much of what
+// starts at next, for x and for r.
+//
+//	for i := range n {
+//		for j := range lanes {
+//			acc[j] += sums(x[i*stride+j], r[i*stride+j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func forwardMixedSquareF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+
+// backwardMixedSquareYF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own. They have 16 labels; at says which of them a
+// lane takes, and of which class it is.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], y[16*i+at[j]] == class[j], k[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardMixedSquareYF32AVX2(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+
+// backwardMixedSquareYF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own. They have 16 labels; at says which of them a
+// lane takes, and of which class it is.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], y[16*i+at[j]] == class[j], k[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardMixedSquareYF64AVX2(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+
+// backwardMixedSquareF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], r[e], k[j])
+//		}
+//	}
+//
+// It computes 8 float32 lanes a vector.
+//
+//go:noescape
+func backwardMixedSquareF32AVX2(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+
+// backwardMixedSquareF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+// coefficients of their own.
+//
+//	for i := range n {
+//		for j := range lines * elements {
+//			e := i*lines*elements + j
+//			out[e] = gradient(x[e], r[e], k[j])
+//		}
+//	}
+//
+// It computes 4 float64 lanes a vector.
+//
+//go:noescape
+func backwardMixedSquareF64AVX2(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+
 // softmaxLanes2F32AVX2 leaves the softmax of the logits x in p and the sums of the other
 // classes in q. It reports false, and p and q are unspecified, if some
 // logit is a NaN or beyond ±40, or ±150 in float64. Meanwhile it asks the

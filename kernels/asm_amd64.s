@@ -68145,6 +68145,1950 @@ end:
 	VZEROUPPER
 	RET
 
+// func forwardMixedOverlapYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardMixedOverlapYF32AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedOverlapYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*4), R12
+	XORQ    R13, R13
+	VMOVUPS oneSingle<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, X9
+	VPMOVSXBD   X9, Y9
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPS     (AX)(SI*4), Y10
+	VSUBPS      Y10, Y0, Y11
+	VANDPD      Y0, Y9, Y12
+	VANDNPD     Y0, Y9, Y9
+	VADDPS      Y12, Y7, Y7
+	VFMADD231PS Y12, Y10, Y1
+	VFMADD231PS Y12, Y11, Y5
+	VFMADD231PS Y9, Y10, Y3
+	VMOVDQU     (R11)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, X9
+	VPMOVSXBD   X9, Y9
+	VMOVUPS     (R12)(SI*4), Y10
+	VSUBPS      Y10, Y0, Y11
+	VANDPD      Y0, Y9, Y12
+	VANDNPD     Y0, Y9, Y9
+	VADDPS      Y12, Y8, Y8
+	VFMADD231PS Y12, Y10, Y2
+	VFMADD231PS Y12, Y11, Y6
+	VFMADD231PS Y9, Y10, Y4
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), R8
+	VMOVAPD      Y1, Y9
+	VADDPS       Y2, Y9, Y9
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X9, Y10
+	VEXTRACTF128 $0x01, Y9, X9
+	VCVTPS2PD    X9, Y9
+	VADDPD       (R8), Y10, Y10
+	VMOVUPD      Y10, (R8)
+	VADDPD       32(R8), Y9, Y9
+	VMOVUPD      Y9, 32(R8)
+	VMOVAPD      Y3, Y9
+	VADDPS       Y4, Y9, Y9
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X9, Y10
+	VEXTRACTF128 $0x01, Y9, X9
+	VCVTPS2PD    X9, Y9
+	VADDPD       128(R8), Y10, Y10
+	VMOVUPD      Y10, 128(R8)
+	VADDPD       160(R8), Y9, Y9
+	VMOVUPD      Y9, 160(R8)
+	VMOVAPD      Y5, Y9
+	VADDPS       Y6, Y9, Y9
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X9, Y10
+	VEXTRACTF128 $0x01, Y9, X9
+	VCVTPS2PD    X9, Y9
+	VADDPD       256(R8), Y10, Y10
+	VMOVUPD      Y10, 256(R8)
+	VADDPD       288(R8), Y9, Y9
+	VMOVUPD      Y9, 288(R8)
+	VMOVAPD      Y7, Y9
+	VADDPS       Y8, Y9, Y9
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VCVTPS2PD    X9, Y10
+	VEXTRACTF128 $0x01, Y9, X9
+	VCVTPS2PD    X9, Y9
+	VADDPD       512(R8), Y10, Y10
+	VMOVUPD      Y10, 512(R8)
+	VADDPD       544(R8), Y9, Y9
+	VMOVUPD      Y9, 544(R8)
+	TESTQ        DI, DI
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·forwardMixedOverlapYF64AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedOverlapYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*8), R12
+	XORQ    R13, R13
+	VMOVUPD one<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, X9
+	VPMOVSXBQ   X9, Y9
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPD     (AX)(SI*8), Y10
+	VSUBPD      Y10, Y0, Y11
+	VANDPD      Y0, Y9, Y12
+	VANDNPD     Y0, Y9, Y9
+	VADDPD      Y12, Y7, Y7
+	VFMADD231PD Y12, Y10, Y1
+	VFMADD231PD Y12, Y11, Y5
+	VFMADD231PD Y9, Y10, Y3
+	VMOVDQU     (R11)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, X9
+	VPMOVSXBQ   X9, Y9
+	VMOVUPD     (R12)(SI*8), Y10
+	VSUBPD      Y10, Y0, Y11
+	VANDPD      Y0, Y9, Y12
+	VANDNPD     Y0, Y9, Y9
+	VADDPD      Y12, Y8, Y8
+	VFMADD231PD Y12, Y10, Y2
+	VFMADD231PD Y12, Y11, Y6
+	VFMADD231PD Y9, Y10, Y4
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Y1, Y9
+	VADDPD  Y2, Y9, Y9
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VADDPD  (R8), Y9, Y9
+	VMOVUPD Y9, (R8)
+	VMOVAPD Y3, Y9
+	VADDPD  Y4, Y9, Y9
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VADDPD  128(R8), Y9, Y9
+	VMOVUPD Y9, 128(R8)
+	VMOVAPD Y5, Y9
+	VADDPD  Y6, Y9, Y9
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VADDPD  256(R8), Y9, Y9
+	VMOVUPD Y9, 256(R8)
+	VMOVAPD Y7, Y9
+	VADDPD  Y8, Y9, Y9
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VADDPD  512(R8), Y9, Y9
+	VMOVUPD Y9, 512(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·forwardMixedOverlapF32AVX2(SB), NOSPLIT, $0-48
+	// forwardMixedOverlapF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*4), R10
+	LEAQ   (AX)(DI*4), R11
+	XORQ   R12, R12
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y6, Y6
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Y10
+	VFMADD231PS  Y8, Y10, Y0
+	VFNMADD231PS Y9, Y10, Y2
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y4
+	VMOVUPS      (R10)(DX*4), Y8
+	VADDPS       minusOneSingle<>+0(SB), Y8, Y9
+	VADDPS       Y8, Y7, Y7
+	VMOVUPS      (R11)(DX*4), Y10
+	VFMADD231PS  Y8, Y10, Y1
+	VFNMADD231PS Y9, Y10, Y3
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y9
+	VFNMADD231PS Y8, Y9, Y5
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), SI
+	VMOVAPD      Y0, Y8
+	VADDPS       Y1, Y8, Y8
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       (SI), Y9, Y9
+	VMOVUPD      Y9, (SI)
+	VADDPD       32(SI), Y8, Y8
+	VMOVUPD      Y8, 32(SI)
+	VMOVAPD      Y2, Y8
+	VADDPS       Y3, Y8, Y8
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       128(SI), Y9, Y9
+	VMOVUPD      Y9, 128(SI)
+	VADDPD       160(SI), Y8, Y8
+	VMOVUPD      Y8, 160(SI)
+	VMOVAPD      Y4, Y8
+	VADDPS       Y5, Y8, Y8
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       256(SI), Y9, Y9
+	VMOVUPD      Y9, 256(SI)
+	VADDPD       288(SI), Y8, Y8
+	VMOVUPD      Y8, 288(SI)
+	VMOVAPD      Y6, Y8
+	VADDPS       Y7, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       512(SI), Y9, Y9
+	VMOVUPD      Y9, 512(SI)
+	VADDPD       544(SI), Y8, Y8
+	VMOVUPD      Y8, 544(SI)
+	TESTQ        BX, BX
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, FMA3, MMX+
+TEXT ·forwardMixedOverlapF64AVX2(SB), NOSPLIT, $0-48
+	// forwardMixedOverlapF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*8), R10
+	LEAQ   (AX)(DI*8), R11
+	XORQ   R12, R12
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y6, Y6
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Y10
+	VFMADD231PD  Y8, Y10, Y0
+	VFNMADD231PD Y9, Y10, Y2
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y4
+	VMOVUPD      (R10)(DX*8), Y8
+	VADDPD       minusOne<>+0(SB), Y8, Y9
+	VADDPD       Y8, Y7, Y7
+	VMOVUPD      (R11)(DX*8), Y10
+	VFMADD231PD  Y8, Y10, Y1
+	VFNMADD231PD Y9, Y10, Y3
+	VADDPD       minusOne<>+0(SB), Y10, Y9
+	VFNMADD231PD Y8, Y9, Y5
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Y0, Y8
+	VADDPD  Y1, Y8, Y8
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VADDPD  (SI), Y8, Y8
+	VMOVUPD Y8, (SI)
+	VMOVAPD Y2, Y8
+	VADDPD  Y3, Y8, Y8
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VADDPD  128(SI), Y8, Y8
+	VMOVUPD Y8, 128(SI)
+	VMOVAPD Y4, Y8
+	VADDPD  Y5, Y8, Y8
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VADDPD  256(SI), Y8, Y8
+	VMOVUPD Y8, 256(SI)
+	VMOVAPD Y6, Y8
+	VADDPD  Y7, Y8, Y8
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VADDPD  512(SI), Y8, Y8
+	VMOVUPD Y8, 512(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardMixedRegionYF32AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedRegionYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*4), R12
+	XORQ    R13, R13
+	VMOVUPS oneSingle<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VXORPD  Y9, Y9, Y9
+
+window:
+	// Up to 32 vectors.
+	MOVQ    $0x00000020, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X10
+	VPSHUFB     (DX), X10, X10
+	VPCMPEQB    16(DX), X10, X10
+	VPMOVSXBD   X10, Y10
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPS     (AX)(SI*4), Y11
+	VSUBPS      Y11, Y0, Y12
+	VANDPD      Y0, Y10, Y13
+	VANDNPD     Y0, Y10, Y10
+	VADDPS      Y13, Y9, Y9
+	VFMADD231PS Y13, Y11, Y1
+	VFMADD231PS Y13, Y12, Y5
+	VFMADD231PS Y10, Y11, Y3
+	VFMADD231PS Y10, Y12, Y7
+	VMOVDQU     (R11)(BX*1), X10
+	VPSHUFB     (DX), X10, X10
+	VPCMPEQB    16(DX), X10, X10
+	VPMOVSXBD   X10, Y10
+	VMOVUPS     (R12)(SI*4), Y11
+	VSUBPS      Y11, Y0, Y12
+	VANDPD      Y0, Y10, Y13
+	VANDNPD     Y0, Y10, Y10
+	VADDPS      Y13, Y9, Y9
+	VFMADD231PS Y13, Y11, Y2
+	VFMADD231PS Y13, Y12, Y6
+	VFMADD231PS Y10, Y11, Y4
+	VFMADD231PS Y10, Y12, Y8
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), R8
+	VMOVAPD      Y1, Y10
+	VADDPS       Y2, Y10, Y10
+	VXORPS       Y1, Y1, Y1
+	VXORPS       Y2, Y2, Y2
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       (R8), Y11, Y11
+	VMOVUPD      Y11, (R8)
+	VADDPD       32(R8), Y10, Y10
+	VMOVUPD      Y10, 32(R8)
+	VMOVAPD      Y3, Y10
+	VADDPS       Y4, Y10, Y10
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       128(R8), Y11, Y11
+	VMOVUPD      Y11, 128(R8)
+	VADDPD       160(R8), Y10, Y10
+	VMOVUPD      Y10, 160(R8)
+	VMOVAPD      Y5, Y10
+	VADDPS       Y6, Y10, Y10
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y6, Y6, Y6
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       256(R8), Y11, Y11
+	VMOVUPD      Y11, 256(R8)
+	VADDPD       288(R8), Y10, Y10
+	VMOVUPD      Y10, 288(R8)
+	VMOVAPD      Y7, Y10
+	VADDPS       Y8, Y10, Y10
+	VXORPS       Y7, Y7, Y7
+	VXORPS       Y8, Y8, Y8
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       384(R8), Y11, Y11
+	VMOVUPD      Y11, 384(R8)
+	VADDPD       416(R8), Y10, Y10
+	VMOVUPD      Y10, 416(R8)
+	VMOVAPD      Y9, Y10
+	VXORPS       Y9, Y9, Y9
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       512(R8), Y11, Y11
+	VMOVUPD      Y11, 512(R8)
+	VADDPD       544(R8), Y10, Y10
+	VMOVUPD      Y10, 544(R8)
+	TESTQ        DI, DI
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·forwardMixedRegionYF64AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedRegionYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*8), R12
+	XORQ    R13, R13
+	VMOVUPD one<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VXORPD  Y9, Y9, Y9
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X10
+	VPSHUFB     (DX), X10, X10
+	VPCMPEQB    16(DX), X10, X10
+	VPMOVSXBQ   X10, Y10
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPD     (AX)(SI*8), Y11
+	VSUBPD      Y11, Y0, Y12
+	VANDPD      Y0, Y10, Y13
+	VANDNPD     Y0, Y10, Y10
+	VADDPD      Y13, Y9, Y9
+	VFMADD231PD Y13, Y11, Y1
+	VFMADD231PD Y13, Y12, Y5
+	VFMADD231PD Y10, Y11, Y3
+	VFMADD231PD Y10, Y12, Y7
+	VMOVDQU     (R11)(BX*1), X10
+	VPSHUFB     (DX), X10, X10
+	VPCMPEQB    16(DX), X10, X10
+	VPMOVSXBQ   X10, Y10
+	VMOVUPD     (R12)(SI*8), Y11
+	VSUBPD      Y11, Y0, Y12
+	VANDPD      Y0, Y10, Y13
+	VANDNPD     Y0, Y10, Y10
+	VADDPD      Y13, Y9, Y9
+	VFMADD231PD Y13, Y11, Y2
+	VFMADD231PD Y13, Y12, Y6
+	VFMADD231PD Y10, Y11, Y4
+	VFMADD231PD Y10, Y12, Y8
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Y1, Y10
+	VADDPD  Y2, Y10, Y10
+	VXORPS  Y1, Y1, Y1
+	VXORPS  Y2, Y2, Y2
+	VADDPD  (R8), Y10, Y10
+	VMOVUPD Y10, (R8)
+	VMOVAPD Y3, Y10
+	VADDPD  Y4, Y10, Y10
+	VXORPS  Y3, Y3, Y3
+	VXORPS  Y4, Y4, Y4
+	VADDPD  128(R8), Y10, Y10
+	VMOVUPD Y10, 128(R8)
+	VMOVAPD Y5, Y10
+	VADDPD  Y6, Y10, Y10
+	VXORPS  Y5, Y5, Y5
+	VXORPS  Y6, Y6, Y6
+	VADDPD  256(R8), Y10, Y10
+	VMOVUPD Y10, 256(R8)
+	VMOVAPD Y7, Y10
+	VADDPD  Y8, Y10, Y10
+	VXORPS  Y7, Y7, Y7
+	VXORPS  Y8, Y8, Y8
+	VADDPD  384(R8), Y10, Y10
+	VMOVUPD Y10, 384(R8)
+	VMOVAPD Y9, Y10
+	VXORPS  Y9, Y9, Y9
+	VADDPD  512(R8), Y10, Y10
+	VMOVUPD Y10, 512(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·forwardMixedRegionF32AVX2(SB), NOSPLIT, $0-48
+	// forwardMixedRegionF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*4), R10
+	LEAQ   (AX)(DI*4), R11
+	XORQ   R12, R12
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+
+window:
+	// Up to 32 vectors.
+	MOVQ    $0x00000020, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Y12
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VADDPS       Y12, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VFMADD231PS  Y12, Y12, Y10
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y0
+	VFNMADD231PS Y13, Y14, Y2
+	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
+	VFNMADD231PS Y12, Y14, Y4
+	VFMADD231PS  Y13, Y14, Y6
+	VMOVUPS      (R10)(DX*4), Y12
+	VADDPS       minusOneSingle<>+0(SB), Y12, Y13
+	VADDPS       Y12, Y8, Y8
+	VSUBPS       Y13, Y9, Y9
+	VFMADD231PS  Y12, Y12, Y11
+	VMOVUPS      (R11)(DX*4), Y14
+	VFMADD231PS  Y12, Y14, Y1
+	VFNMADD231PS Y13, Y14, Y3
+	VADDPS       minusOneSingle<>+0(SB), Y14, Y14
+	VFNMADD231PS Y12, Y14, Y5
+	VFMADD231PS  Y13, Y14, Y7
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), SI
+	VMOVAPD      Y0, Y12
+	VADDPS       Y1, Y12, Y12
+	VXORPS       Y0, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       (SI), Y13, Y13
+	VMOVUPD      Y13, (SI)
+	VADDPD       32(SI), Y12, Y12
+	VMOVUPD      Y12, 32(SI)
+	VMOVAPD      Y2, Y12
+	VADDPS       Y3, Y12, Y12
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       128(SI), Y13, Y13
+	VMOVUPD      Y13, 128(SI)
+	VADDPD       160(SI), Y12, Y12
+	VMOVUPD      Y12, 160(SI)
+	VMOVAPD      Y4, Y12
+	VADDPS       Y5, Y12, Y12
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       256(SI), Y13, Y13
+	VMOVUPD      Y13, 256(SI)
+	VADDPD       288(SI), Y12, Y12
+	VMOVUPD      Y12, 288(SI)
+	VMOVAPD      Y6, Y12
+	VADDPS       Y7, Y12, Y12
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       384(SI), Y13, Y13
+	VMOVUPD      Y13, 384(SI)
+	VADDPD       416(SI), Y12, Y12
+	VMOVUPD      Y12, 416(SI)
+	VMOVAPD      Y8, Y12
+	VXORPS       Y8, Y8, Y8
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       512(SI), Y13, Y13
+	VMOVUPD      Y13, 512(SI)
+	VADDPD       544(SI), Y12, Y12
+	VMOVUPD      Y12, 544(SI)
+	VMOVAPD      Y9, Y12
+	VXORPS       Y9, Y9, Y9
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       640(SI), Y13, Y13
+	VMOVUPD      Y13, 640(SI)
+	VADDPD       672(SI), Y12, Y12
+	VMOVUPD      Y12, 672(SI)
+	VMOVAPD      Y10, Y12
+	VADDPS       Y11, Y12, Y12
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y11, Y11, Y11
+	VCVTPS2PD    X12, Y13
+	VEXTRACTF128 $0x01, Y12, X12
+	VCVTPS2PD    X12, Y12
+	VADDPD       768(SI), Y13, Y13
+	VMOVUPD      Y13, 768(SI)
+	VADDPD       800(SI), Y12, Y12
+	VMOVUPD      Y12, 800(SI)
+	TESTQ        BX, BX
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, FMA3, MMX+
+TEXT ·forwardMixedRegionF64AVX2(SB), NOSPLIT, $0-48
+	// forwardMixedRegionF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*8), R10
+	LEAQ   (AX)(DI*8), R11
+	XORQ   R12, R12
+	VXORPD Y0, Y0, Y0
+	VXORPD Y1, Y1, Y1
+	VXORPD Y2, Y2, Y2
+	VXORPD Y3, Y3, Y3
+	VXORPD Y4, Y4, Y4
+	VXORPD Y5, Y5, Y5
+	VXORPD Y6, Y6, Y6
+	VXORPD Y7, Y7, Y7
+	VXORPD Y8, Y8, Y8
+	VXORPD Y9, Y9, Y9
+	VXORPD Y10, Y10, Y10
+	VXORPD Y11, Y11, Y11
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Y12
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VADDPD       Y12, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VFMADD231PD  Y12, Y12, Y10
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Y14
+	VFMADD231PD  Y12, Y14, Y0
+	VFNMADD231PD Y13, Y14, Y2
+	VADDPD       minusOne<>+0(SB), Y14, Y14
+	VFNMADD231PD Y12, Y14, Y4
+	VFMADD231PD  Y13, Y14, Y6
+	VMOVUPD      (R10)(DX*8), Y12
+	VADDPD       minusOne<>+0(SB), Y12, Y13
+	VADDPD       Y12, Y8, Y8
+	VSUBPD       Y13, Y9, Y9
+	VFMADD231PD  Y12, Y12, Y11
+	VMOVUPD      (R11)(DX*8), Y14
+	VFMADD231PD  Y12, Y14, Y1
+	VFNMADD231PD Y13, Y14, Y3
+	VADDPD       minusOne<>+0(SB), Y14, Y14
+	VFNMADD231PD Y12, Y14, Y5
+	VFMADD231PD  Y13, Y14, Y7
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Y0, Y12
+	VADDPD  Y1, Y12, Y12
+	VXORPS  Y0, Y0, Y0
+	VXORPS  Y1, Y1, Y1
+	VADDPD  (SI), Y12, Y12
+	VMOVUPD Y12, (SI)
+	VMOVAPD Y2, Y12
+	VADDPD  Y3, Y12, Y12
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VADDPD  128(SI), Y12, Y12
+	VMOVUPD Y12, 128(SI)
+	VMOVAPD Y4, Y12
+	VADDPD  Y5, Y12, Y12
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VADDPD  256(SI), Y12, Y12
+	VMOVUPD Y12, 256(SI)
+	VMOVAPD Y6, Y12
+	VADDPD  Y7, Y12, Y12
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VADDPD  384(SI), Y12, Y12
+	VMOVUPD Y12, 384(SI)
+	VMOVAPD Y8, Y12
+	VXORPS  Y8, Y8, Y8
+	VADDPD  512(SI), Y12, Y12
+	VMOVUPD Y12, 512(SI)
+	VMOVAPD Y9, Y12
+	VXORPS  Y9, Y9, Y9
+	VADDPD  640(SI), Y12, Y12
+	VMOVUPD Y12, 640(SI)
+	VMOVAPD Y10, Y12
+	VADDPD  Y11, Y12, Y12
+	VXORPS  Y10, Y10, Y10
+	VXORPS  Y11, Y11, Y11
+	VADDPD  768(SI), Y12, Y12
+	VMOVUPD Y12, 768(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionYF32AVX2(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX2
+TEXT ·backwardMixedRegionYF32AVX2(SB), NOSPLIT, $0-57
+	// backwardMixedRegionYF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), AX
+	MOVQ at+24(FP), CX
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ out+0(FP), SI
+	MOVQ k+32(FP), DI
+	MOVB stream+56(FP), R8
+	MOVQ n+48(FP), R9
+
+positions:
+	VMOVDQU (AX)(DX*1), X0
+	MOVQ    CX, R12
+	ADDQ    $0x10, DX
+	MOVQ    lines+40(FP), R10
+	MOVQ    DI, R11
+
+line:
+	VPSHUFB   (R12), X0, X2
+	VPCMPEQB  16(R12), X2, X2
+	VPMOVSXBD X2, Y1
+	VPSRLDQ   $0x08, X2, X2
+	VPMOVSXBD X2, Y2
+	VMOVUPS   (R11), Y3
+	VMOVUPS   320(R11), Y4
+	VMOVUPS   64(R11), Y5
+	VMOVUPS   384(R11), Y6
+	VBLENDVPS Y1, Y3, Y5, Y1
+	VBLENDVPS Y2, Y4, Y6, Y2
+	TESTB     R8, R8
+	JZ        ordinary1
+	VMOVNTPS  Y1, (SI)(BX*4)
+	VMOVNTPS  Y2, 32(SI)(BX*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Y1, (SI)(BX*4)
+	VMOVUPS Y2, 32(SI)(BX*4)
+
+stored1:
+	ADDQ $0x20, R12
+	ADDQ $0x00000280, R11
+	ADDQ $0x00000010, BX
+	DECQ R10
+	JNZ  line
+	DECQ R9
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionYF64AVX2(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX2
+TEXT ·backwardMixedRegionYF64AVX2(SB), NOSPLIT, $0-57
+	// backwardMixedRegionYF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), AX
+	MOVQ at+24(FP), CX
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ out+0(FP), SI
+	MOVQ k+32(FP), DI
+	MOVB stream+56(FP), R8
+	MOVQ n+48(FP), R9
+
+positions:
+	VMOVDQU (AX)(DX*1), X0
+	MOVQ    CX, R12
+	ADDQ    $0x10, DX
+	MOVQ    lines+40(FP), R10
+	MOVQ    DI, R11
+
+line:
+	VPSHUFB   (R12), X0, X2
+	VPCMPEQB  16(R12), X2, X2
+	VPMOVSXBQ X2, Y1
+	VPSRLDQ   $0x04, X2, X2
+	VPMOVSXBQ X2, Y2
+	VMOVUPD   (R11), Y3
+	VMOVUPD   640(R11), Y4
+	VMOVUPD   128(R11), Y5
+	VMOVUPD   768(R11), Y6
+	VBLENDVPD Y1, Y3, Y5, Y1
+	VBLENDVPD Y2, Y4, Y6, Y2
+	TESTB     R8, R8
+	JZ        ordinary1
+	VMOVNTPD  Y1, (SI)(BX*8)
+	VMOVNTPD  Y2, 32(SI)(BX*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Y1, (SI)(BX*8)
+	VMOVUPD Y2, 32(SI)(BX*8)
+
+stored1:
+	ADDQ $0x20, R12
+	ADDQ $0x00000500, R11
+	ADDQ $0x00000008, BX
+	DECQ R10
+	JNZ  line
+	DECQ R9
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionF32AVX2(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·backwardMixedRegionF32AVX2(SB), NOSPLIT, $0-49
+	// backwardMixedRegionF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), AX
+	XORQ CX, CX
+	MOVQ out+0(FP), DX
+	MOVQ k+24(FP), BX
+	MOVB stream+48(FP), SI
+	MOVQ n+40(FP), DI
+
+positions:
+	MOVQ lines+32(FP), R8
+	MOVQ BX, R9
+
+line:
+	PREFETCHT0  8192(AX)(CX*4)
+	VMOVUPS     (AX)(CX*4), Y0
+	VMOVUPS     32(AX)(CX*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y0, Y2, Y3
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R9), Y4
+	VMOVUPS     320(R9), Y5
+	VMULPS      Y4, Y0, Y0
+	VMULPS      Y5, Y1, Y1
+	VMOVUPS     64(R9), Y4
+	VMOVUPS     384(R9), Y5
+	VFMADD231PS Y4, Y3, Y0
+	VFMADD231PS Y5, Y2, Y1
+	TESTB       SI, SI
+	JZ          ordinary1
+	VMOVNTPS    Y0, (DX)(CX*4)
+	VMOVNTPS    Y1, 32(DX)(CX*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y0, (DX)(CX*4)
+	VMOVUPS Y1, 32(DX)(CX*4)
+
+stored1:
+	ADDQ $0x00000280, R9
+	ADDQ $0x00000010, CX
+	DECQ R8
+	JNZ  line
+	DECQ DI
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionF64AVX2(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·backwardMixedRegionF64AVX2(SB), NOSPLIT, $0-49
+	// backwardMixedRegionF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), AX
+	XORQ CX, CX
+	MOVQ out+0(FP), DX
+	MOVQ k+24(FP), BX
+	MOVB stream+48(FP), SI
+	MOVQ n+40(FP), DI
+
+positions:
+	MOVQ lines+32(FP), R8
+	MOVQ BX, R9
+
+line:
+	PREFETCHT0  8192(AX)(CX*8)
+	VMOVUPD     (AX)(CX*8), Y0
+	VMOVUPD     32(AX)(CX*8), Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y0, Y2, Y3
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPD     (R9), Y4
+	VMOVUPD     640(R9), Y5
+	VMULPD      Y4, Y0, Y0
+	VMULPD      Y5, Y1, Y1
+	VMOVUPD     128(R9), Y4
+	VMOVUPD     768(R9), Y5
+	VFMADD231PD Y4, Y3, Y0
+	VFMADD231PD Y5, Y2, Y1
+	TESTB       SI, SI
+	JZ          ordinary1
+	VMOVNTPD    Y0, (DX)(CX*8)
+	VMOVNTPD    Y1, 32(DX)(CX*8)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPD Y0, (DX)(CX*8)
+	VMOVUPD Y1, 32(DX)(CX*8)
+
+stored1:
+	ADDQ $0x00000500, R9
+	ADDQ $0x00000008, CX
+	DECQ R8
+	JNZ  line
+	DECQ DI
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareYF32AVX2(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, CMOV, FMA3, MMX+
+TEXT ·forwardMixedSquareYF32AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedSquareYF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*4), R12
+	XORQ    R13, R13
+	VMOVUPS oneSingle<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+
+window:
+	// Up to 32 vectors.
+	MOVQ    $0x00000020, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X8
+	VPSHUFB     (DX), X8, X8
+	VPCMPEQB    16(DX), X8, X8
+	VPMOVSXBD   X8, Y8
+	VANDPD      Y0, Y8, Y9
+	VADDPS      Y9, Y1, Y1
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPS     (AX)(SI*4), Y9
+	VSUBPS      Y9, Y0, Y10
+	VANDPD      Y10, Y8, Y11
+	VFMADD231PS Y10, Y11, Y4
+	VFMADD231PS Y9, Y9, Y2
+	VANDNPD     Y9, Y8, Y8
+	VFMADD231PS Y9, Y8, Y6
+	VMOVDQU     (R11)(BX*1), X8
+	VPSHUFB     (DX), X8, X8
+	VPCMPEQB    16(DX), X8, X8
+	VPMOVSXBD   X8, Y8
+	VANDPD      Y0, Y8, Y9
+	VADDPS      Y9, Y1, Y1
+	VMOVUPS     (R12)(SI*4), Y9
+	VSUBPS      Y9, Y0, Y10
+	VANDPD      Y10, Y8, Y11
+	VFMADD231PS Y10, Y11, Y5
+	VFMADD231PS Y9, Y9, Y3
+	VANDNPD     Y9, Y8, Y8
+	VFMADD231PS Y9, Y8, Y7
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), R8
+	VMOVAPD      Y1, Y8
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       512(R8), Y9, Y9
+	VMOVUPD      Y9, 512(R8)
+	VADDPD       544(R8), Y8, Y8
+	VMOVUPD      Y8, 544(R8)
+	VMOVAPD      Y2, Y8
+	VADDPS       Y3, Y8, Y8
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       896(R8), Y9, Y9
+	VMOVUPD      Y9, 896(R8)
+	VADDPD       928(R8), Y8, Y8
+	VMOVUPD      Y8, 928(R8)
+	VMOVAPD      Y4, Y8
+	VADDPS       Y5, Y8, Y8
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       1024(R8), Y9, Y9
+	VMOVUPD      Y9, 1024(R8)
+	VADDPD       1056(R8), Y8, Y8
+	VMOVUPD      Y8, 1056(R8)
+	VMOVAPD      Y6, Y8
+	VADDPS       Y7, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X8, Y9
+	VEXTRACTF128 $0x01, Y8, X8
+	VCVTPS2PD    X8, Y8
+	VADDPD       1152(R8), Y9, Y9
+	VMOVUPD      Y9, 1152(R8)
+	VADDPD       1184(R8), Y8, Y8
+	VMOVUPD      Y8, 1184(R8)
+	TESTQ        DI, DI
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareYF64AVX2(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·forwardMixedSquareYF64AVX2(SB), NOSPLIT, $0-64
+	// forwardMixedSquareYF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    y+16(FP), CX
+	MOVQ    at+24(FP), DX
+	XORQ    BX, BX
+	XORQ    SI, SI
+	MOVQ    n+32(FP), DI
+	MOVQ    stride+40(FP), R9
+	MOVQ    next+56(FP), R10
+	MOVQ    (R10), R10
+	MOVQ    step+48(FP), R8
+	LEAQ    (CX)(R8*1), R11
+	LEAQ    (AX)(R9*8), R12
+	XORQ    R13, R13
+	VMOVUPD one<>+0(SB), Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X8
+	VPSHUFB     (DX), X8, X8
+	VPCMPEQB    16(DX), X8, X8
+	VPMOVSXBQ   X8, Y8
+	VANDPD      Y0, Y8, Y9
+	VADDPD      Y9, Y1, Y1
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPD     (AX)(SI*8), Y9
+	VSUBPD      Y9, Y0, Y10
+	VANDPD      Y10, Y8, Y11
+	VFMADD231PD Y10, Y11, Y4
+	VFMADD231PD Y9, Y9, Y2
+	VANDNPD     Y9, Y8, Y8
+	VFMADD231PD Y9, Y8, Y6
+	VMOVDQU     (R11)(BX*1), X8
+	VPSHUFB     (DX), X8, X8
+	VPCMPEQB    16(DX), X8, X8
+	VPMOVSXBQ   X8, Y8
+	VANDPD      Y0, Y8, Y9
+	VADDPD      Y9, Y1, Y1
+	VMOVUPD     (R12)(SI*8), Y9
+	VSUBPD      Y9, Y0, Y10
+	VANDPD      Y10, Y8, Y11
+	VFMADD231PD Y10, Y11, Y5
+	VFMADD231PD Y9, Y9, Y3
+	VANDNPD     Y9, Y8, Y8
+	VFMADD231PD Y9, Y8, Y7
+	ADDQ        $0x00000040, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Y1, Y8
+	VXORPS  Y1, Y1, Y1
+	VADDPD  512(R8), Y8, Y8
+	VMOVUPD Y8, 512(R8)
+	VMOVAPD Y2, Y8
+	VADDPD  Y3, Y8, Y8
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VADDPD  896(R8), Y8, Y8
+	VMOVUPD Y8, 896(R8)
+	VMOVAPD Y4, Y8
+	VADDPD  Y5, Y8, Y8
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VADDPD  1024(R8), Y8, Y8
+	VMOVUPD Y8, 1024(R8)
+	VMOVAPD Y6, Y8
+	VADDPD  Y7, Y8, Y8
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VADDPD  1152(R8), Y8, Y8
+	VMOVUPD Y8, 1152(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareF32AVX2(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, CMOV, FMA3, MMX+
+TEXT ·forwardMixedSquareF32AVX2(SB), $64-48
+	LEAQ (SP), R13
+	ADDQ $0x1f, R13
+	ANDQ $-32, R13
+
+	// forwardMixedSquareF32AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    r+16(FP), CX
+	XORQ    DX, DX
+	MOVQ    n+24(FP), BX
+	MOVQ    stride+32(FP), DI
+	MOVQ    next+40(FP), R8
+	MOVQ    (R8), R8
+	MOVQ    next+40(FP), R9
+	MOVQ    8(R9), R9
+	LEAQ    (CX)(DI*4), R10
+	LEAQ    (AX)(DI*4), R11
+	XORQ    R12, R12
+	VMOVUPS oneSingle<>+0(SB), Y0
+	VMOVUPS Y0, (R13)
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VXORPD  Y9, Y9, Y9
+
+window:
+	// Up to 32 vectors.
+	MOVQ    $0x00000020, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Y10
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y11, Y1, Y1
+	VFMADD231PS  Y10, Y10, Y2
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Y12
+	VMOVUPS      (R13), Y13
+	VSUBPS       Y12, Y13, Y13
+	VFMADD231PS  Y12, Y12, Y4
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y12, Y14
+	VSUBPS       Y10, Y12, Y12
+	VXORPS       signBitSingle<>+0(SB), Y11, Y15
+	VSUBPS       Y13, Y15, Y13
+	VBLENDVPS    Y14, Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y12
+	VFMADD231PS  Y10, Y12, Y6
+	VFNMADD231PS Y11, Y12, Y8
+	VMOVUPS      (R10)(DX*4), Y10
+	VADDPS       minusOneSingle<>+0(SB), Y10, Y11
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y11, Y1, Y1
+	VFMADD231PS  Y10, Y10, Y3
+	VMOVUPS      (R11)(DX*4), Y12
+	VMOVUPS      (R13), Y13
+	VSUBPS       Y12, Y13, Y13
+	VFMADD231PS  Y12, Y12, Y5
+	VCMPPS       $0x11, halfSingle<>+0(SB), Y12, Y14
+	VSUBPS       Y10, Y12, Y12
+	VXORPS       signBitSingle<>+0(SB), Y11, Y15
+	VSUBPS       Y13, Y15, Y13
+	VBLENDVPS    Y14, Y12, Y13, Y12
+	VMULPS       Y12, Y12, Y12
+	VFMADD231PS  Y10, Y12, Y7
+	VFNMADD231PS Y11, Y12, Y9
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ         acc+0(FP), SI
+	VMOVAPD      Y0, Y10
+	VXORPS       Y0, Y0, Y0
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       512(SI), Y11, Y11
+	VMOVUPD      Y11, 512(SI)
+	VADDPD       544(SI), Y10, Y10
+	VMOVUPD      Y10, 544(SI)
+	VMOVAPD      Y1, Y10
+	VXORPS       Y1, Y1, Y1
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       640(SI), Y11, Y11
+	VMOVUPD      Y11, 640(SI)
+	VADDPD       672(SI), Y10, Y10
+	VMOVUPD      Y10, 672(SI)
+	VMOVAPD      Y2, Y10
+	VADDPS       Y3, Y10, Y10
+	VXORPS       Y2, Y2, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       768(SI), Y11, Y11
+	VMOVUPD      Y11, 768(SI)
+	VADDPD       800(SI), Y10, Y10
+	VMOVUPD      Y10, 800(SI)
+	VMOVAPD      Y4, Y10
+	VADDPS       Y5, Y10, Y10
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y5, Y5, Y5
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       896(SI), Y11, Y11
+	VMOVUPD      Y11, 896(SI)
+	VADDPD       928(SI), Y10, Y10
+	VMOVUPD      Y10, 928(SI)
+	VMOVAPD      Y6, Y10
+	VADDPS       Y7, Y10, Y10
+	VXORPS       Y6, Y6, Y6
+	VXORPS       Y7, Y7, Y7
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       1024(SI), Y11, Y11
+	VMOVUPD      Y11, 1024(SI)
+	VADDPD       1056(SI), Y10, Y10
+	VMOVUPD      Y10, 1056(SI)
+	VMOVAPD      Y8, Y10
+	VADDPS       Y9, Y10, Y10
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y9, Y9, Y9
+	VCVTPS2PD    X10, Y11
+	VEXTRACTF128 $0x01, Y10, X10
+	VCVTPS2PD    X10, Y10
+	VADDPD       1152(SI), Y11, Y11
+	VMOVUPD      Y11, 1152(SI)
+	VADDPD       1184(SI), Y10, Y10
+	VMOVUPD      Y10, 1184(SI)
+	TESTQ        BX, BX
+	JG           window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareF64AVX2(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, FMA3, MMX+
+TEXT ·forwardMixedSquareF64AVX2(SB), $64-48
+	LEAQ (SP), R13
+	ADDQ $0x1f, R13
+	ANDQ $-32, R13
+
+	// forwardMixedSquareF64AVX2 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ    x+8(FP), AX
+	MOVQ    r+16(FP), CX
+	XORQ    DX, DX
+	MOVQ    n+24(FP), BX
+	MOVQ    stride+32(FP), DI
+	MOVQ    next+40(FP), R8
+	MOVQ    (R8), R8
+	MOVQ    next+40(FP), R9
+	MOVQ    8(R9), R9
+	LEAQ    (CX)(DI*8), R10
+	LEAQ    (AX)(DI*8), R11
+	XORQ    R12, R12
+	VMOVUPD one<>+0(SB), Y0
+	VMOVUPS Y0, (R13)
+	VXORPD  Y0, Y0, Y0
+	VXORPD  Y1, Y1, Y1
+	VXORPD  Y2, Y2, Y2
+	VXORPD  Y3, Y3, Y3
+	VXORPD  Y4, Y4, Y4
+	VXORPD  Y5, Y5, Y5
+	VXORPD  Y6, Y6, Y6
+	VXORPD  Y7, Y7, Y7
+	VXORPD  Y8, Y8, Y8
+	VXORPD  Y9, Y9, Y9
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Y10
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VADDPD       Y10, Y0, Y0
+	VSUBPD       Y11, Y1, Y1
+	VFMADD231PD  Y10, Y10, Y2
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Y12
+	VMOVUPS      (R13), Y13
+	VSUBPD       Y12, Y13, Y13
+	VFMADD231PD  Y12, Y12, Y4
+	VCMPPD       $0x11, half<>+0(SB), Y12, Y14
+	VSUBPD       Y10, Y12, Y12
+	VXORPD       signBit<>+0(SB), Y11, Y15
+	VSUBPD       Y13, Y15, Y13
+	VBLENDVPD    Y14, Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y12
+	VFMADD231PD  Y10, Y12, Y6
+	VFNMADD231PD Y11, Y12, Y8
+	VMOVUPD      (R10)(DX*8), Y10
+	VADDPD       minusOne<>+0(SB), Y10, Y11
+	VADDPD       Y10, Y0, Y0
+	VSUBPD       Y11, Y1, Y1
+	VFMADD231PD  Y10, Y10, Y3
+	VMOVUPD      (R11)(DX*8), Y12
+	VMOVUPS      (R13), Y13
+	VSUBPD       Y12, Y13, Y13
+	VFMADD231PD  Y12, Y12, Y5
+	VCMPPD       $0x11, half<>+0(SB), Y12, Y14
+	VSUBPD       Y10, Y12, Y12
+	VXORPD       signBit<>+0(SB), Y11, Y15
+	VSUBPD       Y13, Y15, Y13
+	VBLENDVPD    Y14, Y12, Y13, Y12
+	VMULPD       Y12, Y12, Y12
+	VFMADD231PD  Y10, Y12, Y7
+	VFNMADD231PD Y11, Y12, Y9
+	ADDQ         $0x00000040, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Y0, Y10
+	VXORPS  Y0, Y0, Y0
+	VADDPD  512(SI), Y10, Y10
+	VMOVUPD Y10, 512(SI)
+	VMOVAPD Y1, Y10
+	VXORPS  Y1, Y1, Y1
+	VADDPD  640(SI), Y10, Y10
+	VMOVUPD Y10, 640(SI)
+	VMOVAPD Y2, Y10
+	VADDPD  Y3, Y10, Y10
+	VXORPS  Y2, Y2, Y2
+	VXORPS  Y3, Y3, Y3
+	VADDPD  768(SI), Y10, Y10
+	VMOVUPD Y10, 768(SI)
+	VMOVAPD Y4, Y10
+	VADDPD  Y5, Y10, Y10
+	VXORPS  Y4, Y4, Y4
+	VXORPS  Y5, Y5, Y5
+	VADDPD  896(SI), Y10, Y10
+	VMOVUPD Y10, 896(SI)
+	VMOVAPD Y6, Y10
+	VADDPD  Y7, Y10, Y10
+	VXORPS  Y6, Y6, Y6
+	VXORPS  Y7, Y7, Y7
+	VADDPD  1024(SI), Y10, Y10
+	VMOVUPD Y10, 1024(SI)
+	VMOVAPD Y8, Y10
+	VADDPD  Y9, Y10, Y10
+	VXORPS  Y8, Y8, Y8
+	VXORPS  Y9, Y9, Y9
+	VADDPD  1152(SI), Y10, Y10
+	VMOVUPD Y10, 1152(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareYF32AVX2(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·backwardMixedSquareYF32AVX2(SB), NOSPLIT, $0-57
+	// backwardMixedSquareYF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), CX
+	MOVQ at+24(FP), DX
+	XORQ BX, BX
+	XORQ SI, SI
+	MOVQ out+0(FP), DI
+	MOVQ k+32(FP), R8
+	MOVB stream+56(FP), R9
+	MOVQ n+48(FP), R10
+
+positions:
+	VMOVDQU (CX)(BX*1), X0
+	MOVQ    DX, R13
+	ADDQ    $0x10, BX
+	MOVQ    lines+40(FP), R11
+	MOVQ    R8, R12
+
+line:
+	VPSHUFB     (R13), X0, X2
+	VPCMPEQB    16(R13), X2, X2
+	VPMOVSXBD   X2, Y1
+	VPSRLDQ     $0x08, X2, X2
+	VPMOVSXBD   X2, Y2
+	PREFETCHT0  8192(AX)(SI*4)
+	VMOVUPS     (AX)(SI*4), Y3
+	VMOVUPS     32(AX)(SI*4), Y4
+	VMOVUPS     oneSingle<>+0(SB), Y5
+	VSUBPS      Y3, Y5, Y6
+	VSUBPS      Y4, Y5, Y5
+	VMOVUPS     (R12), Y7
+	VMOVUPS     320(R12), Y8
+	VMOVUPS     64(R12), Y9
+	VMOVUPS     384(R12), Y10
+	VBLENDVPS   Y1, Y7, Y9, Y7
+	VBLENDVPS   Y2, Y8, Y10, Y8
+	VXORPS      signBitSingle<>+0(SB), Y6, Y6
+	VXORPS      signBitSingle<>+0(SB), Y5, Y5
+	VBLENDVPS   Y1, Y6, Y3, Y6
+	VBLENDVPS   Y2, Y5, Y4, Y5
+	VMOVUPS     192(R12), Y9
+	VMOVUPS     512(R12), Y10
+	VMOVUPS     256(R12), Y11
+	VMOVUPS     576(R12), Y12
+	VBLENDVPS   Y1, Y9, Y11, Y1
+	VBLENDVPS   Y2, Y10, Y12, Y2
+	VMULPS      Y1, Y6, Y1
+	VMULPS      Y2, Y5, Y2
+	VMOVUPS     128(R12), Y5
+	VMOVUPS     448(R12), Y6
+	VFMADD231PS Y5, Y3, Y1
+	VFMADD231PS Y6, Y4, Y2
+	VMOVAPD     Y7, Y3
+	VMOVAPD     Y8, Y4
+	VFMADD231PS twoSingle<>+0(SB), Y1, Y3
+	VFMADD231PS twoSingle<>+0(SB), Y2, Y4
+	TESTB       R9, R9
+	JZ          ordinary1
+	VMOVNTPS    Y3, (DI)(SI*4)
+	VMOVNTPS    Y4, 32(DI)(SI*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y3, (DI)(SI*4)
+	VMOVUPS Y4, 32(DI)(SI*4)
+
+stored1:
+	ADDQ $0x20, R13
+	ADDQ $0x00000280, R12
+	ADDQ $0x00000010, SI
+	DECQ R11
+	JNZ  line
+	DECQ R10
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareYF64AVX2(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·backwardMixedSquareYF64AVX2(SB), NOSPLIT, $0-57
+	// backwardMixedSquareYF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), CX
+	MOVQ at+24(FP), DX
+	XORQ BX, BX
+	XORQ SI, SI
+	MOVQ out+0(FP), DI
+	MOVQ k+32(FP), R8
+	MOVB stream+56(FP), R9
+	MOVQ n+48(FP), R10
+
+positions:
+	VMOVDQU (CX)(BX*1), X0
+	MOVQ    DX, R13
+	ADDQ    $0x10, BX
+	MOVQ    lines+40(FP), R11
+	MOVQ    R8, R12
+
+line:
+	VPSHUFB     (R13), X0, X2
+	VPCMPEQB    16(R13), X2, X2
+	VPMOVSXBQ   X2, Y1
+	VPSRLDQ     $0x04, X2, X2
+	VPMOVSXBQ   X2, Y2
+	PREFETCHT0  8192(AX)(SI*8)
+	VMOVUPD     (AX)(SI*8), Y3
+	VMOVUPD     32(AX)(SI*8), Y4
+	VMOVUPD     one<>+0(SB), Y5
+	VSUBPD      Y3, Y5, Y6
+	VSUBPD      Y4, Y5, Y5
+	VMOVUPD     (R12), Y7
+	VMOVUPD     640(R12), Y8
+	VMOVUPD     128(R12), Y9
+	VMOVUPD     768(R12), Y10
+	VBLENDVPD   Y1, Y7, Y9, Y7
+	VBLENDVPD   Y2, Y8, Y10, Y8
+	VXORPD      signBit<>+0(SB), Y6, Y6
+	VXORPD      signBit<>+0(SB), Y5, Y5
+	VBLENDVPD   Y1, Y6, Y3, Y6
+	VBLENDVPD   Y2, Y5, Y4, Y5
+	VMOVUPD     384(R12), Y9
+	VMOVUPD     1024(R12), Y10
+	VMOVUPD     512(R12), Y11
+	VMOVUPD     1152(R12), Y12
+	VBLENDVPD   Y1, Y9, Y11, Y1
+	VBLENDVPD   Y2, Y10, Y12, Y2
+	VMULPD      Y1, Y6, Y1
+	VMULPD      Y2, Y5, Y2
+	VMOVUPD     256(R12), Y5
+	VMOVUPD     896(R12), Y6
+	VFMADD231PD Y5, Y3, Y1
+	VFMADD231PD Y6, Y4, Y2
+	VMOVAPD     Y7, Y3
+	VMOVAPD     Y8, Y4
+	VFMADD231PD two<>+0(SB), Y1, Y3
+	VFMADD231PD two<>+0(SB), Y2, Y4
+	TESTB       R9, R9
+	JZ          ordinary1
+	VMOVNTPD    Y3, (DI)(SI*8)
+	VMOVNTPD    Y4, 32(DI)(SI*8)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPD Y3, (DI)(SI*8)
+	VMOVUPD Y4, 32(DI)(SI*8)
+
+stored1:
+	ADDQ $0x20, R13
+	ADDQ $0x00000500, R12
+	ADDQ $0x00000008, SI
+	DECQ R11
+	JNZ  line
+	DECQ R10
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareF32AVX2(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·backwardMixedSquareF32AVX2(SB), NOSPLIT, $0-49
+	// backwardMixedSquareF32AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), CX
+	XORQ DX, DX
+	MOVQ out+0(FP), BX
+	MOVQ k+24(FP), SI
+	MOVB stream+48(FP), DI
+	MOVQ n+40(FP), R8
+
+positions:
+	MOVQ lines+32(FP), R9
+	MOVQ SI, R10
+
+line:
+	PREFETCHT0  8192(CX)(DX*4)
+	VMOVUPS     (CX)(DX*4), Y0
+	VMOVUPS     32(CX)(DX*4), Y1
+	VMOVUPS     oneSingle<>+0(SB), Y2
+	VSUBPS      Y0, Y2, Y3
+	VSUBPS      Y1, Y2, Y2
+	VMOVUPS     (R10), Y4
+	VMOVUPS     320(R10), Y5
+	VMULPS      Y4, Y0, Y4
+	VMULPS      Y5, Y1, Y5
+	VMOVUPS     64(R10), Y6
+	VMOVUPS     384(R10), Y7
+	VFMADD231PS Y6, Y3, Y4
+	VFMADD231PS Y7, Y2, Y5
+	PREFETCHT0  8192(AX)(DX*4)
+	VMOVUPS     (AX)(DX*4), Y6
+	VMOVUPS     32(AX)(DX*4), Y7
+	VMOVUPS     oneSingle<>+0(SB), Y8
+	VSUBPS      Y6, Y8, Y9
+	VSUBPS      Y7, Y8, Y8
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y6, Y10
+	VCMPPS      $0x11, halfSingle<>+0(SB), Y7, Y11
+	VSUBPS      Y0, Y6, Y12
+	VSUBPS      Y1, Y7, Y13
+	VSUBPS      Y9, Y3, Y9
+	VSUBPS      Y8, Y2, Y8
+	VBLENDVPS   Y10, Y12, Y9, Y9
+	VBLENDVPS   Y11, Y13, Y8, Y8
+	VMOVUPS     192(R10), Y10
+	VMOVUPS     512(R10), Y11
+	VMULPS      Y10, Y0, Y0
+	VMULPS      Y11, Y1, Y1
+	VMOVUPS     256(R10), Y10
+	VMOVUPS     576(R10), Y11
+	VFMADD231PS Y10, Y3, Y0
+	VFMADD231PS Y11, Y2, Y1
+	VMULPS      Y0, Y9, Y0
+	VMULPS      Y1, Y8, Y1
+	VMOVUPS     128(R10), Y2
+	VMOVUPS     448(R10), Y3
+	VFMADD231PS Y2, Y6, Y0
+	VFMADD231PS Y3, Y7, Y1
+	VFMADD231PS twoSingle<>+0(SB), Y0, Y4
+	VFMADD231PS twoSingle<>+0(SB), Y1, Y5
+	TESTB       DI, DI
+	JZ          ordinary1
+	VMOVNTPS    Y4, (BX)(DX*4)
+	VMOVNTPS    Y5, 32(BX)(DX*4)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPS Y4, (BX)(DX*4)
+	VMOVUPS Y5, 32(BX)(DX*4)
+
+stored1:
+	ADDQ $0x00000280, R10
+	ADDQ $0x00000010, DX
+	DECQ R9
+	JNZ  line
+	DECQ R8
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareF64AVX2(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+// Requires: AVX, FMA3, MMX+
+TEXT ·backwardMixedSquareF64AVX2(SB), NOSPLIT, $0-49
+	// backwardMixedSquareF64AVX2 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), CX
+	XORQ DX, DX
+	MOVQ out+0(FP), BX
+	MOVQ k+24(FP), SI
+	MOVB stream+48(FP), DI
+	MOVQ n+40(FP), R8
+
+positions:
+	MOVQ lines+32(FP), R9
+	MOVQ SI, R10
+
+line:
+	PREFETCHT0  8192(CX)(DX*8)
+	VMOVUPD     (CX)(DX*8), Y0
+	VMOVUPD     32(CX)(DX*8), Y1
+	VMOVUPD     one<>+0(SB), Y2
+	VSUBPD      Y0, Y2, Y3
+	VSUBPD      Y1, Y2, Y2
+	VMOVUPD     (R10), Y4
+	VMOVUPD     640(R10), Y5
+	VMULPD      Y4, Y0, Y4
+	VMULPD      Y5, Y1, Y5
+	VMOVUPD     128(R10), Y6
+	VMOVUPD     768(R10), Y7
+	VFMADD231PD Y6, Y3, Y4
+	VFMADD231PD Y7, Y2, Y5
+	PREFETCHT0  8192(AX)(DX*8)
+	VMOVUPD     (AX)(DX*8), Y6
+	VMOVUPD     32(AX)(DX*8), Y7
+	VMOVUPD     one<>+0(SB), Y8
+	VSUBPD      Y6, Y8, Y9
+	VSUBPD      Y7, Y8, Y8
+	VCMPPD      $0x11, half<>+0(SB), Y6, Y10
+	VCMPPD      $0x11, half<>+0(SB), Y7, Y11
+	VSUBPD      Y0, Y6, Y12
+	VSUBPD      Y1, Y7, Y13
+	VSUBPD      Y9, Y3, Y9
+	VSUBPD      Y8, Y2, Y8
+	VBLENDVPD   Y10, Y12, Y9, Y9
+	VBLENDVPD   Y11, Y13, Y8, Y8
+	VMOVUPD     384(R10), Y10
+	VMOVUPD     1024(R10), Y11
+	VMULPD      Y10, Y0, Y0
+	VMULPD      Y11, Y1, Y1
+	VMOVUPD     512(R10), Y10
+	VMOVUPD     1152(R10), Y11
+	VFMADD231PD Y10, Y3, Y0
+	VFMADD231PD Y11, Y2, Y1
+	VMULPD      Y0, Y9, Y0
+	VMULPD      Y1, Y8, Y1
+	VMOVUPD     256(R10), Y2
+	VMOVUPD     896(R10), Y3
+	VFMADD231PD Y2, Y6, Y0
+	VFMADD231PD Y3, Y7, Y1
+	VFMADD231PD two<>+0(SB), Y0, Y4
+	VFMADD231PD two<>+0(SB), Y1, Y5
+	TESTB       DI, DI
+	JZ          ordinary1
+	VMOVNTPD    Y4, (BX)(DX*8)
+	VMOVNTPD    Y5, 32(BX)(DX*8)
+	JMP         stored1
+
+ordinary1:
+	VMOVUPD Y4, (BX)(DX*8)
+	VMOVUPD Y5, 32(BX)(DX*8)
+
+stored1:
+	ADDQ $0x00000500, R10
+	ADDQ $0x00000008, DX
+	DECQ R9
+	JNZ  line
+	DECQ R8
+	JNZ  positions
+	VZEROUPPER
+	RET
+
 // func softmaxLanes2F32AVX2(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 // Requires: AVX, AVX2, CMOV, FMA3, MMX+
 TEXT ·softmaxLanes2F32AVX2(SB), NOSPLIT, $0-57

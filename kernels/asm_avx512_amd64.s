@@ -73795,6 +73795,1858 @@ end:
 	VZEROUPPER
 	RET
 
+// func forwardMixedOverlapYF32AVX512(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardMixedOverlapYF32AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedOverlapYF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*4), R12
+	XORQ         R13, R13
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU    (CX)(BX*1), X9
+	VPSHUFB    (DX), X9, X9
+	VPCMPEQB   16(DX), X9, K1
+	VMOVDQU    (R11)(BX*1), X9
+	VPSHUFB    (DX), X9, X9
+	VPCMPEQB   16(DX), X9, K2
+	KNOTW      K1, K3
+	KNOTW      K2, K4
+	VADDPS     Z0, Z7, K1, Z7
+	VADDPS     Z0, Z8, K2, Z8
+	PREFETCHT0 (R10)(R13*1)
+	VMOVUPS    (AX)(SI*4), Z9
+	PREFETCHT0 64(R10)(R13*1)
+	VMOVUPS    (R12)(SI*4), Z10
+	VSUBPS     Z9, Z0, Z11
+	VSUBPS     Z10, Z0, Z12
+	VADDPS     Z9, Z1, K1, Z1
+	VADDPS     Z10, Z2, K2, Z2
+	VADDPS     Z11, Z5, K1, Z5
+	VADDPS     Z12, Z6, K2, Z6
+	VADDPS     Z9, Z3, K3, Z3
+	VADDPS     Z10, Z4, K4, Z4
+	ADDQ       $0x00000080, R13
+	ADDQ       step+48(FP), BX
+	ADDQ       step+48(FP), BX
+	LEAQ       (SI)(R9*2), SI
+	SUBQ       $0x02, R8
+	JG         two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), R8
+	VMOVAPD       Z1, Z9
+	VADDPS        Z2, Z9, Z9
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        (R8), Z10, Z10
+	VMOVUPD       Z10, (R8)
+	VADDPD        64(R8), Z9, Z9
+	VMOVUPD       Z9, 64(R8)
+	VMOVAPD       Z3, Z9
+	VADDPS        Z4, Z9, Z9
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        128(R8), Z10, Z10
+	VMOVUPD       Z10, 128(R8)
+	VADDPD        192(R8), Z9, Z9
+	VMOVUPD       Z9, 192(R8)
+	VMOVAPD       Z5, Z9
+	VADDPS        Z6, Z9, Z9
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        256(R8), Z10, Z10
+	VMOVUPD       Z10, 256(R8)
+	VADDPD        320(R8), Z9, Z9
+	VMOVUPD       Z9, 320(R8)
+	VMOVAPD       Z7, Z9
+	VADDPS        Z8, Z9, Z9
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        512(R8), Z10, Z10
+	VMOVUPD       Z10, 512(R8)
+	VADDPD        576(R8), Z9, Z9
+	VMOVUPD       Z9, 576(R8)
+	TESTQ         DI, DI
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapYF64AVX512(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·forwardMixedOverlapYF64AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedOverlapYF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*8), R12
+	XORQ         R13, R13
+	VBROADCASTSD one<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU    (CX)(BX*1), X9
+	VPSHUFB    (DX), X9, X9
+	VPCMPEQB   16(DX), X9, K1
+	VMOVDQU    (R11)(BX*1), X9
+	VPSHUFB    (DX), X9, X9
+	VPCMPEQB   16(DX), X9, K2
+	KNOTB      K1, K3
+	KNOTB      K2, K4
+	VADDPD     Z0, Z7, K1, Z7
+	VADDPD     Z0, Z8, K2, Z8
+	PREFETCHT0 (R10)(R13*1)
+	VMOVUPD    (AX)(SI*8), Z9
+	PREFETCHT0 64(R10)(R13*1)
+	VMOVUPD    (R12)(SI*8), Z10
+	VSUBPD     Z9, Z0, Z11
+	VSUBPD     Z10, Z0, Z12
+	VADDPD     Z9, Z1, K1, Z1
+	VADDPD     Z10, Z2, K2, Z2
+	VADDPD     Z11, Z5, K1, Z5
+	VADDPD     Z12, Z6, K2, Z6
+	VADDPD     Z9, Z3, K3, Z3
+	VADDPD     Z10, Z4, K4, Z4
+	ADDQ       $0x00000080, R13
+	ADDQ       step+48(FP), BX
+	ADDQ       step+48(FP), BX
+	LEAQ       (SI)(R9*2), SI
+	SUBQ       $0x02, R8
+	JG         two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Z1, Z9
+	VADDPD  Z2, Z9, Z9
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VADDPD  (R8), Z9, Z9
+	VMOVUPD Z9, (R8)
+	VMOVAPD Z3, Z9
+	VADDPD  Z4, Z9, Z9
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VADDPD  128(R8), Z9, Z9
+	VMOVUPD Z9, 128(R8)
+	VMOVAPD Z5, Z9
+	VADDPD  Z6, Z9, Z9
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VADDPD  256(R8), Z9, Z9
+	VMOVUPD Z9, 256(R8)
+	VMOVAPD Z7, Z9
+	VADDPD  Z8, Z9, Z9
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VADDPD  512(R8), Z9, Z9
+	VMOVUPD Z9, 512(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapF32AVX512(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·forwardMixedOverlapF32AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedOverlapF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*4), R10
+	LEAQ   (AX)(DI*4), R11
+	XORQ   R12, R12
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Z8
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPS      (R10)(DX*4), Z9
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z8, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z9, Z11
+	VADDPS       Z8, Z6, Z6
+	VADDPS       Z9, Z7, Z7
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Z12
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPS      (R11)(DX*4), Z13
+	VFMADD231PS  Z8, Z12, Z0
+	VFMADD231PS  Z9, Z13, Z1
+	VFNMADD231PS Z10, Z12, Z2
+	VFNMADD231PS Z11, Z13, Z3
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z12, Z10
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z11
+	VFNMADD231PS Z8, Z10, Z4
+	VFNMADD231PS Z9, Z11, Z5
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), SI
+	VMOVAPD       Z0, Z8
+	VADDPS        Z1, Z8, Z8
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        (SI), Z9, Z9
+	VMOVUPD       Z9, (SI)
+	VADDPD        64(SI), Z8, Z8
+	VMOVUPD       Z8, 64(SI)
+	VMOVAPD       Z2, Z8
+	VADDPS        Z3, Z8, Z8
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        128(SI), Z9, Z9
+	VMOVUPD       Z9, 128(SI)
+	VADDPD        192(SI), Z8, Z8
+	VMOVUPD       Z8, 192(SI)
+	VMOVAPD       Z4, Z8
+	VADDPS        Z5, Z8, Z8
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        256(SI), Z9, Z9
+	VMOVUPD       Z9, 256(SI)
+	VADDPD        320(SI), Z8, Z8
+	VMOVUPD       Z8, 320(SI)
+	VMOVAPD       Z6, Z8
+	VADDPS        Z7, Z8, Z8
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y8, Z9
+	VEXTRACTF64X4 $0x01, Z8, Y8
+	VCVTPS2PD     Y8, Z8
+	VADDPD        512(SI), Z9, Z9
+	VMOVUPD       Z9, 512(SI)
+	VADDPD        576(SI), Z8, Z8
+	VMOVUPD       Z8, 576(SI)
+	TESTQ         BX, BX
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedOverlapF64AVX512(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·forwardMixedOverlapF64AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedOverlapF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*8), R10
+	LEAQ   (AX)(DI*8), R11
+	XORQ   R12, R12
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Z8
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPD      (R10)(DX*8), Z9
+	VADDPD.BCST  minusOne<>+0(SB), Z8, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z9, Z11
+	VADDPD       Z8, Z6, Z6
+	VADDPD       Z9, Z7, Z7
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Z12
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPD      (R11)(DX*8), Z13
+	VFMADD231PD  Z8, Z12, Z0
+	VFMADD231PD  Z9, Z13, Z1
+	VFNMADD231PD Z10, Z12, Z2
+	VFNMADD231PD Z11, Z13, Z3
+	VADDPD.BCST  minusOne<>+0(SB), Z12, Z10
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z11
+	VFNMADD231PD Z8, Z10, Z4
+	VFNMADD231PD Z9, Z11, Z5
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Z0, Z8
+	VADDPD  Z1, Z8, Z8
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VADDPD  (SI), Z8, Z8
+	VMOVUPD Z8, (SI)
+	VMOVAPD Z2, Z8
+	VADDPD  Z3, Z8, Z8
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VADDPD  128(SI), Z8, Z8
+	VMOVUPD Z8, 128(SI)
+	VMOVAPD Z4, Z8
+	VADDPD  Z5, Z8, Z8
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VADDPD  256(SI), Z8, Z8
+	VMOVUPD Z8, 256(SI)
+	VMOVAPD Z6, Z8
+	VADDPD  Z7, Z8, Z8
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VADDPD  512(SI), Z8, Z8
+	VMOVUPD Z8, 512(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionYF32AVX512(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardMixedRegionYF32AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedRegionYF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*4), R12
+	XORQ         R13, R13
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU    (CX)(BX*1), X11
+	VPSHUFB    (DX), X11, X11
+	VPCMPEQB   16(DX), X11, K1
+	VMOVDQU    (R11)(BX*1), X11
+	VPSHUFB    (DX), X11, X11
+	VPCMPEQB   16(DX), X11, K2
+	KNOTW      K1, K3
+	KNOTW      K2, K4
+	VADDPS     Z0, Z9, K1, Z9
+	VADDPS     Z0, Z10, K2, Z10
+	PREFETCHT0 (R10)(R13*1)
+	VMOVUPS    (AX)(SI*4), Z11
+	PREFETCHT0 64(R10)(R13*1)
+	VMOVUPS    (R12)(SI*4), Z12
+	VSUBPS     Z11, Z0, Z13
+	VSUBPS     Z12, Z0, Z14
+	VADDPS     Z11, Z1, K1, Z1
+	VADDPS     Z12, Z2, K2, Z2
+	VADDPS     Z13, Z5, K1, Z5
+	VADDPS     Z14, Z6, K2, Z6
+	VADDPS     Z11, Z3, K3, Z3
+	VADDPS     Z12, Z4, K4, Z4
+	VADDPS     Z13, Z7, K3, Z7
+	VADDPS     Z14, Z8, K4, Z8
+	ADDQ       $0x00000080, R13
+	ADDQ       step+48(FP), BX
+	ADDQ       step+48(FP), BX
+	LEAQ       (SI)(R9*2), SI
+	SUBQ       $0x02, R8
+	JG         two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), R8
+	VMOVAPD       Z1, Z11
+	VADDPS        Z2, Z11, Z11
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        (R8), Z12, Z12
+	VMOVUPD       Z12, (R8)
+	VADDPD        64(R8), Z11, Z11
+	VMOVUPD       Z11, 64(R8)
+	VMOVAPD       Z3, Z11
+	VADDPS        Z4, Z11, Z11
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        128(R8), Z12, Z12
+	VMOVUPD       Z12, 128(R8)
+	VADDPD        192(R8), Z11, Z11
+	VMOVUPD       Z11, 192(R8)
+	VMOVAPD       Z5, Z11
+	VADDPS        Z6, Z11, Z11
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        256(R8), Z12, Z12
+	VMOVUPD       Z12, 256(R8)
+	VADDPD        320(R8), Z11, Z11
+	VMOVUPD       Z11, 320(R8)
+	VMOVAPD       Z7, Z11
+	VADDPS        Z8, Z11, Z11
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        384(R8), Z12, Z12
+	VMOVUPD       Z12, 384(R8)
+	VADDPD        448(R8), Z11, Z11
+	VMOVUPD       Z11, 448(R8)
+	VMOVAPD       Z9, Z11
+	VADDPS        Z10, Z11, Z11
+	VXORPS        Z9, Z9, Z9
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y11, Z12
+	VEXTRACTF64X4 $0x01, Z11, Y11
+	VCVTPS2PD     Y11, Z11
+	VADDPD        512(R8), Z12, Z12
+	VMOVUPD       Z12, 512(R8)
+	VADDPD        576(R8), Z11, Z11
+	VMOVUPD       Z11, 576(R8)
+	TESTQ         DI, DI
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionYF64AVX512(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·forwardMixedRegionYF64AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedRegionYF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*8), R12
+	XORQ         R13, R13
+	VBROADCASTSD one<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU    (CX)(BX*1), X11
+	VPSHUFB    (DX), X11, X11
+	VPCMPEQB   16(DX), X11, K1
+	VMOVDQU    (R11)(BX*1), X11
+	VPSHUFB    (DX), X11, X11
+	VPCMPEQB   16(DX), X11, K2
+	KNOTB      K1, K3
+	KNOTB      K2, K4
+	VADDPD     Z0, Z9, K1, Z9
+	VADDPD     Z0, Z10, K2, Z10
+	PREFETCHT0 (R10)(R13*1)
+	VMOVUPD    (AX)(SI*8), Z11
+	PREFETCHT0 64(R10)(R13*1)
+	VMOVUPD    (R12)(SI*8), Z12
+	VSUBPD     Z11, Z0, Z13
+	VSUBPD     Z12, Z0, Z14
+	VADDPD     Z11, Z1, K1, Z1
+	VADDPD     Z12, Z2, K2, Z2
+	VADDPD     Z13, Z5, K1, Z5
+	VADDPD     Z14, Z6, K2, Z6
+	VADDPD     Z11, Z3, K3, Z3
+	VADDPD     Z12, Z4, K4, Z4
+	VADDPD     Z13, Z7, K3, Z7
+	VADDPD     Z14, Z8, K4, Z8
+	ADDQ       $0x00000080, R13
+	ADDQ       step+48(FP), BX
+	ADDQ       step+48(FP), BX
+	LEAQ       (SI)(R9*2), SI
+	SUBQ       $0x02, R8
+	JG         two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Z1, Z11
+	VADDPD  Z2, Z11, Z11
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VADDPD  (R8), Z11, Z11
+	VMOVUPD Z11, (R8)
+	VMOVAPD Z3, Z11
+	VADDPD  Z4, Z11, Z11
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VADDPD  128(R8), Z11, Z11
+	VMOVUPD Z11, 128(R8)
+	VMOVAPD Z5, Z11
+	VADDPD  Z6, Z11, Z11
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VADDPD  256(R8), Z11, Z11
+	VMOVUPD Z11, 256(R8)
+	VMOVAPD Z7, Z11
+	VADDPD  Z8, Z11, Z11
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VADDPD  384(R8), Z11, Z11
+	VMOVUPD Z11, 384(R8)
+	VMOVAPD Z9, Z11
+	VADDPD  Z10, Z11, Z11
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VADDPD  512(R8), Z11, Z11
+	VMOVUPD Z11, 512(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionF32AVX512(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·forwardMixedRegionF32AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedRegionF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*4), R10
+	LEAQ   (AX)(DI*4), R11
+	XORQ   R12, R12
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Z14
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPS      (R10)(DX*4), Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z15, Z17
+	VADDPS       Z14, Z8, Z8
+	VADDPS       Z15, Z9, Z9
+	VSUBPS       Z16, Z10, Z10
+	VSUBPS       Z17, Z11, Z11
+	VFMADD231PS  Z14, Z14, Z12
+	VFMADD231PS  Z15, Z15, Z13
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Z18
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPS      (R11)(DX*4), Z19
+	VFMADD231PS  Z14, Z18, Z0
+	VFMADD231PS  Z15, Z19, Z1
+	VFNMADD231PS Z16, Z18, Z2
+	VFNMADD231PS Z17, Z19, Z3
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z18, Z18
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z19, Z19
+	VFNMADD231PS Z14, Z18, Z4
+	VFNMADD231PS Z15, Z19, Z5
+	VFMADD231PS  Z16, Z18, Z6
+	VFMADD231PS  Z17, Z19, Z7
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), SI
+	VMOVAPD       Z0, Z14
+	VADDPS        Z1, Z14, Z14
+	VXORPS        Z0, Z0, Z0
+	VXORPS        Z1, Z1, Z1
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        (SI), Z15, Z15
+	VMOVUPD       Z15, (SI)
+	VADDPD        64(SI), Z14, Z14
+	VMOVUPD       Z14, 64(SI)
+	VMOVAPD       Z2, Z14
+	VADDPS        Z3, Z14, Z14
+	VXORPS        Z2, Z2, Z2
+	VXORPS        Z3, Z3, Z3
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        128(SI), Z15, Z15
+	VMOVUPD       Z15, 128(SI)
+	VADDPD        192(SI), Z14, Z14
+	VMOVUPD       Z14, 192(SI)
+	VMOVAPD       Z4, Z14
+	VADDPS        Z5, Z14, Z14
+	VXORPS        Z4, Z4, Z4
+	VXORPS        Z5, Z5, Z5
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        256(SI), Z15, Z15
+	VMOVUPD       Z15, 256(SI)
+	VADDPD        320(SI), Z14, Z14
+	VMOVUPD       Z14, 320(SI)
+	VMOVAPD       Z6, Z14
+	VADDPS        Z7, Z14, Z14
+	VXORPS        Z6, Z6, Z6
+	VXORPS        Z7, Z7, Z7
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        384(SI), Z15, Z15
+	VMOVUPD       Z15, 384(SI)
+	VADDPD        448(SI), Z14, Z14
+	VMOVUPD       Z14, 448(SI)
+	VMOVAPD       Z8, Z14
+	VADDPS        Z9, Z14, Z14
+	VXORPS        Z8, Z8, Z8
+	VXORPS        Z9, Z9, Z9
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        512(SI), Z15, Z15
+	VMOVUPD       Z15, 512(SI)
+	VADDPD        576(SI), Z14, Z14
+	VMOVUPD       Z14, 576(SI)
+	VMOVAPD       Z10, Z14
+	VADDPS        Z11, Z14, Z14
+	VXORPS        Z10, Z10, Z10
+	VXORPS        Z11, Z11, Z11
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        640(SI), Z15, Z15
+	VMOVUPD       Z15, 640(SI)
+	VADDPD        704(SI), Z14, Z14
+	VMOVUPD       Z14, 704(SI)
+	VMOVAPD       Z12, Z14
+	VADDPS        Z13, Z14, Z14
+	VXORPS        Z12, Z12, Z12
+	VXORPS        Z13, Z13, Z13
+	VCVTPS2PD     Y14, Z15
+	VEXTRACTF64X4 $0x01, Z14, Y14
+	VCVTPS2PD     Y14, Z14
+	VADDPD        768(SI), Z15, Z15
+	VMOVUPD       Z15, 768(SI)
+	VADDPD        832(SI), Z14, Z14
+	VMOVUPD       Z14, 832(SI)
+	TESTQ         BX, BX
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedRegionF64AVX512(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·forwardMixedRegionF64AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedRegionF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ   x+8(FP), AX
+	MOVQ   r+16(FP), CX
+	XORQ   DX, DX
+	MOVQ   n+24(FP), BX
+	MOVQ   stride+32(FP), DI
+	MOVQ   next+40(FP), R8
+	MOVQ   (R8), R8
+	MOVQ   next+40(FP), R9
+	MOVQ   8(R9), R9
+	LEAQ   (CX)(DI*8), R10
+	LEAQ   (AX)(DI*8), R11
+	XORQ   R12, R12
+	VPXORQ Z0, Z0, Z0
+	VPXORQ Z1, Z1, Z1
+	VPXORQ Z2, Z2, Z2
+	VPXORQ Z3, Z3, Z3
+	VPXORQ Z4, Z4, Z4
+	VPXORQ Z5, Z5, Z5
+	VPXORQ Z6, Z6, Z6
+	VPXORQ Z7, Z7, Z7
+	VPXORQ Z8, Z8, Z8
+	VPXORQ Z9, Z9, Z9
+	VPXORQ Z10, Z10, Z10
+	VPXORQ Z11, Z11, Z11
+	VPXORQ Z12, Z12, Z12
+	VPXORQ Z13, Z13, Z13
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Z14
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPD      (R10)(DX*8), Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VADDPD.BCST  minusOne<>+0(SB), Z15, Z17
+	VADDPD       Z14, Z8, Z8
+	VADDPD       Z15, Z9, Z9
+	VSUBPD       Z16, Z10, Z10
+	VSUBPD       Z17, Z11, Z11
+	VFMADD231PD  Z14, Z14, Z12
+	VFMADD231PD  Z15, Z15, Z13
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Z18
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPD      (R11)(DX*8), Z19
+	VFMADD231PD  Z14, Z18, Z0
+	VFMADD231PD  Z15, Z19, Z1
+	VFNMADD231PD Z16, Z18, Z2
+	VFNMADD231PD Z17, Z19, Z3
+	VADDPD.BCST  minusOne<>+0(SB), Z18, Z18
+	VADDPD.BCST  minusOne<>+0(SB), Z19, Z19
+	VFNMADD231PD Z14, Z18, Z4
+	VFNMADD231PD Z15, Z19, Z5
+	VFMADD231PD  Z16, Z18, Z6
+	VFMADD231PD  Z17, Z19, Z7
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Z0, Z14
+	VADDPD  Z1, Z14, Z14
+	VXORPS  Z0, Z0, Z0
+	VXORPS  Z1, Z1, Z1
+	VADDPD  (SI), Z14, Z14
+	VMOVUPD Z14, (SI)
+	VMOVAPD Z2, Z14
+	VADDPD  Z3, Z14, Z14
+	VXORPS  Z2, Z2, Z2
+	VXORPS  Z3, Z3, Z3
+	VADDPD  128(SI), Z14, Z14
+	VMOVUPD Z14, 128(SI)
+	VMOVAPD Z4, Z14
+	VADDPD  Z5, Z14, Z14
+	VXORPS  Z4, Z4, Z4
+	VXORPS  Z5, Z5, Z5
+	VADDPD  256(SI), Z14, Z14
+	VMOVUPD Z14, 256(SI)
+	VMOVAPD Z6, Z14
+	VADDPD  Z7, Z14, Z14
+	VXORPS  Z6, Z6, Z6
+	VXORPS  Z7, Z7, Z7
+	VADDPD  384(SI), Z14, Z14
+	VMOVUPD Z14, 384(SI)
+	VMOVAPD Z8, Z14
+	VADDPD  Z9, Z14, Z14
+	VXORPS  Z8, Z8, Z8
+	VXORPS  Z9, Z9, Z9
+	VADDPD  512(SI), Z14, Z14
+	VMOVUPD Z14, 512(SI)
+	VMOVAPD Z10, Z14
+	VADDPD  Z11, Z14, Z14
+	VXORPS  Z10, Z10, Z10
+	VXORPS  Z11, Z11, Z11
+	VADDPD  640(SI), Z14, Z14
+	VMOVUPD Z14, 640(SI)
+	VMOVAPD Z12, Z14
+	VADDPD  Z13, Z14, Z14
+	VXORPS  Z12, Z12, Z12
+	VXORPS  Z13, Z13, Z13
+	VADDPD  768(SI), Z14, Z14
+	VMOVUPD Z14, 768(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionYF32AVX512(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL
+TEXT ·backwardMixedRegionYF32AVX512(SB), NOSPLIT, $0-57
+	// backwardMixedRegionYF32AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), AX
+	MOVQ at+24(FP), CX
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ out+0(FP), SI
+	MOVQ k+32(FP), DI
+	MOVB stream+56(FP), R8
+	MOVQ n+48(FP), R9
+
+positions:
+	VMOVDQU (AX)(DX*1), X0
+	MOVQ    CX, R12
+	ADDQ    $0x10, DX
+	MOVQ    lines+40(FP), R10
+	MOVQ    DI, R11
+
+line:
+	VPSHUFB   (R12), X0, X1
+	VPCMPEQB  16(R12), X1, K1
+	KNOTW     K1, K2
+	VMOVUPS   (R11), Z1
+	VMOVUPS   64(R11), Z2
+	VBLENDMPS Z1, Z2, K1, Z1
+	TESTB     R8, R8
+	JZ        ordinary1
+	VMOVNTPS  Z1, (SI)(BX*4)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPS Z1, (SI)(BX*4)
+
+stored1:
+	ADDQ $0x20, R12
+	ADDQ $0x00000140, R11
+	ADDQ $0x00000010, BX
+	DECQ R10
+	JNZ  line
+	DECQ R9
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionYF64AVX512(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL
+TEXT ·backwardMixedRegionYF64AVX512(SB), NOSPLIT, $0-57
+	// backwardMixedRegionYF64AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), AX
+	MOVQ at+24(FP), CX
+	XORQ DX, DX
+	XORQ BX, BX
+	MOVQ out+0(FP), SI
+	MOVQ k+32(FP), DI
+	MOVB stream+56(FP), R8
+	MOVQ n+48(FP), R9
+
+positions:
+	VMOVDQU (AX)(DX*1), X0
+	MOVQ    CX, R12
+	ADDQ    $0x10, DX
+	MOVQ    lines+40(FP), R10
+	MOVQ    DI, R11
+
+line:
+	VPSHUFB   (R12), X0, X1
+	VPCMPEQB  16(R12), X1, K1
+	KNOTB     K1, K2
+	VMOVUPD   (R11), Z1
+	VMOVUPD   128(R11), Z2
+	VBLENDMPD Z1, Z2, K1, Z1
+	TESTB     R8, R8
+	JZ        ordinary1
+	VMOVNTPD  Z1, (SI)(BX*8)
+	JMP       stored1
+
+ordinary1:
+	VMOVUPD Z1, (SI)(BX*8)
+
+stored1:
+	ADDQ $0x20, R12
+	ADDQ $0x00000280, R11
+	ADDQ $0x00000008, BX
+	DECQ R10
+	JNZ  line
+	DECQ R9
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionF32AVX512(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·backwardMixedRegionF32AVX512(SB), NOSPLIT, $0-49
+	// backwardMixedRegionF32AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), AX
+	XORQ CX, CX
+	MOVQ out+0(FP), DX
+	MOVQ k+24(FP), BX
+	MOVB stream+48(FP), SI
+	MOVQ n+40(FP), DI
+
+positions:
+	MOVQ lines+32(FP), R8
+	MOVQ BX, R9
+
+line:
+	PREFETCHT0   8192(AX)(CX*4)
+	VMOVUPS      (AX)(CX*4), Z0
+	VBROADCASTSS oneSingle<>+0(SB), Z1
+	VSUBPS       Z0, Z1, Z1
+	VMOVUPS      (R9), Z2
+	VMULPS       Z2, Z0, Z0
+	VMOVUPS      64(R9), Z2
+	VFMADD231PS  Z2, Z1, Z0
+	TESTB        SI, SI
+	JZ           ordinary1
+	VMOVNTPS     Z0, (DX)(CX*4)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPS Z0, (DX)(CX*4)
+
+stored1:
+	ADDQ $0x00000140, R9
+	ADDQ $0x00000010, CX
+	DECQ R8
+	JNZ  line
+	DECQ DI
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedRegionF64AVX512(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·backwardMixedRegionF64AVX512(SB), NOSPLIT, $0-49
+	// backwardMixedRegionF64AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), AX
+	XORQ CX, CX
+	MOVQ out+0(FP), DX
+	MOVQ k+24(FP), BX
+	MOVB stream+48(FP), SI
+	MOVQ n+40(FP), DI
+
+positions:
+	MOVQ lines+32(FP), R8
+	MOVQ BX, R9
+
+line:
+	PREFETCHT0   8192(AX)(CX*8)
+	VMOVUPD      (AX)(CX*8), Z0
+	VBROADCASTSD one<>+0(SB), Z1
+	VSUBPD       Z0, Z1, Z1
+	VMOVUPD      (R9), Z2
+	VMULPD       Z2, Z0, Z0
+	VMOVUPD      128(R9), Z2
+	VFMADD231PD  Z2, Z1, Z0
+	TESTB        SI, SI
+	JZ           ordinary1
+	VMOVNTPD     Z0, (DX)(CX*8)
+	JMP          stored1
+
+ordinary1:
+	VMOVUPD Z0, (DX)(CX*8)
+
+stored1:
+	ADDQ $0x00000280, R9
+	ADDQ $0x00000008, CX
+	DECQ R8
+	JNZ  line
+	DECQ DI
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareYF32AVX512(acc *[16][16]float64, x *float32, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, CMOV, MMX+
+TEXT ·forwardMixedSquareYF32AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedSquareYF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*4), R12
+	XORQ         R13, R13
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, R8
+	CMPQ    DI, R8
+	CMOVQLT DI, R8
+	SUBQ    R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, K1
+	VMOVDQU     (R11)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, K2
+	KNOTW       K1, K3
+	KNOTW       K2, K4
+	VADDPS      Z0, Z1, K1, Z1
+	VADDPS      Z0, Z2, K2, Z2
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPS     (AX)(SI*4), Z9
+	PREFETCHT0  64(R10)(R13*1)
+	VMOVUPS     (R12)(SI*4), Z10
+	VSUBPS      Z9, Z0, Z11
+	VSUBPS      Z10, Z0, Z12
+	VMOVAPS.Z   Z11, K1, Z13
+	VMOVAPS.Z   Z12, K2, Z14
+	VFMADD231PS Z11, Z13, Z5
+	VFMADD231PS Z12, Z14, Z6
+	VFMADD231PS Z9, Z9, Z3
+	VFMADD231PS Z10, Z10, Z4
+	VMOVAPS.Z   Z9, K3, Z11
+	VMOVAPS.Z   Z10, K4, Z12
+	VFMADD231PS Z9, Z11, Z7
+	VFMADD231PS Z10, Z12, Z8
+	ADDQ        $0x00000080, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), R8
+	VMOVAPD       Z1, Z9
+	VADDPS        Z2, Z9, Z9
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        512(R8), Z10, Z10
+	VMOVUPD       Z10, 512(R8)
+	VADDPD        576(R8), Z9, Z9
+	VMOVUPD       Z9, 576(R8)
+	VMOVAPD       Z3, Z9
+	VADDPS        Z4, Z9, Z9
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        896(R8), Z10, Z10
+	VMOVUPD       Z10, 896(R8)
+	VADDPD        960(R8), Z9, Z9
+	VMOVUPD       Z9, 960(R8)
+	VMOVAPD       Z5, Z9
+	VADDPS        Z6, Z9, Z9
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        1024(R8), Z10, Z10
+	VMOVUPD       Z10, 1024(R8)
+	VADDPD        1088(R8), Z9, Z9
+	VMOVUPD       Z9, 1088(R8)
+	VMOVAPD       Z7, Z9
+	VADDPS        Z8, Z9, Z9
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y9, Z10
+	VEXTRACTF64X4 $0x01, Z9, Y9
+	VCVTPS2PD     Y9, Z9
+	VADDPD        1152(R8), Z10, Z10
+	VMOVUPD       Z10, 1152(R8)
+	VADDPD        1216(R8), Z9, Z9
+	VMOVUPD       Z9, 1216(R8)
+	TESTQ         DI, DI
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareYF64AVX512(acc *[16][16]float64, x *float64, y *uint8, at *[32]uint8, n int, stride int, step int, next *[2]uintptr)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·forwardMixedSquareYF64AVX512(SB), NOSPLIT, $0-64
+	// forwardMixedSquareYF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Their labels are step bytes apart; at says which of them a lane
+	// takes, and of which class it is. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         y+16(FP), CX
+	MOVQ         at+24(FP), DX
+	XORQ         BX, BX
+	XORQ         SI, SI
+	MOVQ         n+32(FP), DI
+	MOVQ         stride+40(FP), R9
+	MOVQ         next+56(FP), R10
+	MOVQ         (R10), R10
+	MOVQ         step+48(FP), R8
+	LEAQ         (CX)(R8*1), R11
+	LEAQ         (AX)(R9*8), R12
+	XORQ         R13, R13
+	VBROADCASTSD one<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+
+window:
+	MOVQ DI, R8
+	SUBQ R8, DI
+
+two:
+	VMOVDQU     (CX)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, K1
+	VMOVDQU     (R11)(BX*1), X9
+	VPSHUFB     (DX), X9, X9
+	VPCMPEQB    16(DX), X9, K2
+	KNOTB       K1, K3
+	KNOTB       K2, K4
+	VADDPD      Z0, Z1, K1, Z1
+	VADDPD      Z0, Z2, K2, Z2
+	PREFETCHT0  (R10)(R13*1)
+	VMOVUPD     (AX)(SI*8), Z9
+	PREFETCHT0  64(R10)(R13*1)
+	VMOVUPD     (R12)(SI*8), Z10
+	VSUBPD      Z9, Z0, Z11
+	VSUBPD      Z10, Z0, Z12
+	VMOVAPD.Z   Z11, K1, Z13
+	VMOVAPD.Z   Z12, K2, Z14
+	VFMADD231PD Z11, Z13, Z5
+	VFMADD231PD Z12, Z14, Z6
+	VFMADD231PD Z9, Z9, Z3
+	VFMADD231PD Z10, Z10, Z4
+	VMOVAPD.Z   Z9, K3, Z11
+	VMOVAPD.Z   Z10, K4, Z12
+	VFMADD231PD Z9, Z11, Z7
+	VFMADD231PD Z10, Z12, Z8
+	ADDQ        $0x00000080, R13
+	ADDQ        step+48(FP), BX
+	ADDQ        step+48(FP), BX
+	LEAQ        (SI)(R9*2), SI
+	SUBQ        $0x02, R8
+	JG          two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), R8
+	VMOVAPD Z1, Z9
+	VADDPD  Z2, Z9, Z9
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VADDPD  512(R8), Z9, Z9
+	VMOVUPD Z9, 512(R8)
+	VMOVAPD Z3, Z9
+	VADDPD  Z4, Z9, Z9
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VADDPD  896(R8), Z9, Z9
+	VMOVUPD Z9, 896(R8)
+	VMOVAPD Z5, Z9
+	VADDPD  Z6, Z9, Z9
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VADDPD  1024(R8), Z9, Z9
+	VMOVUPD Z9, 1024(R8)
+	VMOVAPD Z7, Z9
+	VADDPD  Z8, Z9, Z9
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VADDPD  1152(R8), Z9, Z9
+	VMOVUPD Z9, 1152(R8)
+	TESTQ   DI, DI
+	JG      window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareF32AVX512(acc *[16][16]float64, x *float32, r *float32, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
+TEXT ·forwardMixedSquareF32AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedSquareF32AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         r+16(FP), CX
+	XORQ         DX, DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), DI
+	MOVQ         next+40(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         next+40(FP), R9
+	MOVQ         8(R9), R9
+	LEAQ         (CX)(DI*4), R10
+	LEAQ         (AX)(DI*4), R11
+	XORQ         R12, R12
+	VBROADCASTSS oneSingle<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+
+window:
+	// Up to 64 vectors.
+	MOVQ    $0x00000040, SI
+	CMPQ    BX, SI
+	CMOVQLT BX, SI
+	SUBQ    SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPS      (CX)(DX*4), Z13
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPS      (R10)(DX*4), Z14
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z13, Z15
+	VADDPS.BCST  minusOneSingle<>+0(SB), Z14, Z16
+	VADDPS       Z13, Z1, Z1
+	VADDPS       Z14, Z2, Z2
+	VSUBPS       Z15, Z3, Z3
+	VSUBPS       Z16, Z4, Z4
+	VFMADD231PS  Z13, Z13, Z5
+	VFMADD231PS  Z14, Z14, Z6
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPS      (AX)(DX*4), Z17
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPS      (R11)(DX*4), Z18
+	VSUBPS       Z17, Z0, Z19
+	VSUBPS       Z18, Z0, Z20
+	VFMADD231PS  Z17, Z17, Z7
+	VFMADD231PS  Z18, Z18, Z8
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z17, K1
+	VCMPPS.BCST  $0x11, halfSingle<>+0(SB), Z18, K2
+	VSUBPS       Z13, Z17, Z17
+	VSUBPS       Z14, Z18, Z18
+	VXORPS.BCST  signBitSingle<>+0(SB), Z15, Z21
+	VXORPS.BCST  signBitSingle<>+0(SB), Z16, Z22
+	VSUBPS       Z19, Z21, Z19
+	VSUBPS       Z20, Z22, Z20
+	VBLENDMPS    Z17, Z19, K1, Z17
+	VBLENDMPS    Z18, Z20, K2, Z18
+	VMULPS       Z17, Z17, Z17
+	VMULPS       Z18, Z18, Z18
+	VFMADD231PS  Z13, Z17, Z9
+	VFMADD231PS  Z14, Z18, Z10
+	VFNMADD231PS Z15, Z17, Z11
+	VFNMADD231PS Z16, Z18, Z12
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ          acc+0(FP), SI
+	VMOVAPD       Z1, Z13
+	VADDPS        Z2, Z13, Z13
+	VXORPS        Z1, Z1, Z1
+	VXORPS        Z2, Z2, Z2
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        512(SI), Z14, Z14
+	VMOVUPD       Z14, 512(SI)
+	VADDPD        576(SI), Z13, Z13
+	VMOVUPD       Z13, 576(SI)
+	VMOVAPD       Z3, Z13
+	VADDPS        Z4, Z13, Z13
+	VXORPS        Z3, Z3, Z3
+	VXORPS        Z4, Z4, Z4
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        640(SI), Z14, Z14
+	VMOVUPD       Z14, 640(SI)
+	VADDPD        704(SI), Z13, Z13
+	VMOVUPD       Z13, 704(SI)
+	VMOVAPD       Z5, Z13
+	VADDPS        Z6, Z13, Z13
+	VXORPS        Z5, Z5, Z5
+	VXORPS        Z6, Z6, Z6
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        768(SI), Z14, Z14
+	VMOVUPD       Z14, 768(SI)
+	VADDPD        832(SI), Z13, Z13
+	VMOVUPD       Z13, 832(SI)
+	VMOVAPD       Z7, Z13
+	VADDPS        Z8, Z13, Z13
+	VXORPS        Z7, Z7, Z7
+	VXORPS        Z8, Z8, Z8
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        896(SI), Z14, Z14
+	VMOVUPD       Z14, 896(SI)
+	VADDPD        960(SI), Z13, Z13
+	VMOVUPD       Z13, 960(SI)
+	VMOVAPD       Z9, Z13
+	VADDPS        Z10, Z13, Z13
+	VXORPS        Z9, Z9, Z9
+	VXORPS        Z10, Z10, Z10
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        1024(SI), Z14, Z14
+	VMOVUPD       Z14, 1024(SI)
+	VADDPD        1088(SI), Z13, Z13
+	VMOVUPD       Z13, 1088(SI)
+	VMOVAPD       Z11, Z13
+	VADDPS        Z12, Z13, Z13
+	VXORPS        Z11, Z11, Z11
+	VXORPS        Z12, Z12, Z12
+	VCVTPS2PD     Y13, Z14
+	VEXTRACTF64X4 $0x01, Z13, Y13
+	VCVTPS2PD     Y13, Z13
+	VADDPD        1152(SI), Z14, Z14
+	VMOVUPD       Z14, 1152(SI)
+	VADDPD        1216(SI), Z13, Z13
+	VMOVUPD       Z13, 1216(SI)
+	TESTQ         BX, BX
+	JG            window
+	VZEROUPPER
+	RET
+
+// func forwardMixedSquareF64AVX512(acc *[16][16]float64, x *float64, r *float64, n int, stride int, next *[2]uintptr)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+
+TEXT ·forwardMixedSquareF64AVX512(SB), NOSPLIT, $0-48
+	// forwardMixedSquareF64AVX512 adds n vectors, an even number, stride elements apart, to the sums of
+	// their lanes. Meanwhile it asks the memory for as much of what
+	// starts at next, for x and for r.
+	MOVQ         x+8(FP), AX
+	MOVQ         r+16(FP), CX
+	XORQ         DX, DX
+	MOVQ         n+24(FP), BX
+	MOVQ         stride+32(FP), DI
+	MOVQ         next+40(FP), R8
+	MOVQ         (R8), R8
+	MOVQ         next+40(FP), R9
+	MOVQ         8(R9), R9
+	LEAQ         (CX)(DI*8), R10
+	LEAQ         (AX)(DI*8), R11
+	XORQ         R12, R12
+	VBROADCASTSD one<>+0(SB), Z0
+	VPXORQ       Z1, Z1, Z1
+	VPXORQ       Z2, Z2, Z2
+	VPXORQ       Z3, Z3, Z3
+	VPXORQ       Z4, Z4, Z4
+	VPXORQ       Z5, Z5, Z5
+	VPXORQ       Z6, Z6, Z6
+	VPXORQ       Z7, Z7, Z7
+	VPXORQ       Z8, Z8, Z8
+	VPXORQ       Z9, Z9, Z9
+	VPXORQ       Z10, Z10, Z10
+	VPXORQ       Z11, Z11, Z11
+	VPXORQ       Z12, Z12, Z12
+
+window:
+	MOVQ BX, SI
+	SUBQ SI, BX
+
+two:
+	PREFETCHT0   (R9)(R12*1)
+	VMOVUPD      (CX)(DX*8), Z13
+	PREFETCHT0   64(R9)(R12*1)
+	VMOVUPD      (R10)(DX*8), Z14
+	VADDPD.BCST  minusOne<>+0(SB), Z13, Z15
+	VADDPD.BCST  minusOne<>+0(SB), Z14, Z16
+	VADDPD       Z13, Z1, Z1
+	VADDPD       Z14, Z2, Z2
+	VSUBPD       Z15, Z3, Z3
+	VSUBPD       Z16, Z4, Z4
+	VFMADD231PD  Z13, Z13, Z5
+	VFMADD231PD  Z14, Z14, Z6
+	PREFETCHT0   (R8)(R12*1)
+	VMOVUPD      (AX)(DX*8), Z17
+	PREFETCHT0   64(R8)(R12*1)
+	VMOVUPD      (R11)(DX*8), Z18
+	VSUBPD       Z17, Z0, Z19
+	VSUBPD       Z18, Z0, Z20
+	VFMADD231PD  Z17, Z17, Z7
+	VFMADD231PD  Z18, Z18, Z8
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z17, K1
+	VCMPPD.BCST  $0x11, half<>+0(SB), Z18, K2
+	VSUBPD       Z13, Z17, Z17
+	VSUBPD       Z14, Z18, Z18
+	VXORPD.BCST  signBit<>+0(SB), Z15, Z21
+	VXORPD.BCST  signBit<>+0(SB), Z16, Z22
+	VSUBPD       Z19, Z21, Z19
+	VSUBPD       Z20, Z22, Z20
+	VBLENDMPD    Z17, Z19, K1, Z17
+	VBLENDMPD    Z18, Z20, K2, Z18
+	VMULPD       Z17, Z17, Z17
+	VMULPD       Z18, Z18, Z18
+	VFMADD231PD  Z13, Z17, Z9
+	VFMADD231PD  Z14, Z18, Z10
+	VFNMADD231PD Z15, Z17, Z11
+	VFNMADD231PD Z16, Z18, Z12
+	ADDQ         $0x00000080, R12
+	LEAQ         (DX)(DI*2), DX
+	SUBQ         $0x02, SI
+	JG           two
+
+	// The lanes join their sums.
+	MOVQ    acc+0(FP), SI
+	VMOVAPD Z1, Z13
+	VADDPD  Z2, Z13, Z13
+	VXORPS  Z1, Z1, Z1
+	VXORPS  Z2, Z2, Z2
+	VADDPD  512(SI), Z13, Z13
+	VMOVUPD Z13, 512(SI)
+	VMOVAPD Z3, Z13
+	VADDPD  Z4, Z13, Z13
+	VXORPS  Z3, Z3, Z3
+	VXORPS  Z4, Z4, Z4
+	VADDPD  640(SI), Z13, Z13
+	VMOVUPD Z13, 640(SI)
+	VMOVAPD Z5, Z13
+	VADDPD  Z6, Z13, Z13
+	VXORPS  Z5, Z5, Z5
+	VXORPS  Z6, Z6, Z6
+	VADDPD  768(SI), Z13, Z13
+	VMOVUPD Z13, 768(SI)
+	VMOVAPD Z7, Z13
+	VADDPD  Z8, Z13, Z13
+	VXORPS  Z7, Z7, Z7
+	VXORPS  Z8, Z8, Z8
+	VADDPD  896(SI), Z13, Z13
+	VMOVUPD Z13, 896(SI)
+	VMOVAPD Z9, Z13
+	VADDPD  Z10, Z13, Z13
+	VXORPS  Z9, Z9, Z9
+	VXORPS  Z10, Z10, Z10
+	VADDPD  1024(SI), Z13, Z13
+	VMOVUPD Z13, 1024(SI)
+	VMOVAPD Z11, Z13
+	VADDPD  Z12, Z13, Z13
+	VXORPS  Z11, Z11, Z11
+	VXORPS  Z12, Z12, Z12
+	VADDPD  1152(SI), Z13, Z13
+	VMOVUPD Z13, 1152(SI)
+	TESTQ   BX, BX
+	JG      window
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareYF32AVX512(out *float32, x *float32, y *uint8, at *[32]uint8, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·backwardMixedSquareYF32AVX512(SB), NOSPLIT, $0-57
+	// backwardMixedSquareYF32AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), CX
+	MOVQ at+24(FP), DX
+	XORQ BX, BX
+	XORQ SI, SI
+	MOVQ out+0(FP), DI
+	MOVQ k+32(FP), R8
+	MOVB stream+56(FP), R9
+	MOVQ n+48(FP), R10
+
+positions:
+	VMOVDQU (CX)(BX*1), X0
+	MOVQ    DX, R13
+	ADDQ    $0x10, BX
+	MOVQ    lines+40(FP), R11
+	MOVQ    R8, R12
+
+line:
+	VPSHUFB          (R13), X0, X1
+	VPCMPEQB         16(R13), X1, K1
+	KNOTW            K1, K2
+	PREFETCHT0       8192(AX)(SI*4)
+	VMOVUPS          (AX)(SI*4), Z1
+	VBROADCASTSS     oneSingle<>+0(SB), Z2
+	VSUBPS           Z1, Z2, Z2
+	VMOVUPS          (R12), Z3
+	VMOVUPS          64(R12), Z4
+	VBLENDMPS        Z3, Z4, K1, Z3
+	VXORPS.BCST      signBitSingle<>+0(SB), Z2, Z2
+	VBLENDMPS        Z2, Z1, K1, Z2
+	VMOVUPS          192(R12), Z4
+	VMOVUPS          256(R12), Z5
+	VBLENDMPS        Z4, Z5, K1, Z4
+	VMULPS           Z4, Z2, Z2
+	VMOVUPS          128(R12), Z4
+	VFMADD231PS      Z4, Z1, Z2
+	VMOVAPD          Z3, Z1
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z2, Z1
+	TESTB            R9, R9
+	JZ               ordinary1
+	VMOVNTPS         Z1, (DI)(SI*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z1, (DI)(SI*4)
+
+stored1:
+	ADDQ $0x20, R13
+	ADDQ $0x00000140, R12
+	ADDQ $0x00000010, SI
+	DECQ R11
+	JNZ  line
+	DECQ R10
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareYF64AVX512(out *float64, x *float64, y *uint8, at *[32]uint8, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, MMX+
+TEXT ·backwardMixedSquareYF64AVX512(SB), NOSPLIT, $0-57
+	// backwardMixedSquareYF64AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own. They have 16 labels; at says which of them a
+	// lane takes, and of which class it is.
+	MOVQ x+8(FP), AX
+	MOVQ y+16(FP), CX
+	MOVQ at+24(FP), DX
+	XORQ BX, BX
+	XORQ SI, SI
+	MOVQ out+0(FP), DI
+	MOVQ k+32(FP), R8
+	MOVB stream+56(FP), R9
+	MOVQ n+48(FP), R10
+
+positions:
+	VMOVDQU (CX)(BX*1), X0
+	MOVQ    DX, R13
+	ADDQ    $0x10, BX
+	MOVQ    lines+40(FP), R11
+	MOVQ    R8, R12
+
+line:
+	VPSHUFB          (R13), X0, X1
+	VPCMPEQB         16(R13), X1, K1
+	KNOTB            K1, K2
+	PREFETCHT0       8192(AX)(SI*8)
+	VMOVUPD          (AX)(SI*8), Z1
+	VBROADCASTSD     one<>+0(SB), Z2
+	VSUBPD           Z1, Z2, Z2
+	VMOVUPD          (R12), Z3
+	VMOVUPD          128(R12), Z4
+	VBLENDMPD        Z3, Z4, K1, Z3
+	VXORPD.BCST      signBit<>+0(SB), Z2, Z2
+	VBLENDMPD        Z2, Z1, K1, Z2
+	VMOVUPD          384(R12), Z4
+	VMOVUPD          512(R12), Z5
+	VBLENDMPD        Z4, Z5, K1, Z4
+	VMULPD           Z4, Z2, Z2
+	VMOVUPD          256(R12), Z4
+	VFMADD231PD      Z4, Z1, Z2
+	VMOVAPD          Z3, Z1
+	VFMADD231PD.BCST two<>+0(SB), Z2, Z1
+	TESTB            R9, R9
+	JZ               ordinary1
+	VMOVNTPD         Z1, (DI)(SI*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z1, (DI)(SI*8)
+
+stored1:
+	ADDQ $0x20, R13
+	ADDQ $0x00000280, R12
+	ADDQ $0x00000008, SI
+	DECQ R11
+	JNZ  line
+	DECQ R10
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareF32AVX512(out *float32, x *float32, r *float32, k *float32, lines int, n int, stream bool)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·backwardMixedSquareF32AVX512(SB), NOSPLIT, $0-49
+	// backwardMixedSquareF32AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), CX
+	XORQ DX, DX
+	MOVQ out+0(FP), BX
+	MOVQ k+24(FP), SI
+	MOVB stream+48(FP), DI
+	MOVQ n+40(FP), R8
+
+positions:
+	MOVQ lines+32(FP), R9
+	MOVQ SI, R10
+
+line:
+	PREFETCHT0       8192(CX)(DX*4)
+	VMOVUPS          (CX)(DX*4), Z0
+	VBROADCASTSS     oneSingle<>+0(SB), Z1
+	VSUBPS           Z0, Z1, Z1
+	VMOVUPS          (R10), Z2
+	VMULPS           Z2, Z0, Z2
+	VMOVUPS          64(R10), Z3
+	VFMADD231PS      Z3, Z1, Z2
+	PREFETCHT0       8192(AX)(DX*4)
+	VMOVUPS          (AX)(DX*4), Z3
+	VBROADCASTSS     oneSingle<>+0(SB), Z4
+	VSUBPS           Z3, Z4, Z4
+	VCMPPS.BCST      $0x11, halfSingle<>+0(SB), Z3, K1
+	VSUBPS           Z0, Z3, Z5
+	VSUBPS           Z4, Z1, Z4
+	VBLENDMPS        Z5, Z4, K1, Z4
+	VMOVUPS          192(R10), Z5
+	VMULPS           Z5, Z0, Z0
+	VMOVUPS          256(R10), Z5
+	VFMADD231PS      Z5, Z1, Z0
+	VMULPS           Z0, Z4, Z0
+	VMOVUPS          128(R10), Z1
+	VFMADD231PS      Z1, Z3, Z0
+	VFMADD231PS.BCST twoSingle<>+0(SB), Z0, Z2
+	TESTB            DI, DI
+	JZ               ordinary1
+	VMOVNTPS         Z2, (BX)(DX*4)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPS Z2, (BX)(DX*4)
+
+stored1:
+	ADDQ $0x00000140, R10
+	ADDQ $0x00000010, DX
+	DECQ R9
+	JNZ  line
+	DECQ R8
+	JNZ  positions
+	VZEROUPPER
+	RET
+
+// func backwardMixedSquareF64AVX512(out *float64, x *float64, r *float64, k *float64, lines int, n int, stream bool)
+// Requires: AVX, AVX512F, MMX+
+TEXT ·backwardMixedSquareF64AVX512(SB), NOSPLIT, $0-49
+	// backwardMixedSquareF64AVX512 writes the gradient of n times so many cache lines, whose lanes have
+	// coefficients of their own.
+	MOVQ x+8(FP), AX
+	MOVQ r+16(FP), CX
+	XORQ DX, DX
+	MOVQ out+0(FP), BX
+	MOVQ k+24(FP), SI
+	MOVB stream+48(FP), DI
+	MOVQ n+40(FP), R8
+
+positions:
+	MOVQ lines+32(FP), R9
+	MOVQ SI, R10
+
+line:
+	PREFETCHT0       8192(CX)(DX*8)
+	VMOVUPD          (CX)(DX*8), Z0
+	VBROADCASTSD     one<>+0(SB), Z1
+	VSUBPD           Z0, Z1, Z1
+	VMOVUPD          (R10), Z2
+	VMULPD           Z2, Z0, Z2
+	VMOVUPD          128(R10), Z3
+	VFMADD231PD      Z3, Z1, Z2
+	PREFETCHT0       8192(AX)(DX*8)
+	VMOVUPD          (AX)(DX*8), Z3
+	VBROADCASTSD     one<>+0(SB), Z4
+	VSUBPD           Z3, Z4, Z4
+	VCMPPD.BCST      $0x11, half<>+0(SB), Z3, K1
+	VSUBPD           Z0, Z3, Z5
+	VSUBPD           Z4, Z1, Z4
+	VBLENDMPD        Z5, Z4, K1, Z4
+	VMOVUPD          384(R10), Z5
+	VMULPD           Z5, Z0, Z0
+	VMOVUPD          512(R10), Z5
+	VFMADD231PD      Z5, Z1, Z0
+	VMULPD           Z0, Z4, Z0
+	VMOVUPD          256(R10), Z1
+	VFMADD231PD      Z1, Z3, Z0
+	VFMADD231PD.BCST two<>+0(SB), Z0, Z2
+	TESTB            DI, DI
+	JZ               ordinary1
+	VMOVNTPD         Z2, (BX)(DX*8)
+	JMP              stored1
+
+ordinary1:
+	VMOVUPD Z2, (BX)(DX*8)
+
+stored1:
+	ADDQ $0x00000280, R10
+	ADDQ $0x00000008, DX
+	DECQ R9
+	JNZ  line
+	DECQ R8
+	JNZ  positions
+	VZEROUPPER
+	RET
+
 // func softmaxLanes2F32AVX512(p *float32, q *float32, x *float32, stride int, xstride int, n int, next uintptr) bool
 // Requires: AVX, AVX512DQ, AVX512F, CMOV, MMX+
 TEXT ·softmaxLanes2F32AVX512(SB), NOSPLIT, $0-57

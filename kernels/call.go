@@ -375,7 +375,7 @@ func (w *worker[T]) step(ph phase) int {
 	switch {
 	case w.span == nil:
 		return w.plan.call.unit
-	case ph == phaseBackward:
+	case ph == phaseBackward && !w.mixes(w.span.path.set, true):
 		return w.span.block
 	}
 	return w.span.size

@@ -12,6 +12,7 @@ import "unsafe"
 // any slice but its first, nor behind a pointer.
 type fused[T Float] struct {
 	rows    [2]rowKernels[T] // by activation: None, Sigmoid
+	mixed   mixedKernels[T]
 	softmax softmaxKernels[T]
 
 	memoryKernels[T]
@@ -75,6 +76,38 @@ type rowKernels[T Float] struct {
 	backwardY [numSets]func(out, x []T, y []uint8, class uint8, k *[numFactors]T, next *ahead, stream bool) bool
 	backward  [numSets]func(out, x, r []T, k *[numFactors]T, next *ahead, stream bool) bool
 }
+
+// mixedKernels work on channels-last elements as they lie, without an activation
+// and without logarithms. The classes of the lanes repeat after a cycle of vectors.
+// Labels are read 16 at a time.
+type mixedKernels[T Float] struct {
+	lanes int // of a vector; 0 where there are no such kernels
+
+	// Sums by lane of n vectors, an even number, stride elements apart, and their
+	// labels step bytes apart. Meanwhile the memory is asked for as many bytes of
+	// what starts at next.
+	forwardY [setSquare + 1]func(acc *mixedSums, x *T, y *uint8, at *mixedPlace, n, stride, step int, next *ahead)
+	forward  [setSquare + 1]func(acc *mixedSums, x, r *T, n, stride int, next *ahead)
+
+	// The gradient of n times mixedPositions, which are so many cache lines; at is of
+	// each of these lines, and k of each vector of them.
+	backwardY [setSquare + 1]func(out, x *T, y *uint8, at *mixedPlace, k *T, lines, n int, stream bool)
+	backward  [setSquare + 1]func(out, x, r, k *T, lines, n int, stream bool)
+}
+
+// mixedPlace is of each lane of a vector, or element of a cache line, which label is
+// its own, counted from the first of them all, and in the second half its class.
+type mixedPlace = [32]uint8
+
+// mixedSums are the sums of each lane of a vector.
+type mixedSums = [numSums][mixedLanes]float64
+
+// mixedLanes is how many lanes a vector has at most, and mixedFactors how many
+// coefficients: those from byIn to bySQB.
+const (
+	mixedLanes   = 16
+	mixedFactors = bySQB + 1
+)
 
 // The sums of a class, in the order of acc. A kernel adds those of its set and
 // leaves the others alone.

@@ -43,7 +43,7 @@ func (p *Plan[T]) fusedPath() *fusedPath[T] {
 func (w *worker[T]) reduceRows() (ok bool) {
 	s, classes := w.span, w.plan.spec.C
 	clear(s.acc)
-	for from := 0; from < s.n; from = s.hi {
+	for from := w.reduceMixed(); from < s.n; from = s.hi {
 		w.loadRows(from)
 		for c := range classes {
 			if !w.reduceClass(c) {
@@ -179,6 +179,9 @@ func (w *worker[T]) prepareGradient(coef []float64) (ok bool) {
 			w.span.setFactors(c, &by, w.plan.config.clip)
 		}
 	}
+	if w.span.mixed != nil {
+		w.span.setMixed()
+	}
 	return true
 }
 
@@ -252,6 +255,9 @@ func (w *worker[T]) differentiateSpan(b, from, to int) (ok bool) {
 			w.storeRow(k, nil)
 		}
 		return true
+	}
+	if done := w.differentiateMixed(); done > 0 {
+		return from+done == to || w.differentiateSpan(b, from+done, to)
 	}
 	if w.plan.spec.Activation == Softmax {
 		ok = w.differentiateSoftmax()

@@ -360,6 +360,21 @@ func testThresholdsAgreeWithRef(t *testing.T) {
 	t.Logf("largest error %.3g of its bound", worst)
 }
 
+// Channels-last elements that need not be packed, over several spans and units.
+func TestChannelsLastAgreesWithRef(t *testing.T) { onBackends(t, testChannelsLastAgreesWithRef) }
+
+func testChannelsLastAgreesWithRef(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(9, 10))
+	for classes := 2; classes <= 8; classes++ {
+		_, _, chunk, _ := kernels.RealThresholds(classes)
+		for _, dense := range []bool{true, false} {
+			c := randomCase(rnd, "dice + 2*iou", kernels.None, 1, classes, 2*chunk+77, dense, bare)
+			foresee(t, c)
+			agree(t, c, kernels.NSC, kernels.WithWorkers(2))
+		}
+	}
+}
+
 func around(n int) []int { return []int{n - 1, n, n + 1} }
 
 func TestLengthsAgreeWithRef(t *testing.T) { onBackends(t, testLengthsAgreeWithRef) }

@@ -31,7 +31,10 @@ type span[T Float] struct {
 	acc  [][numSums]float64 // of each step and class
 	cell []float64          // sums of the span, C × K
 	k    [][numFactors]T    // of the gradient's row kernels, by class
-	coef []T                // of the gradient's chain
+
+	mixed *mixed[T] // nil where elements are never taken as they lie
+
+	coef []T // of the gradient's chain
 
 	p, q, work []T     // under softmax
 	l, qy, m   []T     // of the members
@@ -53,11 +56,10 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Activation == Softmax:
 		return 4096, clamp64(24<<10/(2*row), 64, 512)
 	case p.spec.Layout == NSC && c > 1:
-		block = clamp64(64<<10/row, 256, 4096)
 		if p.spec.Activation == None {
-			block = clamp64(16<<10/row, 256, 4096)
+			return 16 << 10, clamp64(16<<10/row, 256, 4096)
 		}
-		return 4096, block
+		return 4096, clamp64(64<<10/row, 256, 4096)
 	}
 	return 16 << 10, 16 << 10
 }
@@ -85,6 +87,7 @@ func newSpan[T Float](p *Plan[T], size, block int) *span[T] {
 	}
 	if p.spec.Activation != Softmax {
 		s.k = make([][numFactors]T, classes)
+		s.mixed = newMixed(p, block)
 		return s
 	}
 	if p.fusedLabels.sums == nil || p.fusedLabels.grad == nil {

@@ -262,7 +262,15 @@ func (g *gen) fold(s *laneSums) {
 
 // foldLanes adds lanes of float32 to a total, of float64.
 func (g *gen) foldLanes(v reg.Register, total operand.Mem) {
-	low, high := g.reg(), g.reg()
+	low, high := g.widened(v)
+	g.VADDPD(high, low, low)
+	g.VADDPD(total, low, low)
+	g.VMOVUPD(low, total)
+}
+
+// widened are the lower and upper lanes of v, of float32, as float64.
+func (g *gen) widened(v reg.Register) (low, high reg.Register) {
+	low, high = g.reg(), g.reg()
 	if g.wide() {
 		y := g.YMM()
 		g.VCVTPS2PD(v.(reg.VecVirtual).AsY(), low)
@@ -274,9 +282,7 @@ func (g *gen) foldLanes(v reg.Register, total operand.Mem) {
 		g.VEXTRACTF128(operand.U8(1), v, x)
 		g.VCVTPS2PD(x, high)
 	}
-	g.VADDPD(high, low, low)
-	g.VADDPD(total, low, low)
-	g.VMOVUPD(low, total)
+	return low, high
 }
 
 // addTotal adds the lanes of v, of float64, to the number acc[i].

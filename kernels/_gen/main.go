@@ -17,6 +17,7 @@ import (
 	"github.com/mmcloughlin/avo/build"
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/printer"
+	"github.com/mmcloughlin/avo/reg"
 )
 
 // isa is an instruction set: a suffix of names, the bytes of a vector, and the
@@ -68,7 +69,7 @@ func (g *gen) lanes() int {
 }
 
 func (g *gen) everything() {
-	for _, p := range slices.Concat(primitives, lanes, moves, interleaves(), rows, probs, probsChains, probsMembers, probsWhole) {
+	for _, p := range slices.Concat(primitives, lanes, moves, interleaves(), rows, mixes, probs, probsChains, probsMembers, probsWhole) {
 		if !p.typed {
 			g.primitive(p, "")
 			continue
@@ -82,6 +83,7 @@ func (g *gen) everything() {
 // primitive writes one function of the file.
 func (g *gen) primitive(p primitive, elem string) {
 	g.elem, g.single, g.loopState = elem, p.native && elem == "F32", loopState{}
+	g.Collection = *reg.NewCollection() // avo counts registers in 16 bits: not enough for a file
 	goElem := map[string]string{"F32": "float32", "F64": "float64"}[elem]
 	name := p.name + elem + g.name
 	g.Function(name)

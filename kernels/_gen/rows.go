@@ -76,6 +76,7 @@ type rowKernel struct {
 	*gen
 	rowSet
 	sigmoid, labels, backward bool
+	mixed                     *mixed // nil for a row of one class
 
 	out, x, r, y array
 	nextX, nextR array // what to ask for while x and r are read; nil where registers are few
@@ -188,7 +189,7 @@ func (b *rowKernel) doc() string {
 }
 
 // takesLogs reports whether logarithms enter the result, or a power's gradient.
-func (b *rowKernel) takesLogs() bool { return b.logs || b.powers }
+func (s rowSet) takesLogs() bool { return s.logs || s.powers }
 
 // readsX reports whether the prediction enters the result at all.
 func (b *rowKernel) readsX() bool { return !b.backward || b.sigmoid || b.square || b.takesLogs() }
@@ -280,7 +281,7 @@ func (b *rowKernel) shape() (unroll, group int) {
 
 // index is the sums of a forward kernel.
 func (b *rowKernel) index() (index []int) {
-	if !b.labels {
+	if !b.labels || b.mixed != nil {
 		index = append(index, sumR)
 	}
 	if !b.labels && !b.overlap {

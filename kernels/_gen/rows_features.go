@@ -339,7 +339,12 @@ func (b *rowKernel) factors() (list []int) {
 }
 
 // use is a factor.
-func (b *rowKernel) use(factor int) vec { return b.kept[factor] }
+func (b *rowKernel) use(factor int) vec {
+	if b.mixed != nil {
+		return b.laneFactor(factor, 64/b.bytes)
+	}
+	return b.kept[factor]
+}
 
 // negated is a factor that was kept with the other sign.
 func (b *rowKernel) negated(factor int) vec { return b.kept[factor] }

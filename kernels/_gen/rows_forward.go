@@ -5,7 +5,7 @@ package main
 // says, and v = 1 − u; only where there are no logarithms p and q are as good.
 func (b *rowKernel) forwardLabels(at, k int) {
 	s := b.sides(at, k)
-	b.countMembers(s)
+	b.countMembers(at, s)
 	x := b.readFrom(b.x, at, k)
 	if !b.takesLogs() {
 		p, q := b.probabilities(x)
@@ -49,6 +49,9 @@ func (b *rowKernel) addByProducts(at int, s sides, p, q vec) {
 	ones := b.ones.times(len(p))
 	r := b.where(s.in, ones)
 	other := b.withoutMembers(s, ones)
+	if b.mixed != nil {
+		b.plus(sumR, at, r)
+	}
 	b.plusProduct(sumTP, at, p, r)
 	b.plusProduct(sumFN, at, q, r)
 	b.plusProduct(sumFP, at, p, other)
@@ -83,8 +86,11 @@ func (b *rowKernel) fromMemory(a array) bool {
 func (b *rowKernel) readFrom(a array, at, k int) vec {
 	v := b.regs(k)
 	for i := range v {
-		m := a.mem(b.gen.index, (at+i)*b.lanes())
-		if b.fromMemory(a) && b.asks(at+i) {
+		m := b.vector(a, at+i)
+		switch {
+		case b.mixed != nil:
+			b.askMixed(a, at+i)
+		case b.fromMemory(a) && b.asks(at+i):
 			b.PREFETCHT0(b.next(a).mem(b.gen.index, (at+i)*b.lanes()))
 		}
 		b.readAt(m, a.size, v[i])

@@ -152,7 +152,11 @@ func (b *rowKernel) productSum(v, w vec) vec {
 type sides struct{ in, out mask }
 
 func (b *rowKernel) sides(at, k int) (s sides) {
-	s.in = b.membersFrom(b.y, b.class, at, k)
+	if b.mixed != nil {
+		s.in = b.lanesOf(at, k)
+	} else {
+		s.in = b.membersFrom(b.y, b.class, at, k)
+	}
 	switch {
 	case b.wide():
 		s.out = b.not(s.in)
@@ -164,7 +168,14 @@ func (b *rowKernel) sides(at, k int) (s sides) {
 }
 
 // countMembers adds the number of members to R.
-func (b *rowKernel) countMembers(s sides) {
+func (b *rowKernel) countMembers(at int, s sides) {
+	switch {
+	case b.mixed != nil && b.region && !b.wide():
+		return // addByProducts has them at hand
+	case b.mixed != nil:
+		b.addIn(sumR, at, s, b.ones.times(len(s.in)))
+		return
+	}
 	for _, m := range s.in {
 		bits, wide := b.GP32(), b.GP64()
 		if b.wide() {
