@@ -81,20 +81,27 @@ func testPlanMemory(t *testing.T) {
 		y[i] = uint8(i / 1000 % 4)
 	}
 	for _, workers := range []int{1, 2} {
-		t.Run(fmt.Sprint(workers), func(t *testing.T) {
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			plan := mustNew[float32](t, l, spec, kernels.WithWorkers(workers))
-			_, err := plan.ForwardBackward(context.Background(), dx, x, kernels.Labels(y), once)
-			runtime.ReadMemStats(&after)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if n := after.TotalAlloc - before.TotalAlloc; n >= 4<<20 {
-				t.Errorf("New and ForwardBackward allocate %d bytes; want less than 4 MiB", n)
-			} else {
-				t.Logf("%d bytes", n)
-			}
-		})
+		t.Run(fmt.Sprint(workers), func(t *testing.T) { planMemory(t, l, spec, workers, dx, x, kernels.Labels(y)) })
+	}
+	half := spec // few enough positions to keep the labels of all
+	half.N /= 2
+	y64 := convert[int64](y[:half.N*half.S])
+	x, dx = x[:len(x)/2], dx[:len(dx)/2]
+	t.Run("int64", func(t *testing.T) { planMemory(t, l, half, 2, dx, x, kernels.Labels(y64)) })
+}
+
+func planMemory(t *testing.T, l kernels.Loss, spec kernels.Spec, workers int, dx, x []float32, target kernels.Target) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	plan := mustNew[float32](t, l, spec, kernels.WithWorkers(workers))
+	_, err := plan.ForwardBackward(context.Background(), dx, x, target, once)
+	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := after.TotalAlloc - before.TotalAlloc; n >= 4<<20 {
+		t.Errorf("New and ForwardBackward allocate %d bytes; want less than 4 MiB", n)
+	} else {
+		t.Logf("%d bytes", n)
 	}
 }

@@ -59,6 +59,7 @@ type call[T Float] struct {
 	perSample int // units of a sample
 	unit      int // positions of a unit
 
+	bytes   []uint8 // all labels, for the later passes; nil where each pass reads the caller's
 	inPlace bool
 	stream  bool // the gradient is stored past the caches where it can be
 
@@ -104,6 +105,8 @@ func (p *Plan[T]) ForwardBackward(ctx context.Context, dx, x []T, t Target, g Gr
 	if err := p.checkBackward(dx, x, t, g); err != nil {
 		return Value{}, err
 	}
+	p.keepLabels(&t)
+	defer func() { p.call.bytes = nil }()
 	if p.foresee(dx, x, t, g) {
 		return p.once(ctx, dx, x, t, g)
 	}

@@ -24,11 +24,12 @@
 // # Plans
 //
 // A [Plan] is made once for a loss and a shape and holds all scratch memory:
-// its calls allocate nothing. [Plan.Forward] gives the loss, [Plan.Backward]
-// the gradient, [Plan.ForwardBackward] both. Where a batch is spread over
-// shards, [Plan.Reduce] gives the [Sums] of each, [Sums.Add] adds them, and
-// [Plan.Finish] gives every shard the loss of the whole batch, with which its
-// Backward is that of the whole batch too.
+// its calls allocate nothing, but for a first ForwardBackward with labels wider
+// than a byte. [Plan.Forward] gives the loss, [Plan.Backward] the gradient,
+// [Plan.ForwardBackward] both. Where a batch is spread over shards, [Plan.Reduce]
+// gives the [Sums] of each, [Sums.Add] adds them, and [Plan.Finish] gives every
+// shard the loss of the whole batch, with which its Backward is that of the whole
+// batch too.
 //
 // The same input gives the same bits on every run, with every number of
 // workers, and, for a split by samples, with every order of shards. That is on

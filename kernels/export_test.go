@@ -22,7 +22,10 @@ func init() {
 // stored past the caches.
 func WithThresholds(tile, flush, chunk, single int) Option {
 	return func(c *config) {
-		c.thresholds = thresholds{tile: tile, span: 3 * tile, block: 2 * tile, flush: flush, chunk: chunk, single: single, alone: single}
+		c.thresholds = thresholds{
+			tile: tile, span: 3 * tile, block: 2 * tile, flush: flush, chunk: chunk, single: single, alone: single,
+			bytes: realThresholds.bytes,
+		}
 	}
 }
 
@@ -98,6 +101,31 @@ func FusedBackends() (names []string) {
 // WithStream lets tests choose from how many bytes on a gradient is stored past
 // the caches.
 func WithStream(bytes int) Option { return func(c *config) { c.thresholds.stream = bytes } }
+
+// WithLabelBytes lets tests choose for how many positions of a plan one pass keeps
+// labels as bytes for the next.
+func WithLabelBytes(positions int) Option {
+	return func(c *config) { c.thresholds.bytes = positions }
+}
+
+// LabelBytes is the memory that a plan has for labels as bytes.
+func LabelBytes[T Float](p *Plan[T]) int { return len(p.bytes) }
+
+// OnNarrow has f called with the number of labels wherever a plan turns some of
+// int32 or int64 into bytes, by whichever worker does.
+func OnNarrow[T Float](p *Plan[T], f func(labels int)) {
+	k := *p.fused
+	narrow32, narrow64 := k.narrow32, k.narrow64
+	k.narrow32 = func(dst []uint8, y []int32) uint32 {
+		f(len(y))
+		return narrow32(dst, y)
+	}
+	k.narrow64 = func(dst []uint8, y []int64) uint64 {
+		f(len(y))
+		return narrow64(dst, y)
+	}
+	p.fused = &k
+}
 
 // FirstBad is the position that a call blames after its workers have found
 // these, in this order.

@@ -11,11 +11,10 @@ import (
 // foresee reports whether ForwardBackward may take both passes at once, with the
 // coefficients that it expects in p.foreseen.
 func (p *Plan[T]) foresee(dx, x []T, t Target, g Grad) bool {
-	whole := t.mask == nil && t.weights == nil && !p.config.hasIgnore
 	// Should the coefficients turn out to be others, x has to be there still, and
 	// dx must not have been added to.
 	again := len(dx) > 0 && &dx[0] != &x[0] && !g.Accumulate
-	if p.foreseen == nil || !whole || !again || g.Scale == 0 {
+	if p.foreseen == nil || !p.whole(&t) || !again || g.Scale == 0 {
 		return false
 	}
 	n, s := t.size(p.spec)

@@ -118,17 +118,19 @@ type thresholds struct {
 	single int // elements of a batch below which one goroutine does it, by rows of tiles
 	alone  int // and by fused kernels
 	stream int // bytes of a gradient from which on it is stored past the caches
+	bytes  int // positions of a plan up to which one pass keeps labels as bytes for the next
 }
 
 // Below some 0.3 ms of work, waking a second core costs more than it saves. A
 // gradient goes past the caches where that is faster with a reader that follows:
 // from a third of the last one on, 32 MiB where this was measured, since the
 // logits pass through it as well. A smaller one is still there for its reader.
-var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 12 << 20}
+var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, alone: 1 << 18, stream: 12 << 20, bytes: 2 << 20}
 
 // Plan computes one loss for predictions of one shape. It holds all memory
-// that its calls need. One goroutine at a time may use a plan; many plans may
-// run side by side.
+// that its calls need, but for a byte a position, 2 MiB at most, which the first
+// ForwardBackward with labels of int32 or int64 adds. One goroutine at a time may
+// use a plan; many plans may run side by side.
 type Plan[T Float] struct {
 	spec    Spec
 	loss    Loss
@@ -145,6 +147,7 @@ type Plan[T Float] struct {
 	sums    *Sums // of Forward
 	chunks  []float64
 	workers []*worker[T]
+	bytes   []uint8 // for call.bytes; nil before it was needed
 	call    call[T] // the call under way
 	wait    sync.WaitGroup
 

@@ -199,16 +199,46 @@ func (s *span[T]) kept() []int32 {
 // labels is the number of labels that there are.
 func (w *worker[T]) labels() uint64 { return uint64(max(w.plan.spec.C, 2)) }
 
-// narrowLabels makes the labels from lo on bytes, and returns the largest.
+// keepLabels has the first pass over targets t leave the labels as bytes for the
+// later ones, if they are wider and fused kernels take all of them. The first pass
+// then narrows every span, also one that goes tile by tile in the end.
+func (p *Plan[T]) keepLabels(t *Target) {
+	path, room := &p.fusedLabels, p.spec.N*p.spec.S
+	wide := t.label32 != nil || t.label64 != nil
+	fused := len(path.steps) > 0 && path.gradient
+	if !wide || !fused || !p.whole(t) || room > p.config.thresholds.bytes {
+		return
+	}
+	if p.bytes == nil {
+		p.bytes = make([]uint8, room)
+	}
+	n, s := t.size(p.spec)
+	p.call.bytes = p.bytes[:n*s]
+}
+
+// whole reports whether all positions exist, each with a weight of 1.
+func (p *Plan[T]) whole(t *Target) bool {
+	return t.mask == nil && t.weights == nil && !p.config.hasIgnore
+}
+
+// narrowLabels makes the labels from lo on bytes, and returns the largest, or 0
+// where an earlier pass has found them good.
 func (w *worker[T]) narrowLabels(lo int) (most uint64) {
-	t, s, k := &w.plan.call.target, w.span, w.plan.fused
-	n := s.to - s.from
+	c, s, k := &w.plan.call, w.span, w.plan.fused
+	t, n := &c.target, s.to-s.from
 	s.y = s.bytes[:n]
+	if c.bytes != nil {
+		s.y = c.bytes[lo:][:n]
+	}
+	// No call with labels starts with a pass that makes a gradient.
+	good := (c.phase == phaseBackward || c.phase == phaseBoth) && !w.plan.config.hasIgnore
 	switch {
+	case good && c.bytes != nil:
+		return 0
 	case t.labels8 != nil:
 		s.y = t.labels8[lo:][:n]
-		if w.phase == phaseBackward && !w.plan.config.hasIgnore {
-			return 0 // the labels are known to be good
+		if good {
+			return 0
 		}
 		if k.labelsMost != nil {
 			return uint64(k.labelsMost(s.y))
