@@ -58,7 +58,7 @@ func (m *mixed[T]) placesOf(elements, classes int) []mixedPlace {
 func (w *worker[T]) mixes(s set, backward bool) bool {
 	m, t := w.span.mixed, &w.plan.call.target
 	switch {
-	case m == nil || s > setSquare || t.mask != nil || t.weights != nil || w.plan.config.hasIgnore:
+	case m == nil || s > setSquare || !w.plan.whole(t):
 		return false
 	case t.isDense() && ownDense[T](t) == nil:
 		return false
