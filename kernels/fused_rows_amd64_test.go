@@ -46,6 +46,15 @@ func (s fusedISA) missing() string {
 // Every kernel of rows does what its loop does, at every length and alignment,
 // and touches nothing beside its rows.
 func TestFusedRows(t *testing.T) {
+	forEachFused(t, func(t *testing.T, s fusedISA) {
+		t.Run("float32", func(t *testing.T) { testFusedRows(t, s.f32) })
+		t.Run("float64", func(t *testing.T) { testFusedRows(t, s.f64) })
+	})
+}
+
+// forEachFused runs a test on every instruction set that the processor has; one that
+// SEGLOSS_REQUIRE names must be there.
+func forEachFused(t *testing.T, test func(t *testing.T, s fusedISA)) {
 	for _, s := range fusedISAs {
 		t.Run(s.name, func(t *testing.T) {
 			if flag := s.missing(); flag != "" {
@@ -54,8 +63,7 @@ func TestFusedRows(t *testing.T) {
 				}
 				t.Skipf("the processor lacks %s", flag)
 			}
-			t.Run("float32", func(t *testing.T) { testFusedRows(t, s.f32) })
-			t.Run("float64", func(t *testing.T) { testFusedRows(t, s.f64) })
+			test(t, s)
 		})
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -18,18 +17,10 @@ import (
 // number of classes and every length around a few units, and touch nothing beside
 // the tensors. Each of them is used.
 func TestMixed(t *testing.T) {
-	for _, s := range fusedISAs {
-		t.Run(s.name, func(t *testing.T) {
-			if flag := s.missing(); flag != "" {
-				if strings.Contains(os.Getenv("SEGLOSS_REQUIRE"), s.name) {
-					t.Fatalf("the processor lacks %s", flag)
-				}
-				t.Skipf("the processor lacks %s", flag)
-			}
-			t.Run("float32", func(t *testing.T) { testMixed[float32](t, s.name) })
-			t.Run("float64", func(t *testing.T) { testMixed[float64](t, s.name) })
-		})
-	}
+	forEachFused(t, func(t *testing.T, s fusedISA) {
+		t.Run("float32", func(t *testing.T) { testMixed[float32](t, s.name) })
+		t.Run("float64", func(t *testing.T) { testMixed[float64](t, s.name) })
+	})
 }
 
 // mixedTest is the memory and the random numbers of a test of mixed classes, and how
