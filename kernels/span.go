@@ -56,10 +56,13 @@ func (p *Plan[T]) spanSizes() (span, block int) {
 	case p.spec.Activation == Softmax:
 		return 4096, clamp64(24<<10/(2*row), 64, 512)
 	case p.spec.Layout == NSC && c > 1:
-		if p.spec.Activation == None {
-			return 16 << 10, clamp64(16<<10/row, 256, 4096)
+		switch {
+		case p.spec.Activation != None:
+			return 4096, clamp64(64<<10/row, 256, 4096)
+		case p.program.Features.NeedsLogs() || c > maxUnrolled:
+			return 4096, clamp64(16<<10/row, 256, 4096)
 		}
-		return 4096, clamp64(64<<10/row, 256, 4096)
+		return 16 << 10, clamp64(16<<10/row, 256, 4096) // packed for masks alone
 	}
 	return 16 << 10, 16 << 10
 }
