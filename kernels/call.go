@@ -93,6 +93,8 @@ func (p *Plan[T]) Backward(ctx context.Context, dx, x []T, t Target, v Value, g 
 	if n, _ := t.size(p.spec); n > p.rows {
 		return argError("t.Sized", 0, n, ErrShape, "samples, but the value has coefficients for %d", p.rows)
 	}
+	p.keepLabels(&t)
+	defer p.dropLabels()
 	if err := p.do(ctx, phaseCheck, nil, x, t, Grad{}); err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func (p *Plan[T]) ForwardBackward(ctx context.Context, dx, x []T, t Target, g Gr
 		return Value{}, err
 	}
 	p.keepLabels(&t)
-	defer func() { p.call.bytes = nil }()
+	defer p.dropLabels()
 	if p.foresee(dx, x, t, g) {
 		return p.once(ctx, dx, x, t, g)
 	}

@@ -13,7 +13,7 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// ForwardBackward keeps labels that are wider than bytes as bytes, from one pass to
+// A call of two passes keeps labels that are wider than bytes as bytes, from one to
 // the next. That has to give the bits of labels that are bytes already.
 
 // labelTypes makes targets of labels; those of wideLabels are kept.
@@ -143,7 +143,8 @@ func testLabelBytesOfLargeSamples(t *testing.T) {
 	}
 }
 
-// Only the first call that keeps labels has memory for them.
+// Only the first call that keeps labels has memory for them: not one with bytes, nor
+// one of a single pass.
 func TestLabelBytesAreLazy(t *testing.T) { onFused(t, testLabelBytesAreLazy) }
 
 func testLabelBytesAreLazy(t *testing.T) {
@@ -151,15 +152,23 @@ func testLabelBytesAreLazy(t *testing.T) {
 	c := randomCase(rnd, "dice", kernels.Softmax, 2, 3, 100, false, bare)
 	p := newProblem[float32](t, c, kernels.NCS)
 	plan, ctx, dx := p.plan(t), context.Background(), make([]float32, len(p.x))
+	_, err := plan.ForwardBackward(ctx, dx, p.x, kernels.Labels(convert[uint8](c.Labels)), once)
+	if err != nil {
+		t.Fatal(err)
+	}
 	v, err := plan.Forward(ctx, p.x, p.target)
-	if err == nil {
-		err = plan.Backward(ctx, dx, p.x, p.target, v, once)
-	}
-	if err == nil {
-		_, err = plan.ForwardBackward(ctx, dx, p.x, kernels.Labels(convert[uint8](c.Labels)), once)
-	}
 	if n := kernels.LabelBytes(plan); n != 0 || err != nil {
 		t.Errorf("memory for %d labels, error %v", n, err)
+	}
+	var narrowed atomic.Int64
+	kernels.OnNarrow(plan, func(labels int) { narrowed.Add(int64(labels)) })
+	err = plan.Backward(ctx, dx, p.x, p.target, v, once)
+	positions := c.N * c.S
+	if n := kernels.LabelBytes(plan); n != positions || err != nil {
+		t.Errorf("memory for %d labels, error %v; want %d", n, err, positions)
+	}
+	if n := int(narrowed.Load()); n != positions {
+		t.Errorf("Backward makes %d labels bytes, of %d", n, positions)
 	}
 }
 

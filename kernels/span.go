@@ -219,6 +219,9 @@ func (p *Plan[T]) keepLabels(t *Target) {
 	p.call.bytes = p.bytes[:n*s]
 }
 
+// dropLabels ends what keepLabels began: the next call has labels of its own.
+func (p *Plan[T]) dropLabels() { p.call.bytes = nil }
+
 // whole reports whether all positions exist, each with a weight of 1.
 func (p *Plan[T]) whole(t *Target) bool {
 	return t.mask == nil && t.weights == nil && !p.config.hasIgnore
