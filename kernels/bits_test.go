@@ -74,6 +74,30 @@ func testBitsOfWorkersOnChunks(t *testing.T) {
 	}
 }
 
+// Neither the type of labels nor what lies behind them in memory changes a bit.
+func TestBitsOfLabels(t *testing.T) { onBackends(t, testBitsOfLabels) }
+
+func testBitsOfLabels(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(17, 18))
+	for _, s := range []int{64, 130, 200, 512, 16<<10 + 64} {
+		c := randomCase(rnd, "dice + ss", kernels.None, 1, 3, s, false, bare)
+		p := newProblem[float32](t, c, kernels.NSC)
+		y, longer := convert[uint8](c.Labels), make([]uint8, s+64)
+		copy(longer, y)
+		p.target = kernels.Labels(slices.Clip(y))
+		loss, dx := p.run(t)
+		for name, target := range map[string]kernels.Target{
+			"more memory": kernels.Labels(longer[:s]),
+			"int32":       kernels.Labels(convert[int32](c.Labels)),
+			"int64":       kernels.Labels(c.Labels),
+		} {
+			p.target = target
+			l, d := p.run(t)
+			sameBits(t, fmt.Sprintf("S=%d: %s", s, name), l, d, loss, dx)
+		}
+	}
+}
+
 // A plan is as good as new after any call, and what was in its buffers and in
 // the caller's does not show.
 func TestBitsOfRepeats(t *testing.T) { onBackends(t, testBitsOfRepeats) }

@@ -71,10 +71,12 @@ func (w *worker[T]) mixes(s set, backward bool) bool {
 const mixedUnit = 64
 
 // mixedUntil is up to which position of the span they do. Labels are read 16 at a
-// time.
-func (s *span[T]) mixedUntil() int {
+// time, and not beyond the sample: what is in memory there must not change the bits of
+// its sums.
+func (w *worker[T]) mixedUntil() int {
+	s := w.span
 	n := s.n / mixedUnit * mixedUnit
-	if s.y != nil && cap(s.y) < n+mixedPositions {
+	if s.y != nil && s.from+n+mixedPositions > w.plan.call.s {
 		n -= mixedUnit
 	}
 	return max(n, 0)
@@ -93,7 +95,7 @@ func (w *worker[T]) reduceMixed() (done int) {
 			return 0
 		}
 	}
-	m, until := s.mixed, s.mixedUntil()
+	m, until := s.mixed, w.mixedUntil()
 	block := mixedBlock / (classes * elementSize[T]()) / mixedUnit * mixedUnit
 	for from := 0; from < until; from += block {
 		for i := range s.path.steps {
@@ -172,7 +174,7 @@ func (w *worker[T]) differentiateMixed() (done int) {
 	if !w.mixes(s.path.set, true) {
 		return 0
 	}
-	m, until := s.mixed, s.mixedUntil()
+	m, until := s.mixed, w.mixedUntil()
 	if until == 0 {
 		return 0
 	}

@@ -81,7 +81,7 @@ func newSpan[T Float](p *Plan[T], size, block int) *span[T] {
 	s := &span[T]{
 		size: size, block: block, stride: stride, packed: packs,
 		x: aligned[T](rows * stride), r: aligned[T](rows * stride), out: aligned[T](rows * stride),
-		bytes: make([]uint8, size), all: make([]int32, size), some: make([]int32, size),
+		bytes: make([]uint8, size, size+mixedPositions), all: make([]int32, size), some: make([]int32, size),
 		acc:  make([][numSums]float64, classes*max(1, len(p.fusedLabels.steps), len(p.fusedDense.steps))),
 		cell: make([]float64, classes*p.program.K),
 	}
