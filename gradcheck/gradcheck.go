@@ -46,6 +46,7 @@ import (
 type Options struct {
 	Activations []kernels.Activation // nil: none, sigmoid and softmax; not read by Tensors, whose input has it
 	Backends    []string             // nil: every backend that is available
+	Devices     []Device             // beside the backends of package kernels
 	DTypes      []DType              // nil: float64 and float32
 	Layouts     []kernels.Layout     // nil: both; for Tensors that of the input
 	Edges       []string             // kinds of input, of EdgeNames; nil: all; not read by Tensors
@@ -89,7 +90,7 @@ func (o Options) ways(layouts ...kernels.Layout) ([]way, error) {
 	for _, b := range backends {
 		for _, d := range dtypes {
 			for _, l := range layouts {
-				ways = append(ways, way{b, d, l})
+				ways = append(ways, way{b, d, l, o.device(b)})
 			}
 		}
 	}
@@ -102,6 +103,7 @@ func (o Options) backends() ([]string, error) {
 	var names []string
 	for _, b := range kernels.Backends() {
 		switch {
+		case o.device(b.Name) != nil:
 		case o.Backends == nil && b.Err == nil:
 			names = append(names, b.Name)
 		case slices.Contains(o.Backends, b.Name) && b.Err != nil:
@@ -109,10 +111,15 @@ func (o Options) backends() ([]string, error) {
 		}
 	}
 	for _, name := range o.Backends {
-		if !slices.ContainsFunc(kernels.Backends(), func(b kernels.Backend) bool { return b.Name == name }) {
+		if o.device(name) == nil && !slices.ContainsFunc(kernels.Backends(), func(b kernels.Backend) bool { return b.Name == name }) {
 			return nil, &kernels.ArgError{Arg: "backend", Index: -1, Value: name, Err: kernels.ErrBackend}
 		}
 		names = append(names, name)
+	}
+	if o.Backends == nil {
+		for _, d := range o.Devices {
+			names = append(names, d.Name)
+		}
 	}
 	return names, nil
 }

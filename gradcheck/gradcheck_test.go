@@ -165,7 +165,7 @@ func TestVolume(t *testing.T) {
 }
 
 func TestVolumeWays(t *testing.T) {
-	w := func(d DType, l kernels.Layout) way { return way{"generic", d, l} }
+	w := func(d DType, l kernels.Layout) way { return way{backend: "generic", dtype: d, layout: l} }
 	all := []way{w(Float64, kernels.NCS), w(Float64, kernels.NSC), w(Float32, kernels.NCS), w(Float32, kernels.NSC)}
 	for _, tt := range []struct {
 		v          volume

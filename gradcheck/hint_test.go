@@ -13,7 +13,7 @@ import (
 // them.
 func TestHint(t *testing.T) {
 	ctx := context.Background()
-	w := []way{{reference(), Float64, kernels.NCS}}
+	w := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}}
 	named := 0
 	for _, loss := range []string{"focal_tversky", "dice(weight=[0.75,1.25,1.75])", "focal + gdl"} {
 		for _, tc := range libraryCases(Options{Activations: []kernels.Activation{kernels.Softmax}}) {
@@ -108,7 +108,7 @@ func TestHintLarge(t *testing.T) {
 			}
 		}
 		b.alter = func(dx []float64) { copy(dx, wrong) }
-		rows, err := b.rows(ctx, 0, []way{{reference(), Float64, kernels.NCS}, {reference(), Float32, kernels.NSC}}, "", "")
+		rows, err := b.rows(ctx, 0, []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NSC}}, "", "")
 		if err != nil {
 			t.Fatal(err)
 		}

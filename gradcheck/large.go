@@ -94,7 +94,7 @@ func (b *bench) strata(ctx context.Context, rng *rand.Rand) ([]int, error) {
 			elements = append(elements, p.index(n, (c+1+rng.IntN(p.c-1))%p.c, s))
 		}
 	}
-	g, err := b.gradient(ctx, b.field.sum, way{reference(), Float64, kernels.NCS})
+	g, err := b.gradient(ctx, b.field.sum, way{backend: reference(), dtype: Float64, layout: kernels.NCS})
 	if err != nil {
 		return nil, err
 	}

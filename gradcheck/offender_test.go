@@ -38,7 +38,7 @@ func largeProblem(t *testing.T, loss string) *bench {
 // for its name.
 func TestOffender(t *testing.T) {
 	ctx := context.Background()
-	w := []way{{reference(), Float64, kernels.NCS}}
+	w := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}}
 	for _, loss := range []string{"dice", "ce", "wce(detach=true) + gdl"} {
 		b := largeProblem(t, loss)
 		rows, err := b.rows(ctx, 0, w, "", "")
@@ -73,7 +73,7 @@ func TestOffender(t *testing.T) {
 // the search is interrupted.
 func TestOffenderNone(t *testing.T) {
 	b := largeProblem(t, "dice")
-	g, err := b.gradient(context.Background(), b.variants[0].loss, way{reference(), Float64, kernels.NCS})
+	g, err := b.gradient(context.Background(), b.variants[0].loss, way{backend: reference(), dtype: Float64, layout: kernels.NCS})
 	if err != nil {
 		t.Fatal(err)
 	}

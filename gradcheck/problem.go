@@ -339,7 +339,7 @@ const upstream = 4
 // gradientOf evaluates a loss on a problem. The planar layout goes through the
 // two calls and channels-last through the one that does both.
 func gradientOf[T kernels.Float](ctx context.Context, l kernels.Loss, p *problem, b bound[T], w way, o ...kernels.Option) (gradient, error) {
-	plan, err := kernels.New[T](l, p.spec(w.layout), append(p.options(w.backend), o...)...)
+	plan, err := newPlan[T](l, p, w, o)
 	if err != nil {
 		return gradient{}, err
 	}

@@ -241,7 +241,7 @@ func (b *bench) specimen(ctx context.Context, i int, t testcase) (*specimen, err
 	if sp.judge.dx == nil {
 		return nil, fmt.Errorf("gradcheck: %s: no oracle", sp.name)
 	}
-	g, err := b.gradient(ctx, v.loss, way{reference(), Float64, kernels.NCS})
+	g, err := b.gradient(ctx, v.loss, way{backend: reference(), dtype: Float64, layout: kernels.NCS})
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ import (
 func TestAgain(t *testing.T) {
 	ctx := context.Background()
 	b := largeProblem(t, "dice + focal")
-	l, w := b.variants[0].loss, way{reference(), Float32, kernels.NSC}
+	l, w := b.variants[0].loss, way{backend: reference(), dtype: Float32, layout: kernels.NSC}
 	for _, tt := range []struct {
 		name  string
 		spoil func(*gradient)
@@ -41,7 +41,7 @@ func TestAgain(t *testing.T) {
 // TestSteady asks for a row for every way, with every number of workers in it.
 func TestSteady(t *testing.T) {
 	b := largeProblem(t, "gdl + ce")
-	ways := []way{{reference(), Float64, kernels.NCS}, {reference(), Float32, kernels.NSC}}
+	ways := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NSC}}
 	rows, err := b.steady(context.Background(), ways, "uint8", "large")
 	if err != nil {
 		t.Fatal(err)

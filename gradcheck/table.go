@@ -17,6 +17,7 @@ type way struct {
 	backend string
 	dtype   DType
 	layout  kernels.Layout
+	device  *Device // nil: a backend of package kernels
 }
 
 // reference is the backend whose float64 losses are differenced: the portable
@@ -168,7 +169,7 @@ func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) 
 	if err != nil {
 		return nil, err
 	}
-	base := way{reference(), Float64, kernels.NCS}
+	base := way{backend: reference(), dtype: Float64, layout: kernels.NCS}
 	exact, err := b.gradient(ctx, v.loss, base)
 	if err != nil {
 		return nil, err
@@ -325,7 +326,8 @@ func (b *bench) compareLoss(row *Row, i int, d DType, loss float64) {
 // type they get one layout, where there is a choice, another from case to case.
 func (t testcase) ways(ways []way) []way {
 	return slices.DeleteFunc(slices.Clone(ways), func(w way) bool {
-		other := way{w.backend, w.dtype, kernels.NCS + kernels.NSC - w.layout}
+		other := w
+		other.layout = kernels.NCS + kernels.NSC - w.layout
 		turn := kernels.Layout((t.edge + t.kind + int(w.dtype)) % 2)
 		return w.backend != reference() && w.layout != turn && slices.Contains(ways, other)
 	})

@@ -83,7 +83,7 @@ func megapixel(t *testing.T) *bench {
 
 func TestMegapixel(t *testing.T) {
 	b := megapixel(t)
-	ways := []way{{reference(), Float64, kernels.NCS}, {reference(), Float32, kernels.NSC}}
+	ways := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NSC}}
 	for _, tt := range []struct {
 		name  string
 		alter func([]float64)
@@ -118,7 +118,7 @@ func TestMegapixelDirections(t *testing.T) {
 			}
 		}
 	}
-	rows, err := b.rows(context.Background(), 0, []way{{reference(), Float64, kernels.NCS}, {reference(), Float32, kernels.NCS}}, "", "")
+	rows, err := b.rows(context.Background(), 0, []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NCS}}, "", "")
 	if err != nil {
 		t.Fatal(err)
 	}

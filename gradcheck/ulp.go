@@ -110,7 +110,7 @@ func (t testcase) roundings(ctx context.Context, vs []variant, ways []way, out [
 		return err
 	}
 	for i, v := range vs {
-		double, err := b.gradient(ctx, v.loss, way{reference(), Float64, kernels.NCS})
+		double, err := b.gradient(ctx, v.loss, way{backend: reference(), dtype: Float64, layout: kernels.NCS})
 		if err != nil {
 			return err
 		}

@@ -75,10 +75,10 @@ func (v volume) String() string {
 func (v volume) ways(ways []way) []way {
 	var picked []way
 	for _, w := range ways {
-		if w.backend != reference() && v.lesion != (w.dtype == Float32) && slices.Contains(ways, way{w.backend, Float32 - w.dtype, w.layout}) {
+		if w.backend != reference() && v.lesion != (w.dtype == Float32) && slices.Contains(ways, way{w.backend, Float32 - w.dtype, w.layout, w.device}) {
 			continue
 		}
-		favourite := way{w.backend, w.dtype, kernels.NCS}
+		favourite := way{w.backend, w.dtype, kernels.NCS, w.device}
 		if w.dtype == Float32 {
 			favourite.layout = kernels.NSC
 		}
