@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover gen sweep bench bench-losses bench-peers bench-plot ceiling ratio readme
+.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-plot ceiling ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -16,6 +16,12 @@ cover: ## print which part of the core packages' statements the tests reach
 
 gen: ## write the assembly of package kernels anew
 	cd kernels/_gen && GOWORK=off go run . -dir ..
+
+ptx: ## compile losses.cu anew, with clang 19
+	go run ./kernels/cuda/internal/modules/gen
+
+ptx-check: ## see that the compiler makes of losses.cu what is committed
+	go run ./kernels/cuda/internal/modules/gen -check
 
 sweep: ## hold exp, log, … to their bounds: all 2³² float32 inputs, a million float64 of each range
 	go test -count=1 -v -timeout 2h -run 'TestLanes|TestPrimitiveAccuracy' ./kernels -sweep.stride=1 -accuracy.points=1000000

@@ -69,10 +69,10 @@ assembly_current() { # the generator writes what is committed
 	for f in "$log"/asm/*; do diff -q "$f" "kernels/${f##*/}" || return 1; done
 }
 
-install_qemu() {
-	command -v qemu-aarch64 >/dev/null && return
+installed() { # program, package that has it
+	command -v "$1" >/dev/null && return
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-	(apt-get update && apt-get install -y --no-install-recommends qemu-user) >"$log/qemu" 2>&1
+	(apt-get update && apt-get install -y --no-install-recommends "$2") >"$log/install" 2>&1
 }
 
 step "gofmt" formatted
@@ -86,6 +86,11 @@ step "go.mod and go.sum tidy" tidy
 step "nested modules build without go.work" each_module env GOWORK=off go build ./...
 step "generated files up to date" go test -count=1 -run 'TestReadme' .
 step "generated assembly up to date" assembly_current
+if installed clang-19 clang-19; then
+	step "PTX is what clang makes of losses.cu" make -s ptx-check
+else
+	leave_out "PTX is what clang makes of losses.cu" "clang-19 is not here and cannot be installed; the tests hold the PTX to the hash of its source"
+fi
 step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
 step "tests, no assembly (purego)" each_module go test -count=1 -tags purego ./...
 if [ "$(go env CGO_ENABLED)" = 1 ]; then
@@ -97,7 +102,7 @@ fuzz_all
 for target in linux/arm64 windows/amd64 darwin/arm64; do
 	step "build and vet for $target" cross "${target%/*}" "${target#*/}"
 done
-if install_qemu; then
+if installed qemu-aarch64 qemu-user; then
 	step "arm64 tests under qemu" env CGO_ENABLED=0 GOARCH=arm64 go test -short -exec qemu-aarch64 ./kernels/... ./ref
 else
 	leave_out "arm64 tests under qemu" "qemu-aarch64 is not here and cannot be installed"

@@ -68,11 +68,11 @@ struct Program {
 
 enum Activation : i32 { ACT_NONE, ACT_SIGMOID, ACT_SOFTMAX };
 
-// What a target's elements are. Labels come last.
-enum TargetKind : i32 {
-	TARGET_F32, TARGET_F16, TARGET_BF16, TARGET_F64,
-	TARGET_U8, TARGET_I32, TARGET_I64,
-};
+// What a target's elements are: dense ones of the prediction's type or floats, or labels.
+enum TargetKind : i32 { TARGET_OWN, TARGET_F32, TARGET_U8, TARGET_I32, TARGET_I64 };
+
+// The passes of a launch.
+constexpr i32 REDUCE = 1, BACKWARD = 2;
 
 // Call is the parameter of every entry.
 struct Call {
@@ -87,7 +87,7 @@ struct Call {
 	double* result;          // the loss, then the value of each term
 	double* partial;         // n × per_sample rows: sums of chunks
 	double* scratch;         // a row for each warp of the grid, or null where shared memory has them
-	double* cells;           // n × C × 2 + …: what finish keeps between its steps
+	double* cells;           // 1 + C × K + 2 × n × C: what finish keeps between its steps
 	u64* bad;                // the least position with a bad label or weight; all ones for none
 	u32* counters;           // n + 3: chunks done of each sample, samples done, barrier, epoch seen
 	i64 s;                   // positions of a sample
@@ -103,6 +103,6 @@ struct Call {
 	i32 has_ignore, accumulate;
 	i32 channels_last;
 	i32 finish;              // 1: the last block finishes the loss
-	i32 cached;              // chunks that a block keeps on chip (entry fused)
-	i32 pad;
+	i32 cached;              // 1: a block keeps its chunks of the prediction on the chip
+	i32 passes;              // REDUCE, BACKWARD or both
 };

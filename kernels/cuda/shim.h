@@ -6,7 +6,13 @@
 #define __device__ __attribute__((device))
 #define __shared__ __attribute__((shared))
 #define FN_DEVICE __device__ inline __attribute__((always_inline))
-#define ENTRY(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads)))
+#define FN_APART __device__ __attribute__((noinline))
+// UNROLLED loops go over arrays that have to be registers.
+#define UNROLLED _Pragma("unroll")
+#ifndef BLOCKS
+#define BLOCKS 2 // of a multiprocessor at a time, at least: bounds the registers
+#endif
+#define ENTRY(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, BLOCKS)))
 
 using u8 = unsigned char;
 using u16 = unsigned short;
@@ -20,6 +26,8 @@ FN_DEVICE u32 block_index() { return __nvvm_read_ptx_sreg_ctaid_x(); }
 FN_DEVICE u32 grid_size() { return __nvvm_read_ptx_sreg_nctaid_x(); }
 
 constexpr int WARP = 32;
+constexpr u32 THREADS = 256; // of a block
+constexpr u32 WARPS = THREADS / WARP;
 constexpr u32 ALL_LANES = 0xffffffffu;
 
 FN_DEVICE void block_barrier() { __syncthreads(); }
@@ -53,5 +61,5 @@ FN_DEVICE void store_release(u32* p, u32 v) {
 }
 
 // Instructions that round to nearest, whatever flags the compiler was given.
-FN_DEVICE float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
-FN_DEVICE double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
+FN_DEVICE float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+FN_DEVICE double multiply_add(double a, double b, double c) { return __builtin_fma(a, b, c); }
