@@ -2,7 +2,6 @@ package kernels
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -94,6 +93,9 @@ func WithIgnore(label int64) Option {
 	return func(c *config) { c.ignore, c.hasIgnore = label, true }
 }
 
+// defaultClip is the clip of losses without [WithClip].
+const defaultClip = 1e-7
+
 // WithClip sets the least probability whose logarithm is taken with activation
 // none, in (0, ½). The default is 1e-7.
 func WithClip(clip float64) Option { return func(c *config) { c.clip = clip } }
@@ -160,7 +162,7 @@ type Plan[T Float] struct {
 
 // New makes a plan. The error is an [*ArgError].
 func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
-	c := config{clip: 1e-7, thresholds: realThresholds}
+	c := config{clip: defaultClip, thresholds: realThresholds}
 	for _, set := range o {
 		set(&c)
 	}
@@ -178,7 +180,7 @@ func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
 	}
 	p.path = choosePath(p.program, s.Activation)
 	p.fusedLabels, p.fusedDense = p.chooseFused(false), p.chooseFused(true)
-	p.kind = fmt.Sprintf("%d classes of %v", s.C, l)
+	p.kind = kindOf(l, s.C)
 	p.sums = p.NewSums(s.N)
 	p.parts = make([]Part, len(p.program.Terms))
 	p.allocate()

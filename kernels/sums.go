@@ -105,10 +105,5 @@ func (p *Plan[T]) finish(s *Sums, rows, row int) Value {
 	s.batch.Program = p.program
 	p.rows = min(p.spec.N, rows-row)
 	p.generation++
-	v := Value{Loss: s.batch.Finish(p.coef, rows, row, p.rows), Terms: p.parts, plan: p, generation: p.generation}
-	for i := range p.program.Terms {
-		t := &p.program.Terms[i]
-		p.parts[i] = Part{Name: t.Name, Coef: t.Coef, Value: s.batch.Values[i], Cells: s.batch.CellsOf(i, rows)}
-	}
-	return v
+	return finishBatch(s.batch, p.parts, p.coef, rows, row, p.rows, p, p.generation)
 }

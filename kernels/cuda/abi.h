@@ -71,6 +71,10 @@ enum Activation : i32 { ACT_NONE, ACT_SIGMOID, ACT_SOFTMAX };
 // What a target's elements are: dense ones of the prediction's type or floats, or labels.
 enum TargetKind : i32 { TARGET_OWN, TARGET_F32, TARGET_U8, TARGET_I32, TARGET_I64 };
 
+// Places among the counters: samples done, the last launch whose loss is finished, and from
+// FIRST_SAMPLE on the chunks done of each sample.
+constexpr int SAMPLES = 0, EPOCH = 1, FIRST_SAMPLE = 2;
+
 // The passes of a launch.
 constexpr i32 REDUCE = 1, BACKWARD = 2;
 
@@ -89,7 +93,7 @@ struct Call {
 	double* scratch;         // a row for each warp of the grid, or null where shared memory has them
 	double* cells;           // 1 + C × K + 2 × n × C: what finish keeps between its steps
 	u64* bad;                // the least position with a bad label or weight; all ones for none
-	u32* counters;           // n + 3: chunks done of each sample, samples done, barrier, epoch seen
+	u32* counters;           // see below; all 0 before the first launch
 	i64 s;                   // positions of a sample
 	i64 chunk;               // positions of a chunk
 	i64 ignore;              // label to ignore

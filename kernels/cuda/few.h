@@ -108,7 +108,11 @@ private:
 	// read reports whether float arithmetic takes the logits of the whole warp.
 	template <int V, class T> FN_DEVICE bool read(float (&logit)[MOST][V], const Tile<V>& t, View<const T> x) const {
 		UNROLLED for (int at = 0; at < MOST; at++) {
-			if (has(at)) read_class(logit[at], t, x, at);
+			if (has(at)) {
+				read_class(logit[at], t, x, at);
+			} else {
+				UNROLLED for (int v = 0; v < V; v++) logit[at][v] = -INFINITE;
+			}
 		}
 		bool ok = !t.odd;
 		UNROLLED for (int v = 0; v < V; v++) {
@@ -128,6 +132,7 @@ private:
 	template <class T, int V> FN_DEVICE bool read_targets(float (&r)[MOST][V], const Tile<V>& t) const {
 		bool ok = true;
 		UNROLLED for (int at = 0; at < MOST; at++) {
+			UNROLLED for (int v = 0; v < V; v++) r[at][v] = 0;
 			if (!has(at)) continue;
 			read_target<T>(r[at], c, k, t, at);
 			UNROLLED for (int v = 0; v < V; v++) ok &= takes_target(r[at][v]);
@@ -140,14 +145,13 @@ private:
 		o.top = logit[0][v];
 		o.at = 0;
 		UNROLLED for (int at = 1; at < MOST; at++) {
-			if (has(at) && logit[at][v] > o.top) {
+			if (logit[at][v] > o.top) {
 				o.top = logit[at][v];
 				o.at = at;
 			}
 		}
 		o.odds = 0;
 		UNROLLED for (int at = 0; at < MOST; at++) {
-			if (!has(at)) continue;
 			o.e[at] = exponential(logit[at][v] - o.top);
 			o.odds += at == o.at ? 0.0f : o.e[at];
 		}

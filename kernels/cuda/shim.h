@@ -41,8 +41,8 @@ FN_DEVICE double shuffle_xor(double v, int lanes) {
 }
 FN_DEVICE bool any_lane(bool p) { return __nvvm_vote_any_sync(ALL_LANES, p); }
 
-// What other blocks see of memory is in order around a fence.
-FN_DEVICE void fence() { asm volatile("fence.acq_rel.gpu;" ::: "memory"); }
+// atomic_add, store_release and load_acquire order what a thread did before with what
+// another does after; atomic_min does not.
 FN_DEVICE u32 atomic_add(u32* p, u32 v) {
 	u32 old;
 	asm volatile("atom.acq_rel.gpu.global.add.u32 %0, [%1], %2;" : "=r"(old) : "l"(p), "r"(v) : "memory");

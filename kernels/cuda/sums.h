@@ -24,19 +24,19 @@ FN_DEVICE double choose(bool p, double a, double b) {
 // gather sums each of N numbers over the warp. Halves of the list go to halves of the
 // lanes until one number is left for each, so that N sums cost N − 1 shuffles and a
 // few more: lane l has the sum of number l·N/32 in the end, wherever that is whole.
-template <int N, class A> FN_DEVICE A gather(A (&a)[N], int lanes = WARP / 2) {
+template <int N, int LANES = WARP / 2, class A> FN_DEVICE A gather(A (&a)[N]) {
 	if constexpr (N == 1) {
 		A sum = a[0];
-		for (; lanes > 0; lanes /= 2) sum += shuffle_xor(sum, lanes);
+		UNROLLED for (int lanes = LANES; lanes > 0; lanes /= 2) sum += shuffle_xor(sum, lanes);
 		return sum;
 	} else {
-		bool upper = lane_index() & lanes;
+		bool upper = lane_index() & LANES;
 		A half[N / 2];
 		UNROLLED for (int i = 0; i < N / 2; i++) {
 			A keep = choose(upper, a[i + N / 2], a[i]), give = choose(upper, a[i], a[i + N / 2]);
-			half[i] = keep + shuffle_xor(give, lanes);
+			half[i] = keep + shuffle_xor(give, LANES);
 		}
-		return gather(half, lanes / 2);
+		return gather<N / 2, LANES / 2>(half);
 	}
 }
 
@@ -76,15 +76,13 @@ struct Rows {
 
 // arrive says that this block has done one of `all` things that blocks do, and whether
 // it was the last: then everything that the others wrote before is visible to it. The
-// fences of one thread serve its block, for the barriers order the others around them.
+// barriers order the other threads around what one does for the block.
 FN_DEVICE bool arrive(u32* counter, u32 all) {
 	__shared__ bool last;
 	block_barrier();
 	if (thread_index() == 0) {
-		fence();
 		last = atomic_add(counter, 1) == all - 1;
 		if (last) *counter = 0; // for the next launch
-		fence();
 	}
 	block_barrier();
 	return last;
@@ -123,9 +121,9 @@ FN_DEVICE void sum_chunks(const Call& c, i64 sample) {
 // complete is what a block does after a chunk: the last one of a sample sums its
 // chunks, and the last one of all finishes the loss. It reports whether it did that.
 FN_DEVICE bool complete(const Call& c, i64 sample) {
-	if (!arrive(c.counters + sample, c.per_sample)) return false;
+	if (!arrive(c.counters + FIRST_SAMPLE + sample, c.per_sample)) return false;
 	sum_chunks(c, sample);
-	if (!arrive(c.counters + c.n, c.n)) return false;
+	if (!arrive(c.counters + SAMPLES, c.n)) return false;
 	if (c.finish) finish(c.program, c.sums, c.coef, c.result, c.cells, c.n);
 	return true;
 }
@@ -135,16 +133,14 @@ FN_DEVICE bool complete(const Call& c, i64 sample) {
 FN_DEVICE void announce(const Call& c) {
 	block_barrier();
 	if (thread_index() == 0) {
-		fence();
-		store_release(c.counters + c.n + 1, c.epoch);
+		store_release(c.counters + EPOCH, c.epoch);
 	}
 }
 
 FN_DEVICE void await(const Call& c) {
 	if (thread_index() == 0) {
-		while (load_acquire(c.counters + c.n + 1) != c.epoch) {
+		while (load_acquire(c.counters + EPOCH) != c.epoch) {
 		}
-		fence();
 	}
 	block_barrier();
 }

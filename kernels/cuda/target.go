@@ -1,0 +1,116 @@
+package cuda
+
+import "github.com/segloss/segloss/kernels/cuda/internal/modules"
+
+// DType is the type of the elements of predictions and gradients.
+type DType uint8
+
+// The types of elements. Those of 16 bits are computed in float32.
+const (
+	Float32 DType = iota
+	Float16
+	BFloat16
+	Float64
+)
+
+var dtypes = []struct {
+	name    string
+	size    int
+	element modules.Element
+}{
+	{"float32", 4, modules.Float32},
+	{"float16", 2, modules.Float16},
+	{"bfloat16", 2, modules.BFloat16},
+	{"float64", 8, modules.Float64},
+}
+
+func (t DType) String() string {
+	if int(t) < len(dtypes) {
+		return dtypes[t].name
+	}
+	return "unknown"
+}
+
+// Size is the bytes of an element.
+func (t DType) Size() int { return dtypes[t].size }
+
+// LabelType is the type of the elements of a label map.
+type LabelType uint8
+
+// The types of labels.
+const (
+	Uint8 LabelType = iota
+	Int32
+	Int64
+)
+
+func (t LabelType) String() string {
+	if int(t) < len(labelNames) {
+		return labelNames[t]
+	}
+	return "unknown"
+}
+
+var (
+	labelNames = []string{"uint8", "int32", "int64"}
+	labelSizes = []int{1, 4, 8}
+)
+
+// Target is what a prediction is compared with, in device memory: as kernels.Target is.
+type Target struct {
+	data, weights, mask uintptr
+	kind                targetKind
+	dense               bool
+	dtype               DType // of a dense one
+	size                int   // bytes of an element
+	n, s                int
+	sized               bool
+}
+
+// targetKind is enum TargetKind of abi.h. What is dense is its own or float32 only beside a
+// prediction.
+type targetKind int32
+
+const (
+	targetOwn targetKind = iota
+	targetF32
+	targetU8
+	targetI32
+	targetI64
+)
+
+// Dense is a target r in [0,1] for every element, at device address p, laid out as the
+// prediction is. Its type is the prediction's or Float32.
+func Dense(p uintptr, t DType) Target {
+	if int(t) >= len(dtypes) {
+		return Target{}
+	}
+	return Target{data: p, dense: true, dtype: t, size: t.Size()}
+}
+
+// Labels is a map [N, S] of class indices at device address p.
+func Labels(p uintptr, t LabelType) Target {
+	if int(t) >= len(labelSizes) {
+		return Target{}
+	}
+	return Target{data: p, kind: targetU8 + targetKind(t), size: labelSizes[t]}
+}
+
+// Weights gives each position [N, S] a weight v ≥ 0, float32.
+func (t Target) Weights(p uintptr) Target {
+	t.weights = p
+	return t
+}
+
+// Mask leaves out the positions [N, S] where the byte at p is 0.
+func (t Target) Mask(p uintptr) Target {
+	t.mask = p
+	return t
+}
+
+// Sized says that the call's batch has n samples of s positions, at most the capacities
+// of the plan.
+func (t Target) Sized(n, s int) Target {
+	t.n, t.s, t.sized = n, s, true
+	return t
+}

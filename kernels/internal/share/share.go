@@ -1,0 +1,53 @@
+// Package share is what package kernels lends to package cuda beyond its exported names,
+// so that plans of both share losses, specs, values and sums. Package kernels fills it in
+// when it is initialised.
+package share
+
+import "github.com/segloss/segloss/kernels/internal/losses"
+
+// Config is what options say to a plan on any hardware.
+type Config struct {
+	Ignore    int64
+	HasIgnore bool
+	Clip      float64
+}
+
+// Target is what a kernels.Target refers to; at most one of the first five is not nil.
+type Target struct {
+	Dense32 []float32
+	Dense64 []float64
+	Labels8 []uint8
+	Label32 []int32
+	Label64 []int64
+	Weights []float32
+	Mask    []uint8
+	N, S    int
+}
+
+// The types of the arguments named loss, spec, options, sums and target are those of
+// package kernels.
+var (
+	// Check checks a loss, a spec and options, as New does.
+	Check func(loss, spec, options any) (Config, error)
+
+	// Program compiles a loss, and Kind tells its sums apart from those of others.
+	Program func(loss any, classes int) *losses.Program
+	Kind    func(loss any, classes int) string
+
+	// NewSums makes sums of a batch, and Batch gives the batch of sums with their kind.
+	NewSums func(b *losses.Batch, kind string) any
+	Batch   func(sums any) (b *losses.Batch, kind string)
+
+	// Finish finishes rows rows of a batch to a kernels.Value of a plan, and fills coef
+	// with the coefficients of n samples from the first on.
+	Finish func(b *losses.Batch, coef []float64, rows, first, n int, plan any, generation uint64) any
+
+	// Fresh reports whether a value is a plan's of that generation.
+	Fresh func(value, plan any, generation uint64) bool
+
+	// CheckTarget checks that lengths fit, as Forward and Backward do.
+	CheckTarget func(target, spec any) (Target, error)
+
+	// Error makes a kernels.ArgError.
+	Error func(arg string, index int, value any, kind error, format string, args ...any) error
+)
