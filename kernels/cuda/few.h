@@ -28,7 +28,7 @@ template <int MOST> struct FewSoftmax {
 	template <int V, class T> FN_DEVICE void reduce(const Tile<V>& t, View<const T> x, double* row) {
 		float logit[MOST][V], r[MOST][V];
 		if (!(read(logit, t, x) & read_targets<T>(r, t))) {
-			add_total(row, t);
+			add_total<float>(row, t);
 			return reduce_apart<V, AnySoftmax<set>>(k.index, t.first, x.base, x.by_class, x.by_position, row, 0);
 		}
 		UNROLLED for (int v = 0; v < V; v++) add(logit, r, t, v);

@@ -145,8 +145,8 @@ template <class A, int V> FN_DEVICE void add_total_in(double* row, const Tile<V>
 	UNROLLED for (int v = 0; v < V; v++) sum[0] += t.weight[v];
 	add_to(row, sum);
 }
-template <int V> FN_DEVICE void add_total(double* row, const Tile<V>& t) {
-	if (any_lane(t.odd)) {
+template <class A, int V> FN_DEVICE void add_total(double* row, const Tile<V>& t) {
+	if (sizeof(A) == sizeof(double) || any_lane(t.odd)) {
 		add_total_in<double>(row, t);
 	} else {
 		add_total_in<float>(row, t);
@@ -171,8 +171,8 @@ template <int SET> struct Pointwise : Stateless {
 	}
 
 	template <int V, class T> FN_DEVICE void reduce(const Tile<V>& t, View<const T> x, double* row) const {
-		add_total(row, t);
 		using A = typename Element<T>::Arithmetic;
+		add_total<A>(row, t);
 		bool odd = sizeof(A) < sizeof(double) && any_lane(t.odd);
 		for (i32 at = 0; at < c.program->classes; at++) {
 			double* cell = row + 1 + (i64)at * c.program->sums;
@@ -240,8 +240,8 @@ template <int SET> struct AnySoftmax : Stateless {
 	}
 
 	template <int V, class T> FN_DEVICE void reduce(const Tile<V>& t, View<const T> x, double* row) const {
-		add_total(row, t);
 		using A = typename Element<T>::Arithmetic;
+		add_total<A>(row, t);
 		bool odd = sizeof(A) < sizeof(double) && any_lane(t.odd);
 		if (!odd && reduce_tile(Pass<A, V, T, SET>{c, k, t, x}, row)) return;
 		if (sizeof(A) < sizeof(double)) reduce_apart<V, AnySoftmax>(k.index, t.first, x.base, x.by_class, x.by_position, row, 0);

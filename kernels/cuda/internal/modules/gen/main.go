@@ -88,7 +88,7 @@ func compile(m modules.Module) ([]byte, error) {
 // What the compiler writes for readers of its output is a third of the text.
 var (
 	comment = regexp.MustCompile(`[ \t]*//[^\n]*`)
-	blank   = regexp.MustCompile(`\n[ \t]*(\n[ \t]*)+`)
+	blank   = regexp.MustCompile(`[ \t]*(\n[ \t]*)+`)
 )
 
 func strip(ptx []byte) []byte {
