@@ -378,5 +378,4 @@ FN_APART void finish(const Program* f, const double* sums, double* coef, double*
 		block_barrier();
 	}
 	if (thread_index() == 0) result[0] = loss;
-	block_barrier();
 }

@@ -31,7 +31,8 @@ constexpr int V = CLASSES == 2 ? 4 : CLASSES == 8 ? 1 : 2;
 
 extern __shared__ double dynamic[];
 
-// reduce_chunk leaves the sums of a chunk in the workspace.
+// reduce_chunk leaves the sums of a chunk in the workspace. A barrier has to follow, as
+// complete has it.
 FN_DEVICE void reduce_chunk(const Call& c, const Chunk& k, View<const T> x) {
 	Rows rows(c, dynamic);
 	rows.clear();
@@ -43,7 +44,6 @@ FN_DEVICE void reduce_chunk(const Call& c, const Chunk& k, View<const T> x) {
 	}
 	kernel.flush(rows.mine());
 	rows.store(c.partial + k.index * rows.stride);
-	block_barrier();
 }
 
 FN_DEVICE void differentiate_chunk(const Call& c, const Chunk& k, View<const T> x, View<T> dx) {
@@ -58,7 +58,8 @@ FN_DEVICE void differentiate_chunk(const Call& c, const Chunk& k, View<const T> 
 	block_barrier();
 }
 
-// keep copies a chunk of the prediction to shared memory, and returns it there.
+// keep copies a chunk of the prediction to shared memory, and returns it there. A barrier
+// has to follow; Rows has one.
 FN_DEVICE View<const T> keep(const Call& c, const Chunk& k, T* to) {
 	View<const T> x = view(c, k, (const T*)c.x);
 	i64 classes = c.program->classes;
@@ -66,7 +67,6 @@ FN_DEVICE View<const T> keep(const Call& c, const Chunk& k, T* to) {
 		i64 at = c.channels_last ? i % classes : i / k.length, position = c.channels_last ? i / classes : i % k.length;
 		to[at * c.chunk + position] = *x.at(at, position);
 	}
-	block_barrier();
 	return {to, c.chunk, 1};
 }
 

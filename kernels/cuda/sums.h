@@ -89,7 +89,7 @@ FN_DEVICE bool arrive(u32* counter, u32 all) {
 }
 
 // sum_chunks adds the sums of a sample's chunks in their order, cut into as many parts
-// as there are threads for.
+// as there are threads for: of long rows one, whose sum each thread has to itself.
 FN_DEVICE void sum_chunks(const Call& c, i64 sample) {
 	__shared__ double part[THREADS];
 	i64 stride = c.program->stride();
@@ -114,7 +114,6 @@ FN_DEVICE void sum_chunks(const Call& c, i64 sample) {
 			for (u32 i = 0; i < parts; i++) sum += part[i * (u32)stride + thread_index()];
 			to[k] = sum;
 		}
-		block_barrier();
 	}
 }
 
@@ -129,12 +128,9 @@ FN_DEVICE bool complete(const Call& c, i64 sample) {
 }
 
 // announce lets the blocks that wait in await go on. The block that has finished the
-// loss calls it.
+// loss calls it; finish has a barrier behind all coefficients.
 FN_DEVICE void announce(const Call& c) {
-	block_barrier();
-	if (thread_index() == 0) {
-		store_release(c.counters + EPOCH, c.epoch);
-	}
+	if (thread_index() == 0) store_release(c.counters + EPOCH, c.epoch);
 }
 
 FN_DEVICE void await(const Call& c) {

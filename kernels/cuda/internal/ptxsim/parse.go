@@ -117,7 +117,7 @@ func split(text string) []statement {
 	}
 	for i := 0; i < len(text); i++ {
 		c := text[i]
-		if b.Len() == 0 {
+		if c != ' ' && c != '\t' && c != '\n' && strings.TrimSpace(b.String()) == "" {
 			start = line
 		}
 		switch {

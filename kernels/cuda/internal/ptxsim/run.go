@@ -34,6 +34,7 @@ type frame struct {
 	written []uint32 // lanes that have written a register
 	paths   []path   // of the lanes, the one that runs last
 	result  int      // of the caller, where this one's goes
+	covered []bool   // instructions that have run
 }
 
 // path is lanes that run together up to the place where they meet others.
@@ -165,7 +166,7 @@ func (w *warp) push(f *function, mask uint32, result int) *frame {
 		pool[f] = pool[f][:n-1]
 		clear(fr.written)
 	} else {
-		fr = &frame{f: f, regs: make([]row, len(f.regs)), written: make([]uint32, len(f.regs))}
+		fr = &frame{f: f, regs: make([]row, len(f.regs)), written: make([]uint32, len(f.regs)), covered: w.block.launch.ctx.coverage(f)}
 	}
 	fr.paths, fr.result = append(fr.paths[:0], path{0, -1, mask}), result
 	for _, c := range f.constants {
@@ -248,9 +249,13 @@ func (w *warp) step() {
 		w.leave(mask, in.end)
 		return
 	case in.end == waits:
+		w.top.covered[p.pc] = true
 		p.pc++
 		w.arrive(mask)
 		return
+	}
+	if mask != 0 {
+		w.top.covered[p.pc] = true
 	}
 	p.pc++
 	if mask == 0 {

@@ -61,7 +61,7 @@ func (d *Driver) Open(device int, current bool) (driver.Context, error) {
 	if device != 0 && !current {
 		return nil, fmt.Errorf("ptxsim: device %d, want 0", device)
 	}
-	return &Context{driver: d, options: d.options, memory: memory{end: globalStart}}, nil
+	return &Context{driver: d, options: d.options, memory: memory{end: globalStart}, covered: map[*function][]bool{}}, nil
 }
 
 // Context is a device with its memory. What is queued is done at once, in the order of
@@ -77,7 +77,31 @@ type Context struct {
 	steps     uint64
 	events    []uint64
 	fault     error
-	host      [][]byte
+	covered   map[*function][]bool
+}
+
+// coverage notes which instructions of a function have run in this context.
+func (c *Context) coverage(f *function) []bool {
+	if c.covered[f] == nil {
+		c.covered[f] = make([]bool, len(f.code))
+	}
+	return c.covered[f]
+}
+
+// Lines reports which lines of the modules have been executed, branches and ends apart.
+// Modules that share line numbers are not told apart.
+func (c *Context) Lines() map[int]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	lines := map[int]bool{}
+	for f, covered := range c.covered {
+		for i, ran := range covered {
+			if ran {
+				lines[f.code[i].line] = true
+			}
+		}
+	}
+	return lines
 }
 
 // order is which block is started next.
