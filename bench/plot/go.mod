@@ -1,6 +1,6 @@
 module github.com/segloss/segloss/bench/plot
 
-go 1.24.0
+go 1.25.0
 
 require (
 	github.com/segloss/segloss v0.0.0

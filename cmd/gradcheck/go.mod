@@ -1,6 +1,6 @@
 module github.com/segloss/segloss/cmd/gradcheck
 
-go 1.24.0
+go 1.25.0
 
 require (
 	github.com/sbinet/npyio v0.9.0

@@ -54,6 +54,7 @@ type Context interface {
 
 	CopyIn(dst Ptr, src []byte, s Stream) error
 	CopyOut(dst []byte, src Ptr, s Stream) error
+	Copy(dst, src Ptr, bytes int, s Stream) error
 	Set(dst Ptr, value byte, bytes int, s Stream) error
 
 	// Launch queues a kernel whose one parameter is the struct in args; args

@@ -49,7 +49,7 @@ const (
 func (d *Driver) info() driver.Info {
 	return driver.Info{
 		Name: "PTX interpreter", Major: 7, Multiprocessors: d.options.Multiprocessors,
-		Memory: 1 << 32, SharedPerBlock: sharedMemory, SharedPerSM: sharedMemory, L2: 1 << 20, Cooperative: true,
+		Memory: 1 << 30, SharedPerBlock: sharedMemory, SharedPerSM: sharedMemory, L2: 1 << 20, Cooperative: true,
 	}
 }
 
@@ -263,6 +263,24 @@ func (c *Context) CopyOut(dst []byte, src driver.Ptr, _ driver.Stream) error {
 	}
 	copy(dst, a.data[at:])
 	return nil
+}
+
+// Copy copies within the device.
+func (c *Context) Copy(dst, src driver.Ptr, bytes int, _ driver.Stream) error {
+	defer c.mu.Unlock()
+	if err := c.lock(); err != nil || bytes == 0 {
+		return err
+	}
+	to, at, err := c.region(dst, bytes)
+	if err != nil {
+		return err
+	}
+	from, start, err := c.region(src, bytes)
+	if err == nil {
+		copy(to.data[at:][:bytes], from.data[start:])
+		copy(to.known[at:][:bytes], from.known[start:])
+	}
+	return err
 }
 
 // Set fills memory.
