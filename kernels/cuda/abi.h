@@ -75,8 +75,8 @@ enum TargetKind : i32 { TARGET_OWN, TARGET_F32, TARGET_U8, TARGET_I32, TARGET_I6
 // FIRST_SAMPLE on the chunks done of each sample.
 constexpr int SAMPLES = 0, EPOCH = 1, FIRST_SAMPLE = 2;
 
-// The passes of a launch.
-constexpr i32 REDUCE = 1, BACKWARD = 2;
+// The passes of a launch. FINISH finishes sums that are there already, in one block.
+constexpr i32 REDUCE = 1, BACKWARD = 2, FINISH = 4;
 
 // Call is the parameter of every entry.
 struct Call {
@@ -108,5 +108,13 @@ struct Call {
 	i32 channels_last;
 	i32 finish;              // 1: the last block finishes the loss
 	i32 cached;              // 1: a block keeps its chunks of the prediction on the chip
-	i32 passes;              // REDUCE, BACKWARD or both
+	i32 passes;              // REDUCE, BACKWARD or both; or FINISH
 };
+
+// The same sizes are in the tests of the host's structs.
+static_assert(sizeof(Power) == 24);
+static_assert(sizeof(Term) == 136);
+static_assert(sizeof(Program) == 144);
+static_assert(sizeof(Call) == 200);
+static_assert(__builtin_offsetof(Call, s) == 112);
+static_assert(__builtin_offsetof(Call, n) == 156);

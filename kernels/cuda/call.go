@@ -24,6 +24,7 @@ type call struct {
 const (
 	passReduce   = 1
 	passBackward = 2
+	passFinish   = 4
 )
 
 const (

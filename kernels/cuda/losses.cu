@@ -76,6 +76,7 @@ FN_DEVICE View<const T> keep(const Call& c, const Chunk& k, T* to) {
 // reduction has read last. It writes nothing where a label was bad.
 ENTRY(THREADS) void run(Call call) {
 	const Call& c = share(call);
+	if (c.passes == FINISH) return finish(c.program, c.sums, c.coef, c.result, c.cells, c.n);
 	i64 chunks = (i64)c.n * c.per_sample, slot = c.program->classes * c.chunk, grid = grid_size();
 	T* kept = (T*)(dynamic + (c.scratch ? 0 : WARPS * c.program->stride()));
 	bool both = c.passes == (REDUCE | BACKWARD);

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"context"
 	"errors"
 	"math/rand/v2"
 	"regexp"
@@ -106,7 +107,7 @@ func (b battery) one(d *Device, n int, layout kernels.Layout, th thresholds, lab
 	defer h.Close()
 	dx := make([]float32, len(x))
 	for range 2 { // twice: what one launch leaves behind is there for the next
-		v, err := h.ForwardBackward(nil, dx, x, target, kernels.Grad{Scale: 1})
+		v, err := h.ForwardBackward(context.Background(), dx, x, target, kernels.Grad{Scale: 1})
 		if err != nil {
 			return err
 		}

@@ -304,6 +304,9 @@ func TestAllocations(t *testing.T) {
 			c.CopyIn(p, args, 0), c.CopyOut(args, p, 0), c.Synchronize(0), c.Record(0x5000, 0),
 		)
 	})
+	if raceDetector { // sync.Pool forgets some of its items on purpose then
+		n = 0
+	}
 	if err != nil || n > 0 {
 		t.Errorf("%v allocations, %v", n, err)
 	}

@@ -195,7 +195,6 @@ type parser struct {
 	m          *module
 	f          *function
 	scopes     []map[string]int // registers and parameters by name, innermost last
-	depth      int
 }
 
 func (p *parser) last() statement {
