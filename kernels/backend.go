@@ -38,7 +38,7 @@ type tables[T Float] struct {
 var implementations = slices.Concat(
 	[]implementation{{Backend{Name: "generic"}, tables[float32]{rows: cpu.Generic[float32]()}, tables[float64]{rows: cpu.Generic[float64]()}}},
 	assembly(),
-	[]implementation{{Backend: unavailable("cuda", "this version has CPU kernels only")}},
+	[]implementation{{Backend: unavailable("cuda", "package cuda has plans of its own, on device memory")}},
 )
 
 func unavailable(name, why string) Backend {

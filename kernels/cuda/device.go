@@ -77,9 +77,6 @@ type loaded struct {
 	run    driver.Function
 }
 
-// ErrClosed is the error of calls on a device or a plan after Close.
-var ErrClosed = errors.New("segloss: closed")
-
 // Open opens a device by its number. Close gives it back.
 func Open(device int, options ...OpenOption) (*Device, error) {
 	var o opening
