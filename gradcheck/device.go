@@ -7,7 +7,8 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// Plan is what a check needs of a plan. Those of package kernels have it.
+// Plan is what a check needs of a plan. Those of package kernels have it. One that is an
+// io.Closer is closed after its use.
 type Plan[T kernels.Float] interface {
 	Forward(ctx context.Context, x []T, t kernels.Target) (kernels.Value, error)
 	Backward(ctx context.Context, dx, x []T, t kernels.Target, v kernels.Value, g kernels.Grad) error

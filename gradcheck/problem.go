@@ -3,6 +3,7 @@ package gradcheck
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -342,6 +343,9 @@ func gradientOf[T kernels.Float](ctx context.Context, l kernels.Loss, p *problem
 	plan, err := newPlan[T](l, p, w, o)
 	if err != nil {
 		return gradient{}, err
+	}
+	if c, ok := plan.(io.Closer); ok {
+		defer c.Close()
 	}
 	dx := make([]T, len(b.x))
 	g := kernels.Grad{Scale: upstream}

@@ -99,7 +99,7 @@ else
 	leave_out "tests, race detector" "the race detector needs cgo and a C compiler"
 fi
 fuzz_all
-for target in linux/arm64 windows/amd64 darwin/arm64; do
+for target in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do
 	step "build and vet for $target" cross "${target%/*}" "${target#*/}"
 done
 if installed qemu-aarch64 qemu-user; then
@@ -108,6 +108,7 @@ else
 	leave_out "arm64 tests under qemu" "qemu-aarch64 is not here and cannot be installed"
 fi
 step "gradient check of everything" go run ./cmd/gradcheck
+step "gradient check of the CUDA kernels, interpreted" env SEGLOSS_CUDA=sim go run ./cmd/gradcheck -backend cuda
 step "self-test with every option of every loss" go run ./cmd/gradcheck -selftest
 step "errors that the estimator claims" go run ./cmd/gradcheck coverage
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -30,7 +31,9 @@ it alone again. With -json the output is lines of JSON: a header, one for every
 row, and the total.
 
 Without -backend it checks on every backend of this machine, or on the one that
-the environment variable SEGLOSS_BACKEND names.
+the environment variable SEGLOSS_BACKEND names. The backend cuda, the first GPU, is
+checked only where it is named; with SEGLOSS_CUDA=sim it is the interpreter of the GPU's
+kernels, on every machine, and the table is a thinner one without the real volume.
 `
 
 // A checking is one run of check.
@@ -57,6 +60,7 @@ func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (i
 
 func setupAll(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
 	var c checking
+	c.backend.flagFunc(fs, "backend", "check this backend alone, by `name` (default: all, or SEGLOSS_BACKEND)", parseName)
 	fs.StringVar(&c.tensors.target, "target", "", "the `kind` of target to check, such as 'uint8, weights' (default: all)")
 	c.inputs.flags(fs)
 	c.outputs(fs)
@@ -152,6 +156,13 @@ func (c *checking) checkOptions() (o gradcheck.Options, err error) {
 		o.Backends = []string{c.backend.v}
 	} else if name := os.Getenv(kernels.BackendEnv); name != "" {
 		o.Backends = []string{name}
+	}
+	if slices.Contains(o.Backends, cudaBackend) {
+		d, err := cudaDevice()
+		if err != nil {
+			return o, &kernels.ArgError{Arg: "backend", Index: -1, Value: cudaBackend, Err: err}
+		}
+		o.Devices, o.Short = []gradcheck.Device{d}, interpreted()
 	}
 	o.Edges, o.Seed = c.inputs.edges, c.inputs.seed
 	switch {

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/segloss/segloss/kernels"
+	"github.com/segloss/segloss/kernels/cuda"
 )
 
 const usageList = `Usage: gradcheck list [-json]
@@ -61,6 +62,9 @@ func newListing(losses []kernels.Info, backends []kernels.Backend) listing {
 		l.Losses = append(l.Losses, out)
 	}
 	for _, b := range backends {
+		if b.Name == cudaBackend {
+			_, b.Err = cuda.Devices()
+		}
 		out := listedBackend{Name: b.Name, Available: b.Err == nil}
 		if b.Err != nil {
 			out.Reason = b.Err.Error()
