@@ -1,6 +1,7 @@
 package ptxsim
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -24,7 +25,7 @@ type function struct {
 	params []symbol
 	result *symbol
 
-	regs      map[string]int
+	regs      int // how many
 	constants []constant
 	specials  []special
 	code      []instr
@@ -106,64 +107,77 @@ type statement struct {
 // split cuts a text into statements; braces and labels stand alone. Parameter lists keep
 // their line breaks as blanks.
 func split(text string) []statement {
-	var out []statement
-	var b strings.Builder
-	line, start, depth := 1, 1, 0
-	flush := func() {
-		if s := strings.Join(strings.Fields(b.String()), " "); s != "" {
-			out = append(out, statement{start, s})
-		}
-		b.Reset()
-	}
+	c := cutter{line: 1}
 	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c != ' ' && c != '\t' && c != '\n' && strings.TrimSpace(b.String()) == "" {
-			start = line
-		}
-		switch {
-		case c == '/' && strings.HasPrefix(text[i:], "//"):
-			for i < len(text) && text[i] != '\n' {
-				i++
-			}
-			i--
-			continue
-		case c == '\n':
-			line++
-			s := strings.TrimSpace(b.String())
-			if depth == 0 && directive.MatchString(s) {
-				flush()
-				continue
-			}
-			c = ' '
-		case c == '(' || c == '[':
-			depth++
-		case c == ')' || c == ']':
-			depth--
-		case c == '{' && !vector.MatchString(text[i:]):
-			flush()
-			out = append(out, statement{line, "{"})
-			continue
-		case c == '{':
-			end := strings.IndexByte(text[i:], '}')
-			b.WriteString(text[i : i+end+1])
-			i += end
-			continue
-		case c == '}':
-			flush()
-			out = append(out, statement{line, "}"})
-			continue
-		case c == ';':
-			flush()
-			continue
-		case c == ':' && strings.HasPrefix(strings.TrimSpace(b.String()), "$"):
-			b.WriteByte(':')
-			flush()
-			continue
-		}
-		b.WriteByte(c)
+		i = c.take(text, i)
 	}
-	flush()
-	return out
+	c.flush()
+	return c.out
+}
+
+// cutter is a text on its way to statements.
+type cutter struct {
+	out         []statement
+	b           []byte
+	line, start int
+	depth       int  // of brackets
+	first       byte // of the statement, 0 before it
+}
+
+func (c *cutter) flush() {
+	if s := strings.Join(strings.Fields(string(c.b)), " "); s != "" {
+		c.out = append(c.out, statement{c.start, s})
+	}
+	c.b, c.first = c.b[:0], 0
+}
+
+func (c *cutter) put(text string) {
+	for i := 0; i < len(text) && c.first == 0; i++ {
+		if ch := text[i]; ch != ' ' && ch != '\t' {
+			c.first, c.start = ch, c.line
+		}
+	}
+	c.b = append(c.b, text...)
+}
+
+// take takes what begins at i, and returns where that ends.
+func (c *cutter) take(text string, i int) int {
+	switch ch := text[i]; {
+	case ch == '/' && strings.HasPrefix(text[i:], "//"):
+		if end := strings.IndexByte(text[i:], '\n'); end >= 0 {
+			return i + end - 1
+		}
+		return len(text)
+	case ch == '\n':
+		if c.first == '.' && c.depth == 0 && directive.Match(bytes.TrimSpace(c.b)) {
+			c.flush()
+		}
+		c.put(" ")
+		c.line++
+	case ch == '{' && vector.MatchString(text[i:]):
+		end := i + strings.IndexByte(text[i:], '}')
+		if end < i {
+			end = len(text) - 1
+		}
+		c.put(text[i : end+1])
+		return end
+	case ch == '{' || ch == '}':
+		c.flush()
+		c.out = append(c.out, statement{c.line, text[i : i+1]})
+	case ch == ';':
+		c.flush()
+	case ch == ':' && c.first == '$':
+		c.put(":")
+		c.flush()
+	default:
+		if ch == '(' || ch == '[' {
+			c.depth++
+		} else if ch == ')' || ch == ']' {
+			c.depth--
+		}
+		c.put(text[i : i+1])
+	}
+	return i
 }
 
 var (
@@ -300,7 +314,7 @@ func (p *parser) function(text string) {
 	if p.at >= len(p.statements) || p.statements[p.at].text != "{" {
 		return // a prototype
 	}
-	f := &function{name: h[4], entry: h[1] == "entry", module: p.m, regs: map[string]int{}, labels: map[string]int{}}
+	f := &function{name: h[4], entry: h[1] == "entry", module: p.m, labels: map[string]int{}}
 	p.f, p.scopes = f, []map[string]int{{}}
 	if h[3] != "" {
 		f.result = &symbol{name: h[3], reg: p.register(h[3])}
@@ -345,11 +359,16 @@ func (p *parser) register(name string) int {
 	return n
 }
 
+// maxRegisters bounds the registers of a function, far above what compilers use.
+const maxRegisters = 1 << 16
+
 // anonymous makes a register without a name.
 func (p *parser) anonymous() int {
-	n := len(p.f.regs)
-	p.f.regs[strconv.Itoa(n)] = n
-	return n
+	if p.f.regs == maxRegisters {
+		p.fail("too many registers")
+	}
+	p.f.regs++
+	return p.f.regs - 1
 }
 
 func (p *parser) body() {

@@ -166,7 +166,7 @@ func (w *warp) push(f *function, mask uint32, result int) *frame {
 		pool[f] = pool[f][:n-1]
 		clear(fr.written)
 	} else {
-		fr = &frame{f: f, regs: make([]row, len(f.regs)), written: make([]uint32, len(f.regs)), covered: w.block.launch.ctx.coverage(f)}
+		fr = &frame{f: f, regs: make([]row, f.regs), written: make([]uint32, f.regs), covered: w.block.launch.ctx.coverage(f)}
 	}
 	fr.paths, fr.result = append(fr.paths[:0], path{0, -1, mask}), result
 	for _, c := range f.constants {
