@@ -70,7 +70,7 @@ func parse(args []string) (o options, err error) {
 		o.losses = strings.Split(*losses, ",")
 	}
 	if o.dry {
-		o.sizes, o.repeats = []int{16 << 10}, 2
+		o.sizes, o.repeats = []int{4 << 10}, 1
 	}
 	return o, nil
 }

@@ -40,7 +40,7 @@ func testGolden[T kernels.Float](t *testing.T, e DType, k, u float64) {
 				d := open(t, ptxsim.Options{Seed: uint64(1 + i*len(layouts) + j), NoRaces: r.name == "apart"})
 				worst, which := 0.0, ""
 				for n := range cases {
-					if testing.Short() && n%5 != j {
+					if n%thin() != j%thin() {
 						continue
 					}
 					c := &cases[n]
@@ -68,7 +68,7 @@ func TestGoldenLabelTypes(t *testing.T) {
 		if c.Labels == nil || c.N*c.S == 0 || !fit(c.Labels) {
 			continue
 		}
-		if tried++; testing.Short() && tried%4 != 0 {
+		if tried++; tried%(3*thin()) != 0 {
 			continue
 		}
 		p := newProblem[float32](t, &c, kernels.NCS)
@@ -126,7 +126,7 @@ func TestGoldenHalf(t *testing.T) {
 				d := open(t, ptxsim.Options{Seed: 7})
 				cases := golden.Load(t)
 				for n := range cases {
-					if n%4 != j && (testing.Short() || n%2 != j) {
+					if n%(2*thin()) != j {
 						continue
 					}
 					c := cases[n]

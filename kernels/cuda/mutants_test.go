@@ -152,6 +152,9 @@ var mutations = []mutation{
 // TestMutants changes the kernels, one instruction that runs at a time, and sees that the
 // interpreter finds it or that the result is another.
 func TestMutants(t *testing.T) {
+	if raceDetector {
+		t.Skip("the interpreter is too slow under the race detector, and has no goroutines")
+	}
 	for _, b := range []battery{
 		{"tversky + ce + focal_ce(gamma=1)", kernels.Softmax, 12, 1},
 		{"dice_ce", kernels.Softmax, 4, 0.75}, // one warp reads all coefficients

@@ -129,3 +129,15 @@ func (p *problem[T]) gradient(t testing.TB, d *Device, e DType, th thresholds, t
 	}
 	return v.Loss, dx
 }
+
+// thin is how many cases stand for one that is tried: in a short run a few do, and fewer
+// where the race detector slows the interpreter down, which has no goroutines to race.
+func thin() int {
+	switch {
+	case raceDetector:
+		return 100
+	case testing.Short():
+		return 5
+	}
+	return 1
+}
