@@ -6,7 +6,9 @@ import (
 
 	"github.com/segloss/segloss/internal/golden"
 	"github.com/segloss/segloss/kernels"
+	"github.com/segloss/segloss/kernels/cuda/internal/modules"
 	"github.com/segloss/segloss/kernels/cuda/internal/ptxsim"
+	"github.com/segloss/segloss/kernels/internal/share"
 )
 
 var layouts = []kernels.Layout{kernels.NCS, kernels.NSC}
@@ -57,6 +59,24 @@ func testGolden[T kernels.Float](t *testing.T, e DType, k, u float64) {
 				t.Logf("largest error: %.3g of its bound, in %s", worst, which)
 			})
 		}
+	}
+}
+
+// TestGoldenCoversModules: the cases leave no module out.
+func TestGoldenCoversModules(t *testing.T) {
+	left := map[string]bool{}
+	for _, m := range modules.All() {
+		left[m.Name] = true
+	}
+	for _, c := range golden.Load(t) {
+		p := newProblem[float32](t, &c, kernels.NCS)
+		f := &share.Program(p.loss, c.C).Features
+		for _, e := range dtypes {
+			delete(left, modules.Choose(f, e.element, p.spec.Activation == kernels.Softmax, c.C))
+		}
+	}
+	if len(left) > 0 {
+		t.Errorf("no golden case runs %v", left)
 	}
 }
 

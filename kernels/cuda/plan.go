@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"math"
+	"runtime"
 	"unsafe"
 
 	"github.com/segloss/segloss/kernels"
@@ -43,6 +44,7 @@ type Plan struct {
 	resident int // blocks that the device holds at a time
 	shared   int // bytes of dynamic shared memory
 	memory   uintptr
+	lent     bool  // it is the caller's
 	call     *call // whose addresses of the workspace stay
 
 	batch *losses.Batch // of the samples' sums, on the host
@@ -64,37 +66,80 @@ func (d *Device) New(l kernels.Loss, s kernels.Spec, t DType, o ...kernels.Optio
 	return d.newPlan(l, s, t, realThresholds, o)
 }
 
+// WorkspaceSize is how many bytes of device memory a plan needs beside its arguments.
+func (d *Device) WorkspaceSize(l kernels.Loss, s kernels.Spec, t DType, o ...kernels.Option) (int, error) {
+	p, image, err := d.prepare(l, s, t, realThresholds, o)
+	if err != nil {
+		return 0, err
+	}
+	return p.layOut(len(image)).bytes, nil
+}
+
+// NewIn is New in memory of the caller's, at least WorkspaceSize bytes that the plan has
+// to itself until it is closed. The address is a multiple of 128.
+func (d *Device) NewIn(memory uintptr, bytes int, l kernels.Loss, s kernels.Spec, t DType, o ...kernels.Option) (*Plan, error) {
+	p, image, err := d.prepare(l, s, t, realThresholds, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPointer("memory", memory, align); err != nil {
+		return nil, err
+	}
+	w := p.layOut(len(image))
+	if bytes < w.bytes {
+		return nil, share.Error("bytes", -1, bytes, kernels.ErrShape, "want at least %d", w.bytes)
+	}
+	p.lent = true
+	return p, p.settle(w, memory, image)
+}
+
 // maxRows bounds the numbers of a workspace.
 const maxRows = math.MaxInt32
 
 func (d *Device) newPlan(l kernels.Loss, s kernels.Spec, t DType, th thresholds, o []kernels.Option) (*Plan, error) {
-	config, err := share.Check(l, s, o)
+	p, image, err := d.prepare(l, s, t, th, o)
 	if err != nil {
 		return nil, err
 	}
-	if int(t) >= len(dtypes) {
-		return nil, share.Error("t", -1, uint8(t), kernels.ErrOption, "unknown type")
+	w := p.layOut(len(image))
+	memory, err := d.ctx.Alloc(w.bytes)
+	if err != nil {
+		return nil, err
 	}
-	p := &Plan{dev: d, spec: s, dtype: t, config: config, thresholds: th, kind: share.Kind(l, s.C), program: share.Program(l, s.C)}
+	if err := p.settle(w, memory, image); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+// prepare makes a plan that has no memory yet, and the image of its program.
+func (d *Device) prepare(l kernels.Loss, s kernels.Spec, t DType, th thresholds, o []kernels.Option) (*Plan, []byte, error) {
+	config, err := share.Check(l, s, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	if int(t) >= len(dtypes) {
+		return nil, nil, share.Error("t", -1, uint8(t), kernels.ErrOption, "unknown type")
+	}
+	p := &Plan{
+		dev: d, spec: s, dtype: t, config: config, thresholds: th, kind: share.Kind(l, s.C), program: share.Program(l, s.C),
+		call: &call{}, bad: make([]uint64, 1),
+	}
 	if p.program.Stride() > maxRows/max(s.N*p.mostChunks(), 1) {
-		return nil, share.Error("s", -1, s, kernels.ErrShape, "the sums of so many samples and classes do not fit in memory")
+		return nil, nil, share.Error("s", -1, s, kernels.ErrShape, "the sums of so many samples and classes do not fit in memory")
 	}
 	image, custom, err := encode(p.program)
 	if err != nil {
-		return nil, share.Error("l", -1, l.String(), kernels.ErrOption, "%v", err)
+		return nil, nil, share.Error("l", -1, l.String(), kernels.ErrOption, "%v", err)
 	}
 	p.custom = custom
 	name := modules.Choose(&p.program.Features, dtypes[t].element, s.Activation == kernels.Softmax, s.C)
 	if p.run, err = d.load(name); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.batch = p.program.NewBatch(s.N)
 	p.coef = make([]float64, s.N*s.C*p.program.K)
-	p.bad = make([]uint64, 1)
-	if err := p.allocate(image); err != nil {
-		return nil, errors.Join(err, p.Close())
-	}
-	return p, nil
+	return p, image, p.fit()
 }
 
 // mostChunks bounds the chunks of a sample of any size up to the capacity.
@@ -109,10 +154,9 @@ func (p *Plan) chunks(s int) (count, length int) {
 	return (s + length - 1) / length, length
 }
 
-// allocate makes the workspace and writes to it what does not change.
-func (p *Plan) allocate(image []byte) error {
-	stride := p.program.Stride()
-	p.shared = warps * stride * 8
+// fit finds how many blocks the device holds at a time, and where their sums are.
+func (p *Plan) fit() error {
+	p.shared = warps * p.program.Stride() * 8
 	if p.shared > p.thresholds.shared {
 		p.shared = 0
 	}
@@ -124,33 +168,44 @@ func (p *Plan) allocate(image []byte) error {
 	if p.thresholds.blocks > 0 {
 		p.resident = p.thresholds.blocks
 	}
-	c := &call{}
-	p.call = c
-	n := p.spec.N
-	var w workspace
-	w.add(&c.program, len(image))
+	return nil
+}
+
+// layOut gives the workspace its parts.
+func (p *Plan) layOut(image int) *workspace {
+	c, n, stride := p.call, p.spec.N, p.program.Stride()
+	w := &workspace{}
+	w.add(&c.program, image)
 	w.add(&c.sums, n*stride*8)
 	w.add(&c.coef, n*(stride-1)*8)
 	w.add(&c.result, (1+len(p.program.Terms))*8)
 	w.add(&c.partial, n*p.mostChunks()*stride*8)
 	w.add(&c.cells, (stride+2*n*p.spec.C)*8)
 	w.add(&c.bad, 8)
-	w.add(&c.counters, (firstSample+n)*4)
+	w.add(&c.counters, p.counters())
 	if p.shared == 0 {
 		w.add(&c.scratch, p.resident*warps*stride*8)
 	}
-	if p.memory, err = p.dev.ctx.Alloc(w.bytes); err != nil {
-		return err
-	}
-	w.place(p.memory)
-	if err := p.dev.ctx.CopyIn(c.program, image, 0); err != nil {
-		return err
-	}
-	if err := p.dev.ctx.Set(c.counters, 0, (firstSample+n)*4, 0); err != nil {
-		return err
-	}
+	return w
+}
+
+// counters is the bytes of the device's counters.
+func (p *Plan) counters() int { return (firstSample + p.spec.N) * 4 }
+
+// settle takes memory as the workspace, and writes to it what does not change.
+func (p *Plan) settle(w *workspace, memory uintptr, image []byte) error {
+	p.memory = memory
+	w.place(memory)
 	p.fillCall()
-	return p.dev.ctx.Synchronize(0) // image is the garbage collector's after this
+	if err := p.dev.ctx.CopyIn(p.call.program, image, 0); err != nil {
+		return err
+	}
+	if err := p.dev.ctx.Set(p.call.counters, 0, p.counters(), 0); err != nil {
+		return err
+	}
+	err := p.dev.ctx.Synchronize(0)
+	runtime.KeepAlive(image) // the copy may have been under way until now
+	return err
 }
 
 // workspace lays out parts of one allocation.
@@ -164,8 +219,10 @@ type part struct {
 	at int
 }
 
+// align is what the address of every part is a multiple of.
+const align = 128
+
 func (w *workspace) add(to *uintptr, bytes int) {
-	const align = 128
 	w.parts = append(w.parts, part{to, w.bytes})
 	w.bytes += (bytes + align - 1) &^ (align - 1)
 }
@@ -188,14 +245,17 @@ func (p *Plan) fillCall() {
 	c.channelsLast = flag(p.spec.Layout == kernels.NSC)
 }
 
-// Close frees the workspace.
+// Close frees the workspace, unless it is the caller's.
 func (p *Plan) Close() error {
 	if p.memory == 0 {
 		return nil
 	}
-	err := p.dev.ctx.Free(p.memory)
+	memory := p.memory
 	p.memory = 0
-	return err
+	if p.lent {
+		return nil
+	}
+	return p.dev.ctx.Free(memory)
 }
 
 // SetCoefs gives the terms new coefficients, in the order of the loss's terms, for the
@@ -222,7 +282,9 @@ func (p *Plan) SetCoefs(coef ...float64) error {
 	if err := p.dev.ctx.CopyIn(p.call.program, image, p.stream); err != nil {
 		return err
 	}
-	return p.dev.ctx.Synchronize(p.stream)
+	err = p.dev.ctx.Synchronize(p.stream)
+	runtime.KeepAlive(image)
+	return err
 }
 
 // Forward queues the computation of the loss of the prediction at x and its target.

@@ -250,6 +250,34 @@ func TestSetCoefs(t *testing.T) {
 	}
 }
 
+// TestWorkspace: a plan in the caller's memory gives the same, and leaves it to the caller.
+func TestWorkspace(t *testing.T) {
+	d := open(t, ptxsim.Options{})
+	l, spec := parse(t, "dice_ce"), kernels.Spec{N: 2, C: 4, S: 300, Activation: kernels.Softmax}
+	size, err := d.WorkspaceSize(l, spec, Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	memory, err := d.Alloc(size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = d.NewIn(memory, size-1, l, spec, Float32)
+	wantArg(t, err, kernels.ErrShape, "bytes", -1)
+	_, err = d.NewIn(memory+4, size, l, spec, Float32)
+	wantArg(t, err, kernels.ErrShape, "memory", -1)
+	p, err := d.NewIn((memory+align-1)&^(align-1), size, l, spec, Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := d.Free(memory); err != nil {
+		t.Errorf("the plan has freed memory that was lent to it: %v", err)
+	}
+}
+
 // nowhere is a context that does nothing, to see what the host does.
 type nowhere struct{ driver.Context }
 
