@@ -95,6 +95,49 @@ func TestBits(t *testing.T) {
 	}
 }
 
+// TestDeviceAgainstInterpreter: a GPU gives the interpreter's bits where no instruction is
+// approximate, and elsewhere differs by what those may.
+func TestDeviceAgainstInterpreter(t *testing.T) {
+	if !*onDevice {
+		t.Skip("it compares a GPU, by -device, with the interpreter")
+	}
+	for _, c := range []struct {
+		loss  string
+		a     kernels.Activation
+		exact bool
+	}{
+		{"dice + iou(batch=true) + ss", kernels.None, true},
+		{"bce_dice", kernels.Sigmoid, false},
+		{"dice_ce + focal_ce", kernels.Softmax, false},
+	} {
+		spec := kernels.Spec{N: 2, C: 4, S: 3001, Activation: c.a}
+		in := draw(spec, 12)
+		var loss [2]float64
+		var dx [2][]float32
+		sim, err := Open(0, withDriver(ptxsim.New(ptxsim.Options{NoRaces: true})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, d := range []*Device{open(t, ptxsim.Options{}), sim} {
+			h := newHost(t, d, parse(t, c.loss), spec, realThresholds)
+			dx[i] = make([]float32, len(in.x))
+			v, err := h.ForwardBackward(t.Context(), dx[i], in.x, kernels.Labels(in.y), kernels.Grad{Scale: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			loss[i] = v.Loss
+		}
+		if c.exact && (loss[0] != loss[1] || !sameAll(dx[0], dx[1])) || math.Abs(loss[0]-loss[1]) > 1e-6*math.Abs(loss[1]) {
+			t.Errorf("%s: loss %v, interpreted %v, or another gradient", c.loss, loss[0], loss[1])
+		}
+		for i, v := range dx[1] {
+			if math.Abs(float64(dx[0][i]-v)) > 1e-5*math.Abs(float64(v))+1e-9 {
+				t.Fatalf("%s: gradient[%d] = %v, interpreted %v", c.loss, i, dx[0][i], v)
+			}
+		}
+	}
+}
+
 // TestSplit: samples reduced here and samples reduced on the CPU give the loss and the
 // gradients of the whole.
 func TestSplit(t *testing.T) {

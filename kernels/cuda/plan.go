@@ -236,13 +236,13 @@ func (w *workspace) place(memory uintptr) {
 // fillCall sets what all calls have in common.
 func (p *Plan) fillCall() {
 	c := p.call
-	c.ignore, c.hasIgnore, c.clip = p.config.Ignore, flag(p.config.HasIgnore), p.config.Clip
+	c.ignore, c.hasIgnore, c.clip = p.config.Ignore, truth(p.config.HasIgnore), p.config.Clip
 	c.limit = limit
 	if p.program.Features.Square {
 		c.limit = limitSquares
 	}
 	c.activation = int32(p.spec.Activation)
-	c.channelsLast = flag(p.spec.Layout == kernels.NSC)
+	c.channelsLast = truth(p.spec.Layout == kernels.NSC)
 }
 
 // Close frees the workspace, unless it is the caller's.
@@ -376,7 +376,7 @@ func (p *Plan) reduce() error {
 		p.finished = true
 		return p.dev.ctx.Set(c.result, 0, (1+len(p.program.Terms))*8, p.stream)
 	}
-	c.finish, c.cached, c.passes, c.accumulate = flag(!p.custom), 0, passReduce, 0
+	c.finish, c.cached, c.passes, c.accumulate = truth(!p.custom), 0, passReduce, 0
 	err := p.launch(p.grid(), p.shared, p.stream, false)
 	p.finished = err == nil && !p.custom
 	return err
@@ -394,7 +394,7 @@ func (p *Plan) backward(s Stream, dx uintptr, g kernels.Grad, n, size int) error
 		return p.dev.ctx.Set(dx, 0, n*p.spec.C*size*p.dtype.Size(), s)
 	}
 	c := p.call
-	c.dx, c.scale, c.accumulate = dx, g.Scale, flag(g.Accumulate)
+	c.dx, c.scale, c.accumulate = dx, g.Scale, truth(g.Accumulate)
 	c.cached, c.passes = 0, passBackward
 	return p.launch(p.grid(), p.shared, s, false)
 }
@@ -405,7 +405,7 @@ func (p *Plan) both(dx uintptr, g kernels.Grad, blocks, shared int) error {
 	if err := p.dev.ctx.Set(c.bad, 0xff, 8, p.stream); err != nil {
 		return err
 	}
-	c.dx, c.scale, c.accumulate = dx, g.Scale, flag(g.Accumulate)
+	c.dx, c.scale, c.accumulate = dx, g.Scale, truth(g.Accumulate)
 	c.finish, c.cached, c.passes = 1, 1, passReduce|passBackward
 	c.epoch++
 	err := p.launch(blocks, shared, p.stream, true)

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"context"
+	"flag"
 	"math"
 	"slices"
 	"testing"
@@ -11,10 +12,18 @@ import (
 	"github.com/segloss/segloss/kernels/cuda/internal/ptxsim"
 )
 
-// open gives an interpreted device.
+// onDevice has the tests run on a GPU: go test ./kernels/cuda -device. Those of what the
+// interpreter alone finds, or of what it is asked for, stay with it.
+var onDevice = flag.Bool("device", false, "run on the first GPU instead of the interpreter")
+
+// open gives an interpreted device, or the GPU.
 func open(t testing.TB, o ptxsim.Options) *Device {
 	t.Helper()
-	d, err := Open(0, withDriver(ptxsim.New(o)))
+	options := []OpenOption{withDriver(ptxsim.New(o))}
+	if *onDevice {
+		options = nil
+	}
+	d, err := Open(0, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

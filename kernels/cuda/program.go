@@ -80,7 +80,7 @@ func encode(p *losses.Program) (b []byte, custom bool, err error) {
 		powers: int32(len(l.Powers)), terms: int32(len(e.terms)), numbers: int32(len(e.numbers)), custom: e.head.custom,
 	}
 	for i, w := range l.Powers {
-		e.head.power[i] = devicePower{gamma: w.Gamma, off: int32(w.Off), explog: flag(w.ExpLog), pos: flag(w.Pos)}
+		e.head.power[i] = devicePower{gamma: w.Gamma, off: int32(w.Off), explog: truth(w.ExpLog), pos: truth(w.Pos)}
 	}
 	b = append(b, bytesOf(&e.head, 1)...)
 	if len(e.terms) > 0 {
@@ -97,7 +97,7 @@ func bytesOf[T any](v *T, n int) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(v)), n*int(unsafe.Sizeof(*v)))
 }
 
-func flag(b bool) int32 {
+func truth(b bool) int32 {
 	if b {
 		return 1
 	}
@@ -120,8 +120,8 @@ func (e *encoder) term(t *losses.Term) {
 		coef: t.Coef, smoothNR: o.SmoothNR, smoothDR: o.SmoothDR, eps: o.Eps, weightEps: o.WeightEps,
 		alpha: o.Alpha, beta: o.Beta, gamma: o.Gamma, lambda: o.Lambda,
 		finish: index(finishes, finishOf(t)),
-		batch:  flag(o.Batch), background: flag(o.Background), soft: flag(o.Soft), invertEmpty: flag(o.InvertEmpty),
-		detach: flag(o.Detach), sum: flag(o.Reduction == "sum"), skip: flag(o.Absent == "skip"),
+		batch:  truth(o.Batch), background: truth(o.Background), soft: truth(o.Soft), invertEmpty: truth(o.InvertEmpty),
+		detach: truth(o.Detach), sum: truth(o.Reduction == "sum"), skip: truth(o.Absent == "skip"),
 		weightType: index(weightTypes, o.WeightType), absentWeight: index(absentWeights, o.AbsentWeight),
 		off: [2]int32{-1, -1}, weights: -1, classWeight: -1,
 	}
