@@ -3,8 +3,8 @@
 #pragma once
 #include "features.h"
 
-// takes reports whether float arithmetic serves a prediction; double takes all. Values
-// that are NaN at no position are 0 here.
+// takes reports whether float arithmetic serves a prediction; double takes all. Where there
+// is no position the prediction has become 0, which both take.
 FN_DEVICE bool takes(const Call& c, float x) {
 	if (c.activation == ACT_SIGMOID) return __builtin_fabsf(x) <= c.limit;
 	return ordinary(x, 0x1p-40f, 16);

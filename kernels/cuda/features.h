@@ -82,7 +82,7 @@ template <class A> FN_DEVICE A clamp(A u, const Clip<A>& k) {
 	return u < k.least ? A(k.clip) : 1 - u < k.least ? A(1 - k.clip) : u;
 }
 
-// add_class adds what one class of a tile gives to its cell.
+// Reduction adds what one class of a tile gives to its cell.
 template <class A, int V, int SET> struct Reduction {
 	const Program* f;
 	const Values<A, V>& x;

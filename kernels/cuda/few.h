@@ -7,6 +7,8 @@
 // logits themselves does.
 FN_DEVICE float exponential(float x) { return exp2_of(x * 0x1.715476p0f); }
 
+// FewSoftmax reduces and differentiates tiles of at most MOST classes; of exactly so many
+// below 8. A lane keeps the sums of some tiles before the warp's are formed.
 template <int MOST> struct FewSoftmax {
 	static constexpr int set = REGION | LOGS | POWERS;
 

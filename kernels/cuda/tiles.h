@@ -4,7 +4,7 @@
 #pragma once
 #include "activation.h"
 
-// Geometry of one class of one tile, and what is known of its positions.
+// Pass is a tile in one arithmetic: what it reads, and the values that come of that.
 template <class A, int V, class T, int SET> struct Pass {
 	const Call& c;
 	const Chunk& k;
