@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 export GOFLAGS="${GOFLAGS:-}"
-modules=(. bench/plot cmd/gradcheck)
+modules=(. bench/plot bridge/born bridge/gorgonia bridge/spago cmd/gradcheck)
 fuzztime=${FUZZTIME:-5s}
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT
