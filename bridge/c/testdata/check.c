@@ -1,0 +1,142 @@
+/* What the interface promises, called from C. Each failure is a line. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "../segloss.h"
+
+static int failures;
+
+#define CHECK(ok) \
+	do { \
+		if (!(ok)) { \
+			printf("line %d: not true: %s\n", __LINE__, #ok); \
+			failures++; \
+		} \
+	} while (0)
+
+/* An error of a kind, whose message says a word. */
+static void expect(int line, int status, char *error, int want, const char *word) {
+	if (status != want || error == NULL || strstr(error, word) == NULL) {
+		printf("line %d: status %d and \"%s\", want %d and \"%s\"\n", line, status, error ? error : "", want, word);
+		failures++;
+	}
+	segloss_free_string(error);
+}
+
+#define ERROR(call, want, word) \
+	do { \
+		char *error = NULL; \
+		int status = call; \
+		expect(__LINE__, status, error, want, word); \
+	} while (0)
+
+enum { N = 2, C = 3, S = 5 };
+static const float x[N * C * S] = {1, -2, .5, 3, -1, 0, 2, -.5, 1, 1, -3, 0, 0, 2, 1, .1, .2, .3, .4, .5, 5, 4, 3, 2, 1, -1, -2, -3, -4, -5};
+static const uint8_t y[N * S] = {0, 1, 2, 2, 1, 0, 0, 1, 2, 255};
+
+static void errors(void) {
+	segloss_spec spec = {.n = N, .c = C, .s = S, .activation = SEGLOSS_SOFTMAX};
+	segloss_target target = {.data = y, .type = SEGLOSS_UINT8};
+	segloss_plan plan = 0;
+	float dx[N * C * S];
+	double loss = -1;
+
+	ERROR(segloss_new("dise", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "dice");
+	ERROR(segloss_new(NULL, &spec, &plan, &error), SEGLOSS_ERROR_POINTER, "NULL");
+	spec.backend = "abacus";
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_BACKEND, "abacus");
+	spec.backend = NULL;
+	spec.c = 0;
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_SHAPE, "C");
+	spec.c = C;
+	spec.type = 7;
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "type = 7");
+	spec.type = SEGLOSS_FLOAT32;
+	CHECK(plan == 0);
+
+	CHECK(segloss_new("dice", &spec, &plan, NULL) == SEGLOSS_OK);
+	ERROR(segloss_backward(plan, dx, x, &target, 1, 0, &error), SEGLOSS_ERROR_STALE, "");
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_LABEL, "[9] = 255");
+	ERROR(segloss_forward(plan, NULL, &target, &loss, &error), SEGLOSS_ERROR_POINTER, "x is NULL");
+	ERROR(segloss_forward(plan, x, NULL, &loss, &error), SEGLOSS_ERROR_POINTER, "target is NULL");
+	target.s = S + 1;
+	target.n = N;
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_SHAPE, "s = 6");
+	target.s = S;
+	target.n = 1;
+	CHECK(segloss_forward(plan, x, &target, NULL, NULL) == SEGLOSS_OK);
+	ERROR(segloss_backward(plan, (float *)x + 1, x, &target, 1, 0, &error), SEGLOSS_ERROR_ALIAS, "dx");
+	float negative[S] = {1, 1, -1, 1, 1};
+	target.weights = negative;
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_WEIGHT, "[2] = -1");
+	CHECK(loss == -1);
+	segloss_free(plan);
+	segloss_free(plan);
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_POINTER, "does not exist");
+	CHECK(segloss_sums_size(plan, 1) == 0);
+}
+
+/* Two shards of a batch, whose labels have one to ignore, give the bits of the whole. */
+static void shards(void) {
+	segloss_spec spec = {.n = N, .c = C, .s = S, .activation = SEGLOSS_SOFTMAX, .has_ignore = 1, .ignore = 255};
+	segloss_target target = {.data = y, .type = SEGLOSS_UINT8}, part = {.type = SEGLOSS_UINT8, .n = 1, .s = S};
+	segloss_plan plan;
+	float want[N * C * S], got[N * C * S];
+	double loss, again, sums[2][1000] = {{0}};
+	CHECK(segloss_new("dice(batch=true) + ce + gdl", &spec, &plan, NULL) == SEGLOSS_OK);
+	CHECK(segloss_forward_backward(plan, want, x, &target, 2, 0, &loss, NULL) == SEGLOSS_OK);
+
+	int64_t size = segloss_sums_size(plan, N);
+	CHECK(size > 0 && size <= 1000);
+	for (int i = 0; i < N; i++) {
+		part.data = y + i * S;
+		CHECK(segloss_reduce(plan, sums[i], N, i, x + i * C * S, &part, NULL) == SEGLOSS_OK);
+	}
+	for (int k = 0; k < size; k++)
+		sums[0][k] += sums[1][k];
+	for (int i = 0; i < N; i++) {
+		part.data = y + i * S;
+		CHECK(segloss_finish(plan, sums[0], N, i, &again, NULL) == SEGLOSS_OK);
+		CHECK(again == loss);
+		CHECK(segloss_backward(plan, got + i * C * S, x + i * C * S, &part, 2, 0, NULL) == SEGLOSS_OK);
+	}
+	CHECK(memcmp(got, want, sizeof want) == 0);
+	ERROR(segloss_reduce(plan, NULL, N, 0, x, &target, &error), SEGLOSS_ERROR_POINTER, "sums is NULL");
+	segloss_free(plan);
+}
+
+/* float64, a dense target, every type of labels, a mask, a gradient that is added. */
+static void kinds(void) {
+	segloss_spec spec = {.n = 1, .c = 1, .s = 4, .type = SEGLOSS_FLOAT64, .activation = SEGLOSS_SIGMOID};
+	double logits[] = {1, -2, .5, 3}, r[] = {0, 1, 1, 0}, dx[] = {1, 1, 1, 1}, alone[4], loss, other;
+	uint8_t mask[] = {1, 1, 0, 1}, y8[] = {0, 1, 1, 0};
+	int32_t y32[] = {0, 1, 1, 0};
+	int64_t y64[] = {0, 1, 1, 0};
+	const void *data[] = {r, y8, y32, y64};
+	segloss_plan plan;
+	CHECK(segloss_new("dice + bce", &spec, &plan, NULL) == SEGLOSS_OK);
+	for (int type = SEGLOSS_DENSE; type <= SEGLOSS_INT64; type++) {
+		segloss_target target = {.data = data[type], .type = type, .mask = mask};
+		CHECK(segloss_forward_backward(plan, alone, logits, &target, 1, 0, type ? &other : &loss, NULL) == SEGLOSS_OK);
+		CHECK(type == SEGLOSS_DENSE || fabs(other - loss) < 1e-15);
+		CHECK(alone[2] == 0 && alone[1] < 0 && alone[3] > 0);
+		if (type == SEGLOSS_DENSE) {
+			CHECK(segloss_backward(plan, dx, logits, &target, 1, 1, NULL) == SEGLOSS_OK);
+			CHECK(dx[2] == 1 && dx[1] == 1 + alone[1]);
+		}
+	}
+	segloss_target odd = {.data = r, .type = 9};
+	ERROR(segloss_forward(plan, logits, &odd, &loss, &error), SEGLOSS_ERROR_OPTION, "type = 9");
+	segloss_free(plan);
+}
+
+int main(void) {
+	errors();
+	shards();
+	kinds();
+	char *list = segloss_losses();
+	CHECK(strstr(list, "\"focal_tversky\"") != NULL);
+	segloss_free_string(list);
+	return failures != 0;
+}
