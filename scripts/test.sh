@@ -69,10 +69,11 @@ assembly_current() { # the generator writes what is committed
 	for f in "$log"/asm/*; do diff -q "$f" "kernels/${f##*/}" || return 1; done
 }
 
-installed() { # program, package that has it
+installed() { # program, packages that have it
 	command -v "$1" >/dev/null && return
+	shift
 	[ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || return 1
-	(apt-get update && apt-get install -y --no-install-recommends "$2") >"$log/install" 2>&1
+	(apt-get update && apt-get install -y --no-install-recommends "$@") >"$log/install" 2>&1
 }
 
 step "gofmt" formatted
@@ -91,6 +92,10 @@ if installed clang-19 clang-19; then
 else
 	leave_out "PTX is what clang makes of losses.cu" "clang-19 is not here and cannot be installed; the tests hold the PTX to the hash of its source"
 fi
+installed mpirun openmpi-bin libopenmpi-dev pkg-config ||
+	leave_out "a batch over processes of MPI" "mpirun is not here and cannot be installed"
+python3 -c 'import torch' >"$log/torch" 2>&1 ||
+	leave_out "PyTorch through the C interface" "no python3 with torch: $(tail -n 1 "$log/torch")"
 step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
 step "tests, no assembly (purego)" each_module go test -count=1 -tags purego ./...
 if [ "$(go env CGO_ENABLED)" = 1 ]; then
