@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/segloss/segloss/internal/brain"
 	"github.com/segloss/segloss/internal/variants"
 	"github.com/segloss/segloss/kernels"
 )
@@ -208,7 +209,7 @@ func TestVolumeProblem(t *testing.T) {
 		}
 		lesion := 0
 		for _, y := range p.labels {
-			if y == brainClasses {
+			if y == brain.Classes {
 				lesion++
 			}
 		}

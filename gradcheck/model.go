@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/segloss/segloss/internal/brain"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -35,20 +36,20 @@ func addLesion(intensity, label []uint8) (withIntensity, withLabel []uint8) {
 	withIntensity, withLabel = slices.Clone(intensity), slices.Clone(label)
 	for j, i := range order[:lesionVoxels] {
 		withIntensity[i] = uint8(lesionIntensity + j%5)
-		withLabel[i] = brainClasses
+		withLabel[i] = brain.Classes
 	}
 	return withIntensity, withLabel
 }
 
 func coordinates(i int) (z, y, x int) {
-	return i / (brainY * brainX), i / brainX % brainY, i % brainX
+	return i / (brain.Y * brain.X), i / brain.X % brain.Y, i % brain.X
 }
 
 // features is what the model knows of a voxel: its intensity, and where it is,
 // left and right alike.
 func features(intensity []uint8, i int) [4]float64 {
 	z, y, x := coordinates(i)
-	return [4]float64{float64(intensity[i]), float64(z), float64(y), math.Abs(float64(x) - brainX/2)}
+	return [4]float64{float64(intensity[i]), float64(z), float64(y), math.Abs(float64(x) - brain.X/2)}
 }
 
 // A gaussian is the model of one class.
@@ -104,20 +105,16 @@ func predict(intensity []uint8, model []gaussian) []float64 {
 // volumeProblem predicts the brain, with or without a lesion, for an
 // activation: logits of a softmax, log-odds of each class, or probabilities.
 func volumeProblem(a kernels.Activation, lesion bool) (*problem, error) {
-	intensity, err := voxels(brainT1)
+	intensity, label, err := brain.Load()
 	if err != nil {
 		return nil, err
 	}
-	label, err := voxels(brainLabels)
-	if err != nil {
-		return nil, err
-	}
-	classes := brainClasses
+	classes := brain.Classes
 	if lesion {
 		intensity, label = addLesion(intensity, label)
 		classes++
 	}
-	p := &problem{n: 1, c: classes, s: brainVoxels, activation: kernels.Softmax, labelType: uint8Labels}
+	p := &problem{n: 1, c: classes, s: brain.Voxels, activation: kernels.Softmax, labelType: uint8Labels}
 	p.x = predict(intensity, fit(intensity, label, classes))
 	p.labels = make([]int64, len(label))
 	for i, y := range label {

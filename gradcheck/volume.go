@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/segloss/segloss/internal/brain"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -40,9 +41,9 @@ const volumeTarget = "uint8"
 // classes returns the number of classes.
 func (v volume) classes() int {
 	if v.lesion {
-		return brainClasses + 1
+		return brain.Classes + 1
 	}
-	return brainClasses
+	return brain.Classes
 }
 
 // variants returns what is checked.
