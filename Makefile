@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-plot ceiling ratio readme
+.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-bridges bench-plot ceiling ratio readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -37,6 +37,9 @@ bench-peers: ## time the losses against PyTorch, where it is installed
 
 bench-gpu: ## time the losses on a GPU against a copy, and against PyTorch on it
 	go run ./bench/gpu
+
+bench-bridges: ## time a step with each framework's own operations and with ours
+	for m in born gomlx gorgonia spago; do (cd bridge/$$m && go test -run '^$$' -bench Step .) || exit 1; done
 
 bench-plot: ## draw what make bench measures
 	go run ./bench/table -part kernels -c 4 -in memory -workers 1 -type f32 -baseline=false -json docs/bench.json

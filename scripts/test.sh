@@ -5,7 +5,7 @@
 set -u
 cd "$(dirname "$0")/.."
 export GOFLAGS="${GOFLAGS:-}"
-modules=(. bench/plot bridge/born bridge/c bridge/gomlx bridge/gorgonia bridge/spago cmd/gradcheck examples/mpi)
+modules=(. bench/plot bridge/born bridge/c bridge/gomlx bridge/gorgonia bridge/spago cmd/gradcheck examples/brain examples/mpi)
 fuzztime=${FUZZTIME:-5s}
 log=$(mktemp -d)
 trap 'rm -rf "$log"' EXIT

@@ -2,6 +2,7 @@ package gomlx
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/layers"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/ml/train"
 	"github.com/gomlx/gomlx/ml/train/optimizer"
 
 	"github.com/segloss/segloss/bridge/internal/trial"
@@ -119,5 +121,54 @@ func TestStepErrors(t *testing.T) {
 	}
 	if _, err := step.Train([]*tensors.Tensor{zero}, kernels.Dense(make([]float32, 5))); !errors.Is(err, kernels.ErrShape) {
 		t.Errorf("short target: %v", err)
+	}
+}
+
+// A step of a model whose loss is nearly all of its work, by either way.
+func BenchmarkStep(b *testing.B) {
+	batch := trial.Draw[float32](2, 4, 1<<14)
+	loss := trial.Loss(b, trial.Expr)
+	sgd := optimizer.StochasticGradientDescent().Done()
+	zero := tensors.FromFlatDataAndDimensions(make([]float32, len(batch.X)), batch.N, batch.C, batch.S)
+	dense := tensors.FromFlatDataAndDimensions(batch.R, batch.N, batch.C, batch.S)
+
+	step, err := NewStep[float32](newBackend(b), model.NewStore(), shift(batch), sgd, loss, kernels.Sigmoid, kernels.NCS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	lossFn, err := LossFn(loss, kernels.Sigmoid, kernels.NCS)
+	if err != nil {
+		b.Fatal(err)
+	}
+	trainer := train.NewTrainer(newBackend(b), model.NewStore(), train.ModelFn(shift(batch)), lossFn, sgd, nil, nil)
+	for _, way := range []struct {
+		ops   string
+		train func() error
+	}{
+		{"segloss", func() error {
+			_, err := step.Train([]*tensors.Tensor{zero}, kernels.Dense(batch.R))
+			return err
+		}},
+		{"gomlx", func() error {
+			x, err := zero.LocalClone()
+			if err != nil {
+				return err
+			}
+			r, err := dense.LocalClone()
+			if err != nil {
+				return err
+			}
+			_, err = trainer.TrainStep(train.Batch{Inputs: []*tensors.Tensor{x}, Labels: []*tensors.Tensor{r}})
+			return err
+		}},
+	} {
+		b.Run(fmt.Sprintf("ops=%s/type=f32/n=%d", way.ops, len(batch.X)), func(b *testing.B) {
+			b.SetBytes(int64(4 * len(batch.X)))
+			for b.Loop() {
+				if err := way.train(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -1,0 +1,182 @@
+package gomlx
+
+import (
+	"fmt"
+
+	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 formulas read as such, as in GoMLX itself
+	"github.com/gomlx/gomlx/ml/train/loss"
+
+	"github.com/segloss/segloss/kernels"
+)
+
+// LossFn returns a loss written in GoMLX's operations, for train.Trainer and for
+// whatever takes its loss functions. Of the predictions it reads the first, of shape
+// [N, C, …] or [N, …, C] by the layout. Of the labels the first is the target, dense
+// in the prediction's shape and type or of integers [N, …], and the second, where there
+// is one, has the weights [N, …] of the positions.
+//
+// A caller's own region loss cannot be written so, and is an error. Unlike in package
+// kernels, a position of weight 0 must hold numbers, labels are not searched for
+// ones out of range, and 0/0 is NaN.
+func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.LossFn, error) {
+	terms := l.Terms()
+	if len(terms) == 0 {
+		return nil, &kernels.ArgError{Arg: "loss", Index: -1, Value: l, Err: fmt.Errorf("%w: it has no term", kernels.ErrOption)}
+	}
+	for i, t := range terms {
+		if formulas[t.Name] == nil {
+			return nil, &kernels.ArgError{Arg: "loss", Index: i, Value: t.Name,
+				Err: fmt.Errorf("%w: not a loss of the list, which alone can be written in GoMLX's operations", kernels.ErrOption)}
+		}
+	}
+	return func(labels, predictions []*Node) *Node {
+		b := newBatch(a, layout, labels, predictions[0])
+		var sum *Node
+		for _, t := range terms {
+			part := MulScalar(formulas[t.Name](b, options(t.Options)), t.Coef)
+			if sum == nil {
+				sum = part
+			} else {
+				sum = Add(sum, part)
+			}
+		}
+		return sum
+	}, nil
+}
+
+// options are those of a term, each of which has a value.
+type options map[string]any
+
+func (o options) number(name string) float64 { return o[name].(float64) }
+func (o options) is(name string) bool        { v, _ := o[name].(bool); return v }
+
+// list is a node of the numbers of an option, [1, C, 1], or nil without it.
+func (o options) list(b *batch, name string) *Node {
+	switch v := o[name].(type) {
+	case []float64:
+		return Reshape(ConvertDType(Const(b.p.Graph(), v), b.p.DType()), 1, len(v), 1)
+	case float64:
+		return MulScalar(OnesLike(b.classes()), v)
+	}
+	return nil
+}
+
+// batch is the prediction, the target and the weights, [N, C, S].
+type batch struct {
+	p, q, lnP, lnQ, r, v *Node
+}
+
+func newBatch(a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) *batch {
+	dims := x.Shape().Dimensions
+	n, c := dims[0], dims[1]
+	if layout == kernels.NSC {
+		c = dims[len(dims)-1]
+	}
+	planar := func(t *Node) *Node {
+		if layout == kernels.NSC {
+			return TransposeAllAxes(Reshape(t, n, -1, c), 0, 2, 1)
+		}
+		return Reshape(t, n, c, -1)
+	}
+	r := labels[0]
+	switch {
+	case !r.DType().IsInt():
+		r = planar(r)
+	case c == 1:
+		r = ConvertDType(Reshape(r, n, 1, -1), x.DType())
+	default:
+		r = TransposeAllAxes(OneHot(Reshape(r, n, -1), c, x.DType()), 0, 2, 1)
+	}
+	b := &batch{r: r, v: OnesLike(SliceAxis(r, 1, AxisRange(0, 1)))}
+	if len(labels) > 1 {
+		b.v = Reshape(ConvertDType(labels[1], x.DType()), n, 1, -1)
+	}
+	b.activate(a, planar(x))
+	return b
+}
+
+// tiny keeps logarithms of what rounds to 0 finite.
+const tiny = 1e-30
+
+// activate computes p, q and their logarithms.
+func (b *batch) activate(a kernels.Activation, x *Node) {
+	switch a {
+	case kernels.Sigmoid:
+		b.p, b.q = Sigmoid(x), Sigmoid(Neg(x))
+		b.lnP, b.lnQ = Neg(Softplus(Neg(x))), Neg(Softplus(x))
+	case kernels.Softmax:
+		b.lnP = LogSoftmax(x, 1)
+		b.p = Exp(b.lnP)
+		b.q = others(b.p)
+		b.lnQ = Log(MaxScalar(b.q, tiny))
+	default:
+		const clip = 1e-7
+		b.p, b.q = x, OneMinus(x)
+		inside := func(p *Node) *Node { return ClipScalar(p, clip, 1-clip) }
+		b.lnP, b.lnQ = Log(inside(b.p)), Log(inside(b.q))
+	}
+}
+
+// others is 1 − p, which for the one class that may have more than half is the sum of
+// the other classes: the difference has no digits left where p is nearly 1.
+func others(p *Node) *Node {
+	half := MulScalar(OnesLike(p), 0.5)
+	big := GreaterThan(p, half)
+	small := ReduceAndKeep(Where(big, ZerosLike(p), p), ReduceSum, 1)
+	return Where(big, BroadcastToShape(small, p.Shape()), OneMinus(p))
+}
+
+// sum is Σ v t over the positions: [N, C].
+func (b *batch) sum(t *Node) *Node { return ReduceSum(Mul(b.v, t), 2) }
+
+// classes is of shape [1, C, 1].
+func (b *batch) classes() *Node {
+	return SliceAxis(SliceAxis(b.r, 0, AxisRange(0, 1)), 2, AxisRange(0, 1))
+}
+
+// formula gives the value of a term.
+type formula func(*batch, options) *Node
+
+// formulas are those of the list, by name; TestLossFn holds them to it.
+var formulas = map[string]formula{
+	"dice":          region(dice),
+	"dice2":         region(dice2),
+	"iou":           region(iou),
+	"tversky":       region(tversky),
+	"focal_tversky": region(func(s *sums, o options) *Node { return power(tversky(s, o), o.number("gamma")) }),
+	"ss":            region(ss),
+	"exp_log_dice":  region(expLogDice),
+	"gdl":           gdl,
+	"bce":           bce,
+	"wce":           wce,
+	"ce":            ce,
+	"focal":         focal,
+	"focal_ce":      focalCE,
+	"exp_log_ce":    expLogCE,
+}
+
+// quotient is (num + a)/(den + b).
+func quotient(num *Node, a float64, den *Node, b float64) *Node {
+	return Div(AddScalar(num, a), AddScalar(den, b))
+}
+
+// power is u^γ, of at least 1e-7 for γ < 1, where the slope at 0 is infinite.
+func power(u *Node, gamma float64) *Node {
+	floor := tiny
+	if gamma < 1 {
+		floor = 1e-7
+	}
+	return Exp(MulScalar(Log(MaxScalar(u, floor)), gamma))
+}
+
+// isZero is 1 where a node is 0, and 0 elsewhere.
+func isZero(x *Node) *Node { return ConvertDType(Equal(x, ZerosLike(x)), x.DType()) }
+
+// present is the opposite.
+func present(x *Node) *Node { return OneMinus(isZero(x)) }
+
+// ratio is a/b, and 0 where b is.
+func ratio(a, b *Node) *Node {
+	zero := isZero(b)
+	return Mul(Div(a, Add(b, zero)), OneMinus(zero))
+}
