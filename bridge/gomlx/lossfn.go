@@ -15,8 +15,8 @@ import (
 // in the prediction's shape and type or of integers [N, …], and the second, where there
 // is one, has the weights [N, …] of the positions.
 //
-// A caller's own region loss cannot be written so, and is an error. Unlike in package
-// kernels, a position of weight 0 must hold numbers, labels are not searched for
+// A loss that is not written so, such as a caller's own region, is an error. Unlike in
+// package kernels, a position of weight 0 must hold numbers, labels are not searched for
 // ones out of range, and 0/0 is NaN.
 func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.LossFn, error) {
 	terms := l.Terms()
@@ -26,7 +26,7 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 	for i, t := range terms {
 		if formulas[t.Name] == nil {
 			return nil, &kernels.ArgError{Arg: "loss", Index: i, Value: t.Name,
-				Err: fmt.Errorf("%w: not a loss of the list, which alone can be written in GoMLX's operations", kernels.ErrOption)}
+				Err: fmt.Errorf("%w: it is not written in GoMLX's operations; Step takes it", kernels.ErrOption)}
 		}
 	}
 	return func(labels, predictions []*Node) *Node {
@@ -137,7 +137,7 @@ func (b *batch) classes() *Node {
 // formula gives the value of a term.
 type formula func(*batch, options) *Node
 
-// formulas are those of the list, by name; TestLossFn holds them to it.
+// formulas are those of the list, by name.
 var formulas = map[string]formula{
 	"dice":          region(dice),
 	"dice2":         region(dice2),

@@ -18,13 +18,16 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// expressions are the losses of the list with their defaults, and two that people
-// make of them.
+// expressions are the losses of the list with their defaults, those with sums of each
+// sample with sums of the batch too, and one more that people make of them.
 func expressions() (list []string) {
 	for _, info := range kernels.Losses() {
 		list = append(list, info.Name)
+		if slices.ContainsFunc(info.Options, func(o kernels.OptionInfo) bool { return o.Name == "batch" }) {
+			list = append(list, info.Name+"(batch=true)")
+		}
 	}
-	return append(list, "dice(batch=true)", "dice + focal_ce")
+	return append(list, "dice + focal_ce")
 }
 
 // row is what became of one loss.
