@@ -54,7 +54,7 @@ type Pass[T kernels.Float] struct {
 // Forward computes the loss of prediction x, whose shape is [N, C, …] in layout
 // NCS and [N, …, C] in NSC.
 func (c *Criterion[T]) Forward(shape []int, x []T, t kernels.Target) (Pass[T], error) {
-	spec, err := c.specOf(shape)
+	spec, err := SpecOf(shape, c.activation, c.layout)
 	if err != nil {
 		return Pass[T]{}, err
 	}
@@ -86,16 +86,16 @@ func (p Pass[T]) Backward(dx []T, g kernels.Grad) error {
 	return p.plan.Backward(context.Background(), dx, p.x, p.target, p.value, g)
 }
 
-// specOf reads a tensor's shape.
-func (c *Criterion[T]) specOf(shape []int) (kernels.Spec, error) {
+// SpecOf reads a tensor's shape, [N, C, …] in layout NCS and [N, …, C] in NSC.
+func SpecOf(shape []int, a kernels.Activation, l kernels.Layout) (kernels.Spec, error) {
 	if len(shape) < 2 {
 		return kernels.Spec{}, &kernels.ArgError{Arg: "shape", Index: -1, Value: shape,
 			Err: fmt.Errorf("%w: a prediction has at least the axes N and C", kernels.ErrShape)}
 	}
 	last := len(shape) - 1
-	spec := kernels.Spec{N: shape[0], C: shape[1], S: 1, Activation: c.activation, Layout: c.layout}
+	spec := kernels.Spec{N: shape[0], C: shape[1], S: 1, Activation: a, Layout: l}
 	space := shape[2:]
-	if c.layout == kernels.NSC {
+	if l == kernels.NSC {
 		spec.C, space = shape[last], shape[1:last]
 	}
 	for _, n := range space {

@@ -88,9 +88,8 @@ func TestCriterion(t *testing.T) {
 
 func TestShapes(t *testing.T) {
 	for _, layout := range []kernels.Layout{kernels.NCS, kernels.NSC} {
-		c := New[float64](parse(t, "dice"), kernels.Softmax, layout)
 		shape := map[kernels.Layout][]int{kernels.NCS: {2, 3, 4, 5}, kernels.NSC: {2, 4, 5, 3}}[layout]
-		got, err := c.specOf(shape)
+		got, err := SpecOf(shape, kernels.Softmax, layout)
 		want := kernels.Spec{N: 2, C: 3, S: 20, Activation: kernels.Softmax, Layout: layout}
 		if got != want || err != nil {
 			t.Errorf("%v: shape %v is %+v, %v; want %+v", layout, shape, got, err, want)

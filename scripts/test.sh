@@ -111,6 +111,13 @@ if [ "$(go env CGO_ENABLED)" = 1 ]; then
 else
 	leave_out "tests, race detector" "the race detector needs cgo and a C compiler"
 fi
+# The headers are looked for where gorgonia.org/cu does, and where CGO_CFLAGS says.
+printf '#include <%s>\n' cuda.h cublas_v2.h cudnn.h nvrtc.h >"$log/headers.c"
+if ${CC:-cc} ${CGO_CFLAGS:-} -I/usr/local/cuda/include -fsyntax-only "$log/headers.c" >"$log/headers" 2>&1; then
+	step "Gorgonia's bridge with the tag cuda" env -C bridge/gorgonia go vet -tags cuda ./...
+else
+	leave_out "Gorgonia's bridge with the tag cuda" "$(grep -m 1 error "$log/headers" || echo no C compiler)"
+fi
 fuzz_all
 for target in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do
 	step "build and vet for $target" cross "${target%/*}" "${target#*/}"

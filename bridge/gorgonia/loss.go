@@ -1,6 +1,7 @@
 // Package gorgonia makes the losses of segloss operations of Gorgonia: Cost adds
 // one to the graph, gorgonia.Grad differentiates it symbolically for the tape
-// machine, and the Lisp machine goes through it by itself.
+// machine, and the Lisp machine goes through it by itself. With the build tag cuda
+// the tape machine runs it on Gorgonia's GPU, in its context and on its stream.
 //
 // Gorgonia wants a version of go4.org/unsafe/assume-no-moving-gc that knows the Go
 // in use; this module requires one.
@@ -36,7 +37,8 @@ func Cost(x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.
 func cost[T kernels.Float](x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o []kernels.Option) (*G.Node, error) {
 	return G.ApplyOp(&lossOp[T]{
 		criterion: bridge.New[T](loss, a, l, o...),
-		name:      fmt.Sprintf("segloss{%s, %v, %v}", loss, a, l),
+		loss:      loss, activation: a, layout: l, options: o,
+		name: fmt.Sprintf("segloss{%s, %v, %v}", loss, a, l),
 	}, x, target)
 }
 
@@ -47,9 +49,15 @@ func badType(arg string, t any) error {
 // lossOp is the loss as an operation. It keeps its last forward pass, whose sums
 // its gradient operation needs: both run in one machine, one after the other.
 type lossOp[T kernels.Float] struct {
-	criterion *bridge.Criterion[T]
-	name      string
-	pass      bridge.Pass[T]
+	criterion  *bridge.Criterion[T]
+	loss       kernels.Loss
+	activation kernels.Activation
+	layout     kernels.Layout
+	options    []kernels.Option
+	name       string
+	pass       bridge.Pass[T]
+	//lint:ignore U1000 the tag cuda uses it
+	gpu gpu
 }
 
 // Arity is that of (x, target).
@@ -68,7 +76,9 @@ func dtypeOf[T kernels.Float]() tensor.Dtype {
 }
 
 // InferShape is that of a scalar.
-func (op *lossOp[T]) InferShape(...G.DimSizer) (tensor.Shape, error) { return tensor.ScalarShape(), nil }
+func (op *lossOp[T]) InferShape(...G.DimSizer) (tensor.Shape, error) {
+	return tensor.ScalarShape(), nil
+}
 
 // Do computes the loss.
 func (op *lossOp[T]) Do(in ...G.Value) (G.Value, error) {
@@ -167,8 +177,8 @@ func (op *lossOp[T]) DoDiff(_ G.ExecutionContext, in G.Nodes, loss *G.Node) erro
 // ReturnsPtr says that the result is not a copy of an input.
 func (op *lossOp[T]) ReturnsPtr() bool { return false }
 
-// CallsExtern says that no cgo is called.
-func (op *lossOp[T]) CallsExtern() bool { return false }
+// CallsExtern has the machine set aside memory on the GPU where there is one.
+func (op *lossOp[T]) CallsExtern() bool { return G.CUDA }
 
 // OverwritesInput says that no input is written to.
 func (op *lossOp[T]) OverwritesInput() int { return -1 }
