@@ -156,7 +156,7 @@ func TestScore(t *testing.T) {
 
 func TestRow(t *testing.T) {
 	var points []point
-	for i, dice := range []float64{0, .4, .5, .7} {
+	for i, dice := range []float64{0, .4, .5, .5, .7, .7} {
 		p := point{step: 10 * (i + 1)}
 		p.score.Dice[rarest] = dice
 		points = append(points, p)

@@ -35,11 +35,14 @@ type row struct {
 	expr   string
 	last   score
 	found  int     // first step at which the rarest structure's Dice was at least a half; 0: never
-	wobble float64 // standard deviation of that Dice over the second half of the tests
+	wobble float64 // standard deviation of that Dice over the last tests, steady of them
 	step   time.Duration
 }
 
-const rarest = brain.Classes - 1
+const (
+	rarest = brain.Classes - 1
+	steady = 4
+)
 
 func rowOf(expr string, points []point, step time.Duration) row {
 	r := row{expr: expr, last: points[len(points)-1].score, step: step}
@@ -48,16 +51,17 @@ func rowOf(expr string, points []point, step time.Duration) row {
 			r.found = p.step
 		}
 	}
-	half := points[len(points)/2:]
+	last := points[max(0, len(points)-steady):]
+	n := float64(len(last))
 	var sum, squares float64
-	for _, p := range half {
+	for _, p := range last {
 		sum += p.score.Dice[rarest]
 	}
-	for _, p := range half {
-		d := p.score.Dice[rarest] - sum/float64(len(half))
+	for _, p := range last {
+		d := p.score.Dice[rarest] - sum/n
 		squares += d * d
 	}
-	r.wobble = math.Sqrt(squares / float64(len(half)))
+	r.wobble = math.Sqrt(squares / n)
 	return r
 }
 
