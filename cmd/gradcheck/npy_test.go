@@ -101,7 +101,7 @@ func TestDecodeTensorFortran(t *testing.T) {
 
 // TestReadTensorBrain reads a file that NumPy wrote.
 func TestReadTensorBrain(t *testing.T) {
-	got, err := readTensor("../../gradcheck/testdata/brain/brain_labels.npy")
+	got, err := readTensor("../../internal/brain/brain_labels.npy")
 	if err != nil {
 		t.Fatal(err)
 	}
