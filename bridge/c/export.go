@@ -28,7 +28,40 @@ func segloss_new(loss *C.char, spec *C.segloss_spec, id *C.segloss_plan, message
 	if loss == nil || spec == nil || id == nil {
 		return report(fmt.Errorf("segloss: loss, spec or plan is NULL: %w", errPointer), message)
 	}
-	s := kernels.Spec{N: int(spec.n), C: int(spec.c), S: int(spec.s), Activation: kernels.Activation(spec.activation), Layout: kernels.Layout(spec.layout)}
+	s, err := specOf(spec)
+	if err != nil {
+		return report(err, message)
+	}
+	var p plan
+	switch spec._type {
+	case C.SEGLOSS_FLOAT32:
+		p, err = newPlan[float32](C.GoString(loss), s, optionsOf(spec))
+	case C.SEGLOSS_FLOAT64:
+		p, err = newPlan[float64](C.GoString(loss), s, optionsOf(spec))
+	default:
+		err = fmt.Errorf("segloss: spec.type = %d: %w", spec._type, kernels.ErrOption)
+	}
+	if err == nil {
+		*id = C.segloss_plan(keep(p))
+	}
+	return report(err, message)
+}
+
+// specOf copies a spec's shape and meaning, whose numbers have fewer bits in Go.
+func specOf(spec *C.segloss_spec) (kernels.Spec, error) {
+	s := kernels.Spec{N: int(spec.n), C: int(spec.c), S: int(spec.s),
+		Activation: kernels.Activation(spec.activation), Layout: kernels.Layout(spec.layout)}
+	if C.int32_t(s.Activation) != spec.activation {
+		return s, fmt.Errorf("segloss: spec.activation = %d: %w", spec.activation, kernels.ErrOption)
+	}
+	if C.int32_t(s.Layout) != spec.layout {
+		return s, fmt.Errorf("segloss: spec.layout = %d: %w", spec.layout, kernels.ErrOption)
+	}
+	return s, nil
+}
+
+// optionsOf are those of a spec that have another value than the default.
+func optionsOf(spec *C.segloss_spec) []kernels.Option {
 	o := []kernels.Option{kernels.WithWorkers(int(spec.workers))}
 	if spec.has_ignore != 0 {
 		o = append(o, kernels.WithIgnore(int64(spec.ignore)))
@@ -39,20 +72,7 @@ func segloss_new(loss *C.char, spec *C.segloss_spec, id *C.segloss_plan, message
 	if spec.backend != nil {
 		o = append(o, kernels.WithBackend(C.GoString(spec.backend)))
 	}
-	var p plan
-	var err error
-	switch spec._type {
-	case C.SEGLOSS_FLOAT32:
-		p, err = newPlan[float32](C.GoString(loss), s, o)
-	case C.SEGLOSS_FLOAT64:
-		p, err = newPlan[float64](C.GoString(loss), s, o)
-	default:
-		err = fmt.Errorf("segloss: spec.type = %d: %w", spec._type, kernels.ErrOption)
-	}
-	if err == nil {
-		*id = C.segloss_plan(keep(p))
-	}
-	return report(err, message)
+	return o
 }
 
 //export segloss_free

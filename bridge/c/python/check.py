@@ -29,11 +29,17 @@ wide = torch.randn(2, 5, 7, 3).requires_grad_()
 segloss.Loss("dice", activation="softmax")(wide.movedim(-1, 1), y.clamp(min=0).int()).backward()
 assert wide.grad.shape == wide.shape and wide.grad.abs().sum() > 0
 
+# no position at all
+assert segloss.Loss("dice", activation="softmax")(torch.zeros(2, 3, 0, 7), torch.zeros(2, 0, 7, dtype=torch.int64)) == 0
+
 for wrong, message in [
     (lambda: segloss.Loss("dise")(x, x), "dice"),
     (lambda: ce(x, y[:1]), "target of"),
     (lambda: ce(x, y.bool()), "target of"),
     (lambda: ce(x, y.clamp(min=7)), "label out of range"),
+    (lambda: ce(x.half(), y), "float16"),
+    (lambda: ce(x[0, 0, 0], y), "at least the axes"),
+    (lambda: segloss.Loss("dice", activation="softmix")(x, y), "softmix"),
 ]:
     try:
         wrong()

@@ -63,9 +63,12 @@ class Plan:
     """A loss for predictions of one shape."""
 
     def __init__(self, loss, n, c, s, dtype, activation="none", ignore_index=None, workers=0):
+        self._plan, self.calls = ctypes.c_uint64(), 0
+        for value, allowed in (dtype, TYPES), (activation, ACTIVATIONS):
+            if value not in allowed:
+                raise ValueError(f"{value!r} is none of {', '.join(map(str, allowed))}")
         spec = Spec(n, c, s, TYPES[dtype], ACTIVATIONS[activation], 0, workers,
                     ignore_index is not None, ignore_index or 0, 0, None)
-        self._plan, self.calls = ctypes.c_uint64(), 0
         _check(_lib.segloss_new, loss.encode(), ctypes.byref(spec), ctypes.byref(self._plan))
 
     def __del__(self):
@@ -92,6 +95,7 @@ class _Function(torch.autograd.Function):
         return x.new_tensor(loss)
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
         x, _ = ctx.saved_tensors
         if ctx.call != ctx.plan.calls:  # another pass went forward since
@@ -117,11 +121,13 @@ class Loss(torch.nn.Module):
     def forward(self, x, y):
         if x.device.type != "cpu" or y.device.type != "cpu":
             raise ValueError(f"prediction on {x.device}, target on {y.device}: only the CPU is served")
+        if x.dim() < 2:
+            raise ValueError(f"prediction of shape {tuple(x.shape)}: it has at least the axes N and C")
         want = x.shape if y.dtype == x.dtype else x.shape[:1] + x.shape[2:]
         if y.dtype not in LABELS and y.dtype != x.dtype or y.shape != want:
             raise ValueError(f"target of {y.dtype} {tuple(y.shape)} for a prediction of {x.dtype} {tuple(x.shape)}")
         key = (x.shape, x.dtype)
         if key not in self._plans:
             n, c = x.shape[:2]
-            self._plans[key] = Plan(self.loss, n, c, x[0, 0].numel(), x.dtype, self.activation, self.ignore_index, self.workers)
+            self._plans[key] = Plan(self.loss, n, c, x.shape[2:].numel(), x.dtype, self.activation, self.ignore_index, self.workers)
         return _Function.apply(x.contiguous(), y.contiguous(), self._plans[key])

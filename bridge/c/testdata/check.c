@@ -53,6 +53,14 @@ static void errors(void) {
 	spec.type = 7;
 	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "type = 7");
 	spec.type = SEGLOSS_FLOAT32;
+	spec.activation = 256 + SEGLOSS_SOFTMAX;
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "activation = 258");
+	spec.activation = 3;
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "3");
+	spec.activation = SEGLOSS_SOFTMAX;
+	spec.layout = -1;
+	ERROR(segloss_new("dice", &spec, &plan, &error), SEGLOSS_ERROR_OPTION, "layout = -1");
+	spec.layout = SEGLOSS_NCS;
 	CHECK(plan == 0);
 
 	CHECK(segloss_new("dice", &spec, &plan, NULL) == SEGLOSS_OK);
