@@ -15,6 +15,9 @@ func library(t *testing.T) string {
 	if runtime.GOOS == "windows" {
 		t.Skip("the names of libraries and programs here are those of Unix")
 	}
+	if strings.TrimSpace(run(t, "go", "env", "CGO_ENABLED")) != "1" {
+		t.Skip("a shared library needs cgo and a C compiler")
+	}
 	path := filepath.Join(t.TempDir(), "libsegloss.so")
 	run(t, "go", "build", "-buildmode=c-shared", "-o", path, ".")
 	return path

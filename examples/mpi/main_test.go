@@ -28,6 +28,9 @@ func TestProcesses(t *testing.T) {
 	if out, err := exec.Command("pkg-config", "--exists", "ompi-c").CombinedOutput(); err != nil {
 		t.Skipf("no headers of Open MPI for pkg-config: %v %s", err, out)
 	}
+	if run(t, "go", "env", "CGO_ENABLED")[0] != "1" {
+		t.Skip("calls of MPI need cgo and a C compiler")
+	}
 	program := filepath.Join(t.TempDir(), "mpi.out")
 	run(t, "go", "build", "-o", program, ".")
 	want := run(t, program, "-hashes")
