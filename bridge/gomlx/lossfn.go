@@ -2,10 +2,14 @@ package gomlx
 
 import (
 	"fmt"
+	"math"
+	"slices"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 formulas read as such, as in GoMLX itself
 	"github.com/gomlx/gomlx/ml/train/loss"
 
+	"github.com/segloss/segloss/bridge"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -15,9 +19,11 @@ import (
 // in the prediction's shape and type or of integers [N, …], and the second, where there
 // is one, has the weights [N, …] of the positions.
 //
-// A loss that is not written so, such as a caller's own region, is an error. Unlike in
-// package kernels, a position of weight 0 must hold numbers, labels are not searched for
-// ones out of range, and 0/0 is NaN.
+// A loss that is not written so, such as a caller's own region, is an error. What does
+// not fit when a graph is built, such as labels of another shape, is a panic with the
+// error, as in GoMLX's own functions; its executors and trainer return it. Unlike in
+// package kernels, a position of weight 0 must hold numbers and logits must be finite,
+// labels are not searched for ones out of range, and 0/0 is NaN.
 func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.LossFn, error) {
 	terms := l.Terms()
 	if len(terms) == 0 {
@@ -30,6 +36,9 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 		}
 	}
 	return func(labels, predictions []*Node) *Node {
+		if err := check(l, a, layout, labels, predictions[0]); err != nil {
+			panic(err)
+		}
 		b := newBatch(a, layout, labels, predictions[0])
 		var sum *Node
 		for _, t := range terms {
@@ -42,6 +51,38 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 		}
 		return sum
 	}, nil
+}
+
+// check holds a prediction to the rules of package kernels, and the labels to its shape.
+func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) error {
+	spec, err := bridge.SpecOf(x.Shape().Dimensions, a, layout)
+	if err != nil {
+		return err
+	}
+	spec.N, spec.S = 1, 1 // a plan of any size has the same rules
+	if _, err := kernels.New[float32](l, spec); err != nil {
+		return err
+	}
+	if len(labels) != 1 && len(labels) != 2 {
+		return &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
+			Err: fmt.Errorf("%w: want 1, the target, or 2, with weights", kernels.ErrShape)}
+	}
+	class := 1
+	if layout == kernels.NSC {
+		class = x.Rank() - 1
+	}
+	positions := slices.Delete(slices.Clone(x.Shape().Dimensions), class, class+1)
+	for i, y := range labels {
+		want := shapes.Make(y.DType(), positions...)
+		if i == 0 && !y.DType().IsInt() {
+			want = x.Shape()
+		}
+		if !y.Shape().Equal(want) {
+			return &kernels.ArgError{Arg: "labels", Index: i, Value: y.Shape(),
+				Err: fmt.Errorf("%w: want %v for a prediction of %v", kernels.ErrShape, want, x.Shape())}
+		}
+	}
+	return nil
 }
 
 // options are those of a term, each of which has a value.
@@ -95,35 +136,42 @@ func newBatch(a kernels.Activation, layout kernels.Layout, labels []*Node, x *No
 	return b
 }
 
-// tiny keeps logarithms of what rounds to 0 finite.
-const tiny = 1e-30
-
-// activate computes p, q and their logarithms.
+// activate computes p, q and their logarithms, all from the smaller of p and q and its
+// logarithm: the larger rounds to 1, and its logarithm to 0, where the smaller has digits.
 func (b *batch) activate(a kernels.Activation, x *Node) {
+	number := func(v float64) *Node { return Scalar(x.Graph(), x.DType(), v) }
+	var high, ln, small *Node // where q is the smaller; the logarithm; the smaller
 	switch a {
 	case kernels.Sigmoid:
-		b.p, b.q = Sigmoid(x), Sigmoid(Neg(x))
-		b.lnP, b.lnQ = Neg(Softplus(Neg(x))), Neg(Softplus(x))
+		high = GreaterThan(x, number(0))
+		z := Where(high, Neg(x), x)
+		ln = Sub(z, Log1P(Exp(z)))
+		small = Exp(ln)
 	case kernels.Softmax:
-		b.lnP = LogSoftmax(x, 1)
-		b.p = Exp(b.lnP)
-		b.q = others(b.p)
-		b.lnQ = Log(MaxScalar(b.q, tiny))
+		ln = LogSoftmax(x, 1)
+		// Well above half, so that no rounding has two classes there.
+		high = GreaterThan(ln, number(math.Log(0.55)))
+		ln = Where(high, lnOthers(ln, high), ln)
+		small = Exp(ln)
 	default:
-		const clip = 1e-7
+		high = GreaterThan(x, number(0.5))
+		small = MaxScalar(Where(high, OneMinus(x), x), 1e-7)
+		ln = Log(small)
+	}
+	large, lnLarge := OneMinus(small), Log1P(Neg(small))
+	b.lnP, b.lnQ = Where(high, lnLarge, ln), Where(high, ln, lnLarge)
+	b.p, b.q = Where(high, large, small), Where(high, small, large)
+	if a == kernels.None { // only the logarithms are of what was clipped
 		b.p, b.q = x, OneMinus(x)
-		inside := func(p *Node) *Node { return ClipScalar(p, clip, 1-clip) }
-		b.lnP, b.lnQ = Log(inside(b.p)), Log(inside(b.q))
 	}
 }
 
-// others is 1 − p, which for the one class that may have more than half is the sum of
-// the other classes: the difference has no digits left where p is nearly 1.
-func others(p *Node) *Node {
-	half := MulScalar(OnesLike(p), 0.5)
-	big := GreaterThan(p, half)
-	small := ReduceAndKeep(Where(big, ZerosLike(p), p), ReduceSum, 1)
-	return Where(big, BroadcastToShape(small, p.Shape()), OneMinus(p))
+// lnOthers is the logarithm of the sum of the classes but the high one, from theirs.
+func lnOthers(ln, high *Node) *Node {
+	ln = Where(high, Infinity(ln.Graph(), ln.DType(), -1), ln)
+	most := StopGradient(ReduceAndKeep(ln, ReduceMax, 1))
+	sum := ReduceAndKeep(Exp(Sub(ln, most)), ReduceSum, 1)
+	return BroadcastToShape(Add(most, Log(sum)), ln.Shape())
 }
 
 // sum is Σ v t over the positions: [N, C].
@@ -162,11 +210,10 @@ func quotient(num *Node, a float64, den *Node, b float64) *Node {
 
 // power is u^γ, of at least 1e-7 for γ < 1, where the slope at 0 is infinite.
 func power(u *Node, gamma float64) *Node {
-	floor := tiny
 	if gamma < 1 {
-		floor = 1e-7
+		u = MaxScalar(u, 1e-7)
 	}
-	return Exp(MulScalar(Log(MaxScalar(u, floor)), gamma))
+	return PowScalar(u, gamma)
 }
 
 // isZero is 1 where a node is 0, and 0 elsewhere.

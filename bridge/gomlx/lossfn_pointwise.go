@@ -82,7 +82,13 @@ func expLogCE(b *batch, o options) *Node {
 	}
 	w := Sqrt(ratio(MulScalar(OnesLike(freq), 1), freq))
 	w = Mul(w, Sqrt(ReduceAllSum(freq)))
-	minus := Neg(b.lnP)
-	l := Mul(w, Mul(b.r, raised(Log(MaxScalar(minus, tiny)), o.number("gamma"))))
+	l := Mul(w, Mul(b.r, raised(b.lnMinusLnP(), o.number("gamma"))))
 	return o.reduce(ReduceAllSum(b.sum(l)), b.positions())
+}
+
+// lnMinusLnP is ln(−ln p), which is ln q to all digits where q is small, and stays
+// finite there.
+func (b *batch) lnMinusLnP() *Node {
+	sure := LessThan(b.lnQ, Scalar(b.lnQ.Graph(), b.lnQ.DType(), -40))
+	return Where(sure, b.lnQ, Log(Where(sure, OnesLike(b.lnP), Neg(b.lnP))))
 }

@@ -17,15 +17,18 @@ func (b *batch) sums(o options) *sums {
 		}
 		return s
 	}
-	notR, square := OneMinus(b.r), Square(Sub(b.p, b.r))
+	notR := OneMinus(b.r)
+	hit, fp, fn := Mul(b.p, b.r), Mul(b.p, notR), Mul(b.q, b.r)
+	miss := Sub(fp, fn) // p − r, with the digits of q
+	square := Square(miss)
 	s := &sums{
 		m: over(OnesLike(b.r)), r: over(b.r), rr: over(Square(b.r)),
-		i: over(Mul(b.p, b.r)), fp: over(Mul(b.p, notR)), fn: over(Mul(b.q, b.r)), tn: over(Mul(b.q, notR)),
+		i: over(hit), fp: over(fp), fn: over(fn), tn: over(Mul(b.q, notR)),
 		pp: over(Square(b.p)), sq: over(square), sqOn: over(Mul(square, b.r)), sqOff: over(Mul(square, notR)),
 	}
 	if o.is("soft") {
-		zero := ZerosLike(b.p)
-		s.i, s.fp, s.fn = over(Min(b.p, b.r)), over(Max(Sub(b.p, b.r), zero)), over(Max(Sub(b.r, b.p), zero))
+		above := MulScalar(Add(miss, Mul(miss, Sign(miss))), 0.5) // of slope ½ at 0, as in the core
+		s.i, s.fp, s.fn = over(Sub(b.p, above)), over(above), over(Sub(above, miss))
 	}
 	return s
 }

@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -109,34 +112,62 @@ func (b sample[T]) inCore(t *testing.T, loss kernels.Loss, a kernels.Activation,
 	return v.Loss, dx
 }
 
-// Every loss with every option, under each activation: what GoMLX makes of its
-// operations is the core's, within what float32 sums allow, and close in float64.
-func testLossFn[T kernels.Float](t *testing.T, tolerance float64) {
-	backend, b := newBackend(t), draw[T](2, 3, 15)
-	labels := tensors.FromFlatDataAndDimensions(b.labels, b.N, b.S)
-	weights := tensors.FromFlatDataAndDimensions(b.weights, b.N, b.S)
+// agree holds what GoMLX makes of its operations to the core.
+func (b sample[T]) agree(t *testing.T, backend compute.Backend, loss kernels.Loss, a kernels.Activation, l kernels.Layout, x []T, tolerance float64, target kernels.Target, labels ...*tensors.Tensor) {
+	t.Helper()
+	wantLoss, want := b.inCore(t, loss, a, l, x, target)
+	got, dx := b.inOps(t, backend, loss, a, l, x, labels...)
+	if !(math.Abs(got-wantLoss) <= tolerance*(1+math.Abs(wantLoss))) {
+		t.Errorf("loss %v, want %v", got, wantLoss)
+	}
+	near(t, dx, want, tolerance)
+}
+
+// everyLoss runs a test of every loss with every option, under each activation.
+func everyLoss(t *testing.T, test func(*testing.T, kernels.Loss, kernels.Activation)) {
 	for _, expr := range expressions() {
 		loss, err := kernels.Parse(expr)
 		if err != nil {
 			continue // a number that the option does not take
 		}
 		for _, a := range []kernels.Activation{kernels.None, kernels.Sigmoid, kernels.Softmax} {
-			t.Run(fmt.Sprintf("%s/%v", expr, a), func(t *testing.T) {
-				x := append([]T(nil), b.X...)
-				if a == kernels.None {
-					for i, v := range x {
-						x[i] = T(1 / (1 + math.Exp(float64(-v))))
-					}
-				}
-				wantLoss, want := b.inCore(t, loss, a, kernels.NCS, x, kernels.Labels(b.labels).Weights(b.weights))
-				got, dx := b.inOps(t, backend, loss, a, kernels.NCS, x, labels, weights)
-				if !(math.Abs(got-wantLoss) <= tolerance*(1+math.Abs(wantLoss))) {
-					t.Errorf("loss %v, want %v", got, wantLoss)
-				}
-				near(t, dx, want, tolerance)
-			})
+			t.Run(fmt.Sprintf("%s/%v", expr, a), func(t *testing.T) { test(t, loss, a) })
 		}
 	}
+}
+
+// under is the batch's prediction as an activation takes it.
+func (b sample[T]) under(a kernels.Activation) []T {
+	x := append([]T(nil), b.X...)
+	if a == kernels.None {
+		for i, v := range x {
+			x[i] = T(1 / (1 + math.Exp(float64(-v))))
+		}
+	}
+	return x
+}
+
+// With labels and weights, within what float32 sums allow, and close in float64.
+func testLossFn[T kernels.Float](t *testing.T, tolerance float64) {
+	backend, b := newBackend(t), draw[T](2, 3, 15)
+	labels := tensors.FromFlatDataAndDimensions(b.labels, b.N, b.S)
+	weights := tensors.FromFlatDataAndDimensions(b.weights, b.N, b.S)
+	everyLoss(t, func(t *testing.T, loss kernels.Loss, a kernels.Activation) {
+		b.agree(t, backend, loss, a, kernels.NCS, b.under(a), tolerance, kernels.Labels(b.labels).Weights(b.weights), labels, weights)
+	})
+}
+
+// With a target of parts of classes, and predictions that are equal to it.
+func TestLossFnSoft(t *testing.T) {
+	backend, b := newBackend(t), draw[float64](2, 3, 15)
+	for i := range b.R {
+		b.R[i] = float64(i*i%9) / 8
+	}
+	b.X[2], b.X[7] = 0, 0 // where the target is a half
+	dense := tensors.FromFlatDataAndDimensions(b.R, b.N, b.C, b.S)
+	everyLoss(t, func(t *testing.T, loss kernels.Loss, a kernels.Activation) {
+		b.agree(t, backend, loss, a, kernels.NCS, b.under(a), 1e-12, kernels.Dense(b.R), dense)
+	})
 }
 
 // near holds a gradient to a part of its largest element.
@@ -156,6 +187,60 @@ func near[T kernels.Float](t *testing.T, got []T, want []float64, tolerance floa
 func TestLossFn(t *testing.T) {
 	t.Run("float32", func(t *testing.T) { testLossFn[float32](t, 2e-5) })
 	t.Run("float64", func(t *testing.T) { testLossFn[float64](t, 1e-12) })
+}
+
+// sure is a prediction that is sure of the label, or of another class, by the given
+// spread of the logits: right or wrong everywhere, or mixed, each at a third of the
+// positions.
+func (b sample[T]) sure(a kernels.Activation, how string, spread float64) []T {
+	down, up := -spread, spread
+	switch a {
+	case kernels.Softmax:
+		down, up = -spread/2, spread/2
+	case kernels.None: // within the clip
+		down, up = 0x1p-24, 1-0x1p-24
+	}
+	x := b.under(a)
+	for i := range x {
+		n, c, s := i/b.S/b.C, i/b.S%b.C, i%b.S
+		y, third := int(b.labels[n*b.S+s]), s/3%3
+		if how == "wrong" || how == "mixed" && third == 1 {
+			y = (y + 1) % b.C
+		}
+		switch {
+		case how == "mixed" && third == 2:
+		case c == y:
+			x[i] = T(up)
+		case a == kernels.None:
+			x[i] = T(down)
+		default:
+			x[i] = T(down + float64(c)/4) // the other classes differ
+		}
+	}
+	return x
+}
+
+// Where nothing but the smaller of p and q has digits left. In float32 a spread of 100
+// takes the gradients of single positions below its range, beside others that are not.
+func testSure[T kernels.Float](t *testing.T, tolerance float64, spreads map[string]float64) {
+	backend, b := newBackend(t), draw[T](2, 3, 18)
+	labels := tensors.FromFlatDataAndDimensions(b.labels, b.N, b.S)
+	for how, spread := range spreads {
+		t.Run(how, func(t *testing.T) {
+			everyLoss(t, func(t *testing.T, loss kernels.Loss, a kernels.Activation) {
+				b.agree(t, backend, loss, a, kernels.NCS, b.sure(a, how, spread), tolerance, kernels.Labels(b.labels), labels)
+			})
+		})
+	}
+}
+
+func TestLossFnSure(t *testing.T) {
+	t.Run("float32", func(t *testing.T) {
+		testSure[float32](t, 5e-5, map[string]float64{"right": 30, "mixed": 100})
+	})
+	t.Run("float64", func(t *testing.T) {
+		testSure[float64](t, 1e-12, map[string]float64{"right": 200, "wrong": 200})
+	})
 }
 
 // Channels-last, dense targets, one class.
@@ -194,5 +279,56 @@ func TestLossFnErrors(t *testing.T) {
 	}
 	if _, err := LossFn(own, kernels.Softmax, kernels.NCS); !errors.Is(err, kernels.ErrOption) {
 		t.Errorf("a region of the caller's: %v", err)
+	}
+}
+
+// What does not fit comes back from the executor, and says which argument it is.
+func TestLossFnMisfits(t *testing.T) {
+	backend := newBackend(t)
+	ints := func(dims ...int) *tensors.Tensor { return tensors.FromShape(shapes.Make(dtypes.Int32, dims...)) }
+	floats := func(dims ...int) *tensors.Tensor { return tensors.FromShape(shapes.Make(dtypes.Float32, dims...)) }
+	double := tensors.FromShape(shapes.Make(dtypes.Float64, 2, 3, 6))
+	for _, c := range []struct {
+		expr string
+		a    kernels.Activation
+		l    kernels.Layout
+		args []any // the prediction and the labels
+		want string
+	}{
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6)}, ""},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 4, 5), ints(2, 4, 5), floats(2, 4, 5)}, ""},
+		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 4, 5, 3), ints(2, 4, 5), floats(2, 4, 5)}, ""},
+		{"bce", kernels.Sigmoid, kernels.NSC, []any{floats(2, 4, 5, 3), floats(2, 4, 5, 3)}, ""},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 1)}, "labels[0] = (Int32)[2, 1]: wrong shape: want (Int32)[2, 6] for"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(6, 2)}, "labels[0] = (Int32)[6, 2]"},
+		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 3, 6), ints(2, 6)}, "labels[0] = (Int32)[2, 6]: wrong shape: want (Int32)[2, 3]"},
+		{"bce", kernels.Sigmoid, kernels.NCS, []any{floats(2, 3, 6), floats(2, 6, 3)}, "labels[0] = (Float32)[2, 6, 3]: wrong shape: want (Float32)[2, 3, 6]"},
+		{"bce", kernels.Sigmoid, kernels.NCS, []any{floats(2, 3, 6), floats(2, 3, 1)}, "labels[0] = (Float32)[2, 3, 1]"},
+		{"bce", kernels.Sigmoid, kernels.NCS, []any{floats(2, 3, 6), double}, "labels[0] = (Float64)[2, 3, 6]: wrong shape: want (Float32)"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6), floats(2, 1)}, "labels[1] = (Float32)[2, 1]"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6), floats(2, 3, 6)}, "labels[1] = (Float32)[2, 3, 6]"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6)}, "labels = 0"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6), floats(2, 6), floats(2, 6)}, "labels = 3"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2), ints(2)}, "shape = [2]"},
+		{"dice", kernels.Softmax, kernels.NCS, []any{floats(2, 1, 6), ints(2, 6)}, "s.C = 1"},
+		{"ce", kernels.Sigmoid, kernels.NCS, []any{floats(2, 1, 6), ints(2, 6)}, "s.C = 1"},
+		{"dice(weight=[1,2])", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6)}, "weight has 2 numbers, want one for each of 3"},
+		{"ce(weight=[5])", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 6)}, "weight has 1 numbers"},
+	} {
+		f, err := LossFn(trial.Loss(t, c.expr), c.a, c.l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		exec, err := graph.NewExec(backend, func(in []*graph.Node) *graph.Node { return f(in[1:], in[:1]) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var arg *kernels.ArgError
+		switch _, err := exec.Call(c.args...); {
+		case c.want == "" && err != nil:
+			t.Errorf("%s: %v", c.expr, err)
+		case c.want != "" && (!errors.Is(err, kernels.ErrShape) || !errors.As(err, &arg) || !strings.Contains(arg.Error(), c.want)):
+			t.Errorf("%s: %v, want %s", c.expr, err, c.want)
+		}
 	}
 }

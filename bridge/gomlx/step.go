@@ -13,8 +13,10 @@ package gomlx
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -32,28 +34,36 @@ type Step[T kernels.Float] struct {
 	forward   *model.Exec
 	trainer   *train.Trainer
 	criterion *bridge.Criterion[T]
-
-	// What a forward pass changes, such as the state of the random numbers and
-	// running averages. The second pass is to see what the first saw, and to
-	// change it once.
-	changed []*model.Variable
-	known   bool
 }
 
 // NewStep makes a step of a model whose variables are in the store.
 func NewStep[T kernels.Float](backend compute.Backend, store *model.Store, modelFn train.ModelFn, opt optimizer.Interface, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*Step[T], error) {
 	forward, err := model.NewExec(backend, store, func(scope *model.Scope, inputs []*graph.Node) *graph.Node {
-		scope.Store().SetTraining(inputs[0].Graph(), true)
-		return modelFn(scope, nil, inputs)[0]
+		return predict(scope, modelFn, inputs)
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &Step[T]{
-		forward:   forward,
+		forward:   forward.SetMaxCache(-1), // the trainer's is the limit
 		trainer:   train.NewTrainer(backend, store, modelFn, product, opt, nil, nil),
 		criterion: bridge.New[T](loss, a, l, o...),
 	}, nil
+}
+
+// predict is the first pass forward. What the model changes on its way, such as the
+// state of the random numbers and running averages, is left to the second pass, which
+// is to see what the first saw, and to change it once.
+func predict(scope *model.Scope, modelFn train.ModelFn, inputs []*graph.Node) *graph.Node {
+	g := inputs[0].Graph()
+	scope.Store().SetTraining(g, true)
+	prediction := modelFn(scope, nil, inputs)[0]
+	for v := range scope.Store().IterVariables() {
+		if v.ChangedInGraph(g) {
+			v.SetNodeValue(g.GetParameterByName(v.Path())) // its value on entry
+		}
+	}
+	return prediction
 }
 
 // product has the gradient that stands in place of the labels.
@@ -61,14 +71,20 @@ func product(gradient, predictions []*graph.Node) *graph.Node {
 	return graph.ReduceAllSum(graph.Mul(predictions[0], graph.StopGradient(gradient[0])))
 }
 
-// Trainer is the trainer that the step drives, for its evaluation, checkpoints and
-// metrics. The loss that it reports itself means nothing.
+// Trainer is the trainer that the step drives, for its global step and its executors:
+// each shape of the inputs is a graph, of which GoMLX allows 32, and SetMaxCache in a
+// handler of OnExecCreation allows more. It knows neither the loss nor the target, so
+// what it reports means nothing, and it cannot evaluate; an executor of the model can.
 func (s *Step[T]) Trainer() *train.Trainer { return s.trainer }
 
 // Train makes one step of the optimizer and returns the loss before it. The inputs
 // stay the caller's.
 func (s *Step[T]) Train(inputs []*tensors.Tensor, t kernels.Target) (float64, error) {
-	x, err := s.predict(inputs)
+	args := make([]any, len(inputs))
+	for i, in := range inputs {
+		args[i] = in
+	}
+	x, err := s.forward.Call1(args...)
 	if err != nil {
 		return 0, err
 	}
@@ -89,48 +105,12 @@ func (s *Step[T]) Train(inputs []*tensors.Tensor, t kernels.Target) (float64, er
 	return loss, err
 }
 
-// predict is the first forward pass. It leaves all variables as they were.
-func (s *Step[T]) predict(inputs []*tensors.Tensor) (*tensors.Tensor, error) {
-	args := make([]any, len(inputs))
-	for i, in := range inputs {
-		args[i] = in
-	}
-	if !s.known {
-		_, g, err := s.forward.CallWithGraph(args...)
-		if err != nil {
-			return nil, err
-		}
-		for v := range s.forward.Store().IterVariables() {
-			if v.ChangedInGraph(g) {
-				s.changed = append(s.changed, v)
-			}
-		}
-		s.known = true
-	}
-	before := make([]*tensors.Tensor, len(s.changed))
-	for i, v := range s.changed {
-		value, err := v.Value()
-		if err != nil {
-			return nil, err
-		}
-		if before[i], err = value.LocalClone(); err != nil {
-			return nil, err
-		}
-	}
-	x, err := s.forward.Call1(args...)
-	if err != nil {
-		return nil, err
-	}
-	for i, v := range s.changed {
-		if err := v.SetValue(before[i]); err != nil {
-			return nil, err
-		}
-	}
-	return x, nil
-}
-
-// differentiate is the loss of a prediction and its gradient.
+// differentiate gives the loss of a prediction and its gradient.
 func (s *Step[T]) differentiate(x *tensors.Tensor, t kernels.Target) (loss float64, dx *tensors.Tensor, err error) {
+	if want := dtypes.FromGenericsType[T](); x.DType() != want {
+		return 0, nil, &kernels.ArgError{Arg: "modelFn", Index: 0, Value: x.DType(),
+			Err: fmt.Errorf("%w: the prediction's type, want %v", kernels.ErrShape, want)}
+	}
 	dx = tensors.FromShape(x.Shape().Clone())
 	var inner error
 	err = tensors.ConstFlatData(x, func(flat []T) {
