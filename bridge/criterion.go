@@ -15,30 +15,37 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/segloss/segloss/kernels"
 )
 
-// Criterion computes one loss for predictions of any shape. Unlike a Plan, which
-// it makes for the shape it meets, and again for a larger one, it may be used by
-// many goroutines, and several passes may be under way before the first of them
-// goes back, as in a graph that holds the loss more than once.
+// Criterion computes one loss for predictions of any shape. Unlike a Plan, of which
+// it makes one for each number of classes, and again for a larger batch, it may be
+// used by many goroutines, and several passes may be under way before the first of
+// them goes back, as in a graph that holds the loss more than once.
 type Criterion[T kernels.Float] struct {
 	loss       kernels.Loss
 	activation kernels.Activation
 	layout     kernels.Layout
 	options    []kernels.Option
 
-	mu   sync.Mutex
-	spec kernels.Spec
+	mu    sync.Mutex
+	rooms map[int]room[T] // by the number of classes
+}
+
+// room is a plan, and the samples and positions that it has room for.
+type room[T kernels.Float] struct {
+	n, s int
 	plan *kernels.Plan[T]
 }
 
 // New makes a criterion. What cannot be used is reported by the first Forward,
 // which knows the number of classes.
 func New[T kernels.Float](loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) *Criterion[T] {
-	return &Criterion[T]{loss: loss, activation: a, layout: l, options: o}
+	return &Criterion[T]{loss: loss, activation: a, layout: l, options: o, rooms: map[int]room[T]{}}
 }
 
 // Pass is one forward pass of a Criterion. The prediction and the target must not
@@ -60,12 +67,16 @@ func (c *Criterion[T]) Forward(shape []int, x []T, t kernels.Target) (Pass[T], e
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.fit(spec); err != nil {
+	plan, err := c.fit(spec)
+	if err != nil {
 		return Pass[T]{}, err
 	}
-	p := Pass[T]{criterion: c, plan: c.plan, x: x, target: t.Sized(spec.N, spec.S)}
-	p.value, err = p.plan.Forward(context.Background(), x, p.target)
-	return p, err
+	t = t.Sized(spec.N, spec.S)
+	v, err := plan.Forward(context.Background(), x, t)
+	if err != nil {
+		return Pass[T]{}, err
+	}
+	return Pass[T]{criterion: c, plan: plan, x: x, target: t, value: v}, nil
 }
 
 // Loss is the loss of the pass.
@@ -74,6 +85,9 @@ func (p Pass[T]) Loss() float64 { return p.value.Loss }
 // Backward writes the gradient by the pass's prediction into dx. Where other
 // passes have gone forward since, the sums are taken once more.
 func (p Pass[T]) Backward(dx []T, g kernels.Grad) error {
+	if p.criterion == nil {
+		return &kernels.ArgError{Arg: "p", Index: -1, Value: "no value", Err: fmt.Errorf("%w: want the pass of a Forward", kernels.ErrStale)}
+	}
 	p.criterion.mu.Lock()
 	defer p.criterion.mu.Unlock()
 	err := p.plan.Backward(context.Background(), dx, p.x, p.target, p.value, g)
@@ -89,30 +103,84 @@ func (p Pass[T]) Backward(dx []T, g kernels.Grad) error {
 // SpecOf reads a tensor's shape, [N, C, …] in layout NCS and [N, …, C] in NSC.
 func SpecOf(shape []int, a kernels.Activation, l kernels.Layout) (kernels.Spec, error) {
 	if len(shape) < 2 {
-		return kernels.Spec{}, &kernels.ArgError{Arg: "shape", Index: -1, Value: shape,
-			Err: fmt.Errorf("%w: a prediction has at least the axes N and C", kernels.ErrShape)}
+		return kernels.Spec{}, badShape("shape", -1, shape, "a prediction has at least the axes N and C")
 	}
-	last := len(shape) - 1
-	spec := kernels.Spec{N: shape[0], C: shape[1], S: 1, Activation: a, Layout: l}
-	space := shape[2:]
-	if l == kernels.NSC {
-		spec.C, space = shape[last], shape[1:last]
-	}
-	for _, n := range space {
-		spec.S *= n
+	classes := classAxis(shape, l)
+	spec := kernels.Spec{N: shape[0], C: shape[classes], S: 1, Activation: a, Layout: l}
+	for axis, n := range shape {
+		switch {
+		case n < 0:
+			return kernels.Spec{}, badShape("shape", axis, n, "want >= 0")
+		case axis == 0 || axis == classes:
+		case n > 0 && spec.S > math.MaxInt/n:
+			return kernels.Spec{}, badShape("shape", axis, n, "too many positions, want <= %d", math.MaxInt)
+		default:
+			spec.S *= n
+		}
 	}
 	return spec, nil
 }
 
-// fit sees that the plan has room for a batch.
-func (c *Criterion[T]) fit(spec kernels.Spec) error {
-	if c.plan != nil && spec.C == c.spec.C && spec.N <= c.spec.N && spec.S <= c.spec.S {
-		return nil
-	}
-	plan, err := kernels.New[T](c.loss, spec, c.options...)
-	if err != nil {
+// CheckTarget checks a target's shape against a prediction's: that of a dense one is
+// the same, that of labels the same without the classes. For frameworks whose targets
+// have a shape; Forward, to which they are flat, checks their length.
+func CheckTarget(shape, target []int, l kernels.Layout, dense bool) error {
+	if _, err := SpecOf(shape, kernels.None, l); err != nil {
 		return err
 	}
-	c.plan, c.spec = plan, spec
-	return nil
+	want := slices.Clone(shape)
+	if !dense {
+		classes := classAxis(shape, l)
+		want = slices.Delete(want, classes, classes+1)
+	}
+	if slices.Equal(target, want) {
+		return nil
+	}
+	return badShape("target", -1, target, "want %v for a prediction of %v", want, shape)
+}
+
+// classAxis is the place of the classes in a shape.
+func classAxis(shape []int, l kernels.Layout) int {
+	if l == kernels.NSC {
+		return len(shape) - 1
+	}
+	return 1
+}
+
+func badShape(arg string, index int, value any, format string, args ...any) error {
+	return &kernels.ArgError{Arg: arg, Index: index, Value: value,
+		Err: fmt.Errorf("%w: %s", kernels.ErrShape, fmt.Sprintf(format, args...))}
+}
+
+// fit gives a plan with room for a batch. Where there is none, the new one has room
+// for all that the old one had as well, lest two shapes of which neither covers the
+// other take turns in replacing each other's plan.
+func (c *Criterion[T]) fit(spec kernels.Spec) (*kernels.Plan[T], error) {
+	r := c.rooms[spec.C]
+	if r.plan != nil && spec.N <= r.n && spec.S <= r.s {
+		return r.plan, nil
+	}
+	grown := r.grow(spec)
+	plan, err := kernels.New[T](c.loss, grown, c.options...)
+	if err != nil && grown != spec { // each may be possible where both at once are not
+		grown = spec
+		plan, err = kernels.New[T](c.loss, grown, c.options...)
+	}
+	if err == nil {
+		c.rooms[spec.C] = room[T]{grown.N, grown.S, plan}
+	}
+	return plan, err
+}
+
+// grow is a spec with room for the old batches, too, unless that is out of all
+// proportion: thousands of small samples and one large one would make a plan for
+// thousands of large ones, whose memory nobody has.
+func (r room[T]) grow(spec kernels.Spec) kernels.Spec {
+	grown := spec
+	grown.N, grown.S = max(spec.N, r.n), max(spec.S, r.s)
+	size := func(n, s int) float64 { return float64(n) * float64(s) }
+	if size(grown.N, grown.S) > 1000*max(size(spec.N, spec.S), size(r.n, r.s)) {
+		return spec
+	}
+	return grown
 }

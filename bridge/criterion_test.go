@@ -3,6 +3,8 @@ package bridge
 import (
 	"context"
 	"errors"
+	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -97,25 +99,115 @@ func TestShapes(t *testing.T) {
 	}
 }
 
+// Shapes that take turns do not make new plans, whether one covers the other or not.
+func TestRoom(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for name, shapes := range map[string][][]int{
+		"samples and positions": {{2, 3, 60}, {3, 3, 40}},
+		"positions alone":       {{2, 3, 40}, {2, 3, 60}},
+		"classes":               {{2, 3, 40}, {2, 4, 40}},
+	} {
+		c := New[float32](parse(t, "dice + ce"), kernels.Softmax, kernels.NCS)
+		var batches []batch
+		for _, shape := range shapes {
+			b := draw(rng, shape...)
+			batches = append(batches, b)
+			pass, err := c.Forward(b.shape, b.x, kernels.Labels(b.y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if want, _ := b.gradient(t, c.loss, 1); pass.Loss() != want {
+				t.Errorf("%s: shape %v: loss %v, want %v", name, shape, pass.Loss(), want)
+			}
+		}
+		allocs := testing.AllocsPerRun(5, func() {
+			for _, b := range batches {
+				if _, err := c.Forward(b.shape, b.x, kernels.Labels(b.y)); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations when they take turns again", name, allocs)
+		}
+	}
+}
+
+// A plan for all shapes at once is not made where it would be beyond any memory, or
+// where kernels.New does not make it.
+func TestGrow(t *testing.T) {
+	for name, sizes := range map[string][2][2]int{ // samples and positions
+		"out of proportion": {{2000, 1}, {1, 1 << 26}},
+		"too many elements": {{500, 1}, {1, math.MaxInt >> 6}},
+	} {
+		c := New[float32](parse(t, "bce"), kernels.Sigmoid, kernels.NCS)
+		for _, size := range sizes {
+			spec := kernels.Spec{N: size[0], C: 1, S: size[1], Activation: kernels.Sigmoid}
+			if _, err := c.fit(spec); err != nil {
+				t.Errorf("%s: %+v: %v", name, spec, err)
+			} else if r := c.rooms[1]; r.n != spec.N || r.s != spec.S {
+				t.Errorf("%s: room for %d samples of %d, want %d of %d", name, r.n, r.s, spec.N, spec.S)
+			}
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	c := New[float32](parse(t, "dice"), kernels.Softmax, kernels.NCS)
 	for name, try := range map[string]struct {
 		shape []int
 		x     []float32
-		want  error
+		index int
 	}{
-		"one axis":    {[]int{6}, make([]float32, 6), kernels.ErrShape},
-		"no classes":  {[]int{2, 0}, nil, kernels.ErrShape},
-		"too short":   {[]int{1, 2, 3}, make([]float32, 5), kernels.ErrShape},
-		"an odd axis": {[]int{1, 2, -3}, make([]float32, 6), kernels.ErrShape},
+		"one axis":       {[]int{6}, make([]float32, 6), -1},
+		"no classes":     {[]int{2, 0}, nil, -1},
+		"too short":      {[]int{1, 2, 3}, make([]float32, 5), -1},
+		"an odd axis":    {[]int{1, 2, -3}, make([]float32, 6), 2},
+		"two odd axes":   {[]int{1, 2, -3, -1}, make([]float32, 6), 2},
+		"odd samples":    {[]int{-1, 2, 3}, make([]float32, 6), 0},
+		"odd classes":    {[]int{1, -2, 3}, make([]float32, 6), 1},
+		"beyond all int": {[]int{1, 2, 1 << (bits.UintSize / 2), 1 << (bits.UintSize / 2)}, nil, 3},
 	} {
 		_, err := c.Forward(try.shape, try.x, kernels.Labels(make([]uint8, 3)))
 		var arg *kernels.ArgError
-		if !errors.Is(err, try.want) || !errors.As(err, &arg) {
-			t.Errorf("%s: error %v, want an ArgError that matches %v", name, err, try.want)
+		if !errors.Is(err, kernels.ErrShape) || !errors.As(err, &arg) {
+			t.Errorf("%s: error %v, want an ArgError that matches ErrShape", name, err)
+		} else if arg.Index != try.index || arg.Index >= 0 && arg.Value != try.shape[arg.Index] {
+			t.Errorf("%s: error %v, want one that names axis %d", name, err, try.index)
 		}
 	}
 	if _, err := New[float32](kernels.Loss{}, kernels.Softmax, kernels.NCS).Forward([]int{1, 2, 3}, make([]float32, 6), kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrOption) {
 		t.Errorf("no loss: %v", err)
+	}
+	pass, err := c.Forward([]int{1, 2, 3}, make([]float32, 6), kernels.Labels([]uint8{0, 7, 0}))
+	if !errors.Is(err, kernels.ErrLabel) {
+		t.Errorf("label 7 of 2 classes: %v", err)
+	}
+	if err := pass.Backward(make([]float32, 6), kernels.Grad{Scale: 1}); !errors.Is(err, kernels.ErrStale) {
+		t.Errorf("no pass to go back: %v", err)
+	}
+}
+
+func TestCheckTarget(t *testing.T) {
+	for _, try := range []struct {
+		shape, target []int
+		layout        kernels.Layout
+		dense, fits   bool
+	}{
+		{[]int{2, 3, 4, 5}, []int{2, 3, 4, 5}, kernels.NCS, true, true},
+		{[]int{2, 3, 4, 5}, []int{2, 4, 5}, kernels.NCS, false, true},
+		{[]int{2, 4, 5, 3}, []int{2, 4, 5}, kernels.NSC, false, true},
+		{[]int{2, 3}, []int{2}, kernels.NCS, false, true},
+		{[]int{2, 2, 3}, []int{2, 3, 2}, kernels.NCS, true, false},
+		{[]int{2, 2, 3}, []int{3, 2}, kernels.NCS, false, false},
+		{[]int{2, 2, 3}, []int{2, 3}, kernels.NCS, true, false},
+		{[]int{2, 2, 3}, []int{2, 2, 3}, kernels.NCS, false, false},
+		{[]int{2, 3, 2}, []int{2, 2}, kernels.NSC, false, false},
+		{[]int{6}, []int{6}, kernels.NCS, true, false},
+	} {
+		err := CheckTarget(try.shape, try.target, try.layout, try.dense)
+		if try.fits && err != nil || !try.fits && !errors.Is(err, kernels.ErrShape) {
+			t.Errorf("%+v: error %v", try, err)
+		}
 	}
 }
