@@ -27,8 +27,11 @@ func New[T kernels.Float, B autodiff.BackwardCapable](backend B, loss kernels.Lo
 
 // Forward returns the loss of a batch, a tensor of shape [1], and records it where
 // the backend's tape is recording. The target must not change before the backward
-// pass.
+// pass, which panics where a label or a weight has become bad since.
 func (l *Loss[T, B]) Forward(x *tensor.Tensor[T, B], t kernels.Target) (*tensor.Tensor[T, B], error) {
+	if x == nil {
+		return nil, &kernels.ArgError{Arg: "x", Index: -1, Value: nil, Err: fmt.Errorf("%w: no tensor", kernels.ErrShape)}
+	}
 	pass, err := l.criterion.Forward(x.Shape(), x.Data(), t)
 	if err != nil {
 		return nil, err
@@ -67,8 +70,9 @@ type operation[T kernels.Float, Backend any] struct {
 	x, y   *tensor.RawTensor
 }
 
-// Backward returns the gradient by the prediction. The tape has no way for an error
-// to take, and none is left: Forward has checked the same tensors.
+// Backward returns the gradient by the prediction. The tape has no way for an error to
+// take. Forward has checked the same tensors, so that there is none unless the target
+// has been changed since; that is a panic.
 func (o *operation[T, Backend]) Backward(dy *tensor.RawTensor, _ Backend) []*tensor.RawTensor {
 	dx, err := tensor.NewRaw(o.x.Shape(), o.x.DType(), o.device)
 	if err == nil {

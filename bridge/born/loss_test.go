@@ -97,6 +97,9 @@ func TestErrors(t *testing.T) {
 	if _, err := l.Forward(constant(back, x, 6), kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrShape) {
 		t.Errorf("one axis: %v", err)
 	}
+	if _, err := l.Forward(nil, kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrShape) {
+		t.Errorf("no tensor: %v", err)
+	}
 	if _, err := l.Forward(constant(back, x, 1, 2, 3), kernels.Labels([]uint8{0, 7, 0})); !errors.Is(err, kernels.ErrLabel) {
 		t.Errorf("label 7 of 2 classes: %v", err)
 	}

@@ -4,6 +4,7 @@ package spago
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/nlpodyssey/spago/ag"
 	"github.com/nlpodyssey/spago/mat"
@@ -26,7 +27,8 @@ func New[T kernels.Float](loss kernels.Loss, a kernels.Activation, l kernels.Lay
 
 // Forward returns the loss of a batch, an operator of which the samples xs are the
 // operands. The target covers the batch, the samples one after another. Neither may
-// change before the backward pass.
+// change before the backward pass: for an error there, such as a label that has become
+// bad, spaGO ends the process.
 func (l *Loss[T]) Forward(t kernels.Target, xs ...mat.Tensor) (mat.Tensor, error) {
 	shape, x, err := batch[T](xs)
 	if err != nil {
@@ -36,29 +38,48 @@ func (l *Loss[T]) Forward(t kernels.Target, xs ...mat.Tensor) (mat.Tensor, error
 	if err != nil {
 		return nil, err
 	}
-	return ag.NewOperator(&operator[T]{pass: pass, xs: xs, size: len(x)}).Run(), nil
+	return ag.NewOperator(&operator[T]{pass: pass, xs: slices.Clone(xs), size: len(x)}).Run(), nil
 }
 
 // batch lays samples of one shape side by side; a single one stays where it is.
 func batch[T kernels.Float](xs []mat.Tensor) (shape []int, x []T, err error) {
 	if len(xs) == 0 {
-		return nil, nil, &kernels.ArgError{Arg: "xs", Index: -1, Value: 0, Err: fmt.Errorf("%w: no sample", kernels.ErrShape)}
+		return nil, nil, badSample(-1, 0, "no sample")
 	}
-	first := xs[0].Value()
-	for i, s := range xs {
-		if s := s.Value(); !mat.SameDims(s, first) {
-			return nil, nil, &kernels.ArgError{Arg: "xs", Index: i, Value: s.Shape(),
-				Err: fmt.Errorf("%w: the first sample has %v", kernels.ErrShape, first.Shape())}
+	var first *mat.Dense[T]
+	for i := range xs {
+		s, err := dense[T](xs, i)
+		if err != nil {
+			return nil, nil, err
 		}
+		if i == 0 {
+			first, x = s, slices.Clip(mat.Data[T](s)) // clipped, so that it is copied before more is appended
+			continue
+		}
+		if !mat.SameDims(s, first) {
+			return nil, nil, badSample(i, s.Shape(), "the first sample has %v", first.Shape())
+		}
+		x = append(x, mat.Data[T](s)...)
 	}
-	shape = append([]int{len(xs)}, first.Shape()...)
-	if len(xs) == 1 {
-		return shape, mat.Data[T](first), nil
+	return append([]int{len(xs)}, first.Shape()...), x, nil
+}
+
+// dense is the matrix of sample i. One of the other type would be converted on the way
+// here, and not be able to take the gradient on the way back.
+func dense[T kernels.Float](xs []mat.Tensor, i int) (*mat.Dense[T], error) {
+	if xs[i] == nil {
+		return nil, badSample(i, nil, "no tensor")
 	}
-	for _, s := range xs {
-		x = append(x, mat.Data[T](s.Value())...)
+	s, ok := xs[i].Value().(*mat.Dense[T])
+	if !ok || s == nil {
+		return nil, badSample(i, fmt.Sprintf("%T", xs[i].Value()), "want a matrix of %T", T(0))
 	}
-	return shape, x, nil
+	return s, nil
+}
+
+func badSample(i int, value any, format string, args ...any) error {
+	return &kernels.ArgError{Arg: "xs", Index: i, Value: value,
+		Err: fmt.Errorf("%w: %s", kernels.ErrShape, fmt.Sprintf(format, args...))}
 }
 
 // operator is one evaluation of a loss in a graph.

@@ -3,6 +3,7 @@ package spago
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/nlpodyssey/spago/ag"
@@ -111,12 +112,63 @@ func TestTwice(t *testing.T) {
 	trial.Same(t, got, mat.Data[float32](z.Grad()))
 }
 
+// The gradient goes to the samples that Forward was given, of those to the ones that
+// require one.
+func TestWhereGradientGoes(t *testing.T) {
+	b := trial.Draw[float32](3, 2, 5)
+	_, want := b.Core(t, trial.Loss(t, trial.Expr), 1)
+	xs, _ := samples(b)
+	xs[1].(*mat.Dense[float32]).SetRequiresGrad(false)
+	given := slices.Clone(xs)
+	y, err := New[float32](trial.Loss(t, trial.Expr), kernels.Sigmoid, kernels.NCS).Forward(kernels.Dense(b.R), given...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, _ := samples(b)
+	copy(given, other)
+	if err := ag.Backward(y); err != nil {
+		t.Fatal(err)
+	}
+	trial.Same(t, mat.Data[float32](xs[0].Grad()), want[:10])
+	trial.Same(t, mat.Data[float32](xs[2].Grad()), want[20:])
+	for _, x := range append(other, xs[1]) {
+		if x.HasGrad() {
+			t.Errorf("gradient %v of a sample that is to have none", x.Grad())
+		}
+	}
+}
+
+// Samples are laid side by side in memory of their own, not behind the first of them.
+func TestBatch(t *testing.T) {
+	memory := []float32{1, 2, 3, 4}
+	first := mat.NewDense[float32](mat.WithShape(1, 2), mat.WithBacking(memory[:2]))
+	shape, x, err := batch[float32]([]mat.Tensor{first, first})
+	if err != nil || !slices.Equal(shape, []int{2, 1, 2}) {
+		t.Errorf("shape %v, error %v", shape, err)
+	}
+	trial.Same(t, x, []float32{1, 2, 1, 2})
+	trial.Same(t, memory, []float32{1, 2, 3, 4})
+}
+
 func TestErrors(t *testing.T) {
 	l := New[float32](trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS)
-	x, y := mat.NewDense[float32](mat.WithShape(2, 3)), mat.NewDense[float32](mat.WithShape(2, 4))
-	for name, xs := range map[string][]mat.Tensor{"none": nil, "two shapes": {x, y}, "short target": {y}} {
-		if _, err := l.Forward(kernels.Labels(make([]uint8, 3)), xs...); !errors.Is(err, kernels.ErrShape) {
-			t.Errorf("%s: error %v, want one that matches ErrShape", name, err)
+	x, y := mat.NewDense[float32](mat.WithShape(2, 3)), mat.NewDense[float32](mat.WithShape(3, 2))
+	for name, try := range map[string]struct {
+		xs    []mat.Tensor
+		index int
+	}{
+		"none":               {nil, -1},
+		"two shapes":         {[]mat.Tensor{x, y}, 1},
+		"short target":       {[]mat.Tensor{x, x}, -1},
+		"nil":                {[]mat.Tensor{x, nil}, 1},
+		"nil matrix":         {[]mat.Tensor{(*mat.Dense[float32])(nil)}, 0},
+		"other type":         {[]mat.Tensor{mat.NewDense[float64](mat.WithShape(2, 3))}, 0},
+		"other type, second": {[]mat.Tensor{x, mat.NewDense[float64](mat.WithShape(2, 3))}, 1},
+	} {
+		_, err := l.Forward(kernels.Labels(make([]uint8, 3)), try.xs...)
+		var arg *kernels.ArgError
+		if !errors.Is(err, kernels.ErrShape) || !errors.As(err, &arg) || arg.Index != try.index {
+			t.Errorf("%s: error %v, want one that matches ErrShape and names place %d", name, err, try.index)
 		}
 	}
 	if _, err := l.Forward(kernels.Labels([]uint8{0, 7, 0}), x); !errors.Is(err, kernels.ErrLabel) {
