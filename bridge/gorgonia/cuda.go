@@ -5,11 +5,17 @@ package gorgonia
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
+	"runtime"
+	"slices"
+	"sync"
 	"unsafe"
+	"weak"
 
 	"gorgonia.org/cu"
 	G "gorgonia.org/gorgonia"
+	engine "gorgonia.org/gorgonia/cuda"
 	"gorgonia.org/tensor"
 
 	"github.com/segloss/segloss/bridge"
@@ -17,11 +23,21 @@ import (
 	"github.com/segloss/segloss/kernels/cuda"
 )
 
-// gpu is the loss on Gorgonia's device: its context, its default stream, its memory.
+// gpu is the loss on Gorgonia's devices. A graph and its clones share it, and every
+// machine has an engine of its own for a device, with a context. A context's handle may
+// come back for the next machine, whose context is another; an engine's weak pointer
+// does not, and keeps no machine alive.
 type gpu struct {
+	mu sync.Mutex
+	in map[weak.Pointer[engine.Engine]]*resident
+}
+
+// resident is a loss in a context. It is freed with that, by the machine's Close.
+type resident struct {
 	device *cuda.Device
 	plan   *cuda.Plan
 	spec   kernels.Spec
+	loss   uintptr // where the loss of the plan's latest Forward is, or 0
 }
 
 // Gorgonia's kernels run on the default stream of its context.
@@ -29,54 +45,71 @@ const stream = cuda.Stream(0)
 
 // CUDADo computes the loss where x and the target are.
 func (op *lossOp[T]) CUDADo(extern G.External, dev G.Device, prealloc G.Value, in ...G.Value) (G.Value, error) {
+	a, err := op.check(in[0], in[1])
+	if err != nil {
+		return nil, err
+	}
 	out, err := onDevice[T](extern, dev, prealloc, tensor.ScalarShape())
 	if err != nil {
 		return nil, err
 	}
-	return out, run(extern, dev, func() error {
-		if err := op.fit(in[0].Shape()); err != nil {
-			return err
-		}
-		t, err := op.targetOn(in[0], in[1])
+	return out, op.run(extern, dev, a.spec, func(r *resident) error {
+		v, err := r.forward(a, out)
 		if err != nil {
 			return err
 		}
-		if err := op.gpu.plan.Forward(stream, in[0].Uintptr(), t); err != nil {
-			return err
-		}
-		v, err := op.gpu.plan.Value()
-		if err != nil {
-			return err
-		}
-		return op.gpu.device.CopyIn(out.Uintptr(), bytesOf(T(v.Loss)), stream)
+		return put(r.device, out.Uintptr(), T(v.Loss))
 	})
 }
 
 // CUDADo computes the gradient where x and the target are.
 func (op *gradOp[T]) CUDADo(extern G.External, dev G.Device, prealloc G.Value, in ...G.Value) (G.Value, error) {
+	a, err := op.check(in[0], in[1])
+	if err != nil {
+		return nil, err
+	}
 	dx, err := onDevice[T](extern, dev, prealloc, in[0].Shape())
 	if err != nil {
 		return nil, err
 	}
-	return dx, run(extern, dev, func() error {
-		t, err := op.targetOn(in[0], in[1])
+	if d, err := direct("the gradient of x", dx); err != nil {
+		return nil, err
+	} else if !slices.Equal(d.Shape(), in[0].Shape()) {
+		return nil, argError("the gradient of x", d.Shape(), fmt.Sprintf("want %v, as x has", in[0].Shape()))
+	}
+	return dx, op.run(extern, dev, a.spec, func(r *resident) error {
+		if r.loss != in[2].Uintptr() { // the plan is new, or has gone forward for another loss since
+			if _, err := r.forward(a, in[2]); err != nil {
+				return err
+			}
+		}
+		scale, err := get[T](r.device, in[3].Uintptr())
 		if err != nil {
 			return err
 		}
-		scale := bytesOf(T(0))
-		if err := op.gpu.device.CopyOut(scale, in[3].Uintptr(), stream); err != nil {
-			return err
-		}
-		return op.gpu.plan.Backward(stream, dx.Uintptr(), in[0].Uintptr(), t, kernels.Grad{Scale: numberOf[T](scale)})
+		return r.plan.Backward(stream, dx.Uintptr(), a.x, a.target, kernels.Grad{Scale: scale})
 	})
+}
+
+// forward computes a loss, whose place tells it from others.
+func (r *resident) forward(a arguments, loss G.Value) (kernels.Value, error) {
+	r.loss = 0
+	if err := r.plan.Forward(stream, a.x, a.target); err != nil {
+		return kernels.Value{}, err
+	}
+	v, err := r.plan.Value()
+	if err == nil {
+		r.loss = loss.Uintptr()
+	}
+	return v, err
 }
 
 // run does work on the thread of the device's context, after what Gorgonia has
 // queued for it. An error does not go through Do, which would end the context's loop.
-func run(extern G.External, dev G.Device, work func() error) (err error) {
+func (op *lossOp[T]) run(extern G.External, dev G.Device, spec kernels.Spec, work func(*resident) error) (err error) {
 	machine, ok := extern.(G.CUDAMachine)
-	if !ok {
-		return fmt.Errorf("segloss: %T has no GPU", extern)
+	if !ok || dev < 0 || int(dev) >= len(machine.Engines()) {
+		return fmt.Errorf("segloss: %T has no device %v", extern, dev)
 	}
 	ctx := machine.Contexts()[int(dev)]
 	done := ctx.Do(func() error {
@@ -84,8 +117,12 @@ func run(extern G.External, dev G.Device, work func() error) (err error) {
 		if err = ctx.Errors(); err != nil {
 			return nil
 		}
-		if err = cu.SetCurrentContext(ctx.CUDAContext()); err == nil {
-			err = work()
+		if err = cu.SetCurrentContext(ctx.CUDAContext()); err != nil {
+			return nil
+		}
+		r := op.gpu.at(&machine.Engines()[int(dev)])
+		if err = op.fit(r, spec); err == nil {
+			err = work(r)
 		}
 		return nil
 	})
@@ -95,25 +132,73 @@ func run(extern G.External, dev G.Device, work func() error) (err error) {
 	return err
 }
 
+// at is what the loss has in an engine's context. What it had in those of machines that
+// are gone is gone with them.
+func (g *gpu) at(e *engine.Engine) *resident {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	key := weak.Make(e)
+	if r := g.in[key]; r != nil {
+		return r
+	}
+	maps.DeleteFunc(g.in, func(k weak.Pointer[engine.Engine], _ *resident) bool { return k.Value() == nil })
+	if g.in == nil {
+		g.in = map[weak.Pointer[engine.Engine]]*resident{}
+	}
+	g.in[key] = &resident{}
+	return g.in[key]
+}
+
 // fit sees that there is a plan for a shape, in the context that is current.
-func (op *lossOp[T]) fit(shape tensor.Shape) error {
-	spec, err := bridge.SpecOf(shape, op.activation, op.layout)
-	if err != nil || op.gpu.plan != nil && spec == op.gpu.spec {
-		return err
+func (op *lossOp[T]) fit(r *resident, spec kernels.Spec) (err error) {
+	if r.plan != nil && spec == r.spec {
+		return nil
 	}
-	if op.gpu.device == nil {
-		if op.gpu.device, err = cuda.Open(0, cuda.WithCurrentContext()); err != nil {
+	if r.device == nil {
+		if r.device, err = cuda.Open(0, cuda.WithCurrentContext()); err != nil {
 			return err
 		}
 	}
-	if op.gpu.plan != nil {
-		if err := op.gpu.plan.Close(); err != nil {
+	old := r.plan
+	r.plan, r.loss = nil, 0
+	if old != nil {
+		if err := old.Close(); err != nil {
 			return err
 		}
 	}
-	op.gpu.plan, err = op.gpu.device.New(op.loss, spec, elementsOf[T](), op.options...)
-	op.gpu.spec = spec
+	r.plan, err = r.device.New(op.loss, spec, elementsOf[T](), op.options...)
+	r.spec = spec
 	return err
+}
+
+// arguments are a prediction and its target on a device.
+type arguments struct {
+	spec   kernels.Spec
+	x      uintptr
+	target cuda.Target
+}
+
+// check checks all that the kernels rely on: they read where the shape of x says that
+// there is something.
+func (op *lossOp[T]) check(x, target G.Value) (arguments, error) {
+	if _, err := direct("x", x); err != nil {
+		return arguments{}, err
+	}
+	if x.Dtype() != dtypeOf[T]() {
+		return arguments{}, badType("x", x.Dtype())
+	}
+	if _, err := direct("target", target); err != nil {
+		return arguments{}, err
+	}
+	t, err := targetOn[T](target)
+	if err != nil {
+		return arguments{}, err
+	}
+	if err := bridge.CheckTarget(x.Shape(), target.Shape(), op.layout, target.Dtype() == x.Dtype()); err != nil {
+		return arguments{}, err
+	}
+	spec, err := bridge.SpecOf(x.Shape(), op.activation, op.layout)
+	return arguments{spec, x.Uintptr(), t}, err
 }
 
 // elementsOf is the type of elements as package cuda has it.
@@ -125,9 +210,9 @@ func elementsOf[T kernels.Float]() cuda.DType {
 }
 
 // targetOn reads what a target's type says it is.
-func (op *lossOp[T]) targetOn(x, t G.Value) (cuda.Target, error) {
+func targetOn[T kernels.Float](t G.Value) (cuda.Target, error) {
 	switch t.Dtype() {
-	case x.Dtype():
+	case dtypeOf[T]():
 		return cuda.Dense(t.Uintptr(), elementsOf[T]()), nil
 	case tensor.Uint8:
 		return cuda.Labels(t.Uintptr(), cuda.Uint8), nil
@@ -158,6 +243,29 @@ func onDevice[T kernels.Float](extern G.External, dev G.Device, prealloc G.Value
 		return *(**G.F32)(unsafe.Pointer(&address)), nil
 	}
 	return *(**G.F64)(unsafe.Pointer(&address)), nil
+}
+
+// put writes a number to a device.
+func put[T kernels.Float](d *cuda.Device, at uintptr, v T) error {
+	b := bytesOf(v)
+	if err := d.CopyIn(at, b, stream); err != nil {
+		return err
+	}
+	err := d.Synchronize(stream)
+	runtime.KeepAlive(b) // the copy may have been under way until now
+	return err
+}
+
+// get reads a number from a device.
+func get[T kernels.Float](d *cuda.Device, at uintptr) (float64, error) {
+	b := bytesOf(T(0))
+	if err := d.CopyOut(b, at, stream); err != nil {
+		return 0, err
+	}
+	if err := d.Synchronize(stream); err != nil {
+		return 0, err
+	}
+	return numberOf[T](b), nil
 }
 
 // bytesOf is a number as it lies in memory, and numberOf the way back.

@@ -1,7 +1,20 @@
 // Package gorgonia makes the losses of segloss operations of Gorgonia: Cost adds
 // one to the graph, gorgonia.Grad differentiates it symbolically for the tape
-// machine, and the Lisp machine goes through it by itself. With the build tag cuda
-// the tape machine runs it on Gorgonia's GPU, in its context and on its stream.
+// machine, and the Lisp machine goes through it by itself.
+//
+// With the build tag cuda the tape machine runs it on Gorgonia's GPU, in its context
+// and on its stream. What it needs there is freed by the machine's Close, which
+// destroys the context. A view has to be materialised before it goes there: the machine
+// copies its memory as it lies, and what arrives is no view.
+//
+// Cost returns errors that errors.Is and errors.As see through. Those of a machine's
+// RunAll, such as a label out of range, are wrapped in a way that they do not, and
+// have to be unwrapped first:
+//
+//	var vm interface{ Err() error }
+//	if errors.As(err, &vm) {
+//		err = vm.Err()
+//	}
 //
 // Gorgonia wants a version of go4.org/unsafe/assume-no-moving-gc that knows the Go
 // in use; this module requires one.
@@ -11,6 +24,7 @@ import (
 	"fmt"
 	"hash"
 	"hash/fnv"
+	"sync"
 
 	"github.com/chewxy/hm"
 	G "gorgonia.org/gorgonia"
@@ -23,15 +37,38 @@ import (
 // Cost returns a scalar node, the loss of prediction x, of shape [N, C, …] in
 // layout NCS and [N, …, C] in NSC, with elements of float32 or float64. A target of
 // x's type is dense and has x's shape; one of uint8, int32 or int64 is a map of labels
-// [N, …].
+// [N, …]. The value of x lies in memory in the order of its shape; that of a target which
+// does not, such as a transposed view, is copied.
 func Cost(x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*G.Node, error) {
-	switch x.Dtype() {
-	case tensor.Float32:
-		return cost[float32](x, target, loss, a, l, o)
-	case tensor.Float64:
-		return cost[float64](x, target, loss, a, l, o)
+	if err := checkNodes(x, target, l); err != nil {
+		return nil, err
 	}
-	return nil, badType("x", x.Dtype())
+	if x.Dtype() == tensor.Float32 {
+		return cost[float32](x, target, loss, a, l, o)
+	}
+	return cost[float64](x, target, loss, a, l, o)
+}
+
+// checkNodes checks what is known before there are values.
+func checkNodes(x, target *G.Node, l kernels.Layout) error {
+	switch {
+	case x == nil:
+		return argError("x", nil, "no node")
+	case target == nil:
+		return argError("target", nil, "no node")
+	}
+	if t := x.Dtype(); t != tensor.Float32 && t != tensor.Float64 {
+		return badType("x", t)
+	}
+	dense := false
+	switch t := target.Dtype(); t {
+	case x.Dtype():
+		dense = true
+	case tensor.Uint8, tensor.Int32, tensor.Int64:
+	default:
+		return badType("target", t)
+	}
+	return bridge.CheckTarget(x.Shape(), target.Shape(), l, dense)
 }
 
 func cost[T kernels.Float](x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o []kernels.Option) (*G.Node, error) {
@@ -42,12 +79,15 @@ func cost[T kernels.Float](x, target *G.Node, loss kernels.Loss, a kernels.Activ
 	}, x, target)
 }
 
-func badType(arg string, t any) error {
-	return &kernels.ArgError{Arg: arg, Index: -1, Value: t, Err: fmt.Errorf("%w: a node of this type cannot be used", kernels.ErrShape)}
+func badType(arg string, t any) error { return argError(arg, t, "a node of this type cannot be used") }
+
+func argError(arg string, value any, what string) error {
+	return &kernels.ArgError{Arg: arg, Index: -1, Value: value, Err: fmt.Errorf("%w: %s", kernels.ErrShape, what)}
 }
 
-// lossOp is the loss as an operation. It keeps its last forward pass, whose sums
-// its gradient operation needs: both run in one machine, one after the other.
+// lossOp is the loss as an operation. It keeps its last forward pass, whose sums its
+// gradient operation needs. In a machine one runs after the other; but a graph and its
+// clones share the operation, and their machines may run at the same time.
 type lossOp[T kernels.Float] struct {
 	criterion  *bridge.Criterion[T]
 	loss       kernels.Loss
@@ -55,9 +95,12 @@ type lossOp[T kernels.Float] struct {
 	layout     kernels.Layout
 	options    []kernels.Option
 	name       string
-	pass       bridge.Pass[T]
 	//lint:ignore U1000 the tag cuda uses it
 	gpu gpu
+
+	mu   sync.Mutex
+	pass bridge.Pass[T]
+	of   G.Value // the loss that the pass gave
 }
 
 // Arity is that of (x, target).
@@ -82,18 +125,44 @@ func (op *lossOp[T]) InferShape(...G.DimSizer) (tensor.Shape, error) {
 
 // Do computes the loss.
 func (op *lossOp[T]) Do(in ...G.Value) (G.Value, error) {
-	x, err := elements[T]("x", in[0])
+	pass, err := op.forward(in[0], in[1])
 	if err != nil {
 		return nil, err
 	}
-	t, err := targetOf[T](in[1])
+	loss := scalar(T(pass.Loss()))
+	op.mu.Lock()
+	defer op.mu.Unlock()
+	op.pass, op.of = pass, loss
+	return loss, nil
+}
+
+func (op *lossOp[T]) forward(x, target G.Value) (bridge.Pass[T], error) {
+	e, err := elements[T]("x", x)
 	if err != nil {
-		return nil, err
+		return bridge.Pass[T]{}, err
 	}
-	if op.pass, err = op.criterion.Forward(in[0].Shape(), x, t); err != nil {
-		return nil, err
+	t, err := targetOf[T](target)
+	if err != nil {
+		return bridge.Pass[T]{}, err
 	}
-	return scalar(T(op.pass.Loss())), nil
+	if err := bridge.CheckTarget(x.Shape(), target.Shape(), op.layout, target.Dtype() == x.Dtype()); err != nil {
+		return bridge.Pass[T]{}, err
+	}
+	return op.criterion.Forward(x.Shape(), e, t)
+}
+
+// backward is the gradient of a loss that Do gave for x and target. Every loss is a
+// value of its own, which tells whether the pass kept is still the one of it.
+func (op *lossOp[T]) backward(dx []T, x, target, loss G.Value, g kernels.Grad) (err error) {
+	op.mu.Lock()
+	pass, own := op.pass, op.of == loss
+	op.mu.Unlock()
+	if !own {
+		if pass, err = op.forward(x, target); err != nil {
+			return err
+		}
+	}
+	return pass.Backward(dx, g)
 }
 
 // scalar is a number as Gorgonia has it.
@@ -115,11 +184,11 @@ func number(v G.Value) (float64, error) {
 	return 0, badType("the gradient of the loss", v.Dtype())
 }
 
-// elements is the memory of a dense tensor.
+// elements is the memory of a tensor, in the order of its shape.
 func elements[T kernels.Float](arg string, v G.Value) ([]T, error) {
-	d, ok := v.(*tensor.Dense)
-	if !ok || !d.DataOrder().IsRowMajor() || d.RequiresIterator() {
-		return nil, badType(arg, fmt.Sprintf("%T", v))
+	d, err := direct(arg, v)
+	if err != nil {
+		return nil, err
 	}
 	e, ok := d.Data().([]T)
 	if !ok {
@@ -128,19 +197,77 @@ func elements[T kernels.Float](arg string, v G.Value) ([]T, error) {
 	return e, nil
 }
 
+// direct is a tensor whose memory may be handed on as it is.
+func direct(arg string, v G.Value) (*tensor.Dense, error) {
+	d, err := unmasked(arg, v)
+	if err == nil && !inOrder(d) {
+		err = argError(arg, d.Strides(), "strides of a view, transposed, in columns or with gaps; want a copy in the order of the shape")
+	}
+	return d, err
+}
+
+// unmasked is a tensor all of whose elements count.
+func unmasked(arg string, v G.Value) (*tensor.Dense, error) {
+	d, ok := v.(*tensor.Dense)
+	if !ok {
+		return nil, badType(arg, fmt.Sprintf("%T", v))
+	}
+	if len(d.Mask()) > 0 {
+		return nil, argError(arg, d.Shape(), "a masked tensor, whose mask would not be read")
+	}
+	return d, nil
+}
+
+// inOrder reports whether elements lie in memory in the order of the shape and without
+// gaps. An axis of one element has no say, and may lack a stride.
+func inOrder(d *tensor.Dense) bool {
+	shape, strides := d.Shape(), d.Strides()
+	next := 1
+	for axis := len(shape) - 1; axis >= 0; axis-- {
+		if shape[axis] != 1 && axis < len(strides) && strides[axis] != next {
+			return false
+		}
+		next *= shape[axis]
+	}
+	return true
+}
+
 // targetOf reads what a target's type says it is.
 func targetOf[T kernels.Float](v G.Value) (kernels.Target, error) {
-	switch r := v.Data().(type) {
+	d, err := unmasked("target", v)
+	if err != nil {
+		return kernels.Target{}, err
+	}
+	switch r := d.Data().(type) {
 	case []T:
-		return kernels.Dense(r), nil
+		return kernels.Dense(ordered(d, r)), nil
 	case []uint8:
-		return kernels.Labels(r), nil
+		return kernels.Labels(ordered(d, r)), nil
 	case []int32:
-		return kernels.Labels(r), nil
+		return kernels.Labels(ordered(d, r)), nil
 	case []int64:
-		return kernels.Labels(r), nil
+		return kernels.Labels(ordered(d, r)), nil
 	}
 	return kernels.Target{}, badType("target", v.Dtype())
+}
+
+// ordered is a tensor's memory, or a copy in the order of its shape. (Materialize makes
+// none of a tensor in columns that is no view.)
+func ordered[E any](d *tensor.Dense, memory []E) []E {
+	if inOrder(d) {
+		return memory
+	}
+	return gather(make([]E, 0, d.Shape().TotalSize()), memory, d.Shape(), d.Strides())
+}
+
+func gather[E any](to, from []E, shape, strides []int) []E {
+	if len(shape) == 0 {
+		return append(to, from[0])
+	}
+	for i := range shape[0] {
+		to = gather(to, from[i*strides[0]:], shape[1:], strides[1:])
+	}
+	return to
 }
 
 // DiffWRT says that the loss is differentiable by the prediction alone.
@@ -171,7 +298,7 @@ func (op *lossOp[T]) DoDiff(_ G.ExecutionContext, in G.Nodes, loss *G.Node) erro
 	if err != nil {
 		return err
 	}
-	return op.pass.Backward(dx, kernels.Grad{Scale: scale, Accumulate: true})
+	return op.backward(dx, in[0].Value(), in[1].Value(), loss.Value(), kernels.Grad{Scale: scale, Accumulate: true})
 }
 
 // ReturnsPtr says that the result is not a copy of an input.
@@ -234,7 +361,7 @@ func (op *gradOp[T]) UsePreallocDo(dx G.Value, in ...G.Value) (G.Value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dx, op.pass.Backward(e, kernels.Grad{Scale: scale})
+	return dx, op.backward(e, in[0], in[1], in[2], kernels.Grad{Scale: scale})
 }
 
 // DiffWRT says that there is no second derivative.

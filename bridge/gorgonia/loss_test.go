@@ -3,14 +3,17 @@ package gorgonia
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	_ "go4.org/unsafe/assume-no-moving-gc"
 	G "gorgonia.org/gorgonia"
 	"gorgonia.org/tensor"
 
+	"github.com/segloss/segloss/bridge"
 	"github.com/segloss/segloss/bridge/internal/trial"
 	"github.com/segloss/segloss/kernels"
 )
@@ -33,6 +36,10 @@ func build[T kernels.Float](b trial.Batch[T], f formula) graph[T] {
 	x, r := node("x", b.X), node("r", b.R)
 	loss := f(x, r)
 	return graph[T]{g, x, loss, G.Must(G.Mul(loss, G.NewConstant(T(3))))}
+}
+
+func denseOf(backing any, shape ...int) *tensor.Dense {
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing))
 }
 
 // ours is the loss of this package.
@@ -158,36 +165,213 @@ func convert[T int32 | int64](labels []uint8) []T {
 	return wide
 }
 
-func TestErrors(t *testing.T) {
-	loss := trial.Loss(t, "dice")
-	g := G.NewGraph()
-	value := func(backing any, shape ...int) G.NodeConsOpt {
-		return G.WithValue(tensor.New(tensor.WithShape(shape...), tensor.WithBacking(backing)))
+// The pass that a gradient goes back through is the one whose loss it gets, also where
+// another machine, on a clone of the graph, has made another since.
+func TestOtherMachine(t *testing.T) {
+	b, other := trial.Draw[float32](2, 2, 33), trial.Draw[float32](2, 2, 33)
+	for i := range other.X {
+		other.X[i] *= -0.5
 	}
-	if _, err := Cost(G.NewMatrix(g, tensor.Int, G.WithShape(2, 3)), G.NewMatrix(g, tensor.Int, G.WithShape(2, 3)), loss, kernels.Softmax, kernels.NCS); !errors.Is(err, kernels.ErrShape) {
-		t.Errorf("a prediction of ints: %v", err)
+	op := &lossOp[float32]{criterion: bridge.New[float32](trial.Loss(t, trial.Expr), kernels.Sigmoid, kernels.NCS)}
+	var all sync.WaitGroup
+	for _, b := range []trial.Batch[float32]{b, other} {
+		_, want := b.Core(t, trial.Loss(t, trial.Expr), 3)
+		x, r := denseOf(b.X, b.N, b.C, b.S), denseOf(b.R, b.N, b.C, b.S)
+		all.Go(func() {
+			for range 100 {
+				loss, err := op.Do(x, r)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				runtime.Gosched()
+				dx, err := (&gradOp[float32]{op}).Do(x, r, loss, G.NewF32(3))
+				if err != nil {
+					t.Error(err)
+				} else if !slices.Equal(dx.Data().([]float32), want) {
+					t.Error("the gradient is not that of its x")
+					return
+				}
+			}
+		})
 	}
-	for name, try := range map[string]struct {
-		target any
-		want   error
-	}{
-		"target of ints":       {[]int{0, 1, 0, 1}, kernels.ErrShape},
-		"target of other type": {[]float64{0, 1, 0, 1}, kernels.ErrShape},
-		"label 7 of 2 classes": {[]uint8{0, 7, 0, 1}, kernels.ErrLabel},
-	} {
-		g := G.NewGraph()
-		x := G.NewTensor(g, tensor.Float32, 3, G.WithName("x"), G.WithShape(1, 2, 4), value(make([]float32, 8), 1, 2, 4))
-		y := tensor.New(tensor.WithShape(1, 4), tensor.WithBacking(try.target))
-		target := G.NewMatrix(g, y.Dtype(), G.WithName("y"), G.WithShape(1, 4), G.WithValue(y))
-		if _, err := Cost(x, target, loss, kernels.Softmax, kernels.NCS); err != nil {
+	all.Wait()
+}
+
+// evals counts how often a loss is finished.
+type evals struct{ n *int }
+
+func (evals) Name() string { return "evals" }
+
+func (e evals) Eval(c, d []kernels.Cell) float64 {
+	*e.n++
+	return 0
+}
+
+// A step goes forward once: so often is the loss finished as by a plan.
+func TestOneForward(t *testing.T) {
+	b, n := trial.Draw[float32](2, 2, 33), 0
+	loss, err := kernels.Parse("dice + evals", evals{&n})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Core(t, loss, 3)
+	want := n
+	ours := func(x, r *G.Node) *G.Node { return G.Must(Cost(x, r, loss, kernels.Sigmoid, kernels.NCS)) }
+	n = 0
+	build(b, ours).tape(t) // two steps
+	if n != 2*want {
+		t.Errorf("tape machine: evaluated %d times in two steps, want %d", n, 2*want)
+	}
+	n = 0
+	build(b, ours).lisp(t)
+	if n != want {
+		t.Errorf("Lisp machine: evaluated %d times in a step, want %d", n, want)
+	}
+}
+
+// The Lisp machine adds the gradients of two losses of one prediction.
+func TestTwoLosses(t *testing.T) {
+	b := trial.Draw[float32](2, 2, 33)
+	_, want := b.Core(t, trial.Loss(t, "dice + ce + bce"), 3)
+	_, dx := build(b, func(x, r *G.Node) *G.Node {
+		return G.Must(G.Add(ours(t, "dice + ce")(x, r), ours(t, "bce")(x, r)))
+	}).lisp(t)
+	trial.Near(t, dx, want)
+}
+
+// Targets whose elements lie in memory in another order than their shape says.
+func TestViews(t *testing.T) {
+	b := trial.Draw[float32](2, 3, 4)
+	labels := []uint8{0, 1, 2, 1, 2, 2, 0, 0}
+	transposed := func(d *tensor.Dense, axes ...int) *tensor.Dense {
+		if err := d.T(axes...); err != nil {
 			t.Fatal(err)
 		}
-		vm := G.NewTapeMachine(g)
-		// The machine wraps an operation's error in a way that errors.Is does not see through.
-		if err := vm.RunAll(); err == nil || !strings.Contains(err.Error(), try.want.Error()) {
-			t.Errorf("%s: error %v, want one that says %v", name, err, try.want)
+		return d
+	}
+	part, err := denseOf([]uint8{9, 0, 1, 2, 1, 9, 2, 2, 0, 0}, 2, 5).Slice(nil, G.S(1, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	swapped := make([]float32, len(b.R)) // [N, S, C]
+	for i, r := range b.R {
+		n, c, s := i/12, i/4%3, i%4
+		swapped[n*12+s*3+c] = r
+	}
+	for name, try := range map[string]struct{ plain, view *tensor.Dense }{
+		"transposed":       {denseOf(labels, 2, 4), transposed(denseOf([]uint8{0, 2, 1, 2, 2, 0, 1, 0}, 4, 2))},
+		"in columns":       {denseOf(labels, 2, 4), tensor.New(tensor.WithShape(2, 4), tensor.AsFortran(slices.Clone(labels)))},
+		"with gaps":        {denseOf(labels, 2, 4), part.(*tensor.Dense)},
+		"dense transposed": {denseOf(b.R, 2, 3, 4), transposed(denseOf(swapped, 2, 4, 3), 0, 2, 1)},
+	} {
+		run := func(y *tensor.Dense) (float32, []float32) {
+			return build(b, func(x, _ *G.Node) *G.Node {
+				target := G.NewTensor(x.Graph(), y.Dtype(), y.Dims(), G.WithName("y"), G.WithShape(y.Shape()...), G.WithValue(y))
+				return G.Must(Cost(x, target, trial.Loss(t, "dice + ce"), kernels.Softmax, kernels.NCS))
+			}).tape(t)
 		}
-		vm.Close()
+		wantLoss, want := run(try.plain)
+		loss, dx := run(try.view)
+		if loss != wantLoss {
+			t.Errorf("%s: loss %v, want %v", name, loss, wantLoss)
+		}
+		trial.Same(t, dx, want)
+	}
+}
+
+// What Cost sees before there are values.
+func TestNodes(t *testing.T) {
+	loss := trial.Loss(t, "dice")
+	g := G.NewGraph()
+	node := func(of tensor.Dtype, shape ...int) *G.Node {
+		return G.NewTensor(g, of, len(shape), G.WithShape(shape...))
+	}
+	x := node(tensor.Float32, 2, 2, 3)
+	for name, try := range map[string]struct {
+		x, target *G.Node
+		arg       string
+	}{
+		"no prediction":                  {nil, node(tensor.Uint8, 2, 3), "x"},
+		"no target":                      {x, nil, "target"},
+		"prediction of ints":             {node(tensor.Int, 2, 3), node(tensor.Int, 2, 3), "x"},
+		"prediction without a shape":     {G.NewTensor(g, tensor.Float32, 3), node(tensor.Uint8, 2, 3), "shape"},
+		"prediction of one axis":         {node(tensor.Float32, 12), node(tensor.Float32, 12), "shape"},
+		"target of ints":                 {x, node(tensor.Int, 2, 3), "target"},
+		"target of other floats":         {x, node(tensor.Float64, 2, 2, 3), "target"},
+		"labels of other shape":          {x, node(tensor.Uint8, 3, 2), "target"},
+		"dense target of other shape":    {x, node(tensor.Float32, 2, 3, 2), "target"},
+		"dense target without classes":   {x, node(tensor.Float32, 2, 3), "target"},
+		"labels with an axis of classes": {x, node(tensor.Uint8, 2, 2, 3), "target"},
+	} {
+		_, err := Cost(try.x, try.target, loss, kernels.Softmax, kernels.NCS)
+		var arg *kernels.ArgError
+		if !errors.Is(err, kernels.ErrShape) || !errors.As(err, &arg) || arg.Arg != try.arg {
+			t.Errorf("%s: error %v, want one that matches ErrShape and names %s", name, err, try.arg)
+		}
+	}
+}
+
+// What shows in the values alone.
+func TestErrors(t *testing.T) {
+	x, labels := denseOf(make([]float32, 8), 1, 2, 4), denseOf(make([]uint8, 4), 1, 4)
+	turned := denseOf(make([]float32, 8), 1, 4, 2)
+	if err := turned.T(0, 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	columns := tensor.New(tensor.WithShape(1, 2, 4), tensor.AsFortran(make([]float32, 8)))
+	part, err := denseOf(make([]float32, 10), 1, 2, 5).Slice(nil, nil, G.S(1, 5))
+	if err != nil {
+		t.Fatal(err)
+	}
+	masked, maskedLabels := denseOf(make([]float32, 8), 1, 2, 4), denseOf(make([]uint8, 4), 1, 4)
+	masked.ResetMask(false)
+	maskedLabels.ResetMask(false)
+	for name, try := range map[string]struct {
+		x, target G.Value
+		want      error
+		says      string
+	}{
+		"target of ints":         {x, denseOf(make([]int, 4), 1, 4), kernels.ErrShape, "target = int"},
+		"target of other type":   {x, denseOf(make([]float64, 8), 1, 2, 4), kernels.ErrShape, "target = float64"},
+		"target of other shape":  {x, denseOf(make([]uint8, 4), 2, 2), kernels.ErrShape, "target = [2 2]"},
+		"dense of other shape":   {x, denseOf(make([]float32, 8), 1, 4, 2), kernels.ErrShape, "target = [1 4 2]"},
+		"target with a mask":     {x, maskedLabels, kernels.ErrShape, "target = (1, 4): wrong shape: a masked tensor"},
+		"target of one number":   {x, G.NewU8(1), kernels.ErrShape, "target = *gorgonia.U8"},
+		"prediction of float64":  {denseOf(make([]float64, 8), 1, 2, 4), labels, kernels.ErrShape, "x = float64"},
+		"prediction transposed":  {turned, labels, kernels.ErrShape, "x = [8 1 2]: wrong shape: strides of a view"},
+		"prediction in columns":  {columns, labels, kernels.ErrShape, "x = [1 1 2]: wrong shape: strides of a view"},
+		"prediction with gaps":   {part, labels, kernels.ErrShape, "x = [10 5 1]: wrong shape: strides of a view"},
+		"prediction with a mask": {masked, labels, kernels.ErrShape, "x = (1, 2, 4): wrong shape: a masked tensor"},
+		"label 7 of 2 classes":   {x, denseOf([]uint8{0, 7, 0, 1}, 1, 4), kernels.ErrLabel, "t.Labels[1] = 7"},
+	} {
+		op := &lossOp[float32]{criterion: bridge.New[float32](trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS)}
+		_, err := op.Do(try.x, try.target)
+		var arg *kernels.ArgError
+		if !errors.Is(err, try.want) || !errors.As(err, &arg) || !strings.Contains(err.Error(), try.says) {
+			t.Errorf("%s: error %v, want one that matches %v and says %q", name, err, try.want, try.says)
+		}
+	}
+}
+
+// A machine's error is taken apart as the package's documentation says.
+func TestMachineError(t *testing.T) {
+	g := G.NewGraph()
+	x := G.NewTensor(g, tensor.Float32, 3, G.WithName("x"), G.WithShape(1, 2, 4), G.WithInit(G.Zeroes()))
+	y := G.NewMatrix(g, tensor.Uint8, G.WithName("y"), G.WithShape(1, 4), G.WithValue(denseOf([]uint8{0, 7, 0, 1}, 1, 4)))
+	if _, err := Cost(x, y, trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS); err != nil {
+		t.Fatal(err)
+	}
+	machine := G.NewTapeMachine(g)
+	defer machine.Close()
+	err := machine.RunAll()
+	var vm interface{ Err() error }
+	if errors.As(err, &vm) {
+		err = vm.Err()
+	}
+	var arg *kernels.ArgError
+	if !errors.Is(err, kernels.ErrLabel) || !errors.As(err, &arg) || arg.Index != 1 {
+		t.Errorf("label 7 of 2 classes: error %v, want one that matches ErrLabel and names place 1", err)
 	}
 }
 
