@@ -9,7 +9,8 @@ import (
 
 // Sums holds the sums of a batch that is reduced in pieces: one row for each
 // sample of the global batch. A shard fills its rows and leaves the others
-// zero, so that adding shards in any order gives the same bits.
+// zero, so that adding shards in any order gives the same bits. After Add or an
+// all-reduce it holds the rows of others, too: clear Data before the next batch.
 type Sums struct {
 	batch *losses.Batch
 	kind  string // of loss and classes
