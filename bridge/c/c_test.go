@@ -1,12 +1,15 @@
 package main
 
 import (
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/segloss/segloss/kernels"
 )
 
 // library builds the shared library.
@@ -33,18 +36,28 @@ func run(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
+// source is a file that another program reads; go test's cache has to know of it.
+func source(t *testing.T, path string) string {
+	t.Helper()
+	if _, err := os.ReadFile(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // The C compiler that cgo has used for this test builds the example and the checks.
 func TestC(t *testing.T) {
 	dir := filepath.Dir(library(t))
 	cc := strings.Fields(run(t, "go", "env", "CC"))
-	for source, want := range map[string]string{
+	for file, want := range map[string]string{
 		"example/example.c": "loss 0.1012, gradient of the lesion's logit -0.0410\n",
 		"testdata/check.c":  "",
 	} {
-		program := filepath.Join(dir, filepath.Base(source)+".out")
-		run(t, cc[0], append(cc[1:], "-std=c99", "-Wall", "-Wextra", "-Werror", source, "-o", program, "-L"+dir, "-lsegloss", "-lm", "-Wl,-rpath,"+dir)...)
+		program := filepath.Join(dir, filepath.Base(file)+".out")
+		run(t, cc[0], append(cc[1:], "-std=c99", "-Wall", "-Wextra", "-Werror", "-pthread", source(t, file), "-o", program,
+			"-L"+dir, "-lsegloss", "-lm", "-Wl,-rpath,"+dir)...)
 		if got := run(t, program); got != want {
-			t.Errorf("%s prints %q, want %q", source, got, want)
+			t.Errorf("%s prints %q, want %q", file, got, want)
 		}
 	}
 }
@@ -55,8 +68,9 @@ func TestPython(t *testing.T) {
 	}
 	t.Setenv("SEGLOSS_LIB", library(t))
 	t.Setenv("PYTHONDONTWRITEBYTECODE", "1")
-	run(t, "python3", "python/check.py")
-	t.Log(run(t, "python3", "python/example.py"))
+	source(t, "python/segloss.py")
+	run(t, "python3", source(t, "python/check.py"))
+	t.Log(run(t, "python3", source(t, "python/example.py")))
 }
 
 // A message for C must not outlive its error's kind: every status has one in segloss.h.
@@ -67,5 +81,22 @@ func TestStatuses(t *testing.T) {
 	}
 	if got, want := strings.Count(string(header), "\tSEGLOSS_ERROR_"), len(statuses)+1; got != want {
 		t.Errorf("segloss.h has %d kinds of error, the library %d", got, want)
+	}
+}
+
+// The sums may be larger than the memory that is left: their size is computed.
+func TestSumsSize(t *testing.T) {
+	p, err := newPlan[float32]("dice + ce", kernels.Spec{N: 1, C: 3, S: 4, Activation: kernels.Softmax}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := testing.AllocsPerRun(10, func() { p.sumsSize(1 << 20) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+	typed := p.(*typed[float32])
+	for _, rows := range []int{-1, 0, 1, 7, math.MaxInt32/typed.stride + 1} {
+		if got, want := p.sumsSize(int64(rows)), len(typed.NewSums(rows).Data()); got != want {
+			t.Errorf("%d rows have %d numbers, want %d", rows, got, want)
+		}
 	}
 }

@@ -8,6 +8,7 @@ package main
 import "C"
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"unsafe"
@@ -15,10 +16,14 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// report stores an error's text where the caller wants it, and returns its kind.
+// report stores an error's text where the caller wants it, or NULL for none, and
+// returns its kind.
 func report(err error, message **C.char) C.int {
-	if err != nil && message != nil {
-		*message = C.CString(err.Error())
+	if message != nil {
+		*message = nil
+		if err != nil {
+			*message = C.CString(err.Error())
+		}
 	}
 	return C.int(statusOf(err))
 }
@@ -47,17 +52,14 @@ func segloss_new(loss *C.char, spec *C.segloss_spec, id *C.segloss_plan, message
 	return report(err, message)
 }
 
-// specOf copies a spec's shape and meaning, whose numbers have fewer bits in Go.
-func specOf(spec *C.segloss_spec) (kernels.Spec, error) {
-	s := kernels.Spec{N: int(spec.n), C: int(spec.c), S: int(spec.s),
-		Activation: kernels.Activation(spec.activation), Layout: kernels.Layout(spec.layout)}
-	if C.int32_t(s.Activation) != spec.activation {
-		return s, fmt.Errorf("segloss: spec.activation = %d: %w", spec.activation, kernels.ErrOption)
-	}
-	if C.int32_t(s.Layout) != spec.layout {
-		return s, fmt.Errorf("segloss: spec.layout = %d: %w", spec.layout, kernels.ErrOption)
-	}
-	return s, nil
+// specOf copies a spec's shape and meaning.
+func specOf(spec *C.segloss_spec) (s kernels.Spec, err error) {
+	return s, cmp.Or(
+		narrow(&s.N, "spec.n", int64(spec.n), kernels.ErrShape),
+		narrow(&s.C, "spec.c", int64(spec.c), kernels.ErrShape),
+		narrow(&s.S, "spec.s", int64(spec.s), kernels.ErrShape),
+		narrow((*uint8)(&s.Activation), "spec.activation", int32(spec.activation), kernels.ErrOption),
+		narrow((*uint8)(&s.Layout), "spec.layout", int32(spec.layout), kernels.ErrOption))
 }
 
 // optionsOf are those of a spec that have another value than the default.
@@ -83,21 +85,32 @@ func targetOf(t *C.segloss_target) (target, error) {
 	if t == nil {
 		return target{}, fmt.Errorf("segloss: target is NULL: %w", errPointer)
 	}
-	return target{data: t.data, kind: int32(t._type), n: int(t.n), s: int(t.s),
-		weights: (*float32)(t.weights), mask: (*uint8)(t.mask)}, nil
+	kt := target{data: t.data, kind: int32(t._type), weights: (*float32)(t.weights), mask: (*uint8)(t.mask)}
+	return kt, cmp.Or(
+		narrow(&kt.n, "target.n", int64(t.n), kernels.ErrShape),
+		narrow(&kt.s, "target.s", int64(t.s), kernels.ErrShape))
 }
 
-// with finds a plan and reads a target for a call.
-func with(id C.segloss_plan, t *C.segloss_target, call func(plan, target) error) error {
+// use finds a plan for a call. Those of other threads wait meanwhile.
+func use(id C.segloss_plan, call func(plan) error) error {
 	p, err := find(uint64(id))
 	if err != nil {
 		return err
 	}
-	kt, err := targetOf(t)
-	if err != nil {
-		return err
-	}
-	return call(p, kt)
+	p.Lock()
+	defer p.Unlock()
+	return call(p)
+}
+
+// with finds a plan and reads a target for a call.
+func with(id C.segloss_plan, t *C.segloss_target, call func(plan, target) error) error {
+	return use(id, func(p plan) error {
+		kt, err := targetOf(t)
+		if err != nil {
+			return err
+		}
+		return call(p, kt)
+	})
 }
 
 // store hands a loss over, to those who want it.
@@ -142,25 +155,25 @@ func segloss_sums_size(id C.segloss_plan, rows C.int64_t) C.int64_t {
 	if err != nil {
 		return 0
 	}
-	return C.int64_t(len(p.sums(int(rows)).Data()))
+	return C.int64_t(p.sumsSize(int64(rows)))
 }
 
-// sumsOf copies C's sums into ours.
-func sumsOf(p plan, sums *C.double, rows C.int64_t) (*kernels.Sums, []float64, error) {
-	s := p.sums(int(rows))
-	theirs, err := slice[float64]("sums", unsafe.Pointer(sums), len(s.Data()))
-	copy(s.Data(), theirs)
-	return s, theirs, err
+// sumsOf reads the arguments of a call on sums.
+func sumsOf(p plan, sums *C.double, rows, row C.int64_t) (s *kernels.Sums, theirs []float64, first int, err error) {
+	if err = narrow(&first, "row", int64(row), kernels.ErrShape); err == nil {
+		s, theirs, err = p.sums(int64(rows), unsafe.Pointer(sums))
+	}
+	return s, theirs, first, err
 }
 
 //export segloss_reduce
 func segloss_reduce(id C.segloss_plan, sums *C.double, rows, row C.int64_t, x unsafe.Pointer, t *C.segloss_target, message **C.char) C.int {
 	return report(with(id, t, func(p plan, t target) error {
-		s, theirs, err := sumsOf(p, sums, rows)
+		s, theirs, first, err := sumsOf(p, sums, rows, row)
 		if err != nil {
 			return err
 		}
-		if err = p.reduce(s, int(row), x, t); err == nil {
+		if err = p.reduce(s, first, x, t); err == nil {
 			copy(theirs, s.Data())
 		}
 		return err
@@ -169,17 +182,17 @@ func segloss_reduce(id C.segloss_plan, sums *C.double, rows, row C.int64_t, x un
 
 //export segloss_finish
 func segloss_finish(id C.segloss_plan, sums *C.double, rows, row C.int64_t, loss *C.double, message **C.char) C.int {
-	p, err := find(uint64(id))
-	if err == nil {
-		var s *kernels.Sums
-		if s, _, err = sumsOf(p, sums, rows); err == nil {
-			var v float64
-			if v, err = p.finish(s, int(row)); err == nil {
-				store(loss, v)
-			}
+	return report(use(id, func(p plan) error {
+		s, _, first, err := sumsOf(p, sums, rows, row)
+		if err != nil {
+			return err
 		}
-	}
-	return report(err, message)
+		v, err := p.finish(s, first)
+		if err == nil {
+			store(loss, v)
+		}
+		return err
+	}), message)
 }
 
 //export segloss_losses

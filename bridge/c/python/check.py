@@ -1,49 +1,258 @@
 """What segloss.py promises, beyond its example."""
 
+import copy
+import gc
+import io
+import os
+import pickle
+import signal
+import sys
+import threading
+import traceback
+
 import torch
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.checkpoint import checkpoint
 
 import segloss
 
 torch.manual_seed(0)
 x, y = torch.randn(2, 3, 5, 7, dtype=torch.float64), torch.randint(0, 3, (2, 5, 7))
-
-# gradients by PyTorch's own checker, with labels to ignore and a dense target
-y[0, 0, 0] = -100
+ignored = y.clone()
+ignored[0, 0, 0] = -100
 ignoring = segloss.Loss("dice + ce", activation="softmax", ignore_index=-100)
-assert torch.autograd.gradcheck(lambda x: ignoring(x, y), x.clone().requires_grad_())
-dense = segloss.Loss("bce + tversky", activation="sigmoid")
-assert torch.autograd.gradcheck(lambda x: dense(x, torch.rand(2, 3, 5, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(1))), x.clone().requires_grad_())
-
-# the same number as PyTorch's cross-entropy
 ce = segloss.Loss("ce", activation="softmax", ignore_index=-100)
-assert abs(ce(x, y) - torch.nn.functional.cross_entropy(x, y)) < 1e-14
 
-# two passes of one loss forward before either goes back, a view that is not contiguous
-a, b = x.clone().requires_grad_(), x.flip(2).clone().requires_grad_()
-(ignoring(a, y) + 2 * ignoring(b, y)).backward()
-c, d = x.clone().requires_grad_(), x.flip(2).clone().requires_grad_()
-ignoring(c, y).backward()
-(2 * ignoring(d, y)).backward()
-assert torch.equal(a.grad, c.grad) and torch.equal(b.grad, d.grad)
-wide = torch.randn(2, 5, 7, 3).requires_grad_()
-segloss.Loss("dice", activation="softmax")(wide.movedim(-1, 1), y.clamp(min=0).int()).backward()
-assert wide.grad.shape == wide.shape and wide.grad.abs().sum() > 0
 
-# no position at all
-assert segloss.Loss("dice", activation="softmax")(torch.zeros(2, 3, 0, 7), torch.zeros(2, 0, 7, dtype=torch.int64)) == 0
+def gradient(loss, x, y):
+    x = x.detach().clone().requires_grad_()
+    loss(x, y).backward()
+    return x.grad
 
-for wrong, message in [
-    (lambda: segloss.Loss("dise")(x, x), "dice"),
-    (lambda: ce(x, y[:1]), "target of"),
-    (lambda: ce(x, y.bool()), "target of"),
-    (lambda: ce(x, y.clamp(min=7)), "label out of range"),
-    (lambda: ce(x.half(), y), "float16"),
-    (lambda: ce(x[0, 0, 0], y), "at least the axes"),
-    (lambda: segloss.Loss("dice", activation="softmix")(x, y), "softmix"),
-]:
+
+def same(loss, other, x, y):
+    return loss(x, y) == other(x, y) and torch.equal(gradient(loss, x, y), gradient(other, x, y))
+
+
+def raises(kind, message, wrong, *args):
     try:
-        wrong()
-    except ValueError as error:
+        wrong(*args)
+    except kind as error:
         assert message in str(error), error
     else:
         raise AssertionError(f"no error that says {message!r}")
+
+
+def check_values():
+    dense = segloss.Loss("bce + tversky", activation="sigmoid")
+    r = torch.rand(2, 3, 5, 7, dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda x: ignoring(x, ignored), x.clone().requires_grad_())
+    assert torch.autograd.gradcheck(lambda x: dense(x, r), x.clone().requires_grad_())
+    for label, labels in (-100, ignored), (0, y):
+        ours = segloss.Loss("ce", activation="softmax", ignore_index=label)
+        theirs = torch.nn.functional.cross_entropy(x, labels, ignore_index=label)
+        assert abs(ours(x, labels) - theirs) < 1e-14
+    for kind in segloss.LABELS:
+        assert ignoring(x, y.to(kind)) == ignoring(x, y)
+        assert torch.equal(gradient(ignoring, x, y.to(kind)), gradient(ignoring, x, y))
+
+
+def check_memory_in_another_order():
+    wide, labels = torch.randn(2, 5, 7, 3), y.mT.contiguous().mT
+    assert not labels.is_contiguous()
+    got = wide.clone().requires_grad_()
+    ignoring(got.movedim(-1, 1), labels).backward()
+    assert torch.equal(got.grad.movedim(-1, 1), gradient(ignoring, wide.movedim(-1, 1).contiguous(), y))
+
+
+def check_passes_that_interleave():
+    a, b = x.clone().requires_grad_(), x.flip(2).clone().requires_grad_()
+    both = ignoring(a, y) + 2 * ignoring(b, y)
+    raises(ValueError, "label out of range", ignoring, x, y + 3)
+    both.backward()
+    assert torch.equal(a.grad, gradient(ignoring, x, y))
+    assert torch.equal(b.grad, 2 * gradient(ignoring, x.flip(2), y))
+    last = ignoring(a, y)
+    raises(ValueError, "label out of range", ignoring, x, y + 3)
+    last.backward()  # of the pass before the one that failed
+    assert torch.equal(a.grad, 2 * gradient(ignoring, x, y))
+
+
+def check_saved_tensors():
+    """What is saved may come back as other memory, in another order; the first may be gone."""
+    a, labels = x.clone().requires_grad_(), y.clone()
+    with saved_tensors_hooks(lambda t: t.clone(), lambda t: t.mT.contiguous().mT):
+        loss = ignoring(a, labels)
+    ignoring(x.flip(2), y)
+    labels.zero_()
+    loss.backward()
+    assert torch.equal(a.grad, gradient(ignoring, x, y))
+
+    a, short = x.clone().requires_grad_(), y.short()
+    loss = checkpoint(lambda x: ignoring(x, short.long()), a, use_reentrant=False)
+    others = [torch.ones_like(y) for _ in range(20)]  # where the labels have been
+    loss.backward()
+    assert torch.equal(a.grad, gradient(ignoring, x, y)), others
+
+
+def check_threads():
+    sys.setswitchinterval(1e-6)
+    inputs = [torch.randn(1, 3, 4, 4) for _ in range(4)]
+    labels = torch.randint(0, 3, (1, 4, 4))
+    want, wrong = [gradient(ignoring, i, labels) for i in inputs], []
+
+    def work(i):
+        for _ in range(500):
+            if not torch.equal(gradient(ignoring, inputs[i], labels), want[i]):
+                wrong.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong, wrong
+
+
+def check_pass_of_another_thread():
+    """It waits until the number of the pass before it is taken down."""
+    forward = segloss.Plan.forward
+    other = segloss.Loss("dice + ce", activation="softmax", ignore_index=-100)
+
+    def interrupted(plan, *args):
+        segloss.Plan.forward, value = forward, forward(plan, *args)
+        thread = threading.Thread(target=other, args=(x.flip(2), y))
+        thread.start()
+        thread.join(0.2)
+        return value
+
+    segloss.Plan.forward = interrupted
+    assert torch.equal(gradient(other, x, y), gradient(ignoring, x, y))
+
+
+def check_copies():
+    loss = segloss.Loss("dice", activation="softmax")
+    want = gradient(loss, x, y)
+    copies = copy.deepcopy(loss), pickle.loads(pickle.dumps(loss)), copy.copy(loss)
+    a = x.clone().requires_grad_()
+    value = loss(a, y)
+    for other in copies:
+        assert torch.equal(gradient(other, x, y), want)
+        other(x.flip(2), y)
+    del copies, other
+    gc.collect()
+    value.backward()
+    assert torch.equal(a.grad, want)
+    torch.save(torch.nn.Sequential(loss), io.BytesIO())
+    plan = segloss.Plan("dice", 1, 2, 3, torch.float32)
+    raises(TypeError, "copied", copy.copy, plan)
+    raises(TypeError, "pickled", pickle.dumps, plan)
+
+
+def check_no_second_derivative():
+    a = x.clone().requires_grad_()
+    first, = torch.autograd.grad(ignoring(a, y), a, create_graph=True)
+    assert torch.equal(first, gradient(ignoring, x, y))
+    raises(RuntimeError, "no second derivative", first.pow(2).sum().backward)
+
+
+def check_attributes_may_change():
+    loss = segloss.Loss("dice", activation="softmax")
+    loss(x, y)
+    loss.loss, loss.ignore_index = "dice + ce", -100
+    assert same(loss, ignoring, x, ignored)
+
+
+def check_plans_of_many_shapes():
+    def alive():
+        gc.collect()
+        return sum(type(o) is segloss.Plan for o in gc.get_objects())
+
+    loss, before = segloss.Loss("dice", activation="softmax"), alive()
+    first = x.clone().requires_grad_()
+    value = loss(first, y)
+    for n in range(2, 50):
+        loss(torch.zeros(1, 2, n), torch.zeros(1, n, dtype=torch.uint8))
+    assert alive() - before < 20
+    value.backward()
+    assert torch.equal(first.grad, gradient(loss, x, y))
+
+
+def check_shards():
+    """Two processes that have a sample each have the bits of one that has both, in every step."""
+    shards = [segloss.Plan("dice(batch=true) + ce + gdl", 1, 3, 35, torch.float64, "softmax") for _ in range(2)]
+    sums = [plan.sums(2) for plan in shards]
+    for logits in x, x.flip(2):
+        whole = segloss.Loss("dice(batch=true) + ce + gdl", activation="softmax")
+        want, got = gradient(whole, logits, y), torch.empty_like(logits)
+        for i, plan in enumerate(shards):
+            sums[i].zero_()
+            plan.reduce(sums[i], i, logits[i].data_ptr(), segloss.target(y[i]))
+        total = sums[0] + sums[1]
+        for i, plan in enumerate(shards):
+            sums[i].copy_(total)  # all-reduce
+            assert plan.finish(sums[i], i) == whole(logits, y)
+            plan.backward(got[i].data_ptr(), logits[i].data_ptr(), segloss.target(y[i]), 1)
+        assert torch.equal(got, want)
+
+
+def forked(plan, call):
+    """The rest of a child, which ends without Python's way out."""
+    signal.alarm(20)
+    try:
+        raises(RuntimeError, "spawn", call)
+        raises(RuntimeError, "spawn", segloss.Plan, "dice", 1, 2, 3, torch.float32)
+        raises(RuntimeError, "spawn", plan.sums, 1)
+        segloss._lib.segloss_free = lambda plan: os._exit(2)
+        plan.__del__()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def check_fork():
+    """A child gets an error instead of waiting for threads that it does not have."""
+    large, labels = torch.randn(2, 3, 400, 400), torch.randint(0, 3, (2, 400, 400))
+    loss = segloss.Loss("dice", activation="softmax")
+    plan = loss(large.requires_grad_(), labels).grad_fn.plan
+    with plan.lock:  # as if another thread were in a call
+        child = os.fork() or forked(plan, lambda: loss(large, labels))
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def check_nothing():
+    for n, s in (2, 0), (0, 7), (0, 0):
+        assert ignoring(torch.zeros(n, 3, s), torch.zeros(n, s, dtype=torch.int64)) == 0
+
+
+def check_errors():
+    def dice(**options):
+        return segloss.Loss("dice", **options)(x, y)
+
+    meta, wanting = (lambda t: t.to("meta")), x.clone().requires_grad_()
+    for wrong, message in [
+        (lambda: segloss.Loss("dise")(x, x), "dice"),
+        (lambda: ce(x, y[:1]), "target of"),
+        (lambda: ce(x, y.bool()), "target of"),
+        (lambda: ce(x, y.clamp(min=7)), "label out of range"),
+        (lambda: ce(x.half(), y), "float16"),
+        (lambda: ce(x[0, 0, 0], y), "at least the axes"),
+        (lambda: ce(meta(x), y), "prediction on meta"),
+        (lambda: ce(x, meta(y)), "target on meta"),
+        (lambda: ce(x, wanting), "requires a gradient"),
+        (lambda: dice(activation="softmix"), "softmix"),
+        (lambda: dice(ignore_index=2**63), "ignore_index = 9223372036854775808"),
+        (lambda: dice(workers=2**32), "workers = 4294967296"),
+    ]:
+        raises(ValueError, message, wrong)
+    with torch.no_grad():
+        segloss.Loss("bce", activation="sigmoid")(x, torch.rand_like(x).requires_grad_())
+    segloss.Plan.__new__(segloss.Plan).__del__()
+    os.environ["SEGLOSS_LIB"] = "/nowhere/libsegloss.so"
+    raises(ImportError, "go build -buildmode=c-shared -o /nowhere/libsegloss.so", segloss.load)
+
+
+for name, check in list(globals().items()):
+    if name.startswith("check_"):
+        check()

@@ -1,14 +1,22 @@
 """The losses of segloss for PyTorch, on the CPU, through its C interface.
 
-    go build -buildmode=c-shared -o python/libsegloss.so .    # in bridge/c
+    go build -buildmode=c-shared -o python/libsegloss.so .    # in a clone, in bridge/c
     python3 python/example.py
 
-Loss is a torch.nn.Module; Plan is the C interface itself, for arrays of any kind that
-have an address.
+From a project of your own, PYTHONPATH names this directory, and SEGLOSS_LIB the library
+unless it is beside this file.
+
+Loss is a torch.nn.Module. Plan is the part of the C interface that it uses, and the sums
+of a batch over several machines, for arrays of any kind that have an address. Threads may
+share a Loss; those that share a Plan hold its lock over a forward and its backward. A
+process made by fork has none of Go's threads and gets a RuntimeError: multiprocessing and
+DataLoader have to spawn.
 """
 
 import ctypes
+import functools
 import os
+import threading
 
 import torch
 
@@ -36,22 +44,40 @@ class Target(ctypes.Structure):
 def load():
     """The shared library: at $SEGLOSS_LIB, or beside this file."""
     path = os.environ.get("SEGLOSS_LIB") or os.path.join(os.path.dirname(os.path.abspath(__file__)), "libsegloss.so")
-    lib = ctypes.CDLL(path)
+    try:
+        lib = ctypes.CDLL(path)
+    except OSError as error:
+        build = f"go build -buildmode=c-shared -o {os.path.abspath(path)} ."
+        raise ImportError(f"{error}; to build it in a clone of the repository, in bridge/c: {build}") from error
     plan, pointer, error = ctypes.c_uint64, ctypes.c_void_p, ctypes.POINTER(ctypes.c_void_p)
     target, number = ctypes.POINTER(Target), ctypes.POINTER(ctypes.c_double)
     lib.segloss_new.argtypes = [ctypes.c_char_p, ctypes.POINTER(Spec), ctypes.POINTER(plan), error]
     lib.segloss_free.argtypes = [plan]
     lib.segloss_forward.argtypes = [plan, pointer, target, number, error]
     lib.segloss_backward.argtypes = [plan, pointer, pointer, target, ctypes.c_double, ctypes.c_int, error]
+    lib.segloss_sums_size.argtypes, lib.segloss_sums_size.restype = [plan, ctypes.c_int64], ctypes.c_int64
+    lib.segloss_reduce.argtypes = [plan, pointer, ctypes.c_int64, ctypes.c_int64, pointer, target, error]
+    lib.segloss_finish.argtypes = [plan, pointer, ctypes.c_int64, ctypes.c_int64, number, error]
     lib.segloss_free_string.argtypes = [ctypes.c_void_p]
     return lib
 
 
-_lib = load()
+_lib, _process = load(), os.getpid()
+
+
+def target(y):
+    """The target y, a contiguous tensor, as large as the plan."""
+    return Target(y.data_ptr(), LABELS.get(y.dtype, 0))
+
+
+def _check_process():
+    if os.getpid() != _process:
+        raise RuntimeError("segloss: this process was made by fork, without Go's threads; use the start method spawn")
 
 
 def _check(call, *args):
     """Calls into the library; its error becomes a ValueError."""
+    _check_process()
     error = ctypes.c_void_p()
     if call(*args, ctypes.byref(error)) != 0:
         message = ctypes.string_at(error).decode()
@@ -60,63 +86,114 @@ def _check(call, *args):
 
 
 class Plan:
-    """A loss for predictions of one shape."""
+    """A loss for predictions of one shape, at the addresses x and dx."""
+
+    _plan = None
 
     def __init__(self, loss, n, c, s, dtype, activation="none", ignore_index=None, workers=0):
-        self._plan, self.calls = ctypes.c_uint64(), 0
         for value, allowed in (dtype, TYPES), (activation, ACTIVATIONS):
             if value not in allowed:
                 raise ValueError(f"{value!r} is none of {', '.join(map(str, allowed))}")
+        for name, value, bits in ("ignore_index", ignore_index or 0, 64), ("workers", workers, 32):
+            if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+                raise ValueError(f"{name} = {value} has more than {bits} bits")
         spec = Spec(n, c, s, TYPES[dtype], ACTIVATIONS[activation], 0, workers,
                     ignore_index is not None, ignore_index or 0, 0, None)
-        _check(_lib.segloss_new, loss.encode(), ctypes.byref(spec), ctypes.byref(self._plan))
+        self._lock, self.calls, plan = threading.Lock(), 0, ctypes.c_uint64()
+        _check(_lib.segloss_new, loss.encode(), ctypes.byref(spec), ctypes.byref(plan))
+        self._plan = plan
 
     def __del__(self):
-        _lib.segloss_free(self._plan)
+        if self._plan is not None and os.getpid() == _process:
+            _lib.segloss_free(self._plan)
 
-    def forward(self, x, target):
+    def __reduce__(self):
+        raise TypeError("a Plan is memory of this process: it cannot be copied or pickled")
+
+    @property
+    def lock(self):
+        """For calls that belong together."""
+        _check_process()  # a fork may have left it locked for ever
+        return self._lock
+
+    def _pass(self, call, *args):
+        """The loss of a pass, which backward goes back from until the next one."""
         loss = ctypes.c_double()
-        _check(_lib.segloss_forward, self._plan, x, ctypes.byref(target), ctypes.byref(loss))
+        _check(call, self._plan, *args, ctypes.byref(loss))
         self.calls += 1
         return loss.value
 
+    def forward(self, x, target):
+        return self._pass(_lib.segloss_forward, x, ctypes.byref(target))
+
     def backward(self, dx, x, target, scale):
-        """The gradient of the last forward pass."""
+        """The gradient of the last forward or finish."""
         _check(_lib.segloss_backward, self._plan, dx, x, ctypes.byref(target), scale, 0)
+
+    def sums(self, rows):
+        """What the processes of a batch of so many samples add up: a row for each, all 0."""
+        _check_process()
+        return torch.zeros(rows, _lib.segloss_sums_size(self._plan, 1), dtype=torch.float64)
+
+    def reduce(self, sums, row, x, target):
+        """Fills the rows of x, from row on. The others have to be 0, in every step anew."""
+        _check(_lib.segloss_reduce, self._plan, sums.data_ptr(), len(sums), row, x, ctypes.byref(target))
+
+    def finish(self, sums, row):
+        """The loss of the whole batch from everybody's sums; backward gives the part from row on."""
+        return self._pass(_lib.segloss_finish, sums.data_ptr(), len(sums), row)
 
 
 class _Function(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, y, plan):
-        target = Target(y.data_ptr(), LABELS.get(y.dtype, 0))
-        loss = plan.forward(x.data_ptr(), target)
         ctx.save_for_backward(x, y)
-        ctx.plan, ctx.target, ctx.call = plan, target, plan.calls
+        with plan.lock:
+            loss = plan.forward(x.data_ptr(), target(y))
+            ctx.plan, ctx.call = plan, plan.calls
         return x.new_tensor(loss)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
     def backward(ctx, grad):
-        x, _ = ctx.saved_tensors
-        if ctx.call != ctx.plan.calls:  # another pass went forward since
-            ctx.plan.forward(x.data_ptr(), ctx.target)
-            ctx.call = ctx.plan.calls
-        dx = torch.empty_like(x)
-        ctx.plan.backward(dx.data_ptr(), x.data_ptr(), ctx.target, float(grad))
-        return dx, None, None
+        return _Gradient.apply(grad, *ctx.saved_tensors, ctx), None, None
+
+
+class _Gradient(torch.autograd.Function):
+    """The gradient of a pass. As a function it has a derivative that can be refused."""
+
+    @staticmethod
+    def forward(ctx, grad, x, y, passed):
+        x, y, plan = x.contiguous(), y.contiguous(), passed.plan  # hooks may have saved them otherwise
+        dx, t = torch.empty_like(x), target(y)
+        with plan.lock:
+            if passed.call != plan.calls:  # another pass went forward since
+                plan.forward(x.data_ptr(), t)
+            plan.backward(dx.data_ptr(), x.data_ptr(), t, float(grad))
+        return dx
+
+    @staticmethod
+    def backward(ctx, grad):
+        raise RuntimeError("segloss: a loss has no second derivatives here")
 
 
 class Loss(torch.nn.Module):
     """A loss such as "dice + 0.5*ce" of predictions [N, C, ...] on the CPU.
 
     The target is a map of labels [N, ...] of uint8, int32 or int64, or dense, of the
-    prediction's shape and type.
+    prediction's shape and type; it gets no gradient. Plans are kept for the last shapes.
     """
 
     def __init__(self, loss, activation="none", ignore_index=None, workers=0):
         super().__init__()
         self.loss, self.activation, self.ignore_index, self.workers = loss, activation, ignore_index, workers
-        self._plans = {}
+        self._plans = functools.lru_cache(8)(Plan)
+
+    def __getstate__(self):
+        return {**self.__dict__, "_plans": None}
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self._plans = functools.lru_cache(8)(Plan)
 
     def forward(self, x, y):
         if x.device.type != "cpu" or y.device.type != "cpu":
@@ -126,8 +203,8 @@ class Loss(torch.nn.Module):
         want = x.shape if y.dtype == x.dtype else x.shape[:1] + x.shape[2:]
         if y.dtype not in LABELS and y.dtype != x.dtype or y.shape != want:
             raise ValueError(f"target of {y.dtype} {tuple(y.shape)} for a prediction of {x.dtype} {tuple(x.shape)}")
-        key = (x.shape, x.dtype)
-        if key not in self._plans:
-            n, c = x.shape[:2]
-            self._plans[key] = Plan(self.loss, n, c, x.shape[2:].numel(), x.dtype, self.activation, self.ignore_index, self.workers)
-        return _Function.apply(x.contiguous(), y.contiguous(), self._plans[key])
+        if y.requires_grad and torch.is_grad_enabled():
+            raise ValueError("target that requires a gradient, which it does not get: detach it")
+        n, c = x.shape[:2]
+        plan = self._plans(self.loss, n, c, x.shape[2:].numel(), x.dtype, self.activation, self.ignore_index, self.workers)
+        return _Function.apply(x.contiguous(), y.contiguous(), plan)

@@ -1,5 +1,6 @@
 /* What the interface promises, called from C. Each failure is a line. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,9 +72,14 @@ static void errors(void) {
 	target.s = S + 1;
 	target.n = N;
 	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_SHAPE, "s = 6");
+	target.s = 0;
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_SHAPE, "target.s = 0 with target.n = 2");
 	target.s = S;
+	target.n = 0;
+	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_SHAPE, "target.n = 0 with target.s = 5");
 	target.n = 1;
-	CHECK(segloss_forward(plan, x, &target, NULL, NULL) == SEGLOSS_OK);
+	char *none = "none";
+	CHECK(segloss_forward(plan, x, &target, NULL, &none) == SEGLOSS_OK && none == NULL);
 	ERROR(segloss_backward(plan, (float *)x + 1, x, &target, 1, 0, &error), SEGLOSS_ERROR_ALIAS, "dx");
 	float negative[S] = {1, 1, -1, 1, 1};
 	target.weights = negative;
@@ -83,6 +89,82 @@ static void errors(void) {
 	segloss_free(plan);
 	ERROR(segloss_forward(plan, x, &target, &loss, &error), SEGLOSS_ERROR_POINTER, "does not exist");
 	CHECK(segloss_sums_size(plan, 1) == 0);
+}
+
+/* A forward pass that fails leaves the one before it to go back from. */
+static void failed(void) {
+	segloss_spec spec = {.n = 1, .c = C, .s = S, .activation = SEGLOSS_SOFTMAX};
+	segloss_target good = {.data = y, .type = SEGLOSS_UINT8}, bad = {.data = y + S, .type = SEGLOSS_UINT8};
+	float want[C * S], got[C * S];
+	double loss;
+	segloss_plan plan;
+	CHECK(segloss_new("dice", &spec, &plan, NULL) == SEGLOSS_OK);
+	CHECK(segloss_forward_backward(plan, want, x, &good, 1, 0, &loss, NULL) == SEGLOSS_OK);
+	ERROR(segloss_forward(plan, x, &bad, &loss, &error), SEGLOSS_ERROR_LABEL, "255");
+	ERROR(segloss_forward_backward(plan, got, x, &bad, 1, 0, &loss, &error), SEGLOSS_ERROR_LABEL, "255");
+	ERROR(segloss_finish(plan, NULL, 1, 0, &loss, &error), SEGLOSS_ERROR_POINTER, "sums");
+	double sums[100] = {0};
+	ERROR(segloss_finish(plan, sums, 1, 2, &loss, &error), SEGLOSS_ERROR_SHAPE, "row = 2");
+	CHECK(segloss_backward(plan, got, x, &good, 1, 0, NULL) == SEGLOSS_OK);
+	CHECK(memcmp(got, want, sizeof want) == 0);
+	segloss_free(plan);
+}
+
+/* A plan without samples or positions takes batches of just that. */
+static void nothing(void) {
+	static const struct { int64_t n, s; } sizes[] = {{0, S}, {N, 0}, {0, 0}};
+	for (int i = 0; i < 3; i++) {
+		segloss_spec spec = {.n = sizes[i].n, .c = C, .s = sizes[i].s, .activation = SEGLOSS_SOFTMAX};
+		segloss_target target = {.type = SEGLOSS_UINT8, .n = spec.n, .s = spec.s};
+		double loss = -1;
+		segloss_plan plan;
+		CHECK(segloss_new("dice", &spec, &plan, NULL) == SEGLOSS_OK);
+		CHECK(segloss_forward(plan, NULL, &target, &loss, NULL) == SEGLOSS_OK && loss == 0);
+		segloss_free(plan);
+	}
+}
+
+/* Threads that share a plan, each with a prediction of its own. */
+enum { BIG = 3000, THREADS = 4 };
+
+static struct job {
+	float x[C * BIG], dx[C * BIG];
+	double loss;
+	int wrong;
+} jobs[THREADS];
+static const uint8_t background[BIG];
+static segloss_plan shared;
+
+static void *work(void *arg) {
+	struct job *job = arg;
+	segloss_target target = {.data = background, .type = SEGLOSS_UINT8};
+	for (int k = 0; k < 300; k++) {
+		float dx[C * BIG];
+		double loss;
+		int status = segloss_forward_backward(shared, dx, job->x, &target, 1, 0, &loss, NULL);
+		if (status != SEGLOSS_OK || loss != job->loss || memcmp(dx, job->dx, sizeof dx) != 0)
+			job->wrong++;
+	}
+	return NULL;
+}
+
+static void threads(void) {
+	segloss_spec spec = {.n = 1, .c = C, .s = BIG, .activation = SEGLOSS_SOFTMAX};
+	segloss_target target = {.data = background, .type = SEGLOSS_UINT8};
+	pthread_t running[THREADS];
+	CHECK(segloss_new("dice", &spec, &shared, NULL) == SEGLOSS_OK);
+	for (int i = 0; i < THREADS; i++) {
+		for (int k = 0; k < C * BIG; k++)
+			jobs[i].x[k] = (float)(k * (i + 3) % 17) / 4;
+		CHECK(segloss_forward_backward(shared, jobs[i].dx, jobs[i].x, &target, 1, 0, &jobs[i].loss, NULL) == SEGLOSS_OK);
+	}
+	for (int i = 0; i < THREADS; i++)
+		CHECK(pthread_create(&running[i], NULL, work, &jobs[i]) == 0);
+	for (int i = 0; i < THREADS; i++) {
+		CHECK(pthread_join(running[i], NULL) == 0);
+		CHECK(jobs[i].wrong == 0);
+	}
+	segloss_free(shared);
 }
 
 /* Two shards of a batch, whose labels have one to ignore, give the bits of the whole. */
@@ -97,6 +179,8 @@ static void shards(void) {
 
 	int64_t size = segloss_sums_size(plan, N);
 	CHECK(size > 0 && size <= 1000);
+	CHECK(segloss_sums_size(plan, N * 1000) == size * 1000);
+	CHECK(segloss_sums_size(plan, -1) == 0 && segloss_sums_size(plan, INT64_MAX / 2) == 0);
 	for (int i = 0; i < N; i++) {
 		part.data = y + i * S;
 		CHECK(segloss_reduce(plan, sums[i], N, i, x + i * C * S, &part, NULL) == SEGLOSS_OK);
@@ -111,6 +195,8 @@ static void shards(void) {
 	}
 	CHECK(memcmp(got, want, sizeof want) == 0);
 	ERROR(segloss_reduce(plan, NULL, N, 0, x, &target, &error), SEGLOSS_ERROR_POINTER, "sums is NULL");
+	ERROR(segloss_reduce(plan, sums[0], -1, 0, x, &target, &error), SEGLOSS_ERROR_SHAPE, "rows = -1");
+	ERROR(segloss_finish(plan, sums[0], INT64_MAX, 0, &loss, &error), SEGLOSS_ERROR_SHAPE, "rows = 9223372036854775807");
 	segloss_free(plan);
 }
 
@@ -136,11 +222,18 @@ static void kinds(void) {
 	}
 	segloss_target odd = {.data = r, .type = 9};
 	ERROR(segloss_forward(plan, logits, &odd, &loss, &error), SEGLOSS_ERROR_OPTION, "type = 9");
+	segloss_target dense = {.data = r};
+	ERROR(segloss_forward_backward(plan, logits, logits, &dense, 1, 1, &loss, &error), SEGLOSS_ERROR_ALIAS, "in place");
+	logits[3] = NAN;
+	CHECK(segloss_forward(plan, logits, &dense, &loss, NULL) == SEGLOSS_OK && isnan(loss));
 	segloss_free(plan);
 }
 
 int main(void) {
 	errors();
+	failed();
+	nothing();
+	threads();
 	shards();
 	kinds();
 	char *list = segloss_losses();
