@@ -100,8 +100,11 @@ if installed clang-19 clang-19; then
 else
 	leave_out "PTX is what clang makes of losses.cu" "clang-19 is not here and cannot be installed; the tests hold the PTX to the hash of its source"
 fi
-installed mpirun openmpi-bin libopenmpi-dev pkg-config ||
-	leave_out "a batch over processes of MPI" "mpirun is not here and cannot be installed"
+if installed mpirun openmpi-bin libopenmpi-dev pkg-config && pkg-config --exists ompi-c; then
+	step "a batch over processes of MPI: vet" env -C examples/mpi go vet -tags mpi ./...
+else
+	leave_out "a batch over processes of MPI" "mpirun with its headers is not here and cannot be installed"
+fi
 python3 -c 'import torch' >"$log/torch" 2>&1 ||
 	leave_out "PyTorch through the C interface" "no python3 with torch: $(tail -n 1 "$log/torch")"
 step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
