@@ -19,7 +19,7 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-var small = settings{steps: 6, batch: 1, every: 3, rate: 0.01, seed: 7}
+var small = settings{steps: 6, batch: 1, every: 3, rate: 0.01, seed: 7, seeds: 1}
 
 func trained(t *testing.T, ctx context.Context, d *data, s settings) (points []point, predicted []uint8, err error) {
 	t.Helper()
@@ -67,7 +67,7 @@ func TestTraining(t *testing.T) {
 	}
 
 	out := t.TempDir()
-	if err := report(out, "dice + ce", d, points, predicted); err != nil {
+	if err := report(out, d, &training{expr: "dice + ce", points: points}, predicted); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"curves.png", "picture.png"} {
@@ -140,6 +140,26 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
+func TestStandardise(t *testing.T) {
+	slice := func(v float32) []float32 {
+		s := make([]float32, plane*features)
+		for i := range s {
+			s[i] = v + float32(i%features)
+		}
+		return s
+	}
+	// Over the slices 0 and 2 each feature k is k + 1 ± 1, and so is what lies between.
+	s := [][]float32{slice(0), slice(1), slice(2)}
+	standardise(s, []int{0, 2})
+	for z, want := range []float32{-1, 0, 1} {
+		for i, v := range s[z] {
+			if math.Abs(float64(v-want)) > 1e-6 {
+				t.Fatalf("slice %d, feature %d: %v, want %v", z, i%features, v, want)
+			}
+		}
+	}
+}
+
 func TestScore(t *testing.T) {
 	class := make([]uint8, 2)
 	argmax(class, []float32{0, 3, 3, 1, 0, 0, 0, -1, -2, -3, -1, -4, -5, -1})
@@ -154,22 +174,77 @@ func TestScore(t *testing.T) {
 	}
 }
 
-func TestRow(t *testing.T) {
-	var points []point
-	for i, dice := range []float64{0, .4, .5, .5, .7, .7} {
+// trainedTo is a training whose Dice of the rarest structure went so, test by test.
+func trainedTo(dice ...float64) *training {
+	t := &training{expr: "dice", step: 3 * time.Millisecond}
+	for i, d := range dice {
 		p := point{step: 10 * (i + 1)}
-		p.score.Dice[rarest] = dice
-		points = append(points, p)
+		p.score.Dice[rarest] = d
+		t.points = append(t.points, p)
 	}
-	r := rowOf("dice", points, 3*time.Millisecond)
-	if r.found != 30 || math.Abs(r.wobble-.1) > 1e-12 {
-		t.Errorf("found after %d steps, ± %v; want 30, 0.1", r.found, r.wobble)
+	return t
+}
+
+func TestCells(t *testing.T) {
+	column := func(runs []*training, name string) string {
+		c := cells(runs)
+		if len(c) != len(columns()) {
+			t.Fatalf("%d cells in %d columns", len(c), len(columns()))
+		}
+		return c[slices.Index(columns(), name)]
 	}
-	if len(r.cells()) != len(columns()) {
-		t.Errorf("%d cells in %d columns", len(r.cells()), len(columns()))
+	up, down, lost := trainedTo(0, .4, .5, .5, .7), trainedTo(.1, .6, .2, .4, .5), trainedTo(0, 0, .1, .2, .3)
+	for _, c := range []struct {
+		runs                                   []*training
+		dice, found, largestFall, betweenSeeds string
+	}{
+		{[]*training{up}, "0.70", "30", "0.00", "0.00"},
+		{[]*training{down}, "0.50", "20", "0.40", "0.00"},
+		{[]*training{lost}, "0.30", "never", "0.00", "0.00"},
+		{[]*training{up, down}, "0.60", "30", "0.40", "0.20"},
+		{[]*training{lost, up, down}, "0.50", "30", "0.40", "0.40"},
+		{[]*training{lost, up}, "0.50", "never", "0.00", "0.40"},
+	} {
+		for name, want := range map[string]string{"amygdala": c.dice, "amygdala ≥ ½ after steps": c.found,
+			"amygdala's largest fall": c.largestFall, "amygdala between seeds": c.betweenSeeds, "ms a step": "3"} {
+			if got := column(c.runs, name); got != want {
+				t.Errorf("%s is %q, want %q", name, got, want)
+			}
+		}
 	}
-	if cells := rowOf("dice", points[:1], 0).cells(); !slices.Contains(cells, "never") {
-		t.Errorf("not found is %v", cells)
+}
+
+// Trainings side by side give the bits of one alone, and an interrupt leaves none behind.
+func TestTrain(t *testing.T) {
+	if testing.Short() {
+		t.Skip("three trainings take minutes under the race detector")
+	}
+	d, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend, err := gobackend.New("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer backend.Finalize()
+	s := small
+	s.seeds = 2
+	all := train(t.Context(), backend, d, []string{"dice + ce"}, s)
+	if err := wait(all); err != nil {
+		t.Fatal(err)
+	}
+	for _, tr := range all {
+		s := small
+		s.seed = tr.seed
+		if alone, _, err := trained(t, t.Context(), d, s); err != nil || !reflect.DeepEqual(alone, tr.points) {
+			t.Errorf("seed %d: %+v beside another training, %+v alone, %v", tr.seed, tr.points, alone, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := wait(train(ctx, backend, d, []string{"dice"}, s)); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
 	}
 }
 
@@ -177,9 +252,17 @@ func TestSettings(t *testing.T) {
 	if err := small.check(); err != nil {
 		t.Error(err)
 	}
-	for _, s := range []settings{{}, {steps: 1, batch: 33, every: 1, rate: 1}, {steps: 1, batch: 1, rate: 1}, {steps: 1, batch: 1, every: 1, rate: math.NaN()}} {
-		if s.check() == nil {
-			t.Errorf("no error for %+v", s)
+	for name, spoil := range map[string]func(*settings){
+		"-steps": func(s *settings) { s.steps = 0 },
+		"-batch": func(s *settings) { s.batch = 33 },
+		"-every": func(s *settings) { s.every = -1 },
+		"-rate":  func(s *settings) { s.rate = math.NaN() },
+		"-seeds": func(s *settings) { s.seeds = 0 },
+	} {
+		s := small
+		spoil(&s)
+		if err := s.check(); err == nil || !strings.Contains(err.Error(), name+" ") {
+			t.Errorf("%s: error %v", name, err)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -30,11 +31,11 @@ var colours = [brain.Classes]color.NRGBA{
 }
 
 // report writes what is left of a training.
-func report(out, expr string, d *data, points []point, predicted []uint8) error {
-	if err := writeCSV(filepath.Join(out, "points.csv"), pointRows(points)); err != nil {
+func report(out string, d *data, t *training, predicted []uint8) error {
+	if err := writeCSV(filepath.Join(out, "points.csv"), pointRows([]*training{t})); err != nil {
 		return err
 	}
-	if err := curves(filepath.Join(out, "curves.png"), expr, points); err != nil {
+	if err := curves(filepath.Join(out, "curves.png"), t.expr, t.points); err != nil {
 		return err
 	}
 	if err := writePNG(filepath.Join(out, "picture.png"), picture(d, predicted)); err != nil {
@@ -44,53 +45,92 @@ func report(out, expr string, d *data, points []point, predicted []uint8) error 
 	return nil
 }
 
-func pointRows(points []point) [][]string {
-	rows := [][]string{{"step", "loss"}}
+func pointRows(runs []*training) [][]string {
+	rows := [][]string{{"expression", "seed", "step", "loss"}}
 	for _, name := range brain.Names {
 		rows[0] = append(rows[0], "dice "+name, "recall "+name, "precision "+name)
 	}
-	for _, p := range points {
-		row := []string{fmt.Sprint(p.step), fmt.Sprint(p.loss)}
-		for c := range brain.Classes {
-			row = append(row, fmt.Sprint(p.score.Dice[c]), fmt.Sprint(p.score.Recall[c]), fmt.Sprint(p.score.Precision[c]))
+	for _, t := range runs {
+		for _, p := range t.points {
+			row := []string{t.expr, fmt.Sprint(t.seed), fmt.Sprint(p.step), fmt.Sprint(p.loss)}
+			for c := range brain.Classes {
+				row = append(row, fmt.Sprint(p.score.Dice[c]), fmt.Sprint(p.score.Recall[c]), fmt.Sprint(p.score.Precision[c]))
+			}
+			rows = append(rows, row)
 		}
-		rows = append(rows, row)
 	}
 	return rows
 }
 
 // curves draws the loss, and below it the Dice of each structure.
 func curves(path, expr string, points []point) error {
-	loss, dice := plot.New(), plot.New()
-	loss.Title.Text, loss.Y.Label.Text = expr, "loss"
-	dice.X.Label.Text, dice.Y.Label.Text = "step", "Dice on the test slices"
-	dice.Y.Min, dice.Y.Max = 0, 1
-	dice.Legend.Left, dice.Legend.Top = true, true
-	line := func(value func(point) float64) (*plotter.Line, error) {
-		xy := make(plotter.XYs, len(points))
-		for i, p := range points {
-			xy[i] = plotter.XY{X: float64(p.step), Y: value(p)}
-		}
-		return plotter.NewLine(xy)
-	}
-	l, err := line(func(p point) float64 { return p.loss })
-	if err != nil {
+	loss, dice := plot.New(), diceOverSteps()
+	loss.Title.Text, loss.Y.Label.Text, loss.X.Min = expr, "loss", 0
+	if err := add(loss, "", color.Black, points, func(p point) float64 { return p.loss }); err != nil {
 		return err
 	}
-	loss.Add(l)
 	for c := 1; c < brain.Classes; c++ {
-		l, err := line(func(p point) float64 { return p.score.Dice[c] })
-		if err != nil {
+		if err := add(dice, brain.Names[c], colours[c], points, func(p point) float64 { return p.score.Dice[c] }); err != nil {
 			return err
 		}
-		l.Color, l.Width = colours[c], vg.Points(1.5)
-		dice.Add(l)
-		dice.Legend.Add(brain.Names[c], l)
 	}
 	canvas := vgimg.New(6*vg.Inch, 7*vg.Inch)
 	parts := plot.Align([][]*plot.Plot{{loss}, {dice}}, draw.Tiles{Rows: 2, Cols: 1}, draw.New(canvas))
 	loss.Draw(parts[0][0])
 	dice.Draw(parts[1][0])
+	return writePNG(path, canvas.Image())
+}
+
+// diceOverSteps is a plot without lines.
+func diceOverSteps() *plot.Plot {
+	p := plot.New()
+	p.X.Label.Text, p.Y.Label.Text = "step", "Dice on the test slices"
+	p.X.Min, p.Y.Min, p.Y.Max = 0, 0, 1
+	p.Legend.Left, p.Legend.Top = true, true
+	return p
+}
+
+// add draws a line, with a name in the legend or without.
+func add(p *plot.Plot, name string, c color.Color, points []point, value func(point) float64) error {
+	xy := make(plotter.XYs, len(points))
+	for i, at := range points {
+		xy[i] = plotter.XY{X: float64(at.step), Y: value(at)}
+	}
+	l, err := plotter.NewLine(xy)
+	if err != nil {
+		return err
+	}
+	l.Color, l.Width = c, vg.Points(1.5)
+	p.Add(l)
+	if name != "" {
+		p.Legend.Add(name, l)
+	}
+	return nil
+}
+
+// rarestCurves draws the Dice of the rarest structure for losses that count voxels,
+// that count structures, and that do both: a line for each seed.
+func rarestCurves(path string, runs []*training) error {
+	p := diceOverSteps()
+	p.Title.Text = brain.Names[rarest]
+	shown := []string{"ce", "focal_ce", "dice", "dice(batch=true)", "dice_ce", "dice + focal_ce"}
+	named := map[string]bool{}
+	for _, t := range runs {
+		k := slices.Index(shown, t.expr)
+		if k < 0 {
+			continue
+		}
+		name := t.expr
+		if named[name] {
+			name = ""
+		}
+		named[t.expr] = true
+		if err := add(p, name, colours[k+1], t.points, func(at point) float64 { return at.score.Dice[rarest] }); err != nil {
+			return err
+		}
+	}
+	canvas := vgimg.New(6*vg.Inch, 4*vg.Inch)
+	p.Draw(draw.New(canvas))
 	return writePNG(path, canvas.Image())
 }
 

@@ -37,13 +37,14 @@ func load() (*data, error) {
 	for z := range brain.Z {
 		d.features[z] = describe(intensity, z)
 	}
+	standardise(d.features[:], slicesOf(0))
 	return d, nil
 }
 
 // gather is the features [n, plane, features] and the labels of slices.
 func (d *data) gather(zs []int) (*tensors.Tensor, []uint8) {
-	var x []float32
-	var y []uint8
+	x := make([]float32, 0, len(zs)*plane*features)
+	y := make([]uint8, 0, len(zs)*plane)
 	for _, z := range zs {
 		x = append(x, d.features[z]...)
 		y = append(y, d.label[z*plane:(z+1)*plane]...)
@@ -65,6 +66,7 @@ type settings struct {
 	steps, batch, every int // test after every so many steps
 	rate                float64
 	seed                uint64
+	seeds               int // trainings of each loss of the table
 }
 
 // trainer trains one network with one loss.
