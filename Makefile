@@ -1,7 +1,7 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-bridges bench-plot ceiling ratio readme
+.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-bridges bench-plot ceiling ratio brain readme
 
 check: ## verify every analytic gradient by finite differences
 	go run ./cmd/gradcheck
@@ -51,7 +51,13 @@ ceiling: ## hold the probes of the ceiling to those in C
 ratio: ## time dice + ce against plain Go, in one run
 	go run ./bench/ratio
 
-readme: ## bring the README's table of losses and its pictures up to date
+brain: ## train with every loss on the MRI, about an hour on two cores, and show what became of it
+	GOEXPERIMENT=simd go run ./examples/brain -all -seeds 2 -out brain-out
+	GOEXPERIMENT=simd go run ./examples/brain -loss "dice + focal_ce" -out brain-out/one
+	cp brain-out/losses.csv brain-out/rarest.png brain-out/one/curves.png brain-out/one/picture.png docs/brain/
+	go test -run TestReadme . -update
+
+readme: ## bring the README's tables and its pictures up to date
 	go test -run TestReadme . -update
 	go run ./cmd/gradcheck plot vcurve -o docs/vcurve.png
 	go run ./cmd/gradcheck plot heatmap -o docs/heatmap.png
