@@ -121,18 +121,24 @@ func SpecOf(shape []int, a kernels.Activation, l kernels.Layout) (kernels.Spec, 
 	return spec, nil
 }
 
-// CheckTarget checks a target's shape against a prediction's: that of a dense one is
-// the same, that of labels the same without the classes. For frameworks whose targets
-// have a shape; Forward, to which they are flat, checks their length.
+// TargetShape is the shape of a prediction's target: a dense one has the same, labels
+// and weights the same without the classes.
+func TargetShape(shape []int, l kernels.Layout, dense bool) []int {
+	shape = slices.Clone(shape)
+	if dense {
+		return shape
+	}
+	classes := classAxis(shape, l)
+	return slices.Delete(shape, classes, classes+1)
+}
+
+// CheckTarget checks a target's shape against a prediction's. It is for frameworks
+// whose targets have a shape; Forward, to which they are flat, checks their length.
 func CheckTarget(shape, target []int, l kernels.Layout, dense bool) error {
 	if _, err := SpecOf(shape, kernels.None, l); err != nil {
 		return err
 	}
-	want := slices.Clone(shape)
-	if !dense {
-		classes := classAxis(shape, l)
-		want = slices.Delete(want, classes, classes+1)
-	}
+	want := TargetShape(shape, l, dense)
 	if slices.Equal(target, want) {
 		return nil
 	}

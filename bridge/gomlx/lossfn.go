@@ -3,7 +3,6 @@ package gomlx
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 formulas read as such, as in GoMLX itself
@@ -67,15 +66,11 @@ func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels [
 		return &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
 			Err: fmt.Errorf("%w: want 1, the target, or 2, with weights", kernels.ErrShape)}
 	}
-	class := 1
-	if layout == kernels.NSC {
-		class = x.Rank() - 1
-	}
-	positions := slices.Delete(slices.Clone(x.Shape().Dimensions), class, class+1)
 	for i, y := range labels {
-		want := shapes.Make(y.DType(), positions...)
-		if i == 0 && !y.DType().IsInt() {
-			want = x.Shape()
+		dense := i == 0 && !y.DType().IsInt()
+		want := shapes.Make(y.DType(), bridge.TargetShape(x.Shape().Dimensions, layout, dense)...)
+		if dense {
+			want.DType = x.DType()
 		}
 		if !y.Shape().Equal(want) {
 			return &kernels.ArgError{Arg: "labels", Index: i, Value: y.Shape(),
