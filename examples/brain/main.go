@@ -2,7 +2,7 @@
 // on the even slices of an MRI to find six structures, the smallest of which, the
 // amygdala, is one voxel in two hundred, and tests it on the odd slices.
 //
-//	go run ./examples/brain -loss "dice + focal_ce"   # a minute or two
+//	go run ./examples/brain -loss "dice + focal_ce"   # a few minutes
 //	go run ./examples/brain -all                      # every loss, within the hour
 //
 // The first prints the loss, the Dice of each structure and the time left, and
