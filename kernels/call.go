@@ -155,7 +155,7 @@ func (p *Plan[T]) checkBackward(dx, x []T, t Target, g Grad) error {
 	case !inPlace && overlap(dx, x):
 		return argError("dx", -1, "part of x", ErrAlias, "want x itself or a buffer apart from it")
 	case overlap(dx, t.dense32), overlap(dx, t.dense64), overlap(dx, t.weights), overlap(dx, t.mask),
-		overlap(dx, t.labels8), overlap(dx, t.label32), overlap(dx, t.label64):
+		overlap(dx, t.rawLabels()):
 		return argError("dx", -1, "part of t", ErrAlias, "want a buffer apart from the target")
 	}
 	return nil

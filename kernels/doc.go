@@ -24,8 +24,8 @@
 // # Plans
 //
 // A [Plan] is made once for a loss and a shape and holds all scratch memory:
-// its calls allocate nothing, but for the first gradient with labels wider than
-// a byte. [Plan.Forward] gives the loss, [Plan.Backward] the gradient,
+// its calls allocate nothing, but for the first gradient with labels of another
+// type than uint8. [Plan.Forward] gives the loss, [Plan.Backward] the gradient,
 // [Plan.ForwardBackward] both. Where a batch is spread over shards, [Plan.Reduce]
 // gives the [Sums] of each, [Sums.Add] adds them, and [Plan.Finish] gives every
 // shard the loss of the whole batch, with which its Backward is that of the whole

@@ -114,6 +114,11 @@ var badCalls = []struct {
 		y[3] = 1<<32 + 1
 		a.target = kernels.Labels(y)
 	}, kernels.ErrLabel, "t.Labels", 3, 1<<32 + 1, false},
+	{"uint32 label", func(a *arguments) {
+		y := convert[uint32](a.labels)
+		y[9] = math.MaxUint32
+		a.target = kernels.Labels(y)
+	}, kernels.ErrLabel, "t.Labels", 9, math.MaxUint32, false},
 	{"bad label of weight 1", func(a *arguments) {
 		a.labels[30] = 5
 		a.target = a.target.Weights(a.weights)
@@ -160,6 +165,10 @@ var badCalls = []struct {
 	{"dx and uint8 labels share memory", func(a *arguments) {
 		clear(a.dx)
 		a.target = kernels.Labels(unsafe.Slice((*uint8)(unsafe.Pointer(&a.dx[110])), 40))
+	}, kernels.ErrAlias, "dx", -1, nil, true},
+	{"dx and uint16 labels share memory", func(a *arguments) {
+		clear(a.dx)
+		a.target = kernels.Labels(unsafe.Slice((*uint16)(unsafe.Pointer(&a.dx[100])), 40))
 	}, kernels.ErrAlias, "dx", -1, nil, true},
 	{"dx and int64 labels share memory", func(a *arguments) {
 		buf := make([]int64, 60)
@@ -247,6 +256,38 @@ func TestFirstBadOfWorkers(t *testing.T) {
 	for _, found := range [][]int64{{5, 9, 7}, {9, 7, 5}, {9, 5, 7}, {5, 5}, {0, 1}, {1, 0}} {
 		if got, want := kernels.FirstBad(found...), slices.Min(found); got != want {
 			t.Errorf("of %v the first is %v", found, got)
+		}
+	}
+}
+
+// Labels of every type are searched before they become bytes: the ends of the type, and
+// what a byte would hold otherwise. Its usual ignore index may be one of them.
+func TestBadLabelsOfEveryType(t *testing.T) { onBackends(t, testBadLabelsOfEveryType) }
+
+func testBadLabelsOfEveryType(t *testing.T) {
+	for _, classes := range []int{1, 3, 130, 256} {
+		spec := kernels.Spec{N: 1, C: classes, S: 70}
+		x, dx, y := make([]float32, 70*classes), filled[float32](70*classes, 7), make([]int64, 70)
+		for _, l := range labelTypes {
+			plan := mustNew[float32](t, mustParse(t, "dice"), spec, kernels.WithIgnore(l.ignored))
+			for _, label := range []int64{l.least, l.most, -1, -128, -100, 255, 256, 300, 1<<16 - 1, 1 << 16, 1<<32 - 1, 1 << 32, int64(max(classes, 2))} {
+				if !l.holds(label) {
+					continue
+				}
+				y[66] = label
+				_, err := plan.ForwardBackward(context.Background(), dx, x, l.make(y), kernels.Grad{})
+				if label == l.ignored || label >= 0 && label < int64(max(classes, 2)) {
+					if err != nil {
+						t.Errorf("%d classes: label %d of %s: %v", classes, label, l.name, err)
+					}
+					copy(dx, filled[float32](len(dx), 7))
+					continue
+				}
+				wantArg(t, l.name, err, kernels.ErrLabel, "t.Labels", 66, label)
+				if n := different(dx, filled[float32](len(dx), 7)); n >= 0 {
+					t.Errorf("%d classes: label %d of %s: dx[%d] was written", classes, label, l.name, n)
+				}
+			}
 		}
 	}
 }

@@ -165,11 +165,10 @@ func waysToLeaveOut[T kernels.Float](t *testing.T, c *golden.Case, layout kernel
 	p := newProblem[T](t, c, layout, opts...)
 	loss, dx := p.run(t)
 	bad, weights, garbage := slices.Clone(c.Labels), make([]float32, len(c.Mask)), slices.Clone(p.x)
-	ignored, ignored8 := slices.Clone(c.Labels), convert[uint8](c.Labels)
 	for i, m := range c.Mask {
 		weights[i] = float32(m)
 		if m == 0 {
-			bad[i], ignored[i], ignored8[i] = -7, -100, 255
+			bad[i] = -7
 		}
 	}
 	for i, d := range dx {
@@ -181,18 +180,26 @@ func waysToLeaveOut[T kernels.Float](t *testing.T, c *golden.Case, layout kernel
 		}
 	}
 	p.x = garbage
-	for _, way := range []struct {
+	type way struct {
 		name   string
 		target kernels.Target
 		ignore []kernels.Option
-	}{
+	}
+	ways := []way{
 		{"a mask over bad labels", kernels.Labels(bad).Mask(c.Mask), nil},
 		{"weights of 0 and 1", kernels.Labels(bad).Weights(weights), nil},
 		{"weights and a mask", kernels.Labels(convert[int32](bad)).Weights(weights).Mask(c.Mask), nil},
-		{"an ignored label", kernels.Labels(ignored), []kernels.Option{kernels.WithIgnore(-100)}},
-		{"an ignored label of int32", kernels.Labels(convert[int32](ignored)), []kernels.Option{kernels.WithIgnore(-100)}},
-		{"an ignored label of uint8", kernels.Labels(ignored8), []kernels.Option{kernels.WithIgnore(255)}},
-	} {
+	}
+	for _, l := range labelTypes {
+		ignored := slices.Clone(c.Labels)
+		for i, m := range c.Mask {
+			if m == 0 {
+				ignored[i] = l.ignored
+			}
+		}
+		ways = append(ways, way{"an ignored label of " + l.name, l.make(ignored), []kernels.Option{kernels.WithIgnore(l.ignored)}})
+	}
+	for _, way := range ways {
 		p.target, p.opts = way.target, slices.Concat(opts, way.ignore)
 		for _, r := range routes[T]()[:3] {
 			l, d, err := r.run(t, c, p)
@@ -368,10 +375,11 @@ func testFusedBadLabels(t *testing.T) {
 		for _, at := range []int{0, 63, 64, 4095, 4096, 4999, 5000, 9999} {
 			bad := slices.Clone(c.Labels)
 			bad[at/2], bad[at], bad[len(bad)-1] = 254, 200, 250
-			for _, target := range []kernels.Target{
-				kernels.Labels(convert[uint8](bad)), kernels.Labels(convert[int32](bad)), kernels.Labels(bad),
-			} {
-				dx := filled[float32](len(p.x), nan)
+			for _, l := range labelTypes {
+				if !l.holds(254) {
+					continue
+				}
+				dx, target := filled[float32](len(p.x), nan), l.make(bad)
 				value := bad[at]
 				_, err := plan.Forward(ctx, p.x, target)
 				wantArg(t, c.ID, err, kernels.ErrLabel, "t.Labels", at, value)

@@ -301,26 +301,16 @@ func FuzzLabels(f *testing.F) {
 	})
 }
 
-// fuzzedLabels reads labels as one of the types; the wider ones stretch the
-// bytes to both sides of 0 and beyond 32 bits.
+// fuzzedLabels reads labels as one of the types, and stretches the larger bytes over
+// its whole range.
 func fuzzedLabels(kind uint8, labels []byte) (kernels.Target, func(i int) int64) {
-	switch kind % 4 {
-	case 0, 1:
-		return kernels.Labels(labels), func(i int) int64 { return int64(labels[i]) }
-	case 2:
-		y := convert[int32](labels)
-		for i := range y {
-			if y[i] > 200 {
-				y[i] -= 256
-			}
-		}
-		return kernels.Labels(y), func(i int) int64 { return int64(y[i]) }
-	}
+	l := labelTypes[int(kind)%len(labelTypes)]
 	y := convert[int64](labels)
 	for i := range y {
-		if y[i] > 200 {
-			y[i] = (y[i] - 230) << 32
+		if y[i] > 200 && l.most != math.MaxUint8 {
+			y[i] = (y[i] - 230) * (l.most / 26)
 		}
+		y[i] = min(max(y[i], l.least), l.most)
 	}
-	return kernels.Labels(y), func(i int) int64 { return y[i] }
+	return l.make(y), func(i int) int64 { return y[i] }
 }

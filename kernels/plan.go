@@ -131,7 +131,7 @@ var realThresholds = thresholds{flush: 512, chunk: 16 << 10, single: 1 << 15, al
 
 // Plan computes one loss for predictions of one shape. It holds all memory
 // that its calls need, but for a byte a position, 2 MiB at most, which the first
-// gradient with labels of int32 or int64 adds. One goroutine at a time may
+// gradient with labels of another type than uint8 adds. One goroutine at a time may
 // use a plan; many plans may run side by side.
 type Plan[T Float] struct {
 	spec    Spec

@@ -158,7 +158,7 @@ func place(i int, spec kernels.Spec) int {
 }
 
 type number interface {
-	uint8 | int32 | int64 | float32 | float64
+	kernels.Label | float32 | float64
 }
 
 func convert[To, From number](x []From) []To {

@@ -39,10 +39,11 @@ func init() {
 	share.CheckTarget = func(target, spec any) (share.Target, error) {
 		t := target.(Target)
 		n, s := t.size(spec.(Spec))
-		return share.Target{
-			Dense32: t.dense32, Dense64: t.dense64, Labels8: t.labels8, Label32: t.label32, Label64: t.label64,
-			Weights: t.weights, Mask: t.mask, N: n, S: s,
-		}, t.check(spec.(Spec))
+		to := share.Target{Dense32: t.dense32, Dense64: t.dense64, Weights: t.weights, Mask: t.mask, N: n, S: s}
+		if t.labels != nil {
+			to.Labels, to.LabelType = t.rawLabels(), t.labels.name()
+		}
+		return to, t.check(spec.(Spec))
 	}
 	share.Error = argError
 }

@@ -142,15 +142,10 @@ func (w *worker[T]) look(b, from, to int) (ok bool) {
 	if w.plan.spec.C > maxLabelClasses {
 		return false
 	}
-	switch most := w.narrowLabels(lo); {
-	case s.keep == nil && most < w.labels() && !w.ignores(s.y):
+	if most := w.narrowLabels(lo); s.keep == nil && most < w.labels() && !w.ignores(s.y) {
 		return true
-	case c.target.labels8 != nil:
-		return pickLabels(w, c.target.labels8[lo:])
-	case c.target.label32 != nil:
-		return pickLabels(w, c.target.label32[lo:])
 	}
-	return pickLabels(w, c.target.label64[lo:])
+	return w.pickLabels(lo)
 }
 
 // keepExisting keeps what the mask and weights from lo on keep.
@@ -207,7 +202,8 @@ func (w *worker[T]) labels() uint64 { return uint64(max(w.plan.spec.C, 2)) }
 // then narrows every span, also one that goes tile by tile in the end.
 func (p *Plan[T]) keepLabels(t *Target) {
 	path, room := &p.fusedLabels, p.spec.N*p.spec.S
-	wide := t.label32 != nil || t.label64 != nil
+	_, bytes := t.labels.(labelsOf[uint8])
+	wide := t.labels != nil && !bytes
 	fused := len(path.steps) > 0 && path.gradient
 	if !wide || !fused || !p.whole(t) || room > p.config.thresholds.bytes {
 		return
@@ -238,11 +234,12 @@ func (w *worker[T]) narrowLabels(lo int) (most uint64) {
 	}
 	// No call with labels starts with a pass that makes a gradient.
 	good := (c.phase == phaseBackward || c.phase == phaseBoth) && !w.plan.config.hasIgnore
-	switch {
-	case good && c.bytes != nil:
+	if good && c.bytes != nil {
 		return 0
-	case t.labels8 != nil:
-		s.y = t.labels8[lo:][:n]
+	}
+	switch y := t.labels.(type) {
+	case labelsOf[uint8]:
+		s.y = y.slice(lo, lo+n)
 		if good {
 			return 0
 		}
@@ -250,26 +247,16 @@ func (w *worker[T]) narrowLabels(lo int) (most uint64) {
 			return uint64(k.labelsMost(s.y))
 		}
 		return narrow(s.bytes, s.y)
-	case t.label32 != nil:
+	case labelsOf[int32]:
 		if k.narrow32 != nil {
-			return uint64(k.narrow32(s.y, t.label32[lo:][:n]))
+			return uint64(k.narrow32(s.y, y.slice(lo, lo+n)))
 		}
-		return narrow(s.y, t.label32[lo:][:n])
+	case labelsOf[int64]:
+		if k.narrow64 != nil {
+			return k.narrow64(s.y, y.slice(lo, lo+n))
+		}
 	}
-	if k.narrow64 != nil {
-		return k.narrow64(s.y, t.label64[lo:][:n])
-	}
-	return narrow(s.y, t.label64[lo:][:n])
-}
-
-// narrow leaves the low byte of each label in dst and returns the largest label
-// as an unsigned number, which a negative one is beyond all others.
-func narrow[L Label](dst []uint8, y []L) (most uint64) {
-	for i, l := range y {
-		dst[i] = uint8(l)
-		most = max(most, uint64(l))
-	}
-	return most
+	return t.labels.narrow(s.y, lo)
 }
 
 // ignores reports whether one of the labels, none of which is bad, is to be
@@ -280,19 +267,11 @@ func (w *worker[T]) ignores(y []uint8) bool {
 }
 
 // pickLabels drops the positions to ignore and packs the labels of the others.
-func pickLabels[T Float, L Label](w *worker[T], y []L) (ok bool) {
-	s, c, labels := w.span, &w.plan.config, w.labels()
-	kept := 0
-	for _, at := range s.kept() {
-		l := int64(y[at])
-		if c.hasIgnore && l == c.ignore {
-			continue
-		}
-		if uint64(l) >= labels {
-			return false
-		}
-		s.some[kept], s.bytes[kept] = at, uint8(l)
-		kept++
+func (w *worker[T]) pickLabels(lo int) (ok bool) {
+	s, t := w.span, &w.plan.call.target
+	kept, bad := t.labels.bytes(lo, pick[uint8]{s.to - s.from, s.kept(), s.some, s.bytes, w.labels(), &w.plan.config})
+	if bad >= 0 {
+		return false
 	}
 	s.keepFirst(kept)
 	s.y = s.bytes[:kept]

@@ -1,9 +1,9 @@
 package kernels
 
-import "math"
-
-// Label is the type of an element of a label map.
-type Label interface{ uint8 | int32 | int64 }
+import (
+	"math"
+	"unsafe"
+)
 
 // Target is what a prediction is compared with: dense values or a label map,
 // with optional weights or a mask. It is a value; making one allocates nothing,
@@ -11,9 +11,8 @@ type Label interface{ uint8 | int32 | int64 }
 type Target struct {
 	dense32 []float32
 	dense64 []float64
-	labels8 []uint8
-	label32 []int32
-	label64 []int64
+	labels  labelMap
+	count   int // of labels
 	weights []float32
 	mask    []uint8
 	n, s    int
@@ -35,15 +34,7 @@ func Dense[T Float](r []T) Target {
 // Labels is a map [N, S] of class indices. With one class, label 1 means r = 1
 // and label 0 means r = 0.
 func Labels[L Label](y []L) Target {
-	switch y := any(y).(type) {
-	case []uint8:
-		return Target{labels8: nonNil(y)}
-	case []int32:
-		return Target{label32: nonNil(y)}
-	case []int64:
-		return Target{label64: nonNil(y)}
-	}
-	return Target{}
+	return Target{labels: labelsOf[L]{unsafe.SliceData(y)}, count: len(y)}
 }
 
 // nonNil keeps an empty target apart from none.
@@ -102,9 +93,7 @@ func (t *Target) check(spec Spec) error {
 	}{
 		{"t.Dense", t.dense32 != nil, len(t.dense32), elements},
 		{"t.Dense", t.dense64 != nil, len(t.dense64), elements},
-		{"t.Labels", t.labels8 != nil, len(t.labels8), positions},
-		{"t.Labels", t.label32 != nil, len(t.label32), positions},
-		{"t.Labels", t.label64 != nil, len(t.label64), positions},
+		{"t.Labels", t.labels != nil, t.count, positions},
 		{"t.Weights", t.weights != nil, len(t.weights), positions},
 		{"t.Mask", t.mask != nil, len(t.mask), positions},
 	} {
@@ -112,21 +101,18 @@ func (t *Target) check(spec Spec) error {
 			return argError(part.arg, -1, part.got, ErrShape, "length, want %d for N=%d C=%d S=%d", part.want, n, spec.C, s)
 		}
 	}
-	if !t.isDense() && t.labels8 == nil && t.label32 == nil && t.label64 == nil {
+	if !t.isDense() && t.labels == nil {
 		return argError("t", -1, "empty", ErrShape, "the target is neither Dense nor Labels")
 	}
 	return nil
 }
 
-// label returns the label of position i.
-func (t *Target) label(i int) int64 {
-	switch {
-	case t.labels8 != nil:
-		return int64(t.labels8[i])
-	case t.label32 != nil:
-		return int64(t.label32[i])
+// rawLabels is the memory of the labels.
+func (t *Target) rawLabels() []byte {
+	if t.labels == nil {
+		return nil
 	}
-	return t.label64[i]
+	return t.labels.raw(t.count)
 }
 
 // badPosition describes what is wrong with position i, whose weight or label
@@ -135,7 +121,7 @@ func (t *Target) badPosition(i, classes int) error {
 	if t.weights != nil && badWeight(t.weights[i]) {
 		return argError("t.Weights", i, t.weights[i], ErrWeight, "want a finite number >= 0")
 	}
-	return argError("t.Labels", i, t.label(i), ErrLabel, "want 0 … %d or the ignore index", max(classes, 2)-1)
+	return argError("t.Labels", i, t.labels.at(i), ErrLabel, "want 0 … %d or the ignore index", max(classes, 2)-1)
 }
 
 func badWeight(v float32) bool { return !(v >= 0) || v > math.MaxFloat32 }

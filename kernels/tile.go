@@ -101,13 +101,8 @@ func (w *worker[T]) scan(b, from, to int) (bad int) {
 			return bad
 		}
 	}
-	switch {
-	case target.labels8 != nil:
-		return scanLabels(w, target.labels8[lo:lo+n], lo)
-	case target.label32 != nil:
-		return scanLabels(w, target.label32[lo:lo+n], lo)
-	case target.label64 != nil:
-		return scanLabels(w, target.label64[lo:lo+n], lo)
+	if target.labels != nil {
+		return w.scanLabels(lo, n)
 	}
 	return -1
 }
@@ -142,35 +137,29 @@ func (w *worker[T]) keepExisting(lo, n int) (bad int) {
 	return -1
 }
 
-// scanLabels turns the labels y, which start at position lo, into classes and
-// drops the positions to ignore.
-func scanLabels[T Float, L Label](w *worker[T], y []L, lo int) (bad int) {
-	t, config := &w.tile, &w.plan.config
-	limit, flip := int64(max(t.C, 2)), int32(0)
-	if t.C == 1 {
-		flip = 1 // label 1 is class 0; label 0 is 1, no class
-	}
-	kept := 0
-	for i, k := range w.keep {
-		l := int64(y[k])
-		if config.hasIgnore && l == config.ignore {
-			continue
-		}
-		if uint64(l) >= uint64(limit) {
-			return lo + int(k)
-		}
-		w.y[kept], w.some[kept] = int32(l)^flip, k
-		if t.V != nil {
-			t.V[kept] = t.V[i]
-		}
-		kept++
-	}
-	if kept < len(w.keep) {
-		w.keep = w.some[:kept]
+// scanLabels turns n labels from position lo on into classes and drops the positions
+// to ignore.
+func (w *worker[T]) scanLabels(lo, n int) (bad int) {
+	t, target := &w.tile, &w.plan.call.target
+	kept, bad := target.labels.classes(lo, pick[int32]{n, w.keep, w.some, w.y, w.labels(), &w.plan.config})
+	if bad >= 0 {
+		return lo + bad
 	}
 	t.Y = w.y[:kept]
+	if t.C == 1 {
+		for i := range t.Y {
+			t.Y[i] ^= 1 // label 1 is class 0; label 0 is 1, no class
+		}
+	}
+	if kept == len(w.keep) {
+		return -1
+	}
+	w.keep = w.some[:kept]
 	if t.V != nil {
 		t.V = t.V[:kept]
+		for i, k := range w.keep {
+			t.V[i] = T(target.weights[lo+int(k)])
+		}
 	}
 	return -1
 }

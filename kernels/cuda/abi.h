@@ -69,7 +69,10 @@ struct Program {
 enum Activation : i32 { ACT_NONE, ACT_SIGMOID, ACT_SOFTMAX };
 
 // What a target's elements are: dense ones of the prediction's type or floats, or labels.
-enum TargetKind : i32 { TARGET_OWN, TARGET_F32, TARGET_U8, TARGET_I32, TARGET_I64 };
+enum TargetKind : i32 {
+	TARGET_OWN, TARGET_F32,
+	TARGET_U8, TARGET_I32, TARGET_I64, TARGET_I8, TARGET_I16, TARGET_U16, TARGET_U32,
+};
 
 // Places among the counters: samples done, the last launch whose loss is finished, and from
 // FIRST_SAMPLE on the chunks done of each sample.

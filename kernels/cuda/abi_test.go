@@ -67,12 +67,17 @@ func TestLayout(t *testing.T) {
 // TestNames holds the lists of names to the enums that they number.
 func TestNames(t *testing.T) {
 	text := header(t)
+	targets := []string{"own", "f32"}
+	for _, l := range labelTypes {
+		targets = append(targets, strings.NewReplacer("uint", "u", "int", "i").Replace(l.name))
+	}
 	for _, c := range []struct {
 		enum, prefix string
 		names        []string
 	}{
 		{"Finish", "FINISH_", finishes}, {"Divisor", "DIV_", divisors},
 		{"WeightType", "WEIGHT_", weightTypes}, {"AbsentWeight", "ABSENT_", absentWeights},
+		{"TargetKind", "TARGET_", targets},
 	} {
 		m := regexp.MustCompile(`enum ` + c.enum + ` : i32 \{([^}]*)\}`).FindStringSubmatch(text)
 		if m == nil {

@@ -115,27 +115,20 @@ func (p *Plan) badPosition(i int) error {
 			return share.Error("t.Weights", i, w, kernels.ErrWeight, "want a finite number >= 0")
 		}
 	}
-	label, err := p.label(i)
+	label, err := labelTypes[t.kind-targetLabels].read(p, t.data, i)
 	if err != nil {
 		return err
 	}
 	return share.Error("t.Labels", i, label, kernels.ErrLabel, "want 0 … %d or the ignore index", max(p.spec.C, 2)-1)
 }
 
-func (p *Plan) label(i int) (int64, error) {
-	switch p.target.kind {
-	case targetU8:
-		v, err := read[uint8](p, p.target.data, i)
-		return int64(v), err
-	case targetI32:
-		v, err := read[int32](p, p.target.data, i)
-		return int64(v), err
-	}
-	return read[int64](p, p.target.data, i)
+func readLabel[L kernels.Label](p *Plan, array uintptr, i int) (int64, error) {
+	v, err := read[L](p, array, i)
+	return int64(v), err
 }
 
 // read copies element i of an array from the device.
-func read[T float32 | uint8 | int32 | int64](p *Plan, array uintptr, i int) (T, error) {
+func read[T float32 | kernels.Label](p *Plan, array uintptr, i int) (T, error) {
 	v := new(T)
 	size := unsafe.Sizeof(*v)
 	err := p.dev.ctx.CopyOut(bytesOf(v, 1), array+uintptr(i)*size, p.stream)

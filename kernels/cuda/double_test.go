@@ -42,7 +42,7 @@ func TestDouble(t *testing.T) {
 	}
 }
 
-// targets are dense ones and labels of every type, with some to ignore, bare and with
+// targets are dense ones and labels of several types, with some to ignore, bare and with
 // weights and masks.
 func targets(spec kernels.Spec) (all []kernels.Target) {
 	in := draw(spec, 11)

@@ -3,6 +3,7 @@ package cuda
 import (
 	"context"
 	"errors"
+	"slices"
 	"unsafe"
 
 	"github.com/segloss/segloss/kernels"
@@ -191,12 +192,9 @@ func (h *Host[T]) sendTarget(s *share.Target) (t Target, err error) {
 			single[i] = float32(v)
 		}
 		return Dense(b.device, Float32), b.send(p, 4*len(single))
-	case s.Labels8 != nil:
-		return Labels(b.device, Uint8), b.send(p, toBytes(b.host, s.Labels8))
-	case s.Label32 != nil:
-		return Labels(b.device, Int32), b.send(p, toBytes(b.host, s.Label32))
 	}
-	return Labels(b.device, Int64), b.send(p, toBytes(b.host, s.Label64))
+	kind := LabelType(slices.IndexFunc(labelTypes, func(l labelType) bool { return l.name == s.LabelType }))
+	return Labels(b.device, kind), b.send(p, copy(b.host, s.Labels))
 }
 
 // send queues a copy of the first bytes of a buffer to the device.

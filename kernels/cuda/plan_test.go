@@ -126,6 +126,46 @@ func TestBadPositions(t *testing.T) {
 	}
 }
 
+// TestLabelTypes: labels of every type give the same bits, with some to ignore, and one
+// that is bad is named, whichever it is.
+func TestLabelTypes(t *testing.T) {
+	if len(labels) != len(labelTypes) {
+		t.Fatalf("%d types of labels, and %d are tried", len(labelTypes), len(labels))
+	}
+	spec := kernels.Spec{N: 2, C: 3, S: 100, Activation: kernels.Softmax}
+	in, d := draw(spec, 6), open(t, ptxsim.Options{})
+	want, loss := make([]float32, len(in.x)), 0.0
+	for i, l := range labels {
+		if LabelType(i).String() != l.name {
+			t.Errorf("type %d is %v, want %s", i, LabelType(i), l.name)
+		}
+		h, y := newHost(t, d, parse(t, "dice_ce"), spec, small, kernels.WithIgnore(l.ignored)), convert[int64](in.y)
+		y[3], y[150] = l.ignored, l.ignored
+		dx := make([]float32, len(in.x))
+		v, err := h.ForwardBackward(t.Context(), dx, in.x, l.make(y), kernels.Grad{Scale: 1})
+		if err != nil {
+			t.Fatalf("%s: %v", l.name, err)
+		}
+		if i == 0 {
+			want, loss = dx, v.Loss
+		}
+		if v.Loss != loss || !sameAll(dx, want) {
+			t.Errorf("%s: loss %v, want %v, or another gradient", l.name, v.Loss, loss)
+		}
+		for _, bad := range []int64{3, l.ignored - 1, l.ignored + 1} {
+			if bad == math.MaxUint8+1 || bad == math.MaxUint16+1 || bad == math.MaxUint32+1 {
+				continue // of the next type
+			}
+			y[90] = bad
+			_, err := h.Forward(t.Context(), in.x, l.make(y))
+			var arg *kernels.ArgError
+			if wantArg(t, err, kernels.ErrLabel, "t.Labels", 90); errors.As(err, &arg) && arg.Value != bad {
+				t.Errorf("%s: value %v, want %d", l.name, arg.Value, bad)
+			}
+		}
+	}
+}
+
 // TestGrad: scale, accumulation, in place, smaller batches and none at all.
 func TestGrad(t *testing.T) {
 	spec := kernels.Spec{N: 2, C: 2, S: 90, Activation: kernels.Sigmoid}

@@ -78,7 +78,7 @@ func (p *problem[T]) cover() {
 	}
 }
 
-func convert[To, From float32 | float64 | uint8 | int32 | int64](v []From) []To {
+func convert[To, From float32 | float64 | kernels.Label](v []From) []To {
 	out := make([]To, len(v))
 	for i, x := range v {
 		out[i] = To(x)

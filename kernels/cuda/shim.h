@@ -14,7 +14,9 @@
 #endif
 #define ENTRY(threads) extern "C" __attribute__((global)) __attribute__((launch_bounds(threads, BLOCKS)))
 
+using i8 = signed char;
 using u8 = unsigned char;
+using i16 = short;
 using u16 = unsigned short;
 using i32 = int;
 using u32 = unsigned int;

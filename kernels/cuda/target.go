@@ -42,19 +42,35 @@ const (
 	Uint8 LabelType = iota
 	Int32
 	Int64
+	Int8
+	Int16
+	Uint16
+	Uint32
 )
 
+// labelType is Go's name of a type, its bytes, and what reads one of them.
+type labelType struct {
+	name string
+	size int
+	read func(p *Plan, array uintptr, i int) (int64, error)
+}
+
+var labelTypes = []labelType{
+	{"uint8", 1, readLabel[uint8]},
+	{"int32", 4, readLabel[int32]},
+	{"int64", 8, readLabel[int64]},
+	{"int8", 1, readLabel[int8]},
+	{"int16", 2, readLabel[int16]},
+	{"uint16", 2, readLabel[uint16]},
+	{"uint32", 4, readLabel[uint32]},
+}
+
 func (t LabelType) String() string {
-	if int(t) < len(labelNames) {
-		return labelNames[t]
+	if int(t) < len(labelTypes) {
+		return labelTypes[t].name
 	}
 	return "unknown"
 }
-
-var (
-	labelNames = []string{"uint8", "int32", "int64"}
-	labelSizes = []int{1, 4, 8}
-)
 
 // Target is what a prediction is compared with, in device memory: as kernels.Target is.
 type Target struct {
@@ -74,9 +90,7 @@ type targetKind int32
 const (
 	targetOwn targetKind = iota
 	targetF32
-	targetU8
-	targetI32
-	targetI64
+	targetLabels // of the first LabelType; the others follow
 )
 
 // Dense is a target r in [0,1] for every element, at device address p, laid out as the
@@ -90,10 +104,10 @@ func Dense(p uintptr, t DType) Target {
 
 // Labels is a map [N, S] of class indices at device address p.
 func Labels(p uintptr, t LabelType) Target {
-	if int(t) >= len(labelSizes) {
+	if int(t) >= len(labelTypes) {
 		return Target{}
 	}
-	return Target{data: p, kind: targetU8 + targetKind(t), size: labelSizes[t]}
+	return Target{data: p, kind: targetLabels + targetKind(t), size: labelTypes[t].size}
 }
 
 // Weights gives each position [N, S] a weight v ≥ 0, float32.

@@ -93,28 +93,34 @@ private:
 	}
 
 	template <bool Report> FN_DEVICE void load_labels(const Call& c, const Chunk& k) {
-		switch (c.target_kind) {
-		case TARGET_U8: return read_labels<Report>(c, k, (const u8*)c.target);
-		case TARGET_I32: return read_labels<Report>(c, k, (const i32*)c.target);
-		default: return read_labels<Report>(c, k, (const i64*)c.target);
+		i64 y[V];
+		switch (c.target_kind) { // only what differs, for the code is unrolled
+		case TARGET_U8: read_labels(y, c, k, (const u8*)c.target); break;
+		case TARGET_I32: read_labels(y, c, k, (const i32*)c.target); break;
+		case TARGET_I8: read_labels(y, c, k, (const i8*)c.target); break;
+		case TARGET_I16: read_labels(y, c, k, (const i16*)c.target); break;
+		case TARGET_U16: read_labels(y, c, k, (const u16*)c.target); break;
+		case TARGET_U32: read_labels(y, c, k, (const u32*)c.target); break;
+		default: read_labels(y, c, k, (const i64*)c.target);
 		}
-	}
-
-	template <bool Report, class L> FN_DEVICE void read_labels(const Call& c, const Chunk& k, const L* y) {
 		i32 classes = c.program->classes;
 		i64 most = classes > 1 ? classes - 1 : 1;
 		UNROLLED for (int v = 0; v < V; v++) {
 			if (weight[v] == 0) continue;
-			i64 i = k.position(c, at(v)), l = (i64)y[i];
+			i64 l = y[v];
 			if (c.has_ignore && l == c.ignore) {
 				weight[v] = 0;
 			} else if (l < 0 || l > most) {
-				if (Report) atomic_min(c.bad, (u64)i);
+				if (Report) atomic_min(c.bad, (u64)k.position(c, at(v)));
 				weight[v] = 0;
 			} else {
 				label[v] = classes > 1 ? (i32)l : (i32)(1 - l); // of one class, 1 is its member and 0 is none
 			}
 		}
+	}
+
+	template <class L> FN_DEVICE void read_labels(i64 (&to)[V], const Call& c, const Chunk& k, const L* y) {
+		UNROLLED for (int v = 0; v < V; v++) to[v] = weight[v] != 0 ? (i64)y[k.position(c, at(v))] : 0;
 	}
 };
 

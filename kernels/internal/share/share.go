@@ -12,16 +12,15 @@ type Config struct {
 	Clip      float64
 }
 
-// Target is what a kernels.Target refers to; at most one of the first five is not nil.
+// Target is what a kernels.Target refers to: one of the dense slices, or labels.
 type Target struct {
-	Dense32 []float32
-	Dense64 []float64
-	Labels8 []uint8
-	Label32 []int32
-	Label64 []int64
-	Weights []float32
-	Mask    []uint8
-	N, S    int
+	Dense32   []float32
+	Dense64   []float64
+	Labels    []byte // their memory
+	LabelType string // Go's name for it, or ""
+	Weights   []float32
+	Mask      []uint8
+	N, S      int
 }
 
 // The types of the arguments named loss, spec, options, sums and target are those of
