@@ -150,10 +150,18 @@ func targetOf[T kernels.Float](p *problem) (kernels.Target, error) {
 	return t, nil
 }
 
-// labelTarget makes a target of a label map; the common types need no copy.
+// labelTarget makes a target of a label map; most types need no copy.
 func labelTarget(t *tensor) (kernels.Target, error) {
 	switch v := t.data.(type) {
 	case []uint8:
+		return kernels.Labels(v), nil
+	case []int8:
+		return kernels.Labels(v), nil
+	case []uint16:
+		return kernels.Labels(v), nil
+	case []int16:
+		return kernels.Labels(v), nil
+	case []uint32:
 		return kernels.Labels(v), nil
 	case []int32:
 		return kernels.Labels(v), nil
