@@ -131,7 +131,7 @@ func (p *Plan[T]) backward(ctx context.Context, dx, x []T, t Target, g Grad) err
 }
 
 func (p *Plan[T]) checkForward(x []T, t Target) error {
-	if err := t.check(p.spec); err != nil {
+	if err := t.check(p.spec, &p.config); err != nil {
 		return err
 	}
 	n, s := t.size(p.spec)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"unsafe"
 
@@ -183,12 +184,35 @@ var badCalls = []struct {
 	}, kernels.ErrAlias, "dx", -1, nil, true},
 }
 
+// targetCall is a call that takes a target. Some write to dx.
+type targetCall struct {
+	name   string
+	run    func() error
+	writes bool
+}
+
+func callsOf(plan *kernels.Plan[float32], a *arguments, sums *kernels.Sums) []targetCall {
+	ctx := context.Background()
+	return []targetCall{
+		{"Backward", func() error { return plan.Backward(ctx, a.dx, a.x, a.target, a.value, a.grad) }, true},
+		{"ForwardBackward", func() error {
+			_, err := plan.ForwardBackward(ctx, a.dx, a.x, a.target, a.grad)
+			return err
+		}, true},
+		{"Forward", func() error {
+			_, err := plan.Forward(ctx, a.x, a.target)
+			return err
+		}, false},
+		{"Reduce", func() error { return plan.Reduce(ctx, sums, 0, a.x, a.target) }, false},
+		{"Confusion", func() error { return plan.Confusion(ctx, new(kernels.Confusion), a.x, a.target) }, false},
+	}
+}
+
 // Every bad argument is refused by every call that takes it, before anything
 // is written, and leaves nothing behind in the plan.
 func TestBadArguments(t *testing.T) { onBackends(t, testBadArguments) }
 
 func testBadArguments(t *testing.T) {
-	ctx := context.Background()
 	l := mustParse(t, "dice + ce")
 	for _, tt := range badCalls {
 		for _, opts := range [][]kernels.Option{nil, manyUnits(1), manyUnits(7)} {
@@ -198,23 +222,7 @@ func testBadArguments(t *testing.T) {
 			tt.spoil(a)
 			x, dx := slices.Clone(a.x), slices.Clone(a.dx)
 			sums := plan.NewSums(2)
-			for _, call := range []struct {
-				name   string
-				run    func() error
-				writes bool
-			}{
-				{"Backward", func() error { return plan.Backward(ctx, a.dx, a.x, a.target, a.value, a.grad) }, true},
-				{"ForwardBackward", func() error {
-					_, err := plan.ForwardBackward(ctx, a.dx, a.x, a.target, a.grad)
-					return err
-				}, true},
-				{"Forward", func() error {
-					_, err := plan.Forward(ctx, a.x, a.target)
-					return err
-				}, false},
-				{"Reduce", func() error { return plan.Reduce(ctx, sums, 0, a.x, a.target) }, false},
-				{"Confusion", func() error { return plan.Confusion(ctx, new(kernels.Confusion), a.x, a.target) }, false},
-			} {
+			for _, call := range callsOf(plan, a, sums) {
 				if tt.onlyB && !call.writes {
 					continue
 				}
@@ -287,6 +295,31 @@ func testBadLabelsOfEveryType(t *testing.T) {
 				if n := different(dx, filled[float32](len(dx), 7)); n >= 0 {
 					t.Errorf("%d classes: label %d of %s: dx[%d] was written", classes, label, l.name, n)
 				}
+			}
+		}
+	}
+}
+
+// An ignore index has nothing to ignore in a dense target, which must not go unnoticed:
+// every call that takes a target says so, before it writes anything.
+func TestIgnoreBesideDense(t *testing.T) { onBackends(t, testIgnoreBesideDense) }
+
+func testIgnoreBesideDense(t *testing.T) {
+	plan := mustNew[float32](t, mustParse(t, "dice + ce"), argumentsSpec, kernels.WithIgnore(-100))
+	a := rightArguments(t, plan)
+	x, dx := slices.Clone(a.x), slices.Clone(a.dx)
+	for _, dense := range []kernels.Target{kernels.Dense(a.dense), kernels.Dense(make([]float64, 120)), kernels.Dense(a.dense).Weights(a.weights)} {
+		a.target = dense
+		for _, c := range callsOf(plan, a, plan.NewSums(2)) {
+			err := c.run()
+			wantArg(t, c.name, err, kernels.ErrOption, "t", -1, "dense")
+			for _, want := range []string{"ignore index -100", "Mask", "Weights"} {
+				if err != nil && !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v; want %q in it", c.name, err, want)
+				}
+			}
+			if different(a.x, x) >= 0 || different(a.dx, dx) >= 0 {
+				t.Errorf("%s wrote x or dx", c.name)
 			}
 		}
 	}

@@ -438,7 +438,7 @@ func testFusedBits(t *testing.T) {
 				p := newProblem[float32](t, c, layout)
 				loss, dx := p.run(t)
 				plan := p.plan(t)
-				other := newProblem[float32](t, randomCase(rnd, c.Loss, l.act, c.N, c.C, c.S, true, weighted), layout)
+				other := newProblem[float32](t, randomCase(rnd, c.Loss, l.act, c.N, c.C, c.S, with != ignoring, weighted), layout)
 				for i := range other.x {
 					other.x[i] *= 30
 				}

@@ -88,7 +88,9 @@ type config struct {
 }
 
 // WithIgnore names a label, inside or outside [0, C), whose positions do not
-// exist. It has no effect on dense targets.
+// exist. A dense target has no labels: each call of such a plan that is given one
+// returns an error that matches [ErrOption]. [Target.Mask] or [Target.Weights] leave
+// positions out of it.
 func WithIgnore(label int64) Option {
 	return func(c *config) { c.ignore, c.hasIgnore = label, true }
 }

@@ -36,15 +36,16 @@ func init() {
 		v := value.(Value)
 		return v.plan == plan && v.generation == generation
 	}
-	share.CheckTarget = func(target, spec any) (share.Target, error) {
+	share.CheckTarget = func(target, spec any, c share.Config) (share.Target, error) {
 		t := target.(Target)
 		n, s := t.size(spec.(Spec))
 		to := share.Target{Dense32: t.dense32, Dense64: t.dense64, Weights: t.weights, Mask: t.mask, N: n, S: s}
 		if t.labels != nil {
 			to.Labels, to.LabelType = t.rawLabels(), t.labels.name()
 		}
-		return to, t.check(spec.(Spec))
+		return to, t.check(spec.(Spec), &config{ignore: c.Ignore, hasIgnore: c.HasIgnore})
 	}
+	share.DenseIgnored = denseIgnored
 	share.Error = argError
 }
 

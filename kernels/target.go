@@ -20,7 +20,8 @@ type Target struct {
 }
 
 // Dense is a target r in [0,1] for every element, laid out as the prediction
-// is. The values are not searched for any outside that range.
+// is. The values are not searched for any outside that range. Mask or Weights leave
+// positions out; an ignore index ([WithIgnore]) beside it is an error.
 func Dense[T Float](r []T) Target {
 	switch r := any(r).(type) {
 	case []float32:
@@ -76,8 +77,16 @@ func (t *Target) size(spec Spec) (n, s int) {
 
 func (t *Target) isDense() bool { return t.dense32 != nil || t.dense64 != nil }
 
-// check reports a target whose lengths do not fit a batch of n samples.
-func (t *Target) check(spec Spec) error {
+// denseIgnored reports a dense target of a plan with an ignore index.
+func denseIgnored(ignore int64) error {
+	return argError("t", -1, "dense", ErrOption, "the ignore index %d is for labels; want Mask or Weights to leave positions out", ignore)
+}
+
+// check reports a target that the options exclude, or whose lengths do not fit the batch.
+func (t *Target) check(spec Spec, c *config) error {
+	if t.isDense() && c.hasIgnore {
+		return denseIgnored(c.ignore)
+	}
 	n, s := t.size(spec)
 	if n < 0 || n > spec.N {
 		return argError("t.Sized", 0, n, ErrShape, "samples, want 0 … %d", spec.N)

@@ -30,6 +30,8 @@ func (p *Plan) checkForward(x uintptr, t Target) (n, s int, err error) {
 		return 0, 0, share.Error("t.Sized", 1, s, kernels.ErrShape, "positions, want 0 … %d", p.spec.S)
 	case t.size == 0:
 		return 0, 0, share.Error("t", -1, "empty", kernels.ErrShape, "the target is neither Dense nor Labels of a known type")
+	case t.dense && p.config.HasIgnore:
+		return 0, 0, share.DenseIgnored(p.config.Ignore)
 	case t.dense && t.dtype != p.dtype && t.dtype != Float32:
 		return 0, 0, share.Error("t.Dense", -1, t.dtype, kernels.ErrOption, "want %v, as the prediction, or float32", p.dtype)
 	case n*s == 0:

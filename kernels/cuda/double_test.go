@@ -31,11 +31,18 @@ func TestDouble(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/C=%d", c.loss, classes), func(t *testing.T) {
 				t.Parallel()
 				d := open(t, ptxsim.Options{NoRaces: true})
-				plain := newHost(t, d, parse(t, c.loss), spec, realThresholds, kernels.WithIgnore(255))
-				double := newHost(t, d, parse(t, c.loss), spec, realThresholds, kernels.WithIgnore(255))
-				double.plan.call.limit = -1
-				for k, target := range targets(spec) {
-					compareHosts(t, fmt.Sprint("target ", k), plain, double, draw(spec, uint64(k)).x, target)
+				dense, labels := targets(spec)
+				for _, kind := range []struct {
+					name    string
+					targets []kernels.Target
+					opts    []kernels.Option
+				}{{"dense", dense, nil}, {"labels", labels, []kernels.Option{kernels.WithIgnore(255)}}} {
+					plain := newHost(t, d, parse(t, c.loss), spec, realThresholds, kind.opts...)
+					double := newHost(t, d, parse(t, c.loss), spec, realThresholds, kind.opts...)
+					double.plan.call.limit = -1
+					for k, target := range kind.targets {
+						compareHosts(t, fmt.Sprint(kind.name, " ", k), plain, double, draw(spec, uint64(k)).x, target)
+					}
 				}
 			})
 		}
@@ -44,12 +51,12 @@ func TestDouble(t *testing.T) {
 
 // targets are dense ones and labels of several types, with some to ignore, bare and with
 // weights and masks.
-func targets(spec kernels.Spec) (all []kernels.Target) {
+func targets(spec kernels.Spec) (dense, labels []kernels.Target) {
 	in := draw(spec, 11)
 	rng := rand.New(rand.NewPCG(2, 3))
-	dense, weights, mask := make([]float32, len(in.x)), make([]float32, len(in.y)), make([]uint8, len(in.y))
-	for i := range dense {
-		dense[i] = rng.Float32()
+	r, weights, mask := make([]float32, len(in.x)), make([]float32, len(in.y)), make([]uint8, len(in.y))
+	for i := range r {
+		r[i] = rng.Float32()
 	}
 	for i := range weights {
 		weights[i], mask[i] = rng.Float32()*3, uint8(rng.IntN(3))
@@ -62,12 +69,13 @@ func targets(spec kernels.Spec) (all []kernels.Target) {
 			in.y[i] = 255
 		}
 	}
-	for _, t := range []kernels.Target{
-		kernels.Dense(dense), kernels.Labels(in.y), kernels.Labels(convert[int32](in.y)), kernels.Labels(convert[int64](in.y)),
-	} {
-		all = append(all, t, t.Weights(weights), t.Mask(mask).Weights(weights))
+	covered := func(t kernels.Target) []kernels.Target {
+		return []kernels.Target{t, t.Weights(weights), t.Mask(mask).Weights(weights)}
 	}
-	return all
+	for _, t := range []kernels.Target{kernels.Labels(in.y), kernels.Labels(convert[int32](in.y)), kernels.Labels(convert[int64](in.y))} {
+		labels = append(labels, covered(t)...)
+	}
+	return covered(kernels.Dense(r)), labels
 }
 
 func compareHosts(t *testing.T, name string, a, b *Host[float32], x []float32, y kernels.Target) {

@@ -154,7 +154,7 @@ func (h *Host[T]) upload(ctx context.Context, x []T, t kernels.Target) (Target, 
 		return Target{}, ctx.Err()
 	}
 	p := h.plan
-	s, err := share.CheckTarget(t, p.spec)
+	s, err := share.CheckTarget(t, p.spec, p.config)
 	if err != nil {
 		return Target{}, err
 	}

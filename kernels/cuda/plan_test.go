@@ -166,6 +166,37 @@ func TestLabelTypes(t *testing.T) {
 	}
 }
 
+// TestIgnoreBesideDense: an ignore index beside a dense target is an error of every call
+// that takes one, also where it came from the host.
+func TestIgnoreBesideDense(t *testing.T) {
+	spec := kernels.Spec{N: 1, C: 2, S: 8, Activation: kernels.Softmax}
+	in, ctx := draw(spec, 7), t.Context()
+	h := newHost(t, open(t, ptxsim.Options{}), parse(t, "dice"), spec, realThresholds, kernels.WithIgnore(-100))
+	v, err := h.Forward(ctx, in.x, kernels.Labels(in.y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, g, dx := h.plan, kernels.Grad{Scale: 1}, slices.Repeat([]float32{5}, len(in.x))
+	onHost, onDevice := kernels.Dense(in.x), Dense(h.target.device, Float32)
+	for name, run := range map[string]func() error{
+		"Forward":              func() error { return p.Forward(0, h.x.device, onDevice) },
+		"Backward":             func() error { return p.Backward(0, h.dx.device, h.x.device, onDevice, g) },
+		"ForwardBackward":      func() error { return p.ForwardBackward(0, h.dx.device, h.x.device, onDevice, g) },
+		"Reduce":               func() error { return p.Reduce(0, p.NewSums(1), 0, h.x.device, onDevice) },
+		"Host.Backward":        func() error { return h.Backward(ctx, dx, in.x, onHost, v, g) },
+		"Host.Forward":         func() error { _, err := h.Forward(ctx, in.x, onHost); return err },
+		"Host.ForwardBackward": func() error { _, err := h.ForwardBackward(ctx, dx, in.x, onHost, g); return err },
+	} {
+		err := run()
+		if wantArg(t, err, kernels.ErrOption, "t", -1); err != nil && !strings.Contains(err.Error(), "ignore index -100") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if slices.ContainsFunc(dx, func(v float32) bool { return v != 5 }) {
+		t.Error("the gradient was written")
+	}
+}
+
 // TestGrad: scale, accumulation, in place, smaller batches and none at all.
 func TestGrad(t *testing.T) {
 	spec := kernels.Spec{N: 2, C: 2, S: 90, Activation: kernels.Sigmoid}

@@ -94,7 +94,8 @@ const (
 )
 
 // Dense is a target r in [0,1] for every element, at device address p, laid out as the
-// prediction is. Its type is the prediction's or Float32.
+// prediction is. Its type is the prediction's or Float32. An ignore index beside it is an
+// error; Mask or Weights leave positions out.
 func Dense(p uintptr, t DType) Target {
 	if int(t) >= len(dtypes) {
 		return Target{}

@@ -44,8 +44,11 @@ var (
 	// Fresh reports whether a value is a plan's of that generation.
 	Fresh func(value, plan any, generation uint64) bool
 
-	// CheckTarget checks that lengths fit, as Forward and Backward do.
-	CheckTarget func(target, spec any) (Target, error)
+	// CheckTarget checks options and lengths, as Forward and Backward do.
+	CheckTarget func(target, spec any, c Config) (Target, error)
+
+	// DenseIgnored is the error of an ignore index beside a dense target.
+	DenseIgnored func(ignore int64) error
 
 	// Error makes a kernels.ArgError.
 	Error func(arg string, index int, value any, kind error, format string, args ...any) error
