@@ -14,9 +14,9 @@
 //
 // # Losses
 //
-// A [Loss] is a weighted sum of named terms, from an expression ([Parse]) or
-// from Go values ([Combine]); [Losses] lists the names with their options,
-// formulas and sources. A [Region] of the caller's own stands in an expression
+// A [Loss] is a weighted sum of named terms, from an expression ([Parse]), in
+// which parentheses may group them, or from Go values ([Combine]); [Losses] lists
+// the names with their options, formulas and sources. A [Region] of the caller's own stands in an expression
 // like one of the list. All losses here are functions of sums of pointwise
 // features over the positions of a class. Losses that are not (Lovász, top-k,
 // Hausdorff, clDice) are out of this package's idea.

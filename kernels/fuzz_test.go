@@ -8,6 +8,7 @@ import (
 	"math"
 	"reflect"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/segloss/segloss/internal/golden"
 	"github.com/segloss/segloss/kernels"
@@ -23,6 +24,7 @@ func FuzzParse(f *testing.F) {
 	for _, expr := range []string{
 		"", " ", "dize", "1e-3*bce + dice(smooth=1, weight=[1,2,0.5])", "-dice - -2*ce", "dice(", "dice(smooth=", "dice(weight=[", "2*", "\xff",
 		"dice(smooth=1e400)", "1e308*exp_log(w_dice=1e308)", "0*mcc(batch=true)", "mcc + dice", "dice(weight=[1,", "+ + dice", "1e5e5*dice", "é*dice",
+		"2*(dice + 0.5*(ce + focal)) - (iou)", "-(-(mcc))", "((", "())", "(dice", "1e-400*dice", "1e-200*(1e-200*dice)", "dice\x00", "dïce", "dice(smooth＝1)", "dice − ce",
 	} {
 		f.Add(expr)
 	}
@@ -30,7 +32,7 @@ func FuzzParse(f *testing.F) {
 		l, err := kernels.Parse(expr, mcc{})
 		if err != nil {
 			var s *kernels.SyntaxError
-			if !errors.As(err, &s) || s.Col < 1 || s.Col > len(expr)+1 || s.Msg == "" || s.Expr != expr {
+			if !errors.As(err, &s) || s.Col < 1 || s.Col > utf8.RuneCountInString(expr)+1 || s.Msg == "" || s.Expr != expr {
 				t.Fatalf("%q: %#v", expr, err)
 			}
 			return

@@ -52,9 +52,12 @@ type Cell struct {
 // Parse reads a loss expression such as
 //
 //	1e-3*bce + dice(smooth=1, weight=[1,2,0.5])
+//	2*(dice + 0.5*ce) - iou
 //
 // Names and options are those of [Losses] and of the caller's own region
-// losses. The error is a [*SyntaxError], or an [*ArgError] for a region whose
+// losses. A sum in parentheses is multiplied out, up to a depth of 100. A number that
+// a float64 does not hold, but as infinity or 0, is an error, and so is such a
+// coefficient that products of numbers give. The error is a [*SyntaxError], or an [*ArgError] for a region whose
 // name cannot be used.
 func Parse(expr string, custom ...Region) (Loss, error) {
 	for i, r := range custom {
@@ -68,7 +71,7 @@ func Parse(expr string, custom ...Region) (Loss, error) {
 		}
 	}
 	p := parser{expr: expr, custom: custom}
-	p.parse()
+	p.sum(1, 0, 0)
 	if p.err != nil {
 		return Loss{}, p.err
 	}
@@ -123,8 +126,8 @@ func combine(i int, t Term) ([]term, error) {
 		}
 		given[name] = v
 	}
-	terms := expand(l, t.Region, t.Coef, given)
-	if msg := fault(terms); msg != "" {
+	terms, msg := expand(l, t.Region, t.Coef, given)
+	if msg != "" {
 		return nil, argError("terms", i, l.Name, ErrOption, "%s", msg)
 	}
 	return terms, nil
@@ -142,31 +145,38 @@ func checkRegion(arg string, i int, r Region) error {
 	return nil
 }
 
-// fault says what is wrong with terms whose options are each allowed, or "":
-// options that exclude each other, and coefficients, which in a combination
-// are products, that have overflowed.
-func fault(terms []term) string {
-	for _, t := range terms {
-		if math.IsInf(t.Coef, 0) {
-			return "the coefficient of " + t.Name + " is not finite"
-		}
-		if t.Opt.Soft && t.Opt.Squared {
-			return "soft=true does not go with squared=true"
-		}
+// badProduct says what is wrong with a product of two finite coefficients, or "".
+func badProduct(a, b float64) string {
+	switch v := a * b; {
+	case math.IsInf(v, 0):
+		return fmt.Sprintf("%v · %v overflows", a, b)
+	case v == 0 && a != 0 && b != 0:
+		return fmt.Sprintf("%v · %v underflows to 0", a, b)
 	}
 	return ""
 }
 
-// expand gives the terms that a loss of the list stands for.
-func expand(l *losses.Loss, region Region, coef float64, given map[string]any) []term {
+// expand gives the terms that a loss of the list stands for. Where its options, each
+// of them allowed, do not go together, it says why.
+func expand(l *losses.Loss, region Region, coef float64, given map[string]any) (terms []term, fault string) {
 	if l.Parts == nil {
-		return []term{{losses.Term{Loss: l, Coef: coef, Opt: l.Resolve(given)}, region}}
+		opt := l.Resolve(given)
+		if opt.Soft && opt.Squared {
+			fault = "soft=true does not go with squared=true"
+		}
+		return []term{{losses.Term{Loss: l, Coef: coef, Opt: opt}, region}}, fault
 	}
-	var terms []term
 	for _, g := range l.Expand(given) {
-		terms = append(terms, expand(g.Loss, nil, coef*g.Coef, g.Options)...)
+		if msg := badProduct(coef, g.Coef); msg != "" {
+			return nil, "the coefficient of " + g.Loss.Name + ", " + msg
+		}
+		part, msg := expand(g.Loss, nil, coef*g.Coef, g.Options)
+		if msg != "" {
+			return nil, msg
+		}
+		terms = append(terms, part...)
 	}
-	return terms
+	return terms, ""
 }
 
 // String returns the canonical expression: combinations written out, options

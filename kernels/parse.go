@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/segloss/segloss/kernels/internal/losses"
 )
@@ -13,7 +14,7 @@ import (
 // [ErrOption].
 type SyntaxError struct {
 	Expr    string
-	Col     int      // 1-based column, in bytes
+	Col     int      // 1-based column, in characters; a byte that is not UTF-8 counts as one
 	Msg     string   // what is wrong
 	Allowed []string // what could stand there
 	Nearest string   // the allowed name nearest to the one found, or ""
@@ -36,7 +37,8 @@ func (e *SyntaxError) Unwrap() error { return ErrOption }
 // parser reads
 //
 //	sum    = term { ("+" | "-") term }
-//	term   = [ sign ] [ number "*" ] name [ "(" [ option { "," option } ] ")" ]
+//	term   = [ sign ] [ number "*" ] ( loss | "(" sum ")" )
+//	loss   = name [ "(" [ option { "," option } ] ")" ]
 //	option = name "=" ( number | list | word )
 //	list   = "[" number { "," number } "]"
 type parser struct {
@@ -47,48 +49,55 @@ type parser struct {
 	err    *SyntaxError
 }
 
+// maxDepth bounds the parentheses that may be open at a time.
+const maxDepth = 100
+
 func (p *parser) fail(col int, nearest string, allowed []string, format string, args ...any) {
 	if p.err == nil {
-		p.err = &SyntaxError{Expr: p.expr, Col: col + 1, Msg: fmt.Sprintf(format, args...), Allowed: allowed, Nearest: nearest}
+		p.err = &SyntaxError{Expr: p.expr, Col: p.column(col), Msg: fmt.Sprintf(format, args...), Allowed: allowed, Nearest: nearest}
 	}
 }
 
-func (p *parser) parse() {
-	sign := 1.0
+// column counts the characters up to a byte.
+func (p *parser) column(at int) int { return utf8.RuneCountInString(p.expr[:at]) + 1 }
+
+// sum reads terms, each times coef: the whole expression at a depth of 0, else up to
+// the ")" of the "(" at open.
+func (p *parser) sum(coef float64, open, depth int) {
+	sign, end := 1.0, "the end"
+	if depth > 0 {
+		end = ")"
+	}
 	for p.err == nil {
-		p.term(sign)
-		switch col, c := p.next(); {
-		case p.err != nil || c == 0:
+		p.term(sign*coef, depth)
+		switch {
+		case p.err != nil, depth == 0 && p.atEnd(), depth > 0 && p.accept(')'):
 			return
-		case c == '+':
+		case p.accept('+'):
 			sign = 1
-		case c == '-':
+		case p.accept('-'):
 			sign = -1
+		case p.atEnd():
+			p.fail(p.pos, "", []string{"+", "-", end}, "the \"(\" in column %d is not closed", p.column(open))
 		default:
-			p.pos = col
-			p.fail(col, "", []string{"+", "-", "the end"}, "unexpected %s after a term", p.found())
+			p.fail(p.pos, "", []string{"+", "-", end}, "unexpected %s after a term", p.found())
 		}
 	}
 }
 
-// next skips spaces and takes one byte, 0 at the end.
-func (p *parser) next() (col int, c byte) {
-	c = p.peek()
-	col = p.pos
-	if c != 0 {
-		p.pos++
-	}
-	return col, c
-}
-
+// peek skips spaces and looks at the next byte, 0 at the end.
 func (p *parser) peek() byte {
-	for p.pos < len(p.expr) && strings.IndexByte(" \t\r\n", p.expr[p.pos]) >= 0 {
-		p.pos++
-	}
-	if p.pos == len(p.expr) {
+	if p.atEnd() {
 		return 0
 	}
 	return p.expr[p.pos]
+}
+
+func (p *parser) atEnd() bool {
+	for p.pos < len(p.expr) && strings.IndexByte(" \t\r\n", p.expr[p.pos]) >= 0 {
+		p.pos++
+	}
+	return p.pos == len(p.expr)
 }
 
 // accept takes c if it comes next.
@@ -101,50 +110,78 @@ func (p *parser) accept(c byte) bool {
 }
 
 func (p *parser) expect(c byte, allowed ...string) {
-	if col := p.pos; !p.accept(c) {
-		p.fail(max(col, p.pos), "", allowed, "expected %q, found %s", c, p.found())
+	if !p.accept(c) {
+		p.fail(p.pos, "", allowed, "expected %q, found %s", c, p.found())
 	}
 }
 
 // found names what stands at the position, for messages.
 func (p *parser) found() string {
-	if p.peek() == 0 {
+	if p.atEnd() {
 		return "the end"
 	}
-	return strconv.QuoteRune([]rune(p.expr[p.pos:])[0])
+	r, size := utf8.DecodeRuneInString(p.expr[p.pos:])
+	if r == utf8.RuneError && size == 1 {
+		return fmt.Sprintf("a byte %#02x, which is not UTF-8", p.expr[p.pos])
+	}
+	return describe(r)
 }
 
-func (p *parser) term(sign float64) {
-	coef := sign
+func (p *parser) term(coef float64, depth int) {
 	if p.accept('-') {
 		coef = -coef
 	} else {
 		p.accept('+')
 	}
 	if startsNumber(p.peek()) {
-		coef *= p.number()
+		col := p.pos
+		number := p.number()
 		p.expect('*', "*")
+		if msg := badProduct(coef, number); msg != "" {
+			p.fail(col, "", nil, "the coefficient %s", msg)
+		}
+		coef *= number
 	}
+	if p.err == nil && p.peek() == '(' {
+		p.group(coef, depth+1)
+		return
+	}
+	p.loss(coef)
+}
+
+// group reads a sum in parentheses.
+func (p *parser) group(coef float64, depth int) {
+	open := p.pos
+	if depth > maxDepth {
+		p.fail(open, "", nil, "more than %d parentheses are open", maxDepth)
+		return
+	}
+	p.accept('(')
+	p.sum(coef, open, depth)
+}
+
+// loss reads one of the list or of the caller's own.
+func (p *parser) loss(coef float64) {
 	col := p.peekPos()
 	name := p.word()
 	if p.err != nil {
 		return
 	}
 	if name == "" {
-		p.fail(col, "", p.names(), "expected the name of a loss, found %s", p.found())
+		p.fail(col, "", append(p.names(), "("), "expected the name of a loss or '(', found %s", p.found())
 		return
 	}
 	l, region := p.lookup(name)
 	if l == nil {
-		p.fail(col, nearest(name, p.names()), p.names(), "unknown loss %q", name)
+		p.fail(col, nearest(name, p.names()), p.names(), "unknown loss %q%s", name, foreign(name))
 		return
 	}
 	given := p.options(l)
 	if p.err != nil {
 		return
 	}
-	terms := expand(l, region, coef, given)
-	if msg := fault(terms); msg != "" {
+	terms, msg := expand(l, region, coef, given)
+	if msg != "" {
 		p.fail(col, "", nil, "%s: %s", name, msg)
 	}
 	p.terms = append(p.terms, terms...)
@@ -196,7 +233,7 @@ func (p *parser) option(l *losses.Loss, given map[string]any) {
 		p.fail(col, "", l.OptionNames(), "expected an option of %s, found %s", l.Name, p.found())
 		return
 	case o == nil:
-		p.fail(col, nearest(name, l.OptionNames()), l.OptionNames(), "%s has no option %q", l.Name, name)
+		p.fail(col, nearest(name, l.OptionNames()), l.OptionNames(), "%s has no option %q%s", l.Name, name, foreign(name))
 		return
 	case given[name] != nil:
 		p.fail(col, "", nil, "option %s is given twice", name)
@@ -279,17 +316,31 @@ func (p *parser) number() float64 {
 	switch {
 	case math.IsInf(v, 0):
 		p.fail(start, "", []string{"a finite number"}, "%s is not finite", text)
+	case err != nil && end < len(p.expr) && p.expr[end] >= utf8.RuneSelf:
+		p.fail(start, "", []string{"a number"}, "%q is not a number, with %s after it", text, p.found())
 	case err != nil:
 		p.fail(start, "", []string{"a number"}, "%q is not a number", text)
+	case v == 0 && !isZero(text):
+		p.fail(start, "", []string{"0", "a number from 5e-324 on"}, "%s is too small for a float64, which would hold 0", text)
 	}
 	return v
+}
+
+// isZero reports whether a number is 0 as it is written.
+func isZero(text string) bool {
+	mantissa, _, _ := strings.Cut(strings.ToLower(text), "e")
+	return strings.Trim(mantissa, "+-.0") == ""
 }
 
 // word reads a name, or "" where none stands.
 func (p *parser) word() string {
 	start := p.peekPos()
-	for p.pos < len(p.expr) && isNameByte(p.expr[p.pos], p.pos > start) {
-		p.pos++
+	for p.pos < len(p.expr) {
+		r, size := utf8.DecodeRuneInString(p.expr[p.pos:])
+		if !isNameRune(r, p.pos > start) {
+			break
+		}
+		p.pos += size
 	}
 	return p.expr[start:p.pos]
 }
@@ -305,35 +356,4 @@ func isName(s string) bool {
 		}
 	}
 	return s != ""
-}
-
-// nearest returns the name at the least edit distance, if it is near at all.
-func nearest(s string, names []string) string {
-	best, at := "", 1+max(2, len(s)/2)
-	for _, n := range names {
-		if d := editDistance(strings.ToLower(s), n); d < at {
-			best, at = n, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -33,8 +33,24 @@ func TestParse(t *testing.T) {
 		{"dice - 0*ce", "dice - 0*ce"},
 		{"dice + dice", "dice + dice"},
 		{"1e400*0*dice", ""},
-		{"1e-400*dice", "0*dice"},
+		{"0e-500*dice", "0*dice"},
+		{"0.00e999*dice", "0*dice"},
+		{"dice(smooth=0.0e-400)", "dice(smooth=0)"},
+		{"5e-324*dice", "5e-324*dice"},
 		{"1e308*dice - 1e-308*ce", "1e+308*dice - 1e-308*ce"},
+		// Sums in parentheses are multiplied out.
+		{"(dice)", "dice"},
+		{"-(dice)", "-dice"},
+		{"2*(dice + ce)", "2*dice + 2*ce"},
+		{" 2 * ( dice\n+ ce ) ", "2*dice + 2*ce"},
+		{"2*(dice + 0.5*(ce + focal)) - (iou)", "2*dice + ce + focal - iou"},
+		{"dice - (ce - (focal - iou))", "dice - ce + focal - iou"},
+		{"bce - -2*(-dice - 0.25*ce(label_smoothing=0.5))", "bce - 2*dice - 0.5*ce(label_smoothing=0.5)"},
+		{"2*(dice_ce)", "2*dice + 2*ce"},
+		{"((((dice))))", "dice"},
+		{"0*(dice + 1e300*ce)", "0*dice + 0*ce"},
+		{"0.1*(0.2*dice)", "0.020000000000000004*dice"},
+		{strings.Repeat("(", 100) + "dice" + strings.Repeat(")", 100), "dice"},
 		// Options stand in the order of the list; defaults are left out.
 		{"dice(absent=keep,background=true,batch=false,reduction=mean,squared=false,soft=false,smooth=1e-5)", "dice"},
 		{"dice(soft=true,absent=skip,batch=true)", "dice(batch=true,absent=skip,soft=true)"},
@@ -130,8 +146,50 @@ func TestSyntaxErrors(t *testing.T) {
 		{"1e400*dice", 1, "", "a finite number"},
 		{"2*3*dice", 3, "", "dice"},
 		{"--dice", 2, "", "dice"},
-		{"é", 1, "", "dice"},
+		{"dïce", 1, "dice", "gdl"},
+		{"di\u0308ce", 1, "dice", "gdl"}, // the same, of two characters
+		{"dıce", 1, "dice", "gdl"},
+		{"ｄｉｃｅ", 1, "dice", "gdl"},
+		{"ce + ｄｉｃｅ(smooth=1)", 6, "dice", "gdl"},
+		{"é*dice", 1, "", "dice"},
+		{"dice(smöoth=1)", 6, "smooth", "smooth_nr"},
+		{"dice(reduction=mëan)", 16, "mean", "sum"},
+		{"dice(smooth＝1)", 12, "", "="},
+		{"dice（smooth=1）", 5, "", "the end"},
+		{"dice\u00a0+ ce", 5, "", "+"},
+		{"dice + \u00a0ce", 8, "", "dice"},
+		{"\ufeffdice", 1, "", "dice"},
+		{"dice − ce", 6, "", "-"},
+		{"−dice", 1, "", "dice"},
+		{"dice(smooth=−1)", 13, "", "a finite number >= 0"},
+		{"1e−3*dice", 1, "", "a number"},
+		{"2×dice", 2, "", "*"},
+		{"dice\x00", 5, "", "the end"},
+		{"\x00", 1, "", "dice"},
+		{"dice(\x00", 6, "", "smooth"},
 		{"dice + \xff", 8, "", "dice"},
+		{"1e-400*dice", 1, "", "0"},
+		{"-1e-400*dice", 2, "", "0"},
+		{"ce - 0.0001e-330*dice", 6, "", "0"},
+		{"dice(smooth=1e-400)", 13, "", "0"},
+		{"dice(weight=[1,1e-400])", 16, "", "0"},
+		{"bce(pos_weight=2e-324)", 16, "", "0"},
+		{"dice + 1e-200*exp_log(w_dice=1e-200)", 15, "", ""},
+		{"1e-200*(1e-200*dice)", 9, "", ""},
+		{"ce + 1e200*(dice + 1e200*ce)", 20, "", ""},
+		{"1e200*(1e200*(1e-300*dice))", 8, "", ""},
+		{"1e-200*(dice + exp_log(w_dice=1e-200))", 16, "", ""},
+		{"(", 2, "", "dice"},
+		{"()", 2, "", "("},
+		{"2*(dice", 8, "", ")"},
+		{"2*(dice + (ce)", 15, "", ")"},
+		{"(dice))", 7, "", "the end"},
+		{"2(dice)", 2, "", "*"},
+		{"(dice)2", 7, "", "+"},
+		{"(dice, ce)", 6, "", ")"},
+		{"2*(3)", 5, "", "*"},
+		{strings.Repeat("-2*(", 102), 404, "", ""},
+		{strings.Repeat("(", 101) + "dice" + strings.Repeat(")", 101), 101, "", ""},
 		{"dice(", 6, "", "smooth"},
 		{"dice(,)", 6, "", "smooth"},
 		{"dice(smoth=1)", 6, "smooth", "smooth_nr"},
@@ -195,6 +253,42 @@ func TestSyntaxErrors(t *testing.T) {
 		}
 		if !strings.Contains(err.Error(), s.Msg) || !strings.Contains(err.Error(), s.Nearest) {
 			t.Errorf("%q: the message %q leaves something out", tt.expr, err)
+		}
+	}
+}
+
+// Parentheses without end do not overflow the stack.
+func TestDeepExpression(t *testing.T) {
+	_, err := kernels.Parse(strings.Repeat("(", 1e7))
+	var s *kernels.SyntaxError
+	if !errors.As(err, &s) || s.Col != 101 {
+		t.Error("not an error in column 101")
+	}
+}
+
+// What a message says of characters that are none of the language's.
+func TestSyntaxErrorsSayWhatStandsThere(t *testing.T) {
+	for expr, want := range map[string]string{
+		"dïce":                          `unknown loss "dïce": 'ï' (U+00EF) is in no name; did you mean "dice"?`,
+		"dice(smöoth=1)":                `dice has no option "smöoth": 'ö' (U+00F6) is in no name; did you mean "smooth"?`,
+		"dice(reduction=mëan)":          `mëan is not a value of reduction; did you mean "mean"?`,
+		"dice(smooth＝1)":                `expected '=', found '＝' (U+FF1D, write '=')`,
+		"dice\u00a0+ ce":                `unexpected '\u00a0' (U+00A0, write ' ') after a term`,
+		"\ufeffdice":                    `found '\ufeff' (U+FEFF, leave it out)`,
+		"dice − ce":                     `unexpected '−' (U+2212, write '-') after a term`,
+		"1e−3*dice":                     `"1e" is not a number, with '−' (U+2212, write '-') after it`,
+		"2×dice":                        `expected '*', found '×' (U+00D7, write '*')`,
+		"dice + ½":                      `found '½' (U+00BD)`,
+		"dice + \xff":                   `found a byte 0xff, which is not UTF-8`,
+		"1e-400*dice":                   `1e-400 is too small for a float64, which would hold 0`,
+		"2*(dice + (ce)":                `the "(" in column 3 is not closed`,
+		"1e-200*(ïce":                   `column 9: unknown loss "ïce"`,
+		"1e-200*(1e-200*dice)":          `column 9: the coefficient 1e-200 · 1e-200 underflows to 0`,
+		"9e200*(1e200*dice)":            `column 8: the coefficient 9e+200 · 1e+200 overflows`,
+		"1e-200*exp_log(w_dice=1e-200)": `exp_log: the coefficient of exp_log_dice, 1e-200 · 1e-200 underflows to 0`,
+	} {
+		if _, err := kernels.Parse(expr); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v; want %q in it", expr, err, want)
 		}
 	}
 }
@@ -271,6 +365,7 @@ func TestCombineErrors(t *testing.T) {
 		{kernels.Term{Coef: 1, Name: "exp_log_ce", Options: map[string]any{"freq": []float64{nan}}}, nil},
 		{kernels.Term{Coef: 1, Name: "dice", Options: map[string]any{"soft": true, "squared": true}}, nil},
 		{kernels.Term{Coef: 1e308, Name: "exp_log", Options: map[string]any{"w_dice": 1e308}}, nil},
+		{kernels.Term{Coef: 1e-308, Name: "exp_log", Options: map[string]any{"w_dice": 1e-308}}, nil},
 		{kernels.Term{Coef: 1, Region: named("dice")}, "dice"},
 		{kernels.Term{Coef: 1, Region: named("a b")}, "a b"},
 		{kernels.Term{Coef: 1, Region: named("mine"), Options: map[string]any{"smooth": 1}}, "smooth"},
