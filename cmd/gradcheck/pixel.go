@@ -56,17 +56,24 @@ func newPixel(expr string, smooth optional[float64]) (*pixel, error) {
 	return x, nil
 }
 
+// termName is a name that is no exponent, with the "(" of its options.
+var termName = regexp.MustCompile(`(?:^|[^\w.])[A-Za-z_]\w*(?:\s*\()?`)
+
 // withOption adds an option to an expression of one term.
 func withOption(expr, name string, v float64) string {
 	option := fmt.Sprintf("%s=%v", name, v)
-	open, closed := strings.Index(expr, "("), strings.LastIndex(expr, ")")
-	if open < 0 || closed < open {
-		return expr + "(" + option + ")"
+	end := len(expr)
+	if at := termName.FindStringIndex(expr); at != nil {
+		end = at[1]
 	}
-	if strings.TrimSpace(expr[open+1:closed]) != "" {
+	head, rest := expr[:end], expr[end:]
+	switch {
+	case !strings.HasSuffix(head, "("):
+		option = "(" + option + ")"
+	case !strings.HasPrefix(strings.TrimSpace(rest), ")"):
 		option += ", "
 	}
-	return expr[:open+1] + option + expr[open+1:]
+	return head + option + rest
 }
 
 // gradient returns the loss and its derivative as the kernels compute them, or

@@ -110,7 +110,9 @@ func TestPointJudge(t *testing.T) {
 func TestWithOption(t *testing.T) {
 	for expr, want := range map[string]string{
 		"dice": "dice(smooth=0.5)", "dice()": "dice(smooth=0.5)", "dice( )": "dice(smooth=0.5 )",
-		"2*dice(squared=true)": "2*dice(smooth=0.5, squared=true)",
+		"2*dice(squared=true)": "2*dice(smooth=0.5, squared=true)", "2*(dice)": "2*(dice(smooth=0.5))",
+		"1e-3*(-(2.e3*dice( )))": "1e-3*(-(2.e3*dice(smooth=0.5 )))", "(exp_log_dice(gamma=1))": "(exp_log_dice(smooth=0.5, gamma=1))",
+		"(dice) ": "(dice(smooth=0.5)) ",
 	} {
 		if got := withOption(expr, "smooth", 0.5); got != want {
 			t.Errorf("%s: %q, want %q", expr, got, want)
