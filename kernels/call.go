@@ -72,6 +72,9 @@ type call[T Float] struct {
 //
 // A NaN at a position that exists makes the loss NaN.
 func (p *Plan[T]) Forward(ctx context.Context, x []T, t Target) (Value, error) {
+	if err := p.check(); err != nil {
+		return Value{}, err
+	}
 	if err := p.Reduce(ctx, p.sums, 0, x, t); err != nil {
 		return Value{}, err
 	}
@@ -131,6 +134,9 @@ func (p *Plan[T]) backward(ctx context.Context, dx, x []T, t Target, g Grad) err
 }
 
 func (p *Plan[T]) checkForward(x []T, t Target) error {
+	if err := p.check(); err != nil {
+		return err
+	}
 	if err := t.check(p.spec, &p.config); err != nil {
 		return err
 	}

@@ -24,6 +24,9 @@ func (p *Plan[T]) Confusion(ctx context.Context, m *Confusion, x []T, t Target) 
 		return err
 	}
 	classes := max(p.spec.C, 2)
+	if m == nil {
+		return argError("m", -1, "nil", ErrOption, "want a matrix to add to")
+	}
 	if m.Classes != 0 && (m.Classes != classes || len(m.Counts) != classes*classes) {
 		return argError("m", -1, m.Classes, ErrShape, "classes, want %d", classes)
 	}
@@ -110,7 +113,7 @@ func largest[T Float](m []T, stride, classes, i int, half T) (class int, ok bool
 }
 
 // Dice returns 2TP/(2TP+FP+FN) of a class, NaN where it occurs neither in the
-// targets nor in the predictions.
+// targets nor in the predictions, as before any batch, and for a class that there is not.
 func (m *Confusion) Dice(class int) float64 {
 	tp, fp, fn := m.class(class)
 	return 2 * tp / (2*tp + fp + fn)
@@ -122,7 +125,11 @@ func (m *Confusion) IoU(class int) float64 {
 	return tp / (tp + fp + fn)
 }
 
+// class counts the positions of a class: none where m has none of it.
 func (m *Confusion) class(c int) (tp, fp, fn float64) {
+	if m == nil || c < 0 || c >= m.Classes || len(m.Counts)/m.Classes < m.Classes {
+		return 0, 0, 0
+	}
 	for k := range m.Classes {
 		if k != c {
 			fp += m.Counts[k*m.Classes+c]

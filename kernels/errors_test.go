@@ -241,6 +241,8 @@ func testBadArguments(t *testing.T) {
 	}
 }
 
+func second(_ kernels.Value, err error) error { return err }
+
 // With several workers the first of many bad positions is still the one blamed.
 func TestFirstBadPosition(t *testing.T) { onBackends(t, testFirstBadPosition) }
 
@@ -421,6 +423,18 @@ func testBadSums(t *testing.T) {
 	for _, row := range []int{-1, 5, math.MaxInt} {
 		_, err := plan.Finish(s, row)
 		wantArg(t, "Finish", err, kernels.ErrShape, "row", -1, row)
+	}
+	// The rows wanted and those there are stand in the message, also where none will do.
+	for want, err := range map[string]error{
+		"row = 0: wrong shape: want a row for each sample (2) from row 0 on; the sums have rows 0 … 0": plan.Reduce(ctx, plan.NewSums(1), 0, a.x, a.target),
+		"row = 3: wrong shape: want a row for each sample (2) from row 3 on; the sums have rows 0 … 3": plan.Reduce(ctx, s, 3, a.x, a.target),
+		"row = 0: wrong shape: want a row for each sample (2) from row 0 on; the sums have none":       plan.Reduce(ctx, plan.NewSums(-1), 0, a.x, a.target),
+		"row = 5: wrong shape: want one of the rows; the sums have rows 0 … 3":                         second(plan.Finish(s, 5)),
+		"row = -1: wrong shape: want one of the rows; the sums have none":                              second(plan.Finish(plan.NewSums(0), -1)),
+	} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v; want %q in it", err, want)
+		}
 	}
 	// A value with coefficients for fewer samples than the gradient asks.
 	if err := plan.Reduce(ctx, s, 2, a.x, a.target); err != nil {

@@ -162,11 +162,23 @@ type Plan[T Float] struct {
 	foreseen   []float64 // coef as expected before the sums; nil once it was not
 }
 
+// configOf is the defaults with the options o.
+func configOf(o []Option) (config, error) {
+	c := config{clip: defaultClip, thresholds: realThresholds}
+	for i, set := range o {
+		if set == nil {
+			return c, argError("o", i, "nil", ErrOption, "want an option")
+		}
+		set(&c)
+	}
+	return c, nil
+}
+
 // New makes a plan. The error is an [*ArgError].
 func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
-	c := config{clip: defaultClip, thresholds: realThresholds}
-	for _, set := range o {
-		set(&c)
+	c, err := configOf(o)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkSpec(l, s, &c); err != nil {
 		return nil, err
@@ -189,12 +201,28 @@ func New[T Float](l Loss, s Spec, o ...Option) (*Plan[T], error) {
 	return p, nil
 }
 
+// check reports a plan that New did not make: the calls of one are errors.
+func (p *Plan[T]) check() error {
+	if p == nil || p.program == nil {
+		return argError("p", -1, "no plan", ErrOption, "want one that New has made")
+	}
+	return nil
+}
+
 // Backend returns the name of the implementation in use.
-func (p *Plan[T]) Backend() string { return p.backend }
+func (p *Plan[T]) Backend() string {
+	if p == nil {
+		return ""
+	}
+	return p.backend
+}
 
 // SetCoefs gives the terms new coefficients, in the order of [Loss.Terms], for
 // the values to come.
 func (p *Plan[T]) SetCoefs(coef ...float64) error {
+	if err := p.check(); err != nil {
+		return err
+	}
 	if len(coef) != len(p.program.Terms) {
 		return argError("coef", -1, len(coef), ErrShape, "length, want one for each of %d terms", len(p.program.Terms))
 	}

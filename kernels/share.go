@@ -9,11 +9,10 @@ import (
 
 func init() {
 	share.Check = func(loss, spec, options any) (share.Config, error) {
-		c := config{clip: defaultClip, thresholds: realThresholds}
-		for _, set := range options.([]Option) {
-			set(&c)
+		c, err := configOf(options.([]Option))
+		if err == nil {
+			err = checkSpec(loss.(Loss), spec.(Spec), &c)
 		}
-		err := checkSpec(loss.(Loss), spec.(Spec), &c)
 		if err == nil && c.backend != "" {
 			err = argError("backend", -1, c.backend, ErrOption, "a plan of package cuda has no other")
 		}
@@ -46,6 +45,7 @@ func init() {
 		return to, t.check(spec.(Spec), &config{ignore: c.Ignore, hasIgnore: c.HasIgnore})
 	}
 	share.DenseIgnored = denseIgnored
+	share.CheckRow = checkRow
 	share.Error = argError
 }
 

@@ -17,8 +17,12 @@ type Sums struct {
 }
 
 // NewSums makes the sums of rows samples, all zero. A number of rows below 0
-// or too large for memory gives sums of no rows, which Reduce refuses.
+// or too large for memory gives sums of no rows, which Reduce refuses; so does a plan
+// that New did not make.
 func (p *Plan[T]) NewSums(rows int) *Sums {
+	if p.check() != nil {
+		return &Sums{}
+	}
 	if rows < 0 || rows > maxScratch/p.program.Stride() {
 		rows = 0
 	}
@@ -27,10 +31,21 @@ func (p *Plan[T]) NewSums(rows int) *Sums {
 
 // Data is what to all-reduce: the rows one after another. It may be read and
 // written.
-func (s *Sums) Data() []float64 { return s.batch.Data }
+func (s *Sums) Data() []float64 {
+	if s.none() {
+		return nil
+	}
+	return s.batch.Data
+}
+
+// none reports sums that no plan has made.
+func (s *Sums) none() bool { return s == nil || s.batch == nil }
 
 // Add adds the sums of another shard, element by element.
 func (s *Sums) Add(o *Sums) error {
+	if s.none() {
+		return argError("s", -1, s, ErrShape, "want sums that a plan has made")
+	}
 	if o == nil || o.kind != s.kind {
 		return argError("o", -1, o, ErrShape, "sums of another loss, want %s", s.kind)
 	}
@@ -44,7 +59,7 @@ func (s *Sums) Add(o *Sums) error {
 }
 
 func (s *Sums) String() string {
-	if s == nil {
+	if s.none() {
 		return "no sums"
 	}
 	return fmt.Sprintf("sums of %d samples, %s", s.batch.Rows, s.kind)
@@ -84,6 +99,9 @@ func (p *Plan[T]) collect(s *Sums, row, n int) {
 // Finish computes the loss of all rows of s, and keeps the coefficients of this
 // plan's samples, from row on, for Backward.
 func (p *Plan[T]) Finish(s *Sums, row int) (Value, error) {
+	if err := p.check(); err != nil {
+		return Value{}, err
+	}
 	if err := p.checkSums(s, row, 0); err != nil {
 		return Value{}, err
 	}
@@ -94,10 +112,22 @@ func (p *Plan[T]) checkSums(s *Sums, row, n int) error {
 	if s == nil || p.sums != s && s.kind != p.kind {
 		return argError("s", -1, s, ErrShape, "sums of another loss, want %s", p.kind)
 	}
-	if row < 0 || row > s.batch.Rows-n {
-		return argError("row", -1, row, ErrShape, "want 0 … %d", s.batch.Rows-n)
+	return checkRow(row, n, s.batch.Rows)
+}
+
+// checkRow reports a row from which on sums of so many rows have no room for n samples.
+func checkRow(row, n, rows int) error {
+	if row >= 0 && row <= rows-n {
+		return nil
 	}
-	return nil
+	want, have := "one of the rows", "none"
+	if n > 0 {
+		want = fmt.Sprintf("a row for each sample (%d) from row %d on", n, row)
+	}
+	if rows > 0 {
+		have = fmt.Sprintf("rows 0 … %d", rows-1)
+	}
+	return argError("row", -1, row, ErrShape, "want %s; the sums have %s", want, have)
 }
 
 // finish makes a Value from the first rows rows, with the coefficients of the

@@ -98,10 +98,7 @@ func (p *Plan) checkSums(s *kernels.Sums, row, n int) (*losses.Batch, error) {
 	if b == nil || kind != p.kind {
 		return nil, share.Error("sums", -1, s, kernels.ErrShape, "sums of another loss, want %s", p.kind)
 	}
-	if row < 0 || row > b.Rows-n {
-		return nil, share.Error("row", -1, row, kernels.ErrShape, "want 0 … %d", b.Rows-n)
-	}
-	return b, nil
+	return b, share.CheckRow(row, n, b.Rows)
 }
 
 // badPosition describes what is wrong with a position of the latest call, which it asks

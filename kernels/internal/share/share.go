@@ -50,6 +50,9 @@ var (
 	// DenseIgnored is the error of an ignore index beside a dense target.
 	DenseIgnored func(ignore int64) error
 
+	// CheckRow checks that sums of so many rows have room for n samples from a row on.
+	CheckRow func(row, n, rows int) error
+
 	// Error makes a kernels.ArgError.
 	Error func(arg string, index int, value any, kind error, format string, args ...any) error
 )
