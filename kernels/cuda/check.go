@@ -17,10 +17,18 @@ func (p *Plan) size(t *Target) (n, s int) {
 	return p.spec.N, p.spec.S
 }
 
+// open reports a plan that is closed, or that no device has made.
+func (p *Plan) open() error {
+	if p == nil || p.memory == 0 {
+		return ErrClosed
+	}
+	return nil
+}
+
 // checkForward checks what can be checked of arguments that are addresses.
 func (p *Plan) checkForward(x uintptr, t Target) (n, s int, err error) {
-	if p.memory == 0 {
-		return 0, 0, ErrClosed
+	if err := p.open(); err != nil {
+		return 0, 0, err
 	}
 	n, s = p.size(&t)
 	switch {

@@ -80,7 +80,10 @@ type loaded struct {
 // Open opens a device by its number. Close gives it back.
 func Open(device int, options ...OpenOption) (*Device, error) {
 	var o opening
-	for _, set := range options {
+	for i, set := range options {
+		if set == nil {
+			return nil, share.Error("options", i, "nil", kernels.ErrOption, "want an option")
+		}
 		set(&o)
 	}
 	if o.driver == nil {
@@ -106,11 +109,22 @@ func Open(device int, options ...OpenOption) (*Device, error) {
 	return &Device{ctx: ctx, info: ctx.Info(), modules: map[string]loaded{}}, nil
 }
 
+// context is the device's, or a closed one where Open did not make the device.
+func (d *Device) context() driver.Context {
+	if d == nil || d.ctx == nil {
+		return driver.Closed{}
+	}
+	return d.ctx
+}
+
 // Info describes the device.
-func (d *Device) Info() Info { return d.info }
+func (d *Device) Info() Info { return d.context().Info() }
 
 // Close unloads the kernels. Plans of the device must be closed before.
 func (d *Device) Close() error {
+	if d == nil || d.ctx == nil {
+		return nil
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -127,6 +141,9 @@ func (d *Device) Close() error {
 
 // load gives the kernel of a module, which it compiles where no plan has before.
 func (d *Device) load(name string) (driver.Function, error) {
+	if d == nil || d.ctx == nil {
+		return 0, ErrClosed
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.closed {
@@ -152,17 +169,33 @@ func (d *Device) load(name string) (driver.Function, error) {
 }
 
 // Alloc gives so many bytes of device memory.
-func (d *Device) Alloc(bytes int) (uintptr, error) { return d.ctx.Alloc(bytes) }
+func (d *Device) Alloc(bytes int) (uintptr, error) {
+	if err := checkBytes(bytes); err != nil {
+		return 0, err
+	}
+	return d.context().Alloc(bytes)
+}
+
+func checkBytes(bytes int) error {
+	if bytes < 0 {
+		return share.Error("bytes", -1, bytes, kernels.ErrShape, "want >= 0")
+	}
+	return nil
+}
 
 // Free gives memory back.
-func (d *Device) Free(p uintptr) error { return d.ctx.Free(p) }
+func (d *Device) Free(p uintptr) error { return d.context().Free(p) }
 
 // CopyIn queues a copy of src to the device. src must stay as it is until the stream is
 // done with it.
-func (d *Device) CopyIn(dst uintptr, src []byte, s Stream) error { return d.ctx.CopyIn(dst, src, s) }
+func (d *Device) CopyIn(dst uintptr, src []byte, s Stream) error {
+	return d.context().CopyIn(dst, src, s)
+}
 
 // CopyOut queues a copy from the device to dst.
-func (d *Device) CopyOut(dst []byte, src uintptr, s Stream) error { return d.ctx.CopyOut(dst, src, s) }
+func (d *Device) CopyOut(dst []byte, src uintptr, s Stream) error {
+	return d.context().CopyOut(dst, src, s)
+}
 
 // Synchronize waits for everything queued on a stream.
-func (d *Device) Synchronize(s Stream) error { return d.ctx.Synchronize(s) }
+func (d *Device) Synchronize(s Stream) error { return d.context().Synchronize(s) }

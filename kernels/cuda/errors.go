@@ -15,5 +15,5 @@ var (
 	ErrMemory       = driver.ErrMemory    // the device has no more memory
 	ErrLaunch       = driver.ErrLaunch    // a kernel failed
 	ErrPoisoned     = driver.ErrPoisoned  // an earlier error has made the context useless for good
-	ErrClosed       = driver.ErrClosed    // the device or the plan was closed
+	ErrClosed       = driver.ErrClosed    // the device or the plan was closed, or never opened
 )

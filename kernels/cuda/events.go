@@ -6,29 +6,35 @@ import "github.com/segloss/segloss/kernels/cuda/internal/driver"
 type Event = driver.Event
 
 // NewStream makes a queue of work; CloseStream gives it back.
-func (d *Device) NewStream() (Stream, error) { return d.ctx.NewStream() }
+func (d *Device) NewStream() (Stream, error) { return d.context().NewStream() }
 
 // CloseStream gives a stream back; what is queued there is still done.
-func (d *Device) CloseStream(s Stream) error { return d.ctx.CloseStream(s) }
+func (d *Device) CloseStream(s Stream) error { return d.context().CloseStream(s) }
 
 // NewEvent makes a mark; CloseEvent gives it back.
-func (d *Device) NewEvent() (Event, error) { return d.ctx.NewEvent() }
+func (d *Device) NewEvent() (Event, error) { return d.context().NewEvent() }
 
 // CloseEvent gives a mark back.
-func (d *Device) CloseEvent(e Event) error { return d.ctx.CloseEvent(e) }
+func (d *Device) CloseEvent(e Event) error { return d.context().CloseEvent(e) }
 
 // Record queues a mark.
-func (d *Device) Record(e Event, s Stream) error { return d.ctx.Record(e, s) }
+func (d *Device) Record(e Event, s Stream) error { return d.context().Record(e, s) }
 
 // Elapsed waits for both marks and returns the milliseconds between them.
-func (d *Device) Elapsed(from, to Event) (float64, error) { return d.ctx.Elapsed(from, to) }
+func (d *Device) Elapsed(from, to Event) (float64, error) { return d.context().Elapsed(from, to) }
 
 // Copy queues a copy within the device.
 func (d *Device) Copy(dst, src uintptr, bytes int, s Stream) error {
-	return d.ctx.Copy(dst, src, bytes, s)
+	if err := checkBytes(bytes); err != nil {
+		return err
+	}
+	return d.context().Copy(dst, src, bytes, s)
 }
 
 // Set queues the filling of memory with one byte.
 func (d *Device) Set(dst uintptr, value byte, bytes int, s Stream) error {
-	return d.ctx.Set(dst, value, bytes, s)
+	if err := checkBytes(bytes); err != nil {
+		return err
+	}
+	return d.context().Set(dst, value, bytes, s)
 }

@@ -35,6 +35,9 @@ type buffer struct {
 // NewHost allocates what a plan needs to take Go slices. Close gives it back; the plan
 // stays the caller's.
 func NewHost[T kernels.Float](p *Plan) (*Host[T], error) {
+	if err := p.open(); err != nil {
+		return nil, err
+	}
 	var zero T
 	if (unsafe.Sizeof(zero) == 8) != (p.dtype == Float64) {
 		return nil, share.Error("p", -1, p.dtype, kernels.ErrOption, "want a plan of the slices' elements")
@@ -67,8 +70,19 @@ func (b *buffer) allocate(d *Device, bytes int) (err error) {
 	return err
 }
 
+// open reports a host that is closed, or that NewHost did not make, or whose plan is.
+func (h *Host[T]) open() error {
+	if h == nil {
+		return ErrClosed
+	}
+	return h.plan.open()
+}
+
 // Close frees the buffers.
 func (h *Host[T]) Close() error {
+	if h == nil {
+		return nil
+	}
 	var errs []error
 	for _, b := range []*buffer{&h.x, &h.dx, &h.target, &h.weights, &h.mask} {
 		if b.host != nil {
@@ -79,6 +93,7 @@ func (h *Host[T]) Close() error {
 		}
 		*b = buffer{}
 	}
+	h.plan = nil
 	return errors.Join(errs...)
 }
 
@@ -139,6 +154,9 @@ func (h *Host[T]) ForwardBackward(ctx context.Context, dx, x []T, t kernels.Targ
 }
 
 func (h *Host[T]) checkGradient(dx, x []T, g kernels.Grad) error {
+	if err := h.open(); err != nil {
+		return err
+	}
 	if len(dx) != len(x) {
 		return share.Error("dx", -1, len(dx), kernels.ErrShape, "length, want %d as x has", len(x))
 	}
@@ -150,6 +168,9 @@ func (h *Host[T]) checkGradient(dx, x []T, g kernels.Grad) error {
 
 // upload brings a prediction and its target to the device.
 func (h *Host[T]) upload(ctx context.Context, x []T, t kernels.Target) (Target, error) {
+	if err := h.open(); err != nil {
+		return Target{}, err
+	}
 	if ctx != nil && ctx.Err() != nil {
 		return Target{}, ctx.Err()
 	}

@@ -247,7 +247,7 @@ func (p *Plan) fillCall() {
 
 // Close frees the workspace, unless it is the caller's.
 func (p *Plan) Close() error {
-	if p.memory == 0 {
+	if p.open() != nil {
 		return nil
 	}
 	memory := p.memory
@@ -261,8 +261,8 @@ func (p *Plan) Close() error {
 // SetCoefs gives the terms new coefficients, in the order of the loss's terms, for the
 // values to come. It waits for the stream of the latest call.
 func (p *Plan) SetCoefs(coef ...float64) error {
-	if p.memory == 0 {
-		return ErrClosed
+	if err := p.open(); err != nil {
+		return err
 	}
 	if len(coef) != len(p.program.Terms) {
 		return share.Error("coef", -1, len(coef), kernels.ErrShape, "length, want one for each of %d terms", len(p.program.Terms))
@@ -436,9 +436,10 @@ func (p *Plan) launch(blocks, shared int, s Stream, cooperative bool) error {
 }
 
 // LossPtr is the device address of the loss of the latest Forward, a float64, followed by
-// the value of each term. A loss that only the host can finish has none, and it is 0.
+// the value of each term. A loss that only the host can finish has none, nor has a closed
+// plan, and it is 0.
 func (p *Plan) LossPtr() uintptr {
-	if p.custom {
+	if p.open() != nil || p.custom {
 		return 0
 	}
 	return p.call.result
@@ -447,6 +448,9 @@ func (p *Plan) LossPtr() uintptr {
 // Value waits for the latest Forward, or what did its work, and returns the loss with its
 // terms. A label or a weight out of range is an error that names its position.
 func (p *Plan) Value() (kernels.Value, error) {
+	if err := p.open(); err != nil {
+		return kernels.Value{}, err
+	}
 	if !p.reduced {
 		return kernels.Value{}, share.Error("p", -1, "no value", kernels.ErrStale, "want a Forward before")
 	}
@@ -496,6 +500,9 @@ func (p *Plan) upload() error {
 
 // NewSums makes the sums of rows samples, all zero, as kernels.Plan.NewSums does.
 func (p *Plan) NewSums(rows int) *kernels.Sums {
+	if p == nil || p.program == nil {
+		return &kernels.Sums{}
+	}
 	if rows < 0 || rows > maxRows/p.program.Stride() {
 		rows = 0
 	}
@@ -530,6 +537,9 @@ func (p *Plan) Reduce(s Stream, sums *kernels.Sums, row int, x uintptr, t Target
 // Finish computes the loss of all rows of sums, and brings the coefficients of this plan's
 // samples, from row on, to the device for Backward.
 func (p *Plan) Finish(sums *kernels.Sums, row int) (kernels.Value, error) {
+	if err := p.open(); err != nil {
+		return kernels.Value{}, err
+	}
 	b, err := p.checkSums(sums, row, 0)
 	if err != nil {
 		return kernels.Value{}, err

@@ -32,7 +32,12 @@ func (t DType) String() string {
 }
 
 // Size is the bytes of an element.
-func (t DType) Size() int { return dtypes[t].size }
+func (t DType) Size() int {
+	if int(t) < len(dtypes) {
+		return dtypes[t].size
+	}
+	return 0
+}
 
 // LabelType is the type of the elements of a label map.
 type LabelType uint8
