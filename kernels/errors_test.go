@@ -90,7 +90,8 @@ var badCalls = []struct {
 	{"labels of every element", func(a *arguments) { a.target = kernels.Labels(make([]uint8, 120)) }, kernels.ErrShape, "t.Labels", -1, 120, false},
 	{"nil labels", func(a *arguments) { a.target = kernels.Labels[int64](nil) }, kernels.ErrShape, "t.Labels", -1, 0, false},
 	{"short weights", func(a *arguments) { a.target = a.target.Weights(a.weights[1:]) }, kernels.ErrShape, "t.Weights", -1, 39, false},
-	{"nil weights", func(a *arguments) { a.target = a.target.Weights(nil) }, kernels.ErrShape, "t.Weights", -1, 0, false},
+	{"empty weights", func(a *arguments) { a.target = a.target.Weights([]float32{}) }, kernels.ErrShape, "t.Weights", -1, 0, false},
+	{"empty mask", func(a *arguments) { a.target = a.target.Mask([]uint8{}) }, kernels.ErrShape, "t.Mask", -1, 0, false},
 	{"short mask", func(a *arguments) { a.target = a.target.Mask(make([]uint8, 39)) }, kernels.ErrShape, "t.Mask", -1, 39, false},
 	{"too many samples", func(a *arguments) { a.target = a.target.Sized(3, 20) }, kernels.ErrShape, "t.Sized", 0, 3, false},
 	{"too many positions", func(a *arguments) { a.target = a.target.Sized(2, 21) }, kernels.ErrShape, "t.Sized", 1, 21, false},
@@ -242,6 +243,32 @@ func testBadArguments(t *testing.T) {
 }
 
 func second(_ kernels.Value, err error) error { return err }
+
+// Weights and a mask that are nil are none, whatever the target had before.
+func TestNilWeightsAndMask(t *testing.T) { onBackends(t, testNilWeightsAndMask) }
+
+func testNilWeightsAndMask(t *testing.T) {
+	plan := mustNew[float32](t, mustParse(t, "dice + ce"), argumentsSpec)
+	a := rightArguments(t, plan)
+	loss, dx := a.value.Loss, make([]float32, 120)
+	if _, err := plan.ForwardBackward(context.Background(), dx, a.x, a.target, once); err != nil {
+		t.Fatal(err)
+	}
+	for name, target := range map[string]kernels.Target{
+		"nil weights":  a.target.Weights(nil),
+		"nil mask":     a.target.Mask(nil),
+		"both":         a.target.Mask(nil).Weights(nil).Sized(2, 20),
+		"taken back":   a.target.Weights(make([]float32, 40)).Mask(make([]uint8, 40)).Weights(nil).Mask(nil),
+		"weights of 1": a.target.Weights(a.weights).Mask(nil),
+	} {
+		v, err := plan.ForwardBackward(context.Background(), a.dx, a.x, target, once)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		sameBits(t, name, v.Loss, a.dx, loss, dx)
+	}
+}
 
 // With several workers the first of many bad positions is still the one blamed.
 func TestFirstBadPosition(t *testing.T) { onBackends(t, testFirstBadPosition) }

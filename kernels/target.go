@@ -47,16 +47,17 @@ func nonNil[E any](s []E) []E {
 }
 
 // Weights gives each position [N, S] a weight v ≥ 0, which every sum and count
-// carries. A position of weight 0 does not exist, whatever its values are.
+// carries. A position of weight 0 does not exist, whatever its values are. With nil
+// there are no weights.
 func (t Target) Weights(v []float32) Target {
-	t.weights = nonNil(v)
+	t.weights = v
 	return t
 }
 
 // Mask leaves out the positions [N, S] where m is 0. With Weights as well, a
-// position exists where both say so.
+// position exists where both say so. With nil there is no mask.
 func (t Target) Mask(m []uint8) Target {
-	t.mask = nonNil(m)
+	t.mask = m
 	return t
 }
 

@@ -166,6 +166,28 @@ func TestLabelTypes(t *testing.T) {
 	}
 }
 
+// TestNilWeightsAndMask: weights and a mask at no address, or of a nil slice, are none.
+func TestNilWeightsAndMask(t *testing.T) {
+	spec := kernels.Spec{N: 1, C: 2, S: 40, Activation: kernels.Softmax}
+	in, ctx := draw(spec, 8), t.Context()
+	h := newHost(t, open(t, ptxsim.Options{}), parse(t, "dice"), spec, realThresholds)
+	v, err := h.Forward(ctx, in.x, kernels.Labels(in.y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := h.Forward(ctx, in.x, kernels.Labels(in.y).Weights(nil).Mask(nil))
+	if err != nil || w.Loss != v.Loss {
+		t.Errorf("nil slices: loss %v, %v; want %v", w.Loss, err, v.Loss)
+	}
+	y := Labels(h.target.device, Uint8)
+	if err := h.plan.Forward(0, h.x.device, y.Weights(h.weights.device).Mask(h.mask.device).Weights(0).Mask(0)); err != nil {
+		t.Fatal(err)
+	}
+	if w, err = h.plan.Value(); err != nil || w.Loss != v.Loss {
+		t.Errorf("no addresses: loss %v, %v; want %v", w.Loss, err, v.Loss)
+	}
+}
+
 // TestIgnoreBesideDense: an ignore index beside a dense target is an error of every call
 // that takes one, also where it came from the host.
 func TestIgnoreBesideDense(t *testing.T) {

@@ -116,13 +116,15 @@ func Labels(p uintptr, t LabelType) Target {
 	return Target{data: p, kind: targetLabels + targetKind(t), size: labelTypes[t].size}
 }
 
-// Weights gives each position [N, S] a weight v ≥ 0, float32.
+// Weights gives each position [N, S] a weight v ≥ 0, float32. With address 0 there are no
+// weights.
 func (t Target) Weights(p uintptr) Target {
 	t.weights = p
 	return t
 }
 
-// Mask leaves out the positions [N, S] where the byte at p is 0.
+// Mask leaves out the positions [N, S] where the byte at p is 0. With address 0 there is no
+// mask.
 func (t Target) Mask(p uintptr) Target {
 	t.mask = p
 	return t
