@@ -68,15 +68,18 @@ type pick[D uint8 | int32] struct {
 
 // pickLabels returns how many are kept, and the first bad one, or −1.
 func pickLabels[L Label, D uint8 | int32](y []L, p pick[D]) (kept, bad int) {
+	// The loop has them in registers.
+	some, to, labels := p.some[:len(p.keep)], p.y[:len(p.keep)], p.labels
+	ignore, ignores := p.config.ignore, p.config.hasIgnore
 	for _, at := range p.keep {
 		l := int64(y[at])
-		if p.config.hasIgnore && l == p.config.ignore {
+		if ignores && l == ignore {
 			continue
 		}
-		if uint64(l) >= p.labels {
+		if uint64(l) >= labels {
 			return kept, int(at)
 		}
-		p.some[kept], p.y[kept] = at, D(l)
+		some[kept], to[kept] = at, D(l)
 		kept++
 	}
 	return kept, -1
