@@ -151,7 +151,7 @@ func goldenRoute[T kernels.Float](t *testing.T, cases []golden.Case, r route[T],
 	t.Logf("largest error: %.3g of its bound, in %s", worst, which)
 }
 
-// The type of the labels makes no difference to any bit.
+// The type of the labels makes no difference to any bit. Each case tries two of them.
 func TestGoldenLabelTypes(t *testing.T) { onBackends(t, testGoldenLabelTypes) }
 
 func testGoldenLabelTypes(t *testing.T) {
@@ -166,7 +166,8 @@ func testGoldenLabelTypes(t *testing.T) {
 		for _, layout := range layouts {
 			p := newProblem[float32](t, c, layout)
 			loss, dx := p.run(t)
-			for _, other := range labelTypes {
+			for k := range 2 {
+				other := labelTypes[(tried+3*k)%len(labelTypes)]
 				if !other.holds(slices.Max(c.Labels)) {
 					continue
 				}
