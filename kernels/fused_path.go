@@ -39,47 +39,38 @@ const (
 	maxDenseClasses = 1 << 10
 )
 
-// chooseFused finds the fused kernels for a kind of target.
-func (p *Plan[T]) chooseFused(dense bool) (path fusedPath[T]) {
+// chooseFused finds the fused kernels for a kind of target: a whole path, or none.
+func (p *Plan[T]) chooseFused(dense bool) fusedPath[T] {
 	f, a, most := &p.program.Features, p.spec.Activation, maxLabelClasses
 	if dense {
 		most = maxDenseClasses
 	}
+	var path fusedPath[T]
+	ok := false
 	switch {
 	case p.fused == nil || p.spec.C > most || f.LogAll:
 	case f.Soft && (dense || a == None):
 		// Without an activation p may lie outside [0, 1]. Beside labels and
 		// inside of it, min(p, r) = p r.
 	case a == Softmax && !dense:
-		p.chooseSoftmax(&path)
+		path, ok = p.softmaxPath()
 	case a != Softmax:
-		p.chooseRows(&path, dense)
+		path, ok = p.rowsPath(dense)
+	}
+	if !ok {
+		return fusedPath[T]{}
 	}
 	return path
 }
 
-func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
+// rowsPath is the path of row kernels, if they serve the loss.
+func (p *Plan[T]) rowsPath(dense bool) (path fusedPath[T], ok bool) {
 	f, l, k := &p.program.Features, &p.program.Layout, &p.fused.rows[p.spec.Activation]
 	if p.spec.Activation == None && f.NeedsLogs() && p.config.clip < leastClip[T]() {
-		return
+		return path, false
 	}
-	for i := range l.Powers {
-		if l.Powers[i].ExpLog {
-			return
-		}
-		path.steps = append(path.steps, p.powerStep(&l.Powers[i], dense, i > 0))
-	}
-	switch {
-	case len(path.steps) > 0:
-	case f.NeedsLogs():
-		path.steps = append(path.steps, p.newStep(p.without(setLogs, setOnlyLogs, dense, f.Region || f.Soft)))
-	case f.Region && !f.TN && !f.Soft && !f.Square && k.has(setOverlap, dense, false):
-		path.steps = append(path.steps, p.newStep(setOverlap))
-	case f.Region || f.Soft || !f.Square:
-		path.steps = append(path.steps, p.newStep(setRegion))
-	}
-	if f.Square {
-		path.steps = append(path.steps, p.newStep(setSquare))
+	if path.steps, ok = p.rowSteps(dense); !ok {
+		return path, false
 	}
 	first, last := &path.steps[0], &path.steps[len(path.steps)-1]
 	first.moves = append(first.moves, plainMoves(l)...)
@@ -96,12 +87,32 @@ func (p *Plan[T]) chooseRows(path *fusedPath[T], dense bool) {
 		first.moves = slices.DeleteFunc(first.moves, func(m move) bool { return m.sum == sumTN || m.sum == sumNR || m.sum == sumRR })
 	}
 	path.gradient = path.gradient && k.has(path.set, dense, true)
-	for i := range path.steps {
-		if !k.has(path.steps[i].set, dense, false) {
-			path.steps = nil
-			break
+	return path, true
+}
+
+// rowSteps is the walks through a class that form all of its sums, the squares last,
+// if there is a kernel for each of them.
+func (p *Plan[T]) rowSteps(dense bool) (steps []step[T], ok bool) {
+	f, l, k := &p.program.Features, &p.program.Layout, &p.fused.rows[p.spec.Activation]
+	for i := range l.Powers {
+		if l.Powers[i].ExpLog {
+			return nil, false
 		}
+		steps = append(steps, p.powerStep(&l.Powers[i], dense, i > 0))
 	}
+	switch {
+	case len(steps) > 0:
+	case f.NeedsLogs():
+		steps = append(steps, p.newStep(p.without(setLogs, setOnlyLogs, dense, f.Region || f.Soft)))
+	case f.Region && !f.TN && !f.Soft && !f.Square && k.has(setOverlap, dense, false):
+		steps = append(steps, p.newStep(setOverlap))
+	case f.Region || f.Soft || !f.Square:
+		steps = append(steps, p.newStep(setRegion))
+	}
+	if f.Square {
+		steps = append(steps, p.newStep(setSquare))
+	}
+	return steps, !slices.ContainsFunc(steps, func(s step[T]) bool { return !k.has(s.set, dense, false) })
 }
 
 func (k *rowKernels[T]) has(s set, dense, backward bool) bool {
@@ -116,38 +127,40 @@ func (k *rowKernels[T]) has(s set, dense, backward bool) bool {
 	return k.forwardY[s] != nil
 }
 
-func (p *Plan[T]) chooseSoftmax(path *fusedPath[T]) {
+// softmaxPath is the path of the softmax kernels, if they serve the loss.
+func (p *Plan[T]) softmaxPath() (path fusedPath[T], ok bool) {
 	f, l, k := &p.program.Features, &p.program.Layout, &p.fused.softmax
 	switch {
 	case f.LogQ || !k.activates(p.spec.C):
-		return
+		return path, false
 	case f.NeedsLogs() && (k.memberLogs == nil || k.sumY == nil):
-		return
+		return path, false
 	case (f.Region || f.Soft) && k.regionY == nil, f.Square && k.squareY == nil:
-		return
+		return path, false
 	}
 	first := p.newStep(setRegion)
 	first.moves = append(plainMoves(l), squareMoves(l)...)
-	steps := []step[T]{first}
-	gradient := k.chain(f.Square, p.spec.C) != nil && len(l.Powers) <= 1
+	path.steps = []step[T]{first}
+	path.gradient = k.chain(f.Square, p.spec.C) != nil && len(l.Powers) <= 1
 	for i := range l.Powers {
 		s := p.newStep(setPowers)
 		s.power, s.moves = &l.Powers[i], []move{{sumPos, l.Powers[i].Off}}
 		sums, derivatives := k.hasPower(s.power)
 		if !sums {
-			return
+			return path, false
 		}
-		steps, path.power = append(steps, s), s.power
-		gradient = gradient && derivatives
+		path.steps, path.power = append(path.steps, s), s.power
+		path.gradient = path.gradient && derivatives
 	}
-	path.steps, path.gradient = steps, gradient
 	if p.spec.C <= maxUnrolled && len(l.Powers) <= 1 && !f.Square {
-		p.chooseWhole(path)
+		return p.wholePath(path), true
 	}
+	return path, true
 }
 
-// chooseWhole finds the kernels that do all of a pass under softmax.
-func (p *Plan[T]) chooseWhole(path *fusedPath[T]) {
+// wholePath is a path under softmax with the kernels that do all of a pass, where
+// there are any.
+func (p *Plan[T]) wholePath(path fusedPath[T]) fusedPath[T] {
 	f, k, c := &p.program.Features, &p.fused.softmax, p.spec.C
 	members := !f.Region && !f.Soft // alone contribute
 	switch {
@@ -162,6 +175,7 @@ func (p *Plan[T]) chooseWhole(path *fusedPath[T]) {
 	default:
 		path.raise(k.powerSumsY[c], k.powerGradY[c])
 	}
+	return path
 }
 
 // multiplies reports whether products and a root make q^γ and q^(γ−1).

@@ -72,6 +72,7 @@ func coverages() (all []coverage) {
 			add("ce + focal_ce", act, 3, dense, true, true)
 			add("ce(label_smoothing=0.1)", act, 3, dense, false, false)
 			add("exp_log_ce", act, 3, dense, false, false)
+			add("focal_ce + exp_log_ce", act, 3, dense, false, false)
 		}
 	}
 	for _, classes := range []int{2, 3, 4, 5, 8, 19} {

@@ -59,7 +59,7 @@ func newProblem[T kernels.Float](t testing.TB, c *golden.Case, layout kernels.La
 		t.Fatal(err)
 	}
 	p := &problem[T]{
-		loss: mustParse(t, c.Loss),
+		loss: mustParse(t, c.Loss, twoDice{}),
 		spec: kernels.Spec{N: c.N, C: c.C, S: c.S, Activation: act, Layout: layout},
 		opts: slices.Clone(opts),
 	}

@@ -5,6 +5,7 @@ package variants
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,27 @@ func Expressions(info kernels.Info, classes int, numbers func(kernels.OptionInfo
 		}
 	}
 	return all
+}
+
+// Draw makes an expression of a loss with about every third option set to some value
+// that Values lists. Options that exclude each other are not set together.
+func Draw(rnd *rand.Rand, info kernels.Info, classes int, numbers func(kernels.OptionInfo) []string) string {
+	for {
+		var set []string
+		for _, o := range info.Options {
+			v := Values(o, classes, numbers(o))
+			if rnd.IntN(3) == 0 && len(v) > 0 && !(o.Name == "background" && classes == 1) {
+				set = append(set, o.Name+"="+v[rnd.IntN(len(v))])
+			}
+		}
+		expr := info.Name
+		if set != nil {
+			expr += "(" + strings.Join(set, ", ") + ")"
+		}
+		if _, err := kernels.Parse(expr); err == nil {
+			return expr
+		}
+	}
 }
 
 // Values lists values of an option other than its default, as expressions have
