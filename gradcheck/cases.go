@@ -109,7 +109,9 @@ func (t testcase) classes() int {
 	return c
 }
 
-// share returns the variants that the case is to be checked with.
+// share returns the variants that the case is to be checked with, and pairs of
+// them but where all is perfect: a power is constant there, and its last bit as
+// large as the loss beside it.
 func (t testcase) share(all []variant) []variant {
 	var mine []variant
 	for i, v := range all {
@@ -117,16 +119,23 @@ func (t testcase) share(all []variant) []variant {
 			mine = append(mine, v)
 		}
 	}
-	return mine
+	if edges[t.edge].name == "perfect" {
+		return mine
+	}
+	return append(mine, pairs(mine, t.rng(2))...)
+}
+
+// rng returns one of the case's own sources of random numbers.
+func (t testcase) rng(stream uint64) *rand.Rand {
+	h := fnv.New64a()
+	h.Write([]byte(edges[t.edge].name + "|" + kinds[t.kind].name + "|" + t.activation.String()))
+	return rand.New(rand.NewPCG(h.Sum64(), stream^t.seed))
 }
 
 // problem draws the case. The same case is the same problem on every run. All
 // values are float32 values, so that both types compute the same thing.
 func (t testcase) problem() *problem {
-	e, k := edges[t.edge], kinds[t.kind]
-	h := fnv.New64a()
-	h.Write([]byte(e.name + "|" + k.name + "|" + t.activation.String()))
-	rng := rand.New(rand.NewPCG(h.Sum64(), 1^t.seed))
+	e, k, rng := edges[t.edge], kinds[t.kind], t.rng(1)
 	p := &problem{n: e.n, c: t.classes(), s: e.s, activation: t.activation, labelType: k.labels}
 	p.x = make([]float64, p.n*p.c*p.s)
 	if k.labels == noLabels {

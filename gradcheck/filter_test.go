@@ -99,8 +99,10 @@ func TestLossReproduces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i := 0; i < len(r.Rows); i += 97 {
-		row := r.Rows[i]
+	for i, row := range r.Rows {
+		if pair := row.Group == pairsGroup; i%97 > 0 && !(pair && i%5 == 0) {
+			continue
+		}
 		o := Options{Seed: 2, Activations: []kernels.Activation{kernels.Sigmoid}, Edges: []string{row.Edge}, Targets: []string{row.Target}}
 		one, err := Loss(context.Background(), parse(t, row.Loss), o)
 		if err != nil {

@@ -12,9 +12,9 @@
 // [Func] and [Loss] do the same without a test and return what they found.
 // [All] checks every loss that package kernels lists, on every backend of the
 // machine, in both element types and layouts: first on a table of small tensors
-// of every kind that code gets wrong, each element of them, then on a real
-// volume with rare structures. [Tensors] checks a loss on the caller's own
-// tensors.
+// of every kind that code gets wrong, each element of them, where sums of two
+// losses are drawn as well, then on a real volume with rare structures. [Tensors]
+// checks a loss on the caller's own tensors.
 //
 // Differences are taken in float64 and extrapolated (see [Derivative]). A
 // float64 gradient is judged by them; a float32 one by the float64 gradient at
@@ -147,10 +147,11 @@ func (p *progress) step(what string) {
 	}
 }
 
-// All checks every loss on the table of small tensors and, unless o.Short is
-// set, on the real volume, as it is and with a small lesion in it. Where the
-// options leave nothing out, it checks itself, too ([RunSelfTest]). When the
-// context ends, it returns what there is, and the context's error.
+// All checks every loss, and drawn sums of two, on the table of small tensors and,
+// unless o.Short is set, every loss on the real volume, as it is and with a small
+// lesion in it. Where the options leave nothing out, it checks itself, too
+// ([RunSelfTest]). When the context ends, it returns what there is, and the
+// context's error.
 func All(ctx context.Context, o Options) (Report, error) {
 	start := time.Now()
 	ways, err := o.inputs()

@@ -9,18 +9,19 @@ import (
 )
 
 // A mutant is one way to get a gradient wrong. It changes the finished gradient,
-// the options that it is computed with, or a rule of differentiation; so each
-// is written once and serves every loss.
+// the options that it is computed with, the terms of a sum, or a rule of
+// differentiation; so each is written once and serves every loss.
 type mutant struct {
 	name   string
 	finish func(p *problem, dx []float64)
-	option func(o map[string]any) bool // reports whether it found something to change
+	option func(o map[string]any) bool                       // reports whether it found something to change
+	sum    func(terms []kernels.Term) ([]kernels.Term, bool) // likewise
 	rule   exact.Fault
 }
 
 // mutants returns all of them.
 func mutants() []mutant {
-	all := slices.Concat(finishing, optional)
+	all := slices.Concat(finishing, optional, summing)
 	for _, f := range exact.Faults() {
 		all = append(all, mutant{name: f.String(), rule: f})
 	}
@@ -132,6 +133,21 @@ var optional = []mutant{
 	{name: "class weights without squares", option: put("weight_type", "simple")},
 }
 
+// summing are mistakes made where terms come together.
+var summing = []mutant{
+	{name: "last term forgotten", sum: func(terms []kernels.Term) ([]kernels.Term, bool) {
+		return terms[:max(1, len(terms)-1)], len(terms) > 1
+	}},
+	{name: "coefficients of the next term", sum: func(terms []kernels.Term) ([]kernels.Term, bool) {
+		first := terms[0].Coef
+		for i := range terms[1:] {
+			terms[i].Coef = terms[i+1].Coef
+		}
+		terms[len(terms)-1].Coef = first
+		return terms, len(terms) > 1
+	}},
+}
+
 // put returns what sets an option to a value, where a term has it.
 func put(name string, v any) func(map[string]any) bool {
 	return func(o map[string]any) bool {
@@ -175,7 +191,7 @@ func (m mutant) gradient(p *problem, l kernels.Loss, right []float64) ([]float64
 		return dx, nil
 	case foreign(l):
 		return nil, nil
-	case m.option != nil:
+	case m.option != nil || m.sum != nil:
 		changed, ok := m.change(l)
 		if !ok {
 			return nil, nil
@@ -192,12 +208,17 @@ func (m mutant) gradient(p *problem, l kernels.Loss, right []float64) ([]float64
 	return dx, err
 }
 
-// change returns the loss with the option changed in every term that has it.
+// change returns the loss with the option changed in every term that has it, or
+// with other terms.
 func (m mutant) change(l kernels.Loss) (kernels.Loss, bool) {
 	terms := l.Terms()
 	found := false
-	for i := range terms {
-		found = m.option(terms[i].Options) || found
+	if m.sum != nil {
+		terms, found = m.sum(terms)
+	} else {
+		for i := range terms {
+			found = m.option(terms[i].Options) || found
+		}
 	}
 	if !found {
 		return l, false

@@ -2,6 +2,7 @@ package gradcheck
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/segloss/segloss/internal/variants"
@@ -38,6 +39,27 @@ func listed(c int) ([]variant, error) {
 		}
 	}
 	return all, nil
+}
+
+// pairsGroup is the group of sums of two variants, and pairsOfCase how many of them a
+// case is checked with.
+const (
+	pairsGroup  = "pairs"
+	pairsOfCase = 3
+)
+
+// pairs draws sums of two variants. Their terms are there already, so that a sum costs
+// no evaluation more; its gradient is another matter, for the kernels that serve each
+// of two losses may not serve both.
+func pairs(of []variant, rng *rand.Rand) []variant {
+	var all []variant
+	for range pairsOfCase {
+		text := of[rng.IntN(len(of))].text + " + 0.5*" + of[rng.IntN(len(of))].text
+		if l, err := kernels.Parse(text); err == nil { // as it is for both alone
+			all = append(all, variant{group: pairsGroup, text: text, loss: l, whole: true})
+		}
+	}
+	return all
 }
 
 // numbers returns the values that a numeric option is set to.
