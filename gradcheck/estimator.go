@@ -19,6 +19,8 @@ type Estimate struct {
 	Kink   bool    // the two sides differ: Value ± Err spans what lies between their slopes
 	Lo, Hi float64 // those slopes, on a kink or where one diverges
 
+	still bool // Value is 0 since the function stands still: on a plateau of the width Step
+
 	// Divergent says that the difference quotients grow without bound, like the
 	// step to the power Exponent, which lies between -1 and 0.
 	Divergent bool
@@ -143,7 +145,9 @@ func (d *differ) both(x, lo, hi float64) ([]Estimate, []*descent) {
 		for i := range est {
 			best, second := wide[i], true
 			if near > 0 {
-				best, second = better(est[i], wide[i])
+				if best, second = better(est[i].amid(wide[i].Noise), wide[i]); !second && !est[i].still {
+					best = est[i] // which has seen noise of its own
+				}
 			}
 			if est[i] = best; second {
 				from[i] = fromWide[i]
@@ -183,6 +187,16 @@ func better(a, b Estimate) (best Estimate, second bool) {
 		return b, true
 	}
 	return a, false
+}
+
+// amid returns the estimate with the error that it has where there is as much
+// noise as was met further out.
+func (e Estimate) amid(noise float64) Estimate {
+	if noise > e.Noise {
+		more := spread * noise / e.Step
+		e.Noise, e.Err, e.Roundoff = noise, e.Err+more, e.Roundoff+more
+	}
+	return e
 }
 
 // climb evaluates one rung at x with a step of about h: to both sides, or to
@@ -256,7 +270,7 @@ func (d *differ) ladder(x, h, side float64) ([]Estimate, []*descent) {
 			break
 		}
 		h = d.part(x, g, est, denied, apart)
-		h = math.Max(h, d.contradicted(x, g, est, denied, apart))
+		h = math.Max(h, d.contradicted(x, g, est, from, denied, apart))
 		if h == 0 || !d.resolved(x, top, g, est, denied) {
 			break
 		}
@@ -276,7 +290,8 @@ func (d *differ) ladder(x, h, side float64) ([]Estimate, []*descent) {
 // contradicted looks for functions of which a much smaller step denies the
 // estimate, and returns the step of the ladder to start from below it, 0 where
 // there is none. Such an estimate has its error widened to the disagreement.
-func (d *differ) contradicted(x float64, g *descent, est []Estimate, denied []denial, apart []bool) float64 {
+// Where two steps deny it, and each other, there is more noise than is known.
+func (d *differ) contradicted(x float64, g *descent, est []Estimate, from []*descent, denied []denial, apart []bool) float64 {
 	h := g.last * guard
 	if h < 4*ulp*math.Abs(x) {
 		return 0
@@ -302,6 +317,13 @@ func (d *differ) contradicted(x float64, g *descent, est []Estimate, denied []de
 		if math.Abs(second.slope(i)-slope) < gap/4 {
 			e.Err = math.Max(e.Err, safety*gap)
 			denied[i], start = n, 8*h
+			continue
+		}
+		other := denial{math.Abs(second.slope(i)-e.Value) - 4*g.left(i, *second), math.Abs(second.width)}
+		noise := math.Max(n.gap*n.width, other.gap*other.width) / 2
+		if from[i] == g && d.noise == nil && !other.explained(*e) && noise > g.tabs[i].noise {
+			g.tabs[i] = g.replay(i, noise, nil)
+			*e = g.estimate(i)
 		}
 	}
 	return start

@@ -197,10 +197,7 @@ func (c *funcCheck) every() {
 // by estimates the derivative by coordinate i, in the way that d is set up.
 func (c *funcCheck) by(i int, d differ) Estimate {
 	lo, hi := c.interval(i)
-	d.f = func(y float64, out []float64) {
-		c.at[i] = y
-		out[0] = c.value()
-	}
+	d.f = c.line(i)
 	e := d.at(c.x[i], lo, hi)[0]
 	c.at[i] = c.x[i]
 	if k := differs(c.at, c.x); k >= 0 {
@@ -208,6 +205,29 @@ func (c *funcCheck) by(i int, d differ) Estimate {
 		copy(c.at, c.x)
 	}
 	return e
+}
+
+// line returns the function along coordinate i.
+func (c *funcCheck) line(i int) func(y float64, out []float64) {
+	return func(y float64, out []float64) {
+		c.at[i] = y
+		out[0] = c.value()
+	}
+}
+
+// remote is how far is looked for what a plateau ends with, in units of a
+// coordinate, or of 1.
+const remote = 1024
+
+// hidden returns the slope by coordinate i that rounding could hide on the
+// plateau that the estimate found.
+func (c *funcCheck) hidden(i int, e Estimate) float64 {
+	lo, hi := c.interval(i)
+	x, far := c.x[i], remote*math.Max(1, math.Abs(c.x[i]))
+	d := differ{m: 1, f: c.line(i)}
+	slope := d.hidden(0, x, math.Max(lo, x-far), math.Min(hi, x+far), e)
+	c.at[i] = x
+	return slope
 }
 
 // judge decides the row by estimates of derivatives by the given coordinates,
@@ -219,6 +239,12 @@ func (c *funcCheck) judge(est []Estimate, coordinates []int) {
 	}
 	held := numerically(est, got)
 	held.hasFloor = c.Floor
+	held.hidden = func(j int) float64 {
+		if coordinates != nil {
+			return c.hidden(coordinates[j], est[j])
+		}
+		return c.hidden(j, est[j])
+	}
 	j := held.judge()
 	c.row.Checks += len(est)
 	c.row.Verdict, c.row.Reason, c.row.Power, c.row.Floored = j.verdict, j.reason, j.power, j.floored

@@ -42,6 +42,19 @@ func (p *problem) interval(n, c, s int) (lo, hi float64) {
 	return lo, hi
 }
 
+// farLogit is how far a logit is moved in search of a plateau's end: probabilities
+// are 0 or 1 by then.
+const farLogit = 64
+
+// domain returns the bounds within which the losses can be evaluated by an
+// element at x, smooth or not.
+func (p *problem) domain(x float64) (lo, hi float64) {
+	if p.activation == kernels.None {
+		return math.Min(x, 0), math.Max(x, 1)
+	}
+	return x - farLogit, x + farLogit
+}
+
 // neighbours returns the nearest breakpoints on either side of the probability
 // x with target r, which may itself be one.
 func (p *problem) neighbours(x, r float64) (lo, hi float64) {

@@ -48,6 +48,12 @@ func (b *bench) large(ctx context.Context, what string, p *progress) error {
 // has: steps that the losses are nearly straight over, so that few do.
 const reachAlong = 0.1
 
+// wayOut is how far along a direction the losses can be evaluated.
+func (b *bench) wayOut() float64 {
+	_, far := b.p.domain(0)
+	return far / reachAlong
+}
+
 // direction draws a sign for every element, times its share of the room it has.
 func (b *bench) direction(rng *rand.Rand) []float64 {
 	p := b.p
@@ -210,6 +216,7 @@ func (b *bench) compareDirections(ctx context.Context, row *Row, i int, dx, froz
 		}
 	}
 	c := numerically(want, got)
+	c.hidden = func(k int) float64 { return b.field.hiddenAlong(ctx, i, b.directions[k], b.wayOut(), want[k]) }
 	j := c.judge()
 	row.Checks += len(want)
 	row.Power = math.Max(row.Power, j.power)

@@ -37,11 +37,14 @@ func (d *differ) remeasure(x, top float64, g *descent) {
 		if levels[i] > t.noise {
 			*t = g.replay(i, levels[i], nil)
 		}
-		if !t.still && !t.turned {
+		if !t.still && !t.turned && (t.resting == 0 || t.constant) {
 			continue
 		}
 		if grain := g.grain(i, d.center[i]); grain/2 > t.noise {
 			*t = g.replay(i, grain/2, nil)
+		}
+		if q := d.quantum(i, x, g); q/2 > t.noise {
+			*t = g.replay(i, q/2, nil)
 		}
 		if coarse == nil {
 			coarse = d.coarse(x, top, g)

@@ -88,7 +88,9 @@ func (p *probe) fails(ctx context.Context, positions []int) bool {
 	}
 	d := differ{m: 1, noise: []float64{passNoise * math.Abs(value(0))}, enough: enoughAlong, most: rungsAlong,
 		f: func(t float64, out []float64) { out[0] = value(t) }}
-	return numerically(d.at(0, -1, 1), []float64{analytic}).judge().verdict == Fail
+	c := numerically(d.at(0, -1, 1), []float64{analytic})
+	c.hidden = func(int) float64 { return d.hidden(0, 0, -p.b.wayOut(), p.b.wayOut(), c.numeric[0]) }
+	return c.judge().verdict == Fail
 }
 
 // A part is some positions of one sample, with their share of the direction

@@ -43,6 +43,7 @@ func (c *funcCheck) large() {
 		got[k] = dot(c.grad, d.by)
 	}
 	held := numerically(along, got)
+	held.hidden = func(k int) float64 { return c.hiddenAlong(directions[k], along[k]) }
 	j := held.judge()
 	c.row.Checks += len(along)
 	c.row.Power = math.Max(c.row.Power, j.power)
@@ -165,19 +166,36 @@ func (c *funcCheck) directions(rng *rand.Rand) []direction {
 
 // along estimates the derivative in a direction, in the way that d is set up.
 func (c *funcCheck) along(dir direction, d differ) Estimate {
-	d.f = func(t float64, out []float64) {
+	d.f = c.path(dir)
+	e := d.at(0, dir.back(), 1)[0]
+	copy(c.at, c.x)
+	return e
+}
+
+// hiddenAlong is hidden for a direction.
+func (c *funcCheck) hiddenAlong(dir direction, e Estimate) float64 {
+	d := differ{m: 1, f: c.path(dir)}
+	slope := d.hidden(0, 0, dir.back(), 1, e)
+	copy(c.at, c.x)
+	return slope
+}
+
+// path returns the function along a direction.
+func (c *funcCheck) path(dir direction) func(t float64, out []float64) {
+	return func(t float64, out []float64) {
 		for i, v := range dir.by {
 			c.at[i] = c.x[i] + t*v
 		}
 		out[0] = c.value()
 	}
-	lo := -1.0
-	if dir.inward {
-		lo = 0
+}
+
+// back returns the last step back that the direction has room for.
+func (d direction) back() float64 {
+	if d.inward {
+		return 0
 	}
-	e := d.at(0, lo, 1)[0]
-	copy(c.at, c.x)
-	return e
+	return -1
 }
 
 // find narrows a failing direction down to as few coordinates as fail together.
@@ -195,7 +213,9 @@ func (c *funcCheck) find(dir direction, d differ) []int {
 			part.by[i] = dir.by[i]
 		}
 		est := []Estimate{c.along(part, d)}
-		return numerically(est, []float64{dot(c.grad, part.by)}).judge().verdict == Fail
+		held := numerically(est, []float64{dot(c.grad, part.by)})
+		held.hidden = func(int) float64 { return c.hiddenAlong(part, est[0]) }
+		return held.judge().verdict == Fail
 	})
 }
 

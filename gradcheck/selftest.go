@@ -224,6 +224,7 @@ type specimen struct {
 	judge
 	dx      []float64 // by the kernels
 	numeric []Estimate
+	hidden  func(j int) float64 // slope that rounding could hide
 	value   func(x []float64) float64
 }
 
@@ -235,6 +236,7 @@ func (b *bench) specimen(ctx context.Context, i int, t testcase) (*specimen, err
 		return nil, err
 	}
 	sp := &specimen{b: b, i: i, name: fmt.Sprintf("%s, %v", v.text, t), numeric: withFrozen(b.numeric[i], frozen, b.elements)}
+	sp.hidden = func(j int) float64 { return b.hidden(ctx, i, j) }
 	if sp.judge, err = b.judge(i); err != nil {
 		return nil, err
 	}
@@ -300,7 +302,9 @@ func (sp *specimen) change(dx []float64) float64 {
 
 // verdict is what the finite differences say of a gradient.
 func (sp *specimen) verdict(dx []float64) Verdict {
-	return numerically(sp.numeric, dx).judge().verdict
+	c := numerically(sp.numeric, dx)
+	c.hidden = sp.hidden
+	return c.judge().verdict
 }
 
 // try puts the right gradient and every mutant to the checkers.

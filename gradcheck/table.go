@@ -49,6 +49,8 @@ type bench struct {
 	directions [][]float64
 	along      [][]Estimate // of each direction, of each loss
 
+	unseen map[[2]int]float64 // slopes hidden by rounding, by loss and element, where that was asked for
+
 	f64 [2]*bound[float64]
 	f32 [2]*bound[float32]
 }
@@ -228,6 +230,7 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 	case d == Float64:
 		c := numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements))
 		c.hasFloor = !foreign(b.variants[i].loss) // as the losses' definition has it
+		c.hidden = func(j int) float64 { return b.hidden(ctx, i, j) }
 		b.decide(row, c)
 		b.compareDirections(ctx, row, i, dx, frozen)
 		return nil
@@ -237,6 +240,30 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		return nil
 	}
 	return b.compareAll(ctx, row, i, exact, dx)
+}
+
+// hidden returns the slope of loss l by its estimate j that rounding could hide
+// on the plateau that was found.
+func (b *bench) hidden(ctx context.Context, l, j int) float64 {
+	i := b.elements[j]
+	slope, known := b.unseen[[2]int{l, i}]
+	if known {
+		return slope
+	}
+	f := b.field
+	x := f.b.x[i]
+	d := differ{m: len(b.variants), f: func(v float64, out []float64) {
+		f.b.x[i] = v
+		f.eval(ctx, out)
+	}}
+	lo, hi := b.p.domain(x)
+	slope = d.hidden(l, x, lo, hi, b.numeric[l][j])
+	f.b.x[i] = x
+	if b.unseen == nil {
+		b.unseen = map[[2]int]float64{}
+	}
+	b.unseen[[2]int{l, i}] = slope
+	return slope
 }
 
 // pick returns the given elements of v.

@@ -149,7 +149,7 @@ func (t *tableau) estimate(oneSided bool) Estimate {
 	b := t.best
 	hidden := spread * t.noise / t.plateau
 	if t.constant && t.levels > 0 || t.resting >= flat && b.value == 0 && hidden < b.err {
-		return Estimate{Err: hidden, Roundoff: hidden, Noise: t.noise, Step: t.plateau, OneSided: oneSided}
+		return Estimate{Err: hidden, Roundoff: hidden, Noise: t.noise, Step: t.plateau, OneSided: oneSided, still: true}
 	}
 	return Estimate{Value: b.value, Err: b.err, Roundoff: b.roundoff, Noise: t.noise, Step: b.step, OneSided: oneSided}
 }

@@ -152,13 +152,7 @@ func (f *field) derivatives(ctx context.Context, elements []int) [][]Estimate {
 // along estimates the derivative of every loss in a direction, whose elements
 // stay inside their intervals for steps up to 1.
 func (f *field) along(ctx context.Context, direction []float64) []Estimate {
-	x := f.p.x
-	eval := func(t float64, out []float64) {
-		for i, v := range direction {
-			f.b.x[i] = x[i] + t*v
-		}
-		f.eval(ctx, out)
-	}
+	eval := f.path(ctx, direction)
 	noise := make([]float64, len(f.losses))
 	eval(0, noise)
 	for l, v := range noise {
@@ -166,8 +160,27 @@ func (f *field) along(ctx context.Context, direction []float64) []Estimate {
 	}
 	d := differ{m: len(f.losses), f: eval, noise: noise, enough: enoughAlong, most: rungsAlong}
 	est := d.at(0, -1, 1)
-	copy(f.b.x, x)
+	copy(f.b.x, f.p.x)
 	return est
+}
+
+// path returns the losses along a direction.
+func (f *field) path(ctx context.Context, direction []float64) func(t float64, out []float64) {
+	return func(t float64, out []float64) {
+		for i, v := range direction {
+			f.b.x[i] = f.p.x[i] + t*v
+		}
+		f.eval(ctx, out)
+	}
+}
+
+// hiddenAlong returns the slope of loss l in a direction that rounding could
+// hide on the plateau that the estimate found. It looks as far as far.
+func (f *field) hiddenAlong(ctx context.Context, l int, direction []float64, far float64, e Estimate) float64 {
+	d := differ{m: len(f.losses), f: f.path(ctx, direction)}
+	slope := d.hidden(l, 0, -far, far, e)
+	copy(f.b.x, f.p.x)
+	return slope
 }
 
 // A ladder along a direction ends at a relative error of enoughAlong, or after

@@ -3,6 +3,7 @@ package gradcheck
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Verdict is the outcome of a check.
@@ -54,6 +55,10 @@ type comparison struct {
 	tol, scale     []float64
 	numeric        []Estimate // what want and err come from, if that is finite differences
 	hasFloor       bool       // powers are declared to be constant near their zeros, where they would diverge
+
+	// hidden looks closer at derivative i, of a function that stands still, and
+	// returns the slope that rounding could hide there. Nil: it was looked at.
+	hidden func(i int) float64
 }
 
 // numerically compares analytic derivatives with estimates. The scale of each
@@ -122,8 +127,35 @@ type judgement struct {
 	worst   int     // the one furthest from right, in units of its tolerance, or least decided; -1 if there is none
 }
 
-// judge decides a comparison.
+// judge decides a comparison. Where nothing but plateaus speaks against the
+// derivatives, it asks first whether rounding is what made them.
 func (c comparison) judge() judgement {
+	j := c.decide()
+	if j.verdict != Fail || c.hidden == nil {
+		return j
+	}
+	var still []int
+	for i := range c.want {
+		if !(c.excess(i) > 1) {
+			continue
+		}
+		if !c.numeric[i].still || !finite(c.got[i]) {
+			return j
+		}
+		still = append(still, i)
+	}
+	c.numeric = slices.Clone(c.numeric)
+	for _, i := range still {
+		e := &c.numeric[i]
+		e.Err = math.Max(e.Err, c.hidden(i))
+		e.Roundoff = e.Err
+		c.err[i], c.tol[i] = e.Err, tolerance*c.scale[i]+e.Err
+	}
+	return c.decide()
+}
+
+// decide decides a comparison by what is known.
+func (c comparison) decide() judgement {
 	j := judgement{worst: -1}
 	worst, unresolved, weakest := -1.0, -1, -1
 	for i := range c.want {
@@ -165,6 +197,8 @@ func (e Estimate) obstacle() string {
 		return fmt.Sprintf("divergent: difference quotients grow like the step to the power %.3g", e.Exponent)
 	case !(finite(e.Value) && finite(e.Err)):
 		return "domain: no finite difference could be formed"
+	case e.still:
+		return fmt.Sprintf("noise: the value stands still over a width of %.2g, on which its rounding could hide a slope of %.2g", e.Step, e.Err)
 	case e.Roundoff >= e.Err/8: // noise makes neighbouring entries differ, too
 		return "noise"
 	default:
@@ -176,13 +210,16 @@ func (e Estimate) obstacle() string {
 func (c comparison) kink(i int) bool { return c.numeric != nil && c.numeric[i].Kink }
 
 // undecided reports whether derivative i is right or wrong, nobody knows which.
-// A divergent one is decided where it is infinite or zero by a declared floor.
+// A divergent one is decided where it is infinite or zero by a declared floor,
+// and one without a scale, as nothing changes anywhere, where it is zero.
 func (c comparison) undecided(i int) bool {
 	switch {
 	case c.numeric == nil:
 		return false
 	case c.numeric[i].Divergent:
 		return !c.hasFloor && finite(c.got[i])
+	case c.scale[i] == 0 && c.got[i] != c.want[i]:
+		return true
 	}
 	return !(finite(c.want[i]) && finite(c.err[i]))
 }
