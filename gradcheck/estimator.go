@@ -46,8 +46,9 @@ const (
 // of the values it is made of, and the entry with the least sum of truncation
 // and round-off is the estimate; so the step needs no tuning, and a function
 // that lives on a scale of 1e-9 is as good as one that lives on a scale of 1.
-// The noise of f is measured by differences of high order and not assumed. An
-// estimate that cannot be made has an infinite Err.
+// The noise of f is measured by differences of high order and not assumed, and by
+// the jump at the end of a plateau. An estimate that cannot be made has an infinite
+// Err.
 //
 // The values of a central difference and the one at x also give the slopes to
 // either side. Where these do not meet, however short the step, x is on a kink,

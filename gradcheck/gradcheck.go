@@ -22,8 +22,13 @@
 // differences of float32 values would show nothing. The tolerance comes from
 // the numeric derivatives alone and has no absolute part.
 //
+// Of a region loss of the caller's, the partial derivatives are checked first, and
+// one that is wrong is named, with its class, instead of what follows from it.
+//
 // A gradient passes, fails, or is inconclusive, for a reason that is given:
-// noise, truncation, domain or divergent. A [Report] is inconclusive where a row
+// noise, truncation, domain or divergent. Where a function stands still near x and
+// its values further out show how coarsely they are rounded, a derivative that
+// this could hide is inconclusive, by noise. A [Report] is inconclusive where a row
 // is that is not on a committed list, testdata/inconclusive.txt, or where more
 // than one row in 200 is. It prints itself as a table or, with [Report.JSON], as
 // lines of JSON, and has for each row the command that repeats it.
@@ -186,6 +191,9 @@ func All(ctx context.Context, o Options) (Report, error) {
 
 // Loss runs the table of small tensors for one loss, and the real volume where
 // o.Edges names it.
+//
+// Of region losses of the caller's it checks the partial derivatives first, by
+// every sum of every class, and where one is wrong, that is the one row there is.
 func Loss(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
 	start := time.Now()
 	ways, err := o.inputs()
@@ -202,6 +210,9 @@ func Loss(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
 	}
 	if len(tests)+len(stages) == 0 {
 		return Report{}, refusal(l, o)
+	}
+	if rows, err := regionRows(ctx, l, tests); rows != nil || err != nil {
+		return o.report(ctx, rows, start, err)
 	}
 	rows, err := run(ctx, tests, o.takeOne(l), stages, ways, o.Progress)
 	return o.report(ctx, rows, start, err)
@@ -246,6 +257,7 @@ func run(ctx context.Context, tests []testcase, take func(testcase) []variant, s
 
 // Tensors checks a loss on the caller's own tensors: every element of small
 // ones; of large ones random directions, and sampled elements of every class.
+// Region losses of the caller's are looked at first, as by [Loss].
 func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, error) {
 	start := time.Now()
 	ways, err := o.ways(in.Layout)
@@ -258,6 +270,13 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 	}
 	if slices.Contains(o.DTypes, Float32) || o.DTypes == nil {
 		problem.round() // both types see the same values
+	}
+	var wrong flaw
+	if err := checkRegions(ctx, l, problem, &wrong); err != nil {
+		return o.report(ctx, nil, start, err)
+	}
+	if wrong.excess > 0 {
+		return o.report(ctx, []Row{wrong.row(l, in.Activation.String(), problem.targetKind(), "tensors")}, start, nil)
 	}
 	b, err := newBench(ctx, problem, custom(l))
 	if err != nil {

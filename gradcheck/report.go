@@ -48,8 +48,8 @@ type Row struct {
 // coordinate of a [Function], or a direction in which all of them move, or it is
 // the loss itself.
 type Element struct {
-	What     string  `json:"what"` // "element", "coordinate", "direction" or "loss"
-	N        int     `json:"n"`    // sample, class and position of an element; -1, -1 and the place of a coordinate; the number of a direction, -1, -1
+	What     string  `json:"what"` // "element", "coordinate", "direction" or "loss"; "∂/∂TP" and the like of a region of the caller's
+	N        int     `json:"n"`    // sample, class and position of an element; -1, -1 and the place of a coordinate; the number of a direction, -1, -1; sample, class and -1 of a cell
 	C        int     `json:"c"`
 	S        int     `json:"s"`
 	X        float64 `json:"x"`
@@ -70,6 +70,9 @@ func (e Element) String() string {
 		where = fmt.Sprintf("x[%d]=%.9g", e.S, e.X)
 	case "direction":
 		where = fmt.Sprintf("direction %d", e.N)
+	case "loss":
+	default:
+		where = fmt.Sprintf("%s of sample %d, class %d, at %.9g", e.What, e.N, e.C, e.X)
 	}
 	return fmt.Sprintf("%s: analytic %.12g, numeric %.12g ± %.2g, tolerance %.2g", where, e.Analytic, e.Numeric, e.Err, e.Tol)
 }

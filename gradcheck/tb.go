@@ -46,8 +46,9 @@ func reproduce(f Function, row Row) string {
 
 // CheckLoss checks a loss, as [Loss] does, and reports the outcome to t: every
 // row that did not pass as an error, up to 20 of them, but not the inconclusive
-// ones of the committed list. A loss or options that cannot be used are an
-// error too.
+// ones of the committed list. A region loss with a wrong partial derivative has
+// one row, which names it. A loss or options that cannot be used are an error
+// too.
 func CheckLoss(t TB, l kernels.Loss, o Options) Report {
 	t.Helper()
 	r, err := Loss(context.Background(), l, o)

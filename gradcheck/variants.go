@@ -80,6 +80,7 @@ func other(number string) string {
 
 // custom returns the variants of a caller's expression: itself.
 func custom(l kernels.Loss) []variant {
+	l = shield(l)
 	return []variant{{group: l.String(), text: l.String(), loss: l, whole: true}}
 }
 
