@@ -89,7 +89,8 @@ type differ struct {
 	noise []float64 // of each function where it is known; else it is measured at each point
 
 	// enough is the relative error that will do, where an evaluation is so dear
-	// that the ladder should end there, and without a look at what lies below.
+	// that the ladder should end there, and without a look at what lies below
+	// once the noise is known.
 	enough float64
 
 	// most is the largest number of rungs of a ladder, 0 for as many as it takes.
@@ -267,7 +268,7 @@ func (d *differ) ladder(x, h, side float64) ([]Estimate, []*descent) {
 				est[i], from[i], denied[i] = g.estimate(i), g, denial{}
 			}
 		}
-		if d.enough > 0 {
+		if d.enough > 0 && d.noise != nil {
 			break
 		}
 		h = d.part(x, g, est, denied, apart)

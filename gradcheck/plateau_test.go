@@ -76,6 +76,36 @@ func TestPlateauRounded(t *testing.T) {
 	}
 }
 
+// TestPlateauLong asks the same of a sum over many coordinates, some of which are
+// looked at, and directions.
+func TestPlateauLong(t *testing.T) {
+	for _, k := range rounded[:len(rounded)-2] { // of staircases the coordinates would lie on the steps
+		for _, at := range []float64{1e-9, 1e-4} {
+			x := make([]float64, smallTensor+1)
+			for i := range x {
+				x[i] = at * (1 + float64(i%7)/10)
+			}
+			f := Function{
+				Value: func(x []float64) float64 {
+					sum := 0.0
+					for _, v := range x {
+						sum += k.f(v)
+					}
+					return sum
+				},
+				Gradient: func(dst, x []float64) {
+					for i, v := range x {
+						dst[i] = k.df(v)
+					}
+				},
+			}
+			if row := Func(f, x); row.Verdict == Fail {
+				t.Errorf("%s at %g: %v %s; %v", k.name, at, row.Verdict, row.Reason, row.Worst)
+			}
+		}
+	}
+}
+
 // TestPlateauReason asks what is said of the loss that the plateau of was taken
 // for its derivative.
 func TestPlateauReason(t *testing.T) {
