@@ -22,8 +22,9 @@ const usageCheck = `Usage: gradcheck check [flags]
 Check compares losses and gradients with finite differences taken in float64,
 and prints a table. Without tensors it runs its own: every combination of what
 the flags leave open, and without -loss the real volume too, as gradcheck alone
-does. With tensors (see gradcheck help eval) it checks on those, in float32 and
-float64 whatever their own type.
+does. With tensors it checks on those, in float32 and float64 whatever their own
+type. Gradcheck help eval says which they are; of two axes, [C,S] or with -layout nsc
+[S,C], they are one sample.
 
 The flags -edge, -target without -pred, and -seed pick some of the tables' inputs,
 or draw others. A row that does not pass is printed with the command that checks
@@ -49,7 +50,7 @@ type checking struct {
 func setupCheck(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
 	var c checking
 	c.settings.flags(fs, "the loss `expression` (default: every loss)",
-		"`none`, sigmoid or softmax (default: all that apply; with -pred none)",
+		"`none`, sigmoid or softmax (default: all that apply; with -pred none, for values in [0,1])",
 		"check `f32` or f64 (default: both)")
 	c.tensors.flags(fs)
 	fs.Lookup("target").Usage = "with -pred a .npy `file`; else the kind of target to check, such as 'uint8, weights'"
@@ -177,7 +178,7 @@ func (c *checking) checkOptions() (o gradcheck.Options, err error) {
 // checkTensors checks one loss, or every one that the shape allows, on the
 // tensors of the flags.
 func (c *checking) checkTensors(ctx context.Context, loss *kernels.Loss, o gradcheck.Options) (r gradcheck.Report, err error) {
-	p, err := c.tensors.read(c.activation.v)
+	p, err := c.tensors.read(c.activation)
 	if err != nil {
 		return r, err
 	}

@@ -26,14 +26,18 @@ Eval computes a loss and its gradient with respect to the prediction, such as
 
 The files are .npy files, in C or Fortran order, of any byte order.
 
-	prediction  float32 or float64: [N,C,S], [N,C,H,W] or [N,C,D,H,W], or [C,S] of
-	            one sample; with -layout nsc [N,S,C], [N,H,W,C], [N,D,H,W,C], [S,C]
-	target      dense: the prediction's shape; float, or integer or bool holding
-	            0 and 1; or a label map: integer or bool of the prediction's shape
-	            without C (with C = 1 also of its full shape)
-	weights     float, integer or bool, of the label map's shape; rounded to float32
+	prediction  float32 or float64: [N,C,S], [N,C,H,W] or [N,C,D,H,W], or [C,S],
+	            which is one sample; with -layout nsc [N,S,C], [N,H,W,C],
+	            [N,D,H,W,C], or [S,C], which is one sample. Without -activation it
+	            has to hold probabilities, in [0,1]
+	target      dense: the prediction's shape; float in [0,1], or integer or bool
+	            holding 0 and 1; or a label map: integer or bool of the
+	            prediction's shape without C (with C = 1 also of its full shape)
+	weights     float, integer or bool, of the label map's shape; rounded to
+	            float32, which must not make them 0 or infinite
 
-Prediction and dense target are rounded to -dtype. The gradient file has the
+What a position of weight 0 or with the label -ignore-index holds does not matter,
+but for its weight. Prediction and dense target are rounded to -dtype. The gradient file has the
 prediction's shape and -dtype; it is replaced only when all went well.
 
 With -json, one object: loss (the canonical expression), value, terms (name,
@@ -54,7 +58,7 @@ type evaluation struct {
 func setupEval(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int, error) {
 	var e evaluation
 	e.settings.flags(fs, "the loss `expression`, required",
-		"`none`, sigmoid or softmax: how the prediction turns into probabilities (default none)",
+		"`none`, sigmoid or softmax: how the prediction turns into probabilities (default none, for values in [0,1])",
 		"compute in `f32` or f64 (default: the prediction's own)")
 	e.tensors.flags(fs)
 	fs.IntVar(&e.workers, "workers", 0, "`number` of goroutines; 0 is one for each processor")
@@ -102,7 +106,7 @@ func (e *evaluation) run(ctx context.Context, stdout, _ io.Writer) (int, error) 
 	if err != nil {
 		return exitUsage, argument("-loss", err)
 	}
-	p, err := e.tensors.read(e.activation.v)
+	p, err := e.tensors.read(e.activation)
 	if err != nil {
 		return exitUsage, err
 	}

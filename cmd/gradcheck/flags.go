@@ -93,17 +93,33 @@ func (f *tensorFlags) flags(fs *flag.FlagSet) {
 	f.layout.flagFunc(fs, "layout", "`ncs` or nsc, the order of channels and positions (default of tensors: ncs)", kernels.ParseLayout)
 }
 
-// read reads the tensors.
-func (f *tensorFlags) read(act kernels.Activation) (*problem, error) {
+// read reads the tensors. Where no activation was given, the prediction has to be
+// what none is for.
+func (f *tensorFlags) read(act optional[kernels.Activation]) (*problem, error) {
 	if f.pred == "" || f.target == "" {
 		return nil, errors.New("-pred and -target must both be given")
 	}
-	p, err := readProblem(f.pred, f.target, f.weights, act, f.layout.v)
+	p, err := readProblem(f.pred, f.target, f.weights, act.v, f.layout.v)
 	if err != nil {
 		return nil, err
 	}
 	if f.ignore.set && !p.labels {
 		return nil, argument("-ignore-index", fmt.Errorf("%d: %s is a dense target, which has no labels; leave positions out by -weights", f.ignore.v, f.target))
+	}
+	exists, err := p.existing(f.ignore)
+	if err != nil {
+		return nil, err
+	}
+	if !act.set {
+		if err := p.checkProbabilities(exists); err != nil {
+			return nil, argument("-pred", err)
+		}
+	}
+	if p.labels {
+		return p, nil
+	}
+	if err := p.checkDense(exists); err != nil {
+		return nil, argument("-target", err)
 	}
 	return p, nil
 }

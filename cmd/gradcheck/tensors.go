@@ -44,6 +44,9 @@ func readProblem(pred, target, weights string, act kernels.Activation, layout ke
 	if !p.hasShape(p.weights, positions) {
 		return nil, argument("-weights", fmt.Errorf("%s: shape %v, want %v, one weight for each position", weights, p.weights.shape, positions))
 	}
+	if err := p.weights.checkWeights(); err != nil {
+		return nil, argument("-weights", err)
+	}
 	return p, nil
 }
 
@@ -100,7 +103,7 @@ func (p *problem) isLabelMap(positions []int) (bool, error) {
 		return true, nil
 	}
 	if slices.Equal(t.shape, p.pred.shape) {
-		return false, t.checkMask()
+		return false, nil
 	}
 	if t.isFloat() {
 		return false, fmt.Errorf("%s: a dense target (%s) of shape %v, want the prediction's %v; a label map has an integer or bool type",
@@ -114,21 +117,6 @@ func (p *problem) isLabelMap(positions []int) (bool, error) {
 // may have the prediction's shape too.
 func (p *problem) hasShape(t *tensor, positions []int) bool {
 	return slices.Equal(t.shape, positions) || p.spec.C == 1 && slices.Equal(t.shape, p.pred.shape)
-}
-
-// checkMask looks for what cannot be a member of an integer mask: a label map
-// stored once for each class, or a mask of 0 and 255.
-func (t *tensor) checkMask() error {
-	if t.isFloat() {
-		return nil
-	}
-	for i, v := range floats[float64](t) {
-		if v != 0 && v != 1 {
-			return fmt.Errorf("%s: element %v is %v: a mask of each class (%s with the prediction's shape) holds 0 and 1 only",
-				t.file, place(t.shape, i), v, t.dtype)
-		}
-	}
-	return nil
 }
 
 func (t *tensor) isFloat() bool { return t.dtype == "float32" || t.dtype == "float64" }
@@ -192,7 +180,7 @@ func integers(t *tensor) ([]int64, error) {
 	case []uint64:
 		for i, y := range v {
 			if y > math.MaxInt64 {
-				return nil, fmt.Errorf("%s: element %v is %d, not a label", t.file, place(t.shape, i), y)
+				return nil, fmt.Errorf("%s, not a label", t.element(i))
 			}
 		}
 		return convert[int64](v), nil
@@ -266,7 +254,11 @@ func (p *problem) locate(err error) error {
 	case "l.Terms":
 		return argument("-loss", err)
 	case "t.Labels":
-		return argument("-target", p.target.locate(a))
+		err = p.target.locate(a)
+		if p.spec.C == 1 {
+			err = fmt.Errorf("%w%s", err, byteMask)
+		}
+		return argument("-target", err)
 	case "t.Weights":
 		return argument("-weights", p.weights.locate(a))
 	}
@@ -277,7 +269,7 @@ func (t *tensor) locate(a *kernels.ArgError) error {
 	if a.Index < 0 {
 		return fmt.Errorf("%s: %w", t.file, a)
 	}
-	return fmt.Errorf("%s: element %v is %v: %w", t.file, place(t.shape, a.Index), a.Value, a.Err)
+	return fmt.Errorf("%s: %w", t.element(a.Index), a.Err)
 }
 
 // place returns the index, axis by axis, of the i-th element of a tensor.

@@ -109,18 +109,6 @@ func TestIsLabelMap(t *testing.T) {
 	}
 }
 
-func TestCheckMask(t *testing.T) {
-	mask := zeros("uint8", 2, 2, 3)
-	mask.data.([]uint8)[7] = 1
-	if err := mask.checkMask(); err != nil {
-		t.Error(err)
-	}
-	mask.data.([]uint8)[8] = 255
-	if err := mask.checkMask(); err == nil || !strings.Contains(err.Error(), "element [1 0 2] is 255") {
-		t.Errorf("error %v, want one that names the place", err)
-	}
-}
-
 func TestConversions(t *testing.T) {
 	for _, data := range []any{
 		[]bool{false, true}, []int8{0, 1}, []int16{0, 1}, []int32{0, 1}, []int64{0, 1},
