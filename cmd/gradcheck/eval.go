@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -9,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -36,9 +33,12 @@ The files are .npy files, in C or Fortran order, of any byte order.
 	weights     float, integer or bool, of the label map's shape; rounded to
 	            float32, which must not make them 0 or infinite
 
-What a position of weight 0 or with the label -ignore-index holds does not matter,
-but for its weight. Prediction and dense target are rounded to -dtype. The gradient file has the
-prediction's shape and -dtype; it is replaced only when all went well.
+What is at a position of weight 0, or with the label of -ignore-index, does not
+matter. Prediction and dense target are rounded to -dtype.
+
+The gradient file has the prediction's shape and -dtype. One that is there is
+replaced only when all went well, and keeps its mode; it must be none of the files
+above, nor read-only. Links are followed.
 
 With -json, one object: loss (the canonical expression), value, terms (name,
 coef, value of each), backend, dtype, shape, grad_norm (Euclidean) and seconds
@@ -110,6 +110,9 @@ func (e *evaluation) run(ctx context.Context, stdout, _ io.Writer) (int, error) 
 	if err != nil {
 		return exitUsage, err
 	}
+	if err := e.checkGrad(); err != nil {
+		return exitUsage, err
+	}
 	evaluate := evaluateIn[float32]
 	if e.dtype.v == "f64" || !e.dtype.set && p.pred.dtype == "float64" {
 		evaluate = evaluateIn[float64]
@@ -127,6 +130,23 @@ func (e *evaluation) run(ctx context.Context, stdout, _ io.Writer) (int, error) 
 		return exitOK, writeJSON(stdout, r)
 	}
 	return exitOK, r.writeText(stdout)
+}
+
+// checkGrad looks at where the gradient is to go, before it is computed.
+func (e *evaluation) checkGrad() error {
+	if e.grad == "" {
+		return nil
+	}
+	at, err := destination(e.grad)
+	if err != nil {
+		return argument("-grad", fmt.Errorf("%s: %w", e.grad, err))
+	}
+	for _, in := range []struct{ flag, file string }{{"-pred", e.tensors.pred}, {"-target", e.tensors.target}, {"-weights", e.tensors.weights}} {
+		if at.is(in.file) {
+			return argument("-grad", fmt.Errorf("%s is the file of %s, %s, which the gradient would replace", e.grad, in.flag, in.file))
+		}
+	}
+	return nil
 }
 
 // evaluateIn computes the loss and its gradient in T. The function returned
@@ -205,39 +225,5 @@ func (r *evalReport) writeText(w io.Writer) error {
 	fmt.Fprintf(t, "time\t%v\n", time.Duration(r.Seconds*1e9).Round(time.Microsecond))
 	t.Flush()
 	_, err := w.Write(b.Bytes())
-	return err
-}
-
-// replaceFile gives a file new content. A regular file is replaced in one
-// step, so that it is never seen half written; what cannot be replaced, such
-// as a pipe, is written to.
-func replaceFile(name string, write func(io.Writer) error) error {
-	if to, err := filepath.EvalSymlinks(name); err == nil {
-		name = to // the file, not the link to it
-	}
-	flags, temp := os.O_WRONLY|os.O_CREATE|os.O_EXCL, fmt.Sprintf("%s.%d.tmp", name, os.Getpid())
-	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
-		flags, temp = os.O_WRONLY, name
-	}
-	f, err := os.OpenFile(temp, flags, 0o666)
-	if err != nil {
-		return err
-	}
-	b := bufio.NewWriter(f)
-	if err = write(b); err == nil {
-		err = b.Flush()
-	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if temp == name {
-		return err
-	}
-	if err == nil {
-		err = os.Rename(temp, name)
-	}
-	if err != nil {
-		os.Remove(temp)
-	}
 	return err
 }

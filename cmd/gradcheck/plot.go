@@ -76,6 +76,9 @@ func (c *plotting) run(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	if err != nil {
 		return exitUsage, argument("-o", err)
 	}
+	if _, err := destination(c.out); err != nil {
+		return exitUsage, argument("-o", fmt.Errorf("%s: %w", c.out, err))
+	}
 	d, err := pic.draw(c, ctx)
 	if err != nil {
 		return exitUsage, err
