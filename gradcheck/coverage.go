@@ -157,7 +157,7 @@ func (f family) sample(ctx context.Context, rng *rand.Rand) (d draw, e Estimate,
 			break
 		}
 	}
-	if want, err = d.exact(); err != nil {
+	if want, err = d.exact(ctx); err != nil {
 		return d, e, 0, fmt.Errorf("gradcheck: %v: %w", d, err)
 	}
 	value, err := d.function(ctx, d.loss)
@@ -252,7 +252,7 @@ func (d draw) function(ctx context.Context, l kernels.Loss) (func(float64) float
 }
 
 // exact returns the derivative.
-func (d draw) exact() (float64, error) {
+func (d draw) exact(ctx context.Context) (float64, error) {
 	terms, err := exactTerms(d.loss)
 	if err != nil {
 		return 0, err
@@ -262,7 +262,7 @@ func (d draw) exact() (float64, error) {
 		by = exact.Big
 	}
 	in := ref.Input{N: 1, C: d.c, S: len(d.x) / d.c, X: d.x, R: d.r}
-	_, grad, err := exact.Gradient(by, in, terms, exact.NoFault, []int{d.element})
+	_, grad, err := exact.Gradient(ctx, by, in, terms, exact.NoFault, []int{d.element})
 	if err != nil {
 		return 0, err
 	}

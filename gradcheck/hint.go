@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"context"
 	"fmt"
 	"math"
 )
@@ -14,7 +15,7 @@ const (
 // there is none. What is right comes from the differences, and of a tensor too
 // large for those from package ref, so that the gradient cannot vouch for
 // itself.
-func (b *bench) hint(i int, dx, frozen []float64) string {
+func (b *bench) hint(ctx context.Context, i int, dx, frozen []float64) string {
 	if b.hints == maxHints {
 		return ""
 	}
@@ -29,7 +30,7 @@ func (b *bench) hint(i int, dx, frozen []float64) string {
 	}
 	best, name := likeness*distance(dx, right), ""
 	for _, m := range mutants() {
-		wrong, err := m.gradient(b.p, l, right)
+		wrong, err := m.gradient(ctx, b.p, l, right)
 		if err != nil || wrong == nil {
 			continue
 		}
@@ -37,8 +38,8 @@ func (b *bench) hint(i int, dx, frozen []float64) string {
 			best, name = d, m.name
 		}
 	}
-	if name == "" {
-		return ""
+	if name == "" || ctx.Err() != nil {
+		return "" // it may resemble one that was not reached still more
 	}
 	return fmt.Sprintf("the gradient resembles one with this mistake: %s", name)
 }

@@ -23,7 +23,7 @@ func TestHint(t *testing.T) {
 			sp := specimenOf(t, loss, tc)
 			b := sp.b
 			for _, m := range mutants() {
-				wrong, err := m.gradient(b.p, b.variants[0].loss, sp.judge.dx)
+				wrong, err := m.gradient(t.Context(), b.p, b.variants[0].loss, sp.judge.dx)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -39,7 +39,7 @@ func TestHint(t *testing.T) {
 				switch h := rows[0].Hint; {
 				case strings.HasSuffix(h, ": "+m.name):
 					named++
-				case h == "" || !sameMistake(b, h, wrong, sp.judge.dx):
+				case h == "" || !sameMistake(t.Context(), b, h, wrong, sp.judge.dx):
 					t.Errorf("%s, %s: hint %q", loss, m.name, h)
 				}
 			}
@@ -52,10 +52,10 @@ func TestHint(t *testing.T) {
 
 // sameMistake reports whether the mutant that a hint names makes the same of the
 // right gradient as the one that was injected.
-func sameMistake(b *bench, hint string, wrong, right []float64) bool {
+func sameMistake(ctx context.Context, b *bench, hint string, wrong, right []float64) bool {
 	for _, m := range mutants() {
 		if strings.HasSuffix(hint, ": "+m.name) {
-			other, err := m.gradient(b.p, b.variants[0].loss, right)
+			other, err := m.gradient(ctx, b.p, b.variants[0].loss, right)
 			return err == nil && distance(other, wrong) < 1e-9*distance(right, wrong)
 		}
 	}
@@ -76,7 +76,7 @@ func TestHintNone(t *testing.T) {
 	dx := values(b.numeric[0])
 	scale(dx, -1)
 	for k, want := range []string{"sign", "sign", ""} {
-		if h := b.hint(0, dx, nil); !strings.HasSuffix(h, want) || want == "" && h != "" {
+		if h := b.hint(t.Context(), 0, dx, nil); !strings.HasSuffix(h, want) || want == "" && h != "" {
 			t.Errorf("failure %d: hint %q, want %q", k, h, want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestHintNone(t *testing.T) {
 	for i := range dx {
 		dx[i] *= 0.3 + float64(i)
 	}
-	if h := b.hint(0, dx, nil); h != "" {
+	if h := b.hint(t.Context(), 0, dx, nil); h != "" {
 		t.Errorf("hint %q for an unknown mistake", h)
 	}
 }
@@ -102,7 +102,7 @@ func TestHintLarge(t *testing.T) {
 		var wrong []float64
 		for _, m := range mutants() {
 			if m.name == want {
-				if wrong, err = m.gradient(b.p, b.variants[0].loss, right); err != nil {
+				if wrong, err = m.gradient(t.Context(), b.p, b.variants[0].loss, right); err != nil {
 					t.Fatal(err)
 				}
 			}

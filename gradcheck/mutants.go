@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"context"
 	"math"
 	"slices"
 
@@ -183,7 +184,7 @@ func rotate(o map[string]any, name string) bool {
 // change, where it has a region of the caller's, whose formula nobody else
 // knows, or where the problem is too large for the arithmetic that a broken
 // rule of differentiation needs. The kernels have no part in it.
-func (m mutant) gradient(p *problem, l kernels.Loss, right []float64) ([]float64, error) {
+func (m mutant) gradient(ctx context.Context, p *problem, l kernels.Loss, right []float64) ([]float64, error) {
 	switch {
 	case m.finish != nil:
 		dx := slices.Clone(right)
@@ -204,7 +205,7 @@ func (m mutant) gradient(p *problem, l kernels.Loss, right []float64) ([]float64
 	if err != nil {
 		return nil, err
 	}
-	_, dx, err := exact.Gradient(exact.Dual, p.reference(), terms, m.rule, nil)
+	_, dx, err := exact.Gradient(ctx, exact.Dual, p.reference(), terms, m.rule, nil)
 	return dx, err
 }
 

@@ -1,6 +1,7 @@
 package gradcheck
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -155,7 +156,7 @@ const textbook exact.Oracle = "textbook"
 // judge asks the best oracle for the gradient of variant i. There is none for a
 // region of the caller's, for a loss that is not finite, and for a tensor too
 // large for it.
-func (b *bench) judge(i int) (judge, error) {
+func (b *bench) judge(ctx context.Context, i int) (judge, error) {
 	l := b.variants[i].loss
 	if len(b.p.x) > smallTensor || !finite(b.value[i]) || foreign(l) {
 		return judge{}, nil
@@ -164,7 +165,7 @@ func (b *bench) judge(i int) (judge, error) {
 		g, err := b.p.oracleGradient(l)
 		return judge{textbook, g}, err
 	}
-	by, g, err := b.p.ask(l, exact.Dual)
+	by, g, err := b.p.ask(ctx, l, exact.Dual)
 	if err != nil {
 		return judge{}, fmt.Errorf("gradcheck: %v: %w", l, err)
 	}
@@ -173,7 +174,7 @@ func (b *bench) judge(i int) (judge, error) {
 
 // ask asks the best oracle for the gradient of a loss: fractions where they
 // serve, else the one given. The gradient is nil where the oracle has no answer.
-func (p *problem) ask(l kernels.Loss, otherwise exact.Oracle) (exact.Oracle, []float64, error) {
+func (p *problem) ask(ctx context.Context, l kernels.Loss, otherwise exact.Oracle) (exact.Oracle, []float64, error) {
 	terms, err := exactTerms(l)
 	var g []float64
 	in, by := p.reference(), otherwise
@@ -181,7 +182,7 @@ func (p *problem) ask(l kernels.Loss, otherwise exact.Oracle) (exact.Oracle, []f
 		if exact.Best(terms, in.Activation) == exact.Rational {
 			by = exact.Rational
 		}
-		_, g, err = exact.Gradient(by, in, terms, exact.NoFault, nil)
+		_, g, err = exact.Gradient(ctx, by, in, terms, exact.NoFault, nil)
 	}
 	if errors.Is(err, exact.ErrUnjudged) {
 		return by, nil, nil

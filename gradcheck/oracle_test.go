@@ -29,7 +29,7 @@ func TestJudges(t *testing.T) {
 		{"mine", 1, "differences"},
 	} {
 		b := &bench{p: p, variants: custom(parse(t, tt.loss, region{1})), value: []float64{tt.value}}
-		j, err := b.judge(0)
+		j, err := b.judge(t.Context(), 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,12 +42,12 @@ func (f *field) scope(ctx context.Context) (*scope, error) {
 		return nil, fmt.Errorf("gradcheck: sums of %d samples have %d numbers, of one %d", f.p.n, len(s.total.Data()), s.row)
 	}
 	s.exact = make([][]Estimate, len(s.total.Data()))
-	return s, s.differentiate()
+	return s, s.differentiate(ctx)
 }
 
 // differentiate estimates the coefficients to some six digits, which is what
 // scales and errors need.
-func (s *scope) differentiate() error {
+func (s *scope) differentiate(ctx context.Context) error {
 	data := s.total.Data()
 	m := len(s.f.losses)
 	s.coefs = make([][]float64, m)
@@ -57,6 +57,9 @@ func (s *scope) differentiate() error {
 	plus, minus := make([]float64, m), make([]float64, m)
 	typical := rms(data)
 	for k, v := range data {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		h := 1e-6 * math.Max(math.Abs(v), 1e-3*typical)
 		if h == 0 {
 			continue
@@ -266,14 +269,16 @@ func (s *scope) differences(ctx context.Context) ([]int, error) {
 	for k := range classes {
 		classes[k] = -1
 	}
+	for c := range p.dense {
+		p.dense[c], _ = p.probability(0, c, 0)
+	}
 	same, other := make([]float64, s.row), make([]float64, s.row)
 	for c := range p.c {
-		for k := range p.dense {
-			p.dense[k], _ = p.probability(0, k, 0)
-		}
 		s.slopes(ctx, p, c, 1e-4, same)
-		p.dense[c] /= 2
+		r := p.dense[c]
+		p.dense[c] = r / 2
 		s.slopes(ctx, p, c, 1e-4, other)
+		p.dense[c] = r
 		for k := range classes {
 			if math.Abs(same[k]) < 1e-6*math.Abs(other[k]) {
 				classes[k] = c

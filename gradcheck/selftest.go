@@ -209,7 +209,7 @@ func (s *SelfTest) run(ctx context.Context, t testcase, o Options) error {
 		if err != nil {
 			return err
 		}
-		if err := s.try(sp); err != nil || ctx.Err() != nil {
+		if err := s.try(ctx, sp); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -237,7 +237,7 @@ func (b *bench) specimen(ctx context.Context, i int, t testcase) (*specimen, err
 	}
 	sp := &specimen{b: b, i: i, name: fmt.Sprintf("%s, %v", v.text, t), numeric: withFrozen(b.numeric[i], frozen, b.elements)}
 	sp.hidden = func(j int) float64 { return b.hidden(ctx, i, j) }
-	if sp.judge, err = b.judge(i); err != nil {
+	if sp.judge, err = b.judge(ctx, i); err != nil {
 		return nil, err
 	}
 	if sp.judge.dx == nil {
@@ -308,12 +308,12 @@ func (sp *specimen) verdict(dx []float64) Verdict {
 }
 
 // try puts the right gradient and every mutant to the checkers.
-func (s *SelfTest) try(sp *specimen) error {
+func (s *SelfTest) try(ctx context.Context, sp *specimen) error {
 	s.Oracles[string(sp.oracle)]++
 	s.right(sp)
 	loss := slices.Index(s.Losses, sp.b.variants[sp.i].group)
 	for k, m := range mutants() {
-		wrong, err := m.gradient(sp.b.p, sp.b.variants[sp.i].loss, sp.judge.dx)
+		wrong, err := m.gradient(ctx, sp.b.p, sp.b.variants[sp.i].loss, sp.judge.dx)
 		if err != nil {
 			return fmt.Errorf("%s, %s: %w", sp.name, m.name, err)
 		}

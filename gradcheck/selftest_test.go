@@ -83,7 +83,7 @@ func TestSelfTestEscape(t *testing.T) {
 		sp.numeric[i].Err = math.Abs(sp.numeric[i].Value)
 	}
 	blind := newSelfTest()
-	if err := blind.try(sp); err != nil {
+	if err := blind.try(t.Context(), sp); err != nil {
 		t.Fatal(err)
 	}
 	if blind.Verdict() != Fail || blind.Checkers[0].Undecided != 1 {
@@ -94,7 +94,7 @@ func TestSelfTestEscape(t *testing.T) {
 		sp.numeric[i].Value *= 1.1
 	}
 	wrong := newSelfTest()
-	if err := wrong.try(sp); err != nil {
+	if err := wrong.try(t.Context(), sp); err != nil {
 		t.Fatal(err)
 	}
 	if wrong.Verdict() != Fail || wrong.Checkers[0].Rejected != 1 {
@@ -147,7 +147,7 @@ func TestMutants(t *testing.T) {
 		}
 		before := slices.Clone(right)
 		foreign := parse(t, "mine", region{1})
-		dx, err := m.gradient(p, foreign, right)
+		dx, err := m.gradient(t.Context(), p, foreign, right)
 		if err != nil || (dx == nil) != (m.finish == nil) {
 			t.Errorf("%s of a foreign loss: %v, %v", m.name, dx, err)
 		}

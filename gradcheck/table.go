@@ -163,7 +163,7 @@ func (b *bench) gradient(ctx context.Context, l kernels.Loss, w way, o ...kernel
 // rows checks variant i in the given ways.
 func (b *bench) rows(ctx context.Context, i int, ways []way, kind, edge string) ([]Row, error) {
 	v := b.variants[i]
-	judge, err := b.judge(i)
+	judge, err := b.judge(ctx, i)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func (b *bench) row(ctx context.Context, row *Row, i int, w way, judge judge, ex
 		return err
 	}
 	if row.Verdict == Fail {
-		row.Hint = b.hint(i, dx, frozen)
+		row.Hint = b.hint(ctx, i, dx, frozen)
 	}
 	if w.dtype == Float64 {
 		b.compareOracle(row, i, judge, dx)

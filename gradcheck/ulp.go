@@ -114,7 +114,7 @@ func (t testcase) roundings(ctx context.Context, vs []variant, ways []way, out [
 		if err != nil {
 			return err
 		}
-		_, right, err := b.p.ask(v.loss, exact.Big) // whose own error does not count
+		_, right, err := b.p.ask(ctx, v.loss, exact.Big) // whose own error does not count
 		if err != nil {
 			return err
 		}

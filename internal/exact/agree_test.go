@@ -157,7 +157,7 @@ func compare(t *testing.T, name string, in ref.Input, tolerance, l0, l1 float64,
 func TestOraclesAgree(t *testing.T) {
 	judged, rational := 0, 0
 	every(t, func(name, e string, in ref.Input, ts []Term) {
-		loss, grad, err := Gradient(Big, in, ts, NoFault, nil)
+		loss, grad, err := Gradient(t.Context(), Big, in, ts, NoFault, nil)
 		if err != nil {
 			if !errors.Is(err, ErrUnjudged) || !infinite(e) {
 				t.Errorf("%s: %v", name, err)
@@ -165,7 +165,7 @@ func TestOraclesAgree(t *testing.T) {
 			return
 		}
 		judged++
-		l, g, err := Gradient(Dual, in, ts, NoFault, nil)
+		l, g, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			return
@@ -175,7 +175,7 @@ func TestOraclesAgree(t *testing.T) {
 			tolerance = 1e-9 // FP + FN + s_dr − s_nr cancels
 		}
 		compare(t, name, in, tolerance, l, loss, g, grad)
-		l, g, err = Gradient(Rational, in, ts, NoFault, nil)
+		l, g, err = Gradient(t.Context(), Rational, in, ts, NoFault, nil)
 		if err != nil {
 			if Best(ts, in.Activation) == Rational || !errors.Is(err, ErrUnjudged) {
 				t.Errorf("%s: %v", name, err)
@@ -196,7 +196,7 @@ func TestOraclesAgree(t *testing.T) {
 func TestAgainstRef(t *testing.T) {
 	judged := 0
 	every(t, func(name, e string, in ref.Input, ts []Term) {
-		l, g, err := Gradient(Dual, in, ts, NoFault, nil)
+		l, g, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil)
 		if err != nil {
 			if !infinite(e) {
 				t.Errorf("%s: %v", name, err)

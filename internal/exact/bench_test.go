@@ -37,7 +37,7 @@ func BenchmarkGradient(b *testing.B) {
 		ts := terms(b, k.e)
 		b.Run(string(k.o)+"/"+k.e, func(b *testing.B) {
 			for range b.N {
-				if _, _, err := Gradient(k.o, in, ts, NoFault, nil); err != nil {
+				if _, _, err := Gradient(b.Context(), k.o, in, ts, NoFault, nil); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -9,6 +9,7 @@
 package exact
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -81,8 +82,10 @@ var (
 // than 0 over 0; options below 1e-100 or above 1e100, but by Rational; and in
 // Dual, a term with sums of probabilities where float64 has no room for them:
 // finite logits that are 700 apart (340 where they are squared), probabilities,
-// targets and weights below 1e-100 or above 1e100.
-func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
+// targets and weights below 1e-100 or above 1e100. Where the context ends, the
+// error is the context's; the work for one element, which grows with the number of
+// classes, is between two looks at it.
+func Gradient(ctx context.Context, o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
 	if in.Clip == 0 {
 		in.Clip = 1e-7
 	}
@@ -112,17 +115,17 @@ func Gradient(o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (lo
 	}
 	switch o {
 	case Rational:
-		return gradient(rationalRules, in, terms, f, elements)
+		return gradient(ctx, rationalRules, in, terms, f, elements)
 	case Big:
-		return gradient(bigRules, in, terms, f, elements)
+		return gradient(ctx, bigRules, in, terms, f, elements)
 	case Dual:
-		return gradient(floatRules, in, terms, f, elements)
+		return gradient(ctx, floatRules, in, terms, f, elements)
 	}
 	return 0, nil, fmt.Errorf("exact: %w: oracle %q", ErrInput, o)
 }
 
 // gradient is Gradient in an arithmetic.
-func gradient[T any](a *arithmetic[T], in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
+func gradient[T any](ctx context.Context, a *arithmetic[T], in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
 	defer catch(&err)
 	x, r := make([]T, len(in.X)), make([]T, len(in.R))
 	for i := range x {
@@ -136,6 +139,9 @@ func gradient[T any](a *arithmetic[T], in ref.Input, terms []Term, f Fault, elem
 	bad := math.IsNaN(loss)
 	grad = make([]float64, len(elements))
 	for k, i := range elements {
+		if err := ctx.Err(); err != nil {
+			return 0, nil, err
+		}
 		if n, c, s := place(&in, i); exists(&in, n, s) {
 			grad[k] = a.Slope(j.derivative(n, c, s))
 			bad = bad || math.IsNaN(grad[k])

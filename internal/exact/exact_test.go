@@ -15,12 +15,12 @@ func TestNaN(t *testing.T) {
 	for _, o := range []Oracle{Rational, Big, Dual} {
 		in := ref.Input{N: 1, C: 2, S: 3, X: []float64{0.5, nan, 0.25, 0.5, 0.5, 0.5}, R: []float64{1, 1, 0, 0, 0, nan}, V: []float64{1, 0, 0}}
 		ts := terms(t, "dice(background=false)")
-		loss, grad, err := Gradient(o, in, ts, NoFault, nil)
+		loss, grad, err := Gradient(t.Context(), o, in, ts, NoFault, nil)
 		if err != nil || math.IsNaN(loss) || slices.ContainsFunc(grad, math.IsNaN) {
 			t.Errorf("%s: %v, %v, %v; want numbers", o, loss, grad, err)
 		}
 		in.V[1] = 0.5 // the NaN is in class 0, which the loss leaves out
-		loss, grad, err = Gradient(o, in, ts, NoFault, []int{0, 1, 2, 3, 4, 5})
+		loss, grad, err = Gradient(t.Context(), o, in, ts, NoFault, []int{0, 1, 2, 3, 4, 5})
 		if err != nil || !math.IsNaN(loss) {
 			t.Errorf("%s: %v, %v; want NaN", o, loss, err)
 		}
@@ -40,7 +40,7 @@ func TestNothingThere(t *testing.T) {
 			{N: 1, C: 3, S: 1, X: []float64{9, 9, 9}, R: []float64{9, 9, 9}, V: []float64{0}},
 		} {
 			for f := range faults {
-				loss, grad, err := Gradient(Dual, in, terms(t, e), f, nil)
+				loss, grad, err := Gradient(t.Context(), Dual, in, terms(t, e), f, nil)
 				if err != nil || loss != 0 || slices.ContainsFunc(grad, func(g float64) bool { return g != 0 }) {
 					t.Errorf("%s, %s, [%d %d %d]: %v, %v, %v; want 0", e, f, in.N, in.C, in.S, loss, grad, err)
 				}
@@ -72,11 +72,11 @@ func TestInfiniteLogits(t *testing.T) {
 			if name == "wce" || len(ts) > 1 && name == "exp_log_dice" || infinite(e) {
 				continue
 			}
-			_, want, err := Gradient(Dual, far, ts, NoFault, nil)
+			_, want, err := Gradient(t.Context(), Dual, far, ts, NoFault, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, got, err := Gradient(Dual, in, ts, NoFault, nil)
+			_, got, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil)
 			if err != nil {
 				t.Errorf("%s, activation %d: %v", e, in.Activation, err)
 				continue
@@ -90,7 +90,7 @@ func TestInfiniteLogits(t *testing.T) {
 	}
 	for _, x := range [][]float64{{inf, 0}, {-inf, -inf}} {
 		in := ref.Input{N: 1, C: 2, S: 1, Activation: ref.Softmax, X: x, R: []float64{1, 0}}
-		if loss, _, err := Gradient(Dual, in, terms(t, "ce"), NoFault, nil); err != nil || !math.IsNaN(loss) {
+		if loss, _, err := Gradient(t.Context(), Dual, in, terms(t, "ce"), NoFault, nil); err != nil || !math.IsNaN(loss) {
 			t.Errorf("softmax of %v: %v, %v; want NaN", x, loss, err)
 		}
 	}
@@ -100,22 +100,22 @@ func TestInfiniteLogits(t *testing.T) {
 func TestFarLogits(t *testing.T) {
 	in := ref.Input{N: 1, C: 1, S: 2, Activation: ref.Sigmoid, X: []float64{-800, -801}, R: []float64{0, 0}}
 	ts := terms(t, "dice(smooth=0)")
-	if _, _, err := Gradient(Dual, in, ts, NoFault, nil); !errors.Is(err, ErrUnjudged) {
+	if _, _, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil); !errors.Is(err, ErrUnjudged) {
 		t.Errorf("error %v; want ErrUnjudged", err)
 	}
-	if loss, _, err := Gradient(Big, in, ts, NoFault, nil); err != nil || loss != 1 {
+	if loss, _, err := Gradient(t.Context(), Big, in, ts, NoFault, nil); err != nil || loss != 1 {
 		t.Errorf("loss %v, %v; want 1: nothing is 0/0", loss, err)
 	}
 	in.X[0], in.R[0] = 2000, 1
-	_, grad, err := Gradient(Dual, in, terms(t, "exp_log_dice + bce"), NoFault, nil)
+	_, grad, err := Gradient(t.Context(), Dual, in, terms(t, "exp_log_dice + bce"), NoFault, nil)
 	if !errors.Is(err, ErrUnjudged) {
 		t.Errorf("gradient %v, error %v; want ErrUnjudged", grad, err)
 	}
-	_, dual, err := Gradient(Dual, two(2000), terms(t, "exp_log_ce(gamma=0.01)"), NoFault, nil)
+	_, dual, err := Gradient(t.Context(), Dual, two(2000), terms(t, "exp_log_ce(gamma=0.01)"), NoFault, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, exact, err := Gradient(Big, two(2000), terms(t, "exp_log_ce(gamma=0.01)"), NoFault, nil)
+	_, exact, err := Gradient(t.Context(), Big, two(2000), terms(t, "exp_log_ce(gamma=0.01)"), NoFault, nil)
 	if err != nil || !(math.Abs(dual[0]-exact[0]) <= 1e-12*math.Abs(exact[0])) || exact[0] == 0 {
 		t.Errorf("derivative %v by dual, %v by big, %v", dual[0], exact[0], err)
 	}
@@ -131,7 +131,7 @@ func TestKink(t *testing.T) {
 	ts := terms(t, "dice(soft=true,smooth=0)")
 	const h = 0x1p-20
 	slope := func(p float64) float64 {
-		_, g, err := Gradient(Rational, single(ref.None, p, 0.25), ts, NoFault, nil)
+		_, g, err := Gradient(t.Context(), Rational, single(ref.None, p, 0.25), ts, NoFault, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,29 +183,29 @@ func TestBadInput(t *testing.T) {
 	}
 	ts := []Term{dice}
 	for name, err := range map[string]error{
-		"oracle":     second(Gradient("crystal ball", good, ts, NoFault, nil)),
-		"shape":      second(Gradient(Dual, change(func(in *ref.Input) { in.N = -1 }), ts, NoFault, nil)),
-		"X":          second(Gradient(Dual, change(func(in *ref.Input) { in.X = nil }), ts, NoFault, nil)),
-		"R":          second(Gradient(Dual, change(func(in *ref.Input) { in.R = nil }), ts, NoFault, nil)),
-		"V":          second(Gradient(Dual, change(func(in *ref.Input) { in.V = []float64{1, 1} }), ts, NoFault, nil)),
-		"V < 0":      second(Gradient(Dual, change(func(in *ref.Input) { in.V = []float64{-1} }), ts, NoFault, nil)),
-		"activation": second(Gradient(Dual, change(func(in *ref.Input) { in.Activation = 3 }), ts, NoFault, nil)),
-		"softmax":    second(Gradient(Dual, change(func(in *ref.Input) { in.Activation = ref.Softmax }), ts, NoFault, nil)),
-		"clip":       second(Gradient(Dual, change(func(in *ref.Input) { in.Clip = 1 }), ts, NoFault, nil)),
-		"element":    second(Gradient(Dual, good, ts, NoFault, []int{1})),
-		"fault":      second(Gradient(Dual, good, ts, faults, nil)),
-		"name":       second(Gradient(Dual, good, []Term{{1, "dyce", dice.Options}}, NoFault, nil)),
-		"ce, C = 1":  second(Gradient(Dual, good, []Term{{1, "ce", dice.Options}}, NoFault, nil)),
-		"Coef":       second(Gradient(Dual, good, []Term{{math.Inf(1), "dice", dice.Options}}, NoFault, nil)),
-		"reduction":  second(Gradient(Dual, good, option(func(o *ref.Options) { o.Reduction = "" }), NoFault, nil)),
-		"absent":     second(Gradient(Dual, good, option(func(o *ref.Options) { o.Absent = "" }), NoFault, nil)),
-		"background": second(Gradient(Dual, good, option(func(o *ref.Options) { o.Background = false }), NoFault, nil)),
-		"weight":     second(Gradient(Dual, good, option(func(o *ref.Options) { o.Weight = []float64{1, 2} }), NoFault, nil)),
-		"freq":       second(Gradient(Dual, good, option(func(o *ref.Options) { o.Freq = []float64{1, 2} }), NoFault, nil)),
-		"pos_weight": second(Gradient(Dual, good, option(func(o *ref.Options) { o.PosWeight = []float64{1, 2} }), NoFault, nil)),
-		"smooth":     second(Gradient(Dual, good, option(func(o *ref.Options) { o.SmoothDR = math.NaN() }), NoFault, nil)),
-		"gdl type":   second(Gradient(Dual, good, gdl("cube", "max"), NoFault, nil)),
-		"gdl absent": second(Gradient(Dual, good, gdl("square", "min"), NoFault, nil)),
+		"oracle":     second(Gradient(t.Context(), "crystal ball", good, ts, NoFault, nil)),
+		"shape":      second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.N = -1 }), ts, NoFault, nil)),
+		"X":          second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.X = nil }), ts, NoFault, nil)),
+		"R":          second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.R = nil }), ts, NoFault, nil)),
+		"V":          second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.V = []float64{1, 1} }), ts, NoFault, nil)),
+		"V < 0":      second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.V = []float64{-1} }), ts, NoFault, nil)),
+		"activation": second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.Activation = 3 }), ts, NoFault, nil)),
+		"softmax":    second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.Activation = ref.Softmax }), ts, NoFault, nil)),
+		"clip":       second(Gradient(t.Context(), Dual, change(func(in *ref.Input) { in.Clip = 1 }), ts, NoFault, nil)),
+		"element":    second(Gradient(t.Context(), Dual, good, ts, NoFault, []int{1})),
+		"fault":      second(Gradient(t.Context(), Dual, good, ts, faults, nil)),
+		"name":       second(Gradient(t.Context(), Dual, good, []Term{{1, "dyce", dice.Options}}, NoFault, nil)),
+		"ce, C = 1":  second(Gradient(t.Context(), Dual, good, []Term{{1, "ce", dice.Options}}, NoFault, nil)),
+		"Coef":       second(Gradient(t.Context(), Dual, good, []Term{{math.Inf(1), "dice", dice.Options}}, NoFault, nil)),
+		"reduction":  second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.Reduction = "" }), NoFault, nil)),
+		"absent":     second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.Absent = "" }), NoFault, nil)),
+		"background": second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.Background = false }), NoFault, nil)),
+		"weight":     second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.Weight = []float64{1, 2} }), NoFault, nil)),
+		"freq":       second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.Freq = []float64{1, 2} }), NoFault, nil)),
+		"pos_weight": second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.PosWeight = []float64{1, 2} }), NoFault, nil)),
+		"smooth":     second(Gradient(t.Context(), Dual, good, option(func(o *ref.Options) { o.SmoothDR = math.NaN() }), NoFault, nil)),
+		"gdl type":   second(Gradient(t.Context(), Dual, good, gdl("cube", "max"), NoFault, nil)),
+		"gdl absent": second(Gradient(t.Context(), Dual, good, gdl("square", "min"), NoFault, nil)),
 	} {
 		if !errors.Is(err, ErrInput) {
 			t.Errorf("%s: error %v; want ErrInput", name, err)
@@ -218,22 +218,22 @@ func second(_ float64, _ []float64, err error) error { return err }
 func TestUnjudged(t *testing.T) {
 	inf := math.Inf(1)
 	for name, err := range map[string]error{
-		"logarithm in fractions": second(Gradient(Rational, single(ref.None, 0.5, 1), terms(t, "bce"), NoFault, nil)),
-		"sigmoid in fractions":   second(Gradient(Rational, single(ref.Sigmoid, 0.5, 1), terms(t, "dice"), NoFault, nil)),
-		"infinite probability":   second(Gradient(Dual, single(ref.None, inf, 1), terms(t, "dice"), NoFault, nil)),
-		"infinite logit, big":    second(Gradient(Big, single(ref.Sigmoid, inf, 1), terms(t, "dice"), NoFault, nil)),
-		"infinite target":        second(Gradient(Dual, single(ref.Sigmoid, 0, inf), terms(t, "dice"), NoFault, nil)),
-		"tiny probability":       second(Gradient(Dual, single(ref.None, 1e-300, 1), terms(t, "dice"), NoFault, nil)),
-		"far for a square":       second(Gradient(Dual, single(ref.Sigmoid, -400, 0), terms(t, "ss"), NoFault, nil)),
-		"tiny option":            second(Gradient(Big, single(ref.None, 0.5, 1), terms(t, "dice(smooth=1e-200)"), NoFault, nil)),
-		"1/0":                    second(Gradient(Dual, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
-		"1/0 in fractions":       second(Gradient(Rational, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
-		"1/0, big":               second(Gradient(Big, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
-		"ln 0, big":              second(Gradient(Big, single(ref.None, 0, 0), terms(t, "exp_log_dice(smooth_dr=0)"), NoFault, nil)),
-		"ln 0":                   second(Gradient(Dual, single(ref.None, 0, 0), terms(t, "exp_log_dice(smooth_dr=0)"), NoFault, nil)),
-		"∞ − ∞":                  second(Gradient(Dual, single(ref.Sigmoid, inf, 0), terms(t, "bce - focal"), NoFault, nil)),
-		"root of less than 0":    second(Gradient(Big, single(ref.None, 1, 1), terms(t, "focal_tversky(gamma=1.5,smooth_nr=1)"), NoFault, nil)),
-		"exponential too large":  second(Gradient(Big, single(ref.Sigmoid, 1e9, 1), terms(t, "bce"), NoFault, nil)),
+		"logarithm in fractions": second(Gradient(t.Context(), Rational, single(ref.None, 0.5, 1), terms(t, "bce"), NoFault, nil)),
+		"sigmoid in fractions":   second(Gradient(t.Context(), Rational, single(ref.Sigmoid, 0.5, 1), terms(t, "dice"), NoFault, nil)),
+		"infinite probability":   second(Gradient(t.Context(), Dual, single(ref.None, inf, 1), terms(t, "dice"), NoFault, nil)),
+		"infinite logit, big":    second(Gradient(t.Context(), Big, single(ref.Sigmoid, inf, 1), terms(t, "dice"), NoFault, nil)),
+		"infinite target":        second(Gradient(t.Context(), Dual, single(ref.Sigmoid, 0, inf), terms(t, "dice"), NoFault, nil)),
+		"tiny probability":       second(Gradient(t.Context(), Dual, single(ref.None, 1e-300, 1), terms(t, "dice"), NoFault, nil)),
+		"far for a square":       second(Gradient(t.Context(), Dual, single(ref.Sigmoid, -400, 0), terms(t, "ss"), NoFault, nil)),
+		"tiny option":            second(Gradient(t.Context(), Big, single(ref.None, 0.5, 1), terms(t, "dice(smooth=1e-200)"), NoFault, nil)),
+		"1/0":                    second(Gradient(t.Context(), Dual, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
+		"1/0 in fractions":       second(Gradient(t.Context(), Rational, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
+		"1/0, big":               second(Gradient(t.Context(), Big, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
+		"ln 0, big":              second(Gradient(t.Context(), Big, single(ref.None, 0, 0), terms(t, "exp_log_dice(smooth_dr=0)"), NoFault, nil)),
+		"ln 0":                   second(Gradient(t.Context(), Dual, single(ref.None, 0, 0), terms(t, "exp_log_dice(smooth_dr=0)"), NoFault, nil)),
+		"∞ − ∞":                  second(Gradient(t.Context(), Dual, single(ref.Sigmoid, inf, 0), terms(t, "bce - focal"), NoFault, nil)),
+		"root of less than 0":    second(Gradient(t.Context(), Big, single(ref.None, 1, 1), terms(t, "focal_tversky(gamma=1.5,smooth_nr=1)"), NoFault, nil)),
+		"exponential too large":  second(Gradient(t.Context(), Big, single(ref.Sigmoid, 1e9, 1), terms(t, "bce"), NoFault, nil)),
 	} {
 		if !errors.Is(err, ErrUnjudged) {
 			t.Errorf("%s: error %v; want ErrUnjudged", name, err)
@@ -253,7 +253,7 @@ func TestZeroOverZero(t *testing.T) {
 		"exp_log_dice(smooth=0)":      math.Pow(1e-7, 0.3), // the floor
 	} {
 		for _, o := range []Oracle{Big, Dual} {
-			loss, grad, err := Gradient(o, single(ref.None, 0, 0), terms(t, e), NoFault, nil)
+			loss, grad, err := Gradient(t.Context(), o, single(ref.None, 0, 0), terms(t, e), NoFault, nil)
 			if err != nil || math.Abs(loss-want) > 1e-15 || grad[0] != 0 {
 				t.Errorf("%s, %s: %v, %v, %v; want %v, 0", o, e, loss, grad, err, want)
 			}

@@ -55,12 +55,12 @@ func TestFaultsTouch(t *testing.T) {
 			in := k.problem(7, 3, 3, 4, a)
 			for _, e := range expressions(3) {
 				ts := terms(t, e)
-				_, want, err := Gradient(Dual, in, ts, NoFault, nil)
+				_, want, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil)
 				if len(ts) > 1 || err != nil {
 					continue // a combination, or infinite
 				}
 				for _, f := range Faults() {
-					_, got, err := Gradient(Dual, in, ts, f, nil)
+					_, got, err := Gradient(t.Context(), Dual, in, ts, f, nil)
 					if err != nil {
 						t.Errorf("%s, activation %d, %s, %s: %v", k.name, a, e, f, err)
 					}
@@ -132,7 +132,7 @@ func TestFaultValues(t *testing.T) {
 		{DiagonalWrong, "ce", two, -1},
 		{ChainDropped, "ce", two, -1 / p},
 	} {
-		_, grad, err := Gradient(Dual, c.in, terms(t, c.expression), c.fault, []int{0})
+		_, grad, err := Gradient(t.Context(), Dual, c.in, terms(t, c.expression), c.fault, []int{0})
 		if err != nil {
 			t.Errorf("%s, %s: %v", c.expression, c.fault, err)
 			continue
@@ -141,7 +141,7 @@ func TestFaultValues(t *testing.T) {
 			t.Errorf("%s, %s: %v; want %v", c.expression, c.fault, grad[0], c.want)
 		}
 	}
-	_, grad, err := Gradient(Dual, two, terms(t, "ce"), CrossTermsDropped, nil)
+	_, grad, err := Gradient(t.Context(), Dual, two, terms(t, "ce"), CrossTermsDropped, nil)
 	if err != nil || math.Abs(grad[0]+q) > 1e-15 || grad[1] != 0 {
 		t.Errorf("ce, %s: %v, %v; want %v, 0", CrossTermsDropped, grad, err, -q)
 	}
@@ -168,11 +168,11 @@ func TestFaultsOfMeans(t *testing.T) {
 		{SamplesForgotten, "bce(reduction=sum)", 1},
 	} {
 		ts := terms(t, c.expression)
-		_, right, err := Gradient(Dual, in, ts, NoFault, nil)
+		_, right, err := Gradient(t.Context(), Dual, in, ts, NoFault, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, wrong, err := Gradient(Dual, in, ts, c.fault, nil)
+		_, wrong, err := Gradient(t.Context(), Dual, in, ts, c.fault, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,11 +182,11 @@ func TestFaultsOfMeans(t *testing.T) {
 			}
 		}
 	}
-	_, held, err := Gradient(Dual, in, terms(t, "wce"), WeightHeld, nil)
+	_, held, err := Gradient(t.Context(), Dual, in, terms(t, "wce"), WeightHeld, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, detached, _ := Gradient(Dual, in, terms(t, "wce(detach=true)"), NoFault, nil); !slices.Equal(held, detached) {
+	if _, detached, _ := Gradient(t.Context(), Dual, in, terms(t, "wce(detach=true)"), NoFault, nil); !slices.Equal(held, detached) {
 		t.Errorf("wce, %s: %v; want that of detach=true, %v", WeightHeld, held, detached)
 	}
 }

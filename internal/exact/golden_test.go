@@ -43,7 +43,7 @@ func checkGolden(t *testing.T, o Oracle, k float64, keep func(i int, c *golden.C
 		if !keep(i, &c) {
 			continue
 		}
-		loss, grad, err := Gradient(o, input(&c), terms(t, c.Loss), NoFault, nil)
+		loss, grad, err := Gradient(t.Context(), o, input(&c), terms(t, c.Loss), NoFault, nil)
 		if o == Rational && errors.Is(err, ErrUnjudged) {
 			continue
 		}

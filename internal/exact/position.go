@@ -109,22 +109,38 @@ func (j *job[T]) logOdds(x []T, n, s int, to []element[T]) {
 			top = c
 		}
 	}
-	first := j.exponentials(x, n, s, top, -1)
+	rest := j.others(j.exponentials(x, n, s, top, -1))
 	for c := range j.in.C {
-		e, m := first, top
+		m := top
 		if c == top {
 			m = j.second(x, n, s, top)
-			e = j.exponentials(x, n, s, m, top)
-		}
-		sum := j.zero
-		for k := range j.in.C {
-			if k != c {
-				sum = j.Add(sum, e[k])
+			rest[c] = j.zero
+			for k, e := range j.exponentials(x, n, s, m, top) {
+				if k != top {
+					rest[c] = j.Add(rest[c], e)
+				}
 			}
 		}
 		d := j.Sub(x[j.at(n, c, s)], j.hold(x[j.at(n, m, s)]))
-		to[c].decay = j.Sub(d, j.Log(sum))
+		to[c].decay = j.Sub(d, j.Log(rest[c]))
 	}
+}
+
+// others returns for each number the sum of all but it. They are added up from both
+// ends: the sum of all less the one would cancel, and a sum for each is slow where the
+// classes are many.
+func (j *job[T]) others(e []T) []T {
+	rest := make([]T, len(e))
+	before, behind := j.zero, j.zero
+	for c := range e {
+		rest[c] = before
+		before = j.Add(before, e[c])
+	}
+	for c := len(e) - 1; c >= 0; c-- {
+		rest[c] = j.Add(rest[c], behind)
+		behind = j.Add(behind, e[c])
+	}
+	return rest
 }
 
 // second returns the class with the largest logit beside class top.

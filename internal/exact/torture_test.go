@@ -45,7 +45,7 @@ func TestTorture(t *testing.T) {
 			f = NoFault
 		}
 		for _, o := range []Oracle{Rational, Big, Dual} {
-			loss, grad, err := Gradient(o, in, ts, f, nil)
+			loss, grad, err := Gradient(t.Context(), o, in, ts, f, nil)
 			if err != nil {
 				if !errors.Is(err, ErrUnjudged) {
 					t.Fatalf("%s: %v", o, err)
