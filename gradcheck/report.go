@@ -65,9 +65,9 @@ func (e Element) String() string {
 	where := "loss"
 	switch e.What {
 	case "element":
-		where = fmt.Sprintf("[%d, %d, %d] x=%.9g r=%.9g", e.N, e.C, e.S, e.X, e.R)
+		where = fmt.Sprintf("[%d, %d, %d] x=%v r=%v", e.N, e.C, e.S, e.X, e.R)
 	case "coordinate":
-		where = fmt.Sprintf("x[%d]=%.9g", e.S, e.X)
+		where = fmt.Sprintf("x[%d]=%v", e.S, e.X)
 	case "direction":
 		where = fmt.Sprintf("direction %d", e.N)
 	case "loss":

@@ -38,10 +38,10 @@ func reproduce(f Function, row Row) string {
 	case w.What == "":
 		return ""
 	case w.Tol == 0 && math.IsNaN(w.Numeric):
-		return fmt.Sprintf("\n  x[%d]=%.9g\n  to reproduce: call it at that x", w.S, w.X)
+		return fmt.Sprintf("\n  x[%d]=%v\n  to reproduce: call it at that x", w.S, w.X)
 	}
 	lo, hi := boundOf(f.Lower, w.S, math.Inf(-1)), boundOf(f.Upper, w.S, math.Inf(1))
-	return fmt.Sprintf("\n  %v\n  to reproduce: compare with Derivative of Value by x[%d] at %x, from %v to %v", w, w.S, w.X, lo, hi)
+	return fmt.Sprintf("\n  %v\n  to reproduce: compare with Derivative of Value by x[%d] at %v, from %v to %v", w, w.S, w.X, lo, hi)
 }
 
 // CheckLoss checks a loss, as [Loss] does, and reports the outcome to t: every

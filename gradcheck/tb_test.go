@@ -3,6 +3,8 @@ package gradcheck
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -54,7 +56,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"right", f, x, false, []string{"PASS mean BCE", "7 derivatives", "evaluations", "1.0e-07"}},
 		{"wrong", altered(f, func(dst, _ []float64) { dst[3] *= -1 }), x, true,
-			[]string{"FAIL mean BCE", "wrong sign", "x[3]=", "analytic", "numeric", "±", "to reproduce", fmt.Sprintf("%x, from 0 to 1", x[3])}},
+			[]string{"FAIL mean BCE", "wrong sign", "x[3]=", "analytic", "numeric", "±", "to reproduce", fmt.Sprintf("%v, from 0 to 1", x[3])}},
 		{"impure", altered(f, func(_, x []float64) { x[2] = 9 }), x, true, []string{"Gradient changes x", "x[2]=", "call it at that x"}},
 		{"no gradient", Function{Value: f.Value}, x, true, []string{"INCONCLUSIVE function", "Gradient is nil"}},
 		{"long", long, longX, false, []string{"PASS"}},
@@ -67,6 +69,32 @@ func TestCheck(t *testing.T) {
 			}
 			wantTold(t, r, tt.asError, tt.words...)
 		})
+	}
+}
+
+// TestReproduceDigits: the numbers of lines that say how to see a row again parse to
+// the same numbers.
+func TestReproduceDigits(t *testing.T) {
+	for _, x := range []float64{1.0 / 3, 0.1 + 0.2, float64(float32(0.1)), 1 - 0x1p-53, 5e-324, 1e-7, -123456789.123456789, 0, 1e300} {
+		coordinate := Element{What: "coordinate", S: 3, X: x, Numeric: 1, Tol: 1}
+		impure := Element{What: "coordinate", S: 3, X: x, Numeric: math.NaN()}
+		f := Function{Lower: []float64{0, 0, 0, x}, Upper: []float64{1, 1, 1, x}}
+		for line, numbers := range map[string]int{
+			Element{What: "element", X: x, R: x}.String(): 2,
+			coordinate.String():                           1,
+			reproduce(f, Row{Worst: coordinate}):          4,
+			reproduce(f, Row{Worst: impure}):              1,
+		} {
+			found := regexp.MustCompile(`(?:=|at |from |to )(-?[0-9][-+.0-9a-z]*)`).FindAllStringSubmatch(line, -1)
+			if len(found) != numbers {
+				t.Errorf("%d numbers in %q, want %d", len(found), line, numbers)
+			}
+			for _, m := range found {
+				if v, err := strconv.ParseFloat(m[1], 64); err != nil || v != x {
+					t.Errorf("%q parses to %v, want %v: %v, in %q", m[1], v, x, err, line)
+				}
+			}
+		}
 	}
 }
 
