@@ -157,7 +157,7 @@ func (g *grid) writeTable(b *bytes.Buffer) {
 		for j, p := range g.p {
 			row := g.row(i, j)
 			for k, c := range row {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", short(t), short(p), short(g.smooth[k]), short(c.DP), short(math.Abs(c.DPP)),
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", exactly(t), exactly(p), exactly(g.smooth[k]), short(c.DP), short(math.Abs(c.DPP)),
 					short(condition(p, c.DPP, c.DP)), short(condition(t, c.DPT, c.DP)), effectOf(row[0].DP, c.DP))
 			}
 		}
@@ -219,7 +219,7 @@ func (g *grid) writeSummary(b *bytes.Buffer) {
 	for k := 1; k < len(g.smooth); k++ {
 		s := g.sum(k)
 		fmt.Fprintf(b, "  %s = %s: of %d derivatives %d have another sign and %d another size;\n    the sign is kept %s, the size %s",
-			g.knob, short(g.smooth[k]), s.all, s.reversed, s.resized, from(s.sign), from(s.size))
+			g.knob, exactly(g.smooth[k]), s.all, s.reversed, s.resized, from(s.sign), from(s.size))
 		if s.added > 0 {
 			fmt.Fprintf(b, "; where there was none, up to %s", short(s.added))
 		}
@@ -227,7 +227,7 @@ func (g *grid) writeSummary(b *bytes.Buffer) {
 	}
 	b.WriteString("Largest |∂²L/∂p²|:")
 	for k, s := range g.smooth {
-		fmt.Fprintf(b, " %s with %s,", short(g.steepest(k)), short(s))
+		fmt.Fprintf(b, " %s with %s,", short(g.steepest(k)), exactly(s))
 	}
 	b.Truncate(b.Len() - 1)
 	fmt.Fprintf(b, `.
@@ -281,7 +281,7 @@ func from(t float64) string {
 	if math.IsNaN(t) {
 		return "nowhere"
 	}
-	return "from t = " + short(t)
+	return "from t = " + exactly(t)
 }
 
 // steepest returns the largest |∂²L/∂p²| with smoothing constant k.

@@ -25,6 +25,16 @@ func TestCond(t *testing.T) {
 	}
 }
 
+// TestCondDigits: the pixels of the table can be given to point.
+func TestCondDigits(t *testing.T) {
+	_, stdout, _ := runCommand("cond", "-loss", "dice", "-p", "0.123456789", "-t", "0.30000000000000004", "-smooth", "1.25e-5,0.0123456789012345")
+	for _, want := range []string{"0.123456789 ", "0.30000000000000004 ", "1.25e-5 ", "0.0123456789012345 ", "from t = 0.30000000000000004"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("no %q in\n%s", want, stdout)
+		}
+	}
+}
+
 func TestCondDefaults(t *testing.T) {
 	for _, loss := range []string{"dice", "focal_tversky", "ss", "exp_log_dice", "dice2"} {
 		code, stdout, stderr := runCommand("cond", "-loss", loss)
