@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/internal/shell"
 	"github.com/segloss/segloss/kernels"
 )
@@ -37,11 +38,11 @@ func (o Options) checkNames() error {
 }
 
 // known returns an error where one of the names is not allowed.
-func known(arg string, names, allowed []string) error {
-	for i, name := range names {
+func known(arg string, asked, allowed []string) error {
+	for i, name := range asked {
 		if !slices.Contains(allowed, name) {
 			return &kernels.ArgError{Arg: arg, Index: i, Value: fmt.Sprintf("%q", name),
-				Err: fmt.Errorf("%w: not one of %q", kernels.ErrOption, allowed)}
+				Err: fmt.Errorf("%w: %s", kernels.ErrOption, names.Suggest(name, allowed))}
 		}
 	}
 	return nil

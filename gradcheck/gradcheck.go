@@ -43,6 +43,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -105,28 +106,30 @@ func (o Options) ways(layouts ...kernels.Layout) ([]way, error) {
 // backends returns the names of the backends to check, or an error where one
 // that was asked for cannot be used.
 func (o Options) backends() ([]string, error) {
-	var names []string
+	var known, chosen []string
 	for _, b := range kernels.Backends() {
+		known = append(known, b.Name)
 		switch {
 		case o.device(b.Name) != nil:
 		case o.Backends == nil && b.Err == nil:
-			names = append(names, b.Name)
+			chosen = append(chosen, b.Name)
 		case slices.Contains(o.Backends, b.Name) && b.Err != nil:
 			return nil, &kernels.ArgError{Arg: "backend", Index: -1, Value: b.Name, Err: b.Err}
 		}
 	}
 	for _, name := range o.Backends {
-		if o.device(name) == nil && !slices.ContainsFunc(kernels.Backends(), func(b kernels.Backend) bool { return b.Name == name }) {
-			return nil, &kernels.ArgError{Arg: "backend", Index: -1, Value: name, Err: kernels.ErrBackend}
+		if o.device(name) == nil && !slices.Contains(known, name) {
+			return nil, &kernels.ArgError{Arg: "backend", Index: -1, Value: name,
+				Err: fmt.Errorf("%w: unknown name; %s", kernels.ErrBackend, names.Suggest(name, known))}
 		}
-		names = append(names, name)
+		chosen = append(chosen, name)
 	}
 	if o.Backends == nil {
 		for _, d := range o.Devices {
-			names = append(names, d.Name)
+			chosen = append(chosen, d.Name)
 		}
 	}
-	return names, nil
+	return chosen, nil
 }
 
 func (o Options) activations() []kernels.Activation {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -34,7 +35,7 @@ func ParseDType(s string) (DType, error) {
 			return d, nil
 		}
 	}
-	return 0, &kernels.ArgError{Arg: "dtype", Index: -1, Value: s, Err: fmt.Errorf("%w: want f64 or f32", kernels.ErrOption)}
+	return 0, &kernels.ArgError{Arg: "dtype", Index: -1, Value: s, Err: fmt.Errorf("%w: %s", kernels.ErrOption, names.Suggest(s, []string{Float64.String(), Float32.String()}))}
 }
 
 // labelType is the element type that labels are handed over in.

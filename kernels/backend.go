@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels/cpu"
 )
 
@@ -75,7 +75,7 @@ func chooseBackend[T Float](option string) (name string, t tables[T], err error)
 	case name == "":
 		found = best
 	case found < 0:
-		return "", t, argError(arg, -1, name, ErrBackend, "unknown name, want one of %s", strings.Join(backendNames(), ", "))
+		return "", t, argError(arg, -1, name, ErrBackend, "unknown name; %s", names.Suggest(name, backendNames()))
 	case implementations[found].Err != nil:
 		return "", t, &ArgError{Arg: arg, Index: -1, Value: name, Err: implementations[found].Err}
 	}
@@ -87,9 +87,9 @@ func chooseBackend[T Float](option string) (name string, t tables[T], err error)
 }
 
 func backendNames() []string {
-	names := make([]string, len(implementations))
-	for i := range names {
-		names[i] = implementations[i].Name
+	all := make([]string, len(implementations))
+	for i := range all {
+		all[i] = implementations[i].Name
 	}
-	return names
+	return all
 }

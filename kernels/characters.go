@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/segloss/segloss/internal/names"
 )
 
 // An expression is ASCII. What an editor or a document puts in its place, such as a
@@ -59,35 +61,7 @@ func plainly(r rune) rune {
 	return r
 }
 
-// nearest returns the name at the least edit distance, if it is near at all and has
-// something of s.
-func nearest(s string, names []string) string {
-	word := []rune(strings.ToLower(strings.Map(plainly, s)))
-	best, at := "", 1+max(2, len(word)/2)
-	for _, n := range names {
-		if d := editDistance(word, []rune(n)); d < min(at, len(n)) {
-			best, at = n, d
-		}
-	}
-	return best
-}
-
-// editDistance is Levenshtein's.
-func editDistance(a, b []rune) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
+// nearest returns the allowed name that s was meant to be, "" if none is near.
+func nearest(s string, allowed []string) string {
+	return names.Nearest(strings.Map(plainly, s), allowed)
 }

@@ -5,9 +5,9 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels/cpu"
 	"github.com/segloss/segloss/kernels/internal/losses"
 )
@@ -59,10 +59,10 @@ func enumName(names []string, i int) string {
 	return "unknown"
 }
 
-func parseEnum(arg string, names []string, s string) (int, error) {
-	i := slices.Index(names, s)
+func parseEnum(arg string, allowed []string, s string) (int, error) {
+	i := slices.Index(allowed, s)
 	if i < 0 {
-		return 0, argError(arg, -1, s, ErrOption, "want one of %s", strings.Join(names, ", "))
+		return 0, argError(arg, -1, s, ErrOption, "%s", names.Suggest(s, allowed))
 	}
 	return i, nil
 }

@@ -51,10 +51,8 @@ func parseName(s string) (string, error) {
 }
 
 func parseDtype(s string) (string, error) {
-	if s != "f32" && s != "f64" {
-		return "", errors.New("want f32 or f64")
-	}
-	return s, nil
+	d, err := gradcheck.ParseDType(s)
+	return d.String(), err
 }
 
 func parseClip(s string) (float64, error) {

@@ -139,9 +139,9 @@ func TestInputErrors(t *testing.T) {
 		args []string
 		want string
 	}{
-		{[]string{"-edge", "sharp"}, `-edge "sharp": invalid option: not one of ["ordinary"`},
-		{[]string{"check", "-loss", "dice", "-edge", "brain", "-edge", "sharp"}, `"brain with lesion"]`},
-		{[]string{"-target", "soft"}, `-target "soft", without -pred: invalid option: not one of ["dense"`},
+		{[]string{"-edge", "sharp"}, `-edge "sharp": invalid option: want one of ordinary, binary`},
+		{[]string{"check", "-loss", "dice", "-edge", "brain", "-edge", "sharp"}, `brain, "brain with lesion"`},
+		{[]string{"-target", "soft"}, `-target "soft", without -pred: invalid option: want one of dense, "dense, weights"`},
 		{[]string{"check", "-edge", "far apart", "-activation", "none"}, "no input is all of that"},
 		{[]string{"check", "-loss", "dice", "-edge", "far apart", "-activation", "none"}, "no input is all of that"},
 		{append([]string{"check", "-edge", "tiny"}, small(t)[2:]...), "-edge the tensors"},

@@ -16,7 +16,8 @@
 // The exit code is 0 where all is good, 1 where a check failed, 2 for wrong
 // usage or input, 3 where nothing failed but not everything could be decided
 // (an interrupt included), and 4 where the backend is not available. With 2
-// and 4 nothing is written but the error.
+// and 4 nothing is written but the error. "go run" turns every code but 0 into 1, and
+// prints the code after "exit status"; a script builds the command first.
 package main
 
 import (
@@ -30,6 +31,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -86,7 +88,11 @@ const usageAll = `Gradcheck checks the losses and gradients of package kernels.
 	gradcheck help [command]  the flags of a command
 
 Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input,
-3 inconclusive or interrupted, 4 backend not available.
+3 inconclusive or interrupted, 4 backend not available. In a clone of the
+module, "go run" turns every code but 0 into 1, and prints the code after "exit
+status"; a script builds first:
+
+	go build -o bin/ ./cmd/gradcheck && bin/gradcheck
 `
 
 // run is the whole program; it returns the exit code.
@@ -98,12 +104,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if name == "help" {
 		name, args = strings.Join(args, " "), []string{"-h"}
 	}
+	allowed := []string{"help"}
 	for _, c := range commands {
 		if c.name == name {
 			return c.run(ctx, args, stdout, stderr)
 		}
+		if c.name != "" {
+			allowed = append(allowed, c.name)
+		}
 	}
-	fmt.Fprintf(stderr, "gradcheck: unknown command %q\n\n%s", name, usageAll)
+	fmt.Fprintf(stderr, "gradcheck: unknown command %q; %s\n\n%s", name, names.Suggest(name, allowed), usageAll)
 	return exitUsage
 }
 
@@ -122,6 +132,7 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 		fs.PrintDefaults()
 		return exitOK
 	}
+	err = nameFlags(fs, err)
 	if err == nil && fs.NArg() > c.operands {
 		err = fmt.Errorf("unexpected argument %q: the rest are flags", fs.Arg(0))
 	}
@@ -146,6 +157,20 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 		return exitBackend
 	}
 	return exitUsage
+}
+
+// nameFlags adds to the error of an unknown flag which there are.
+func nameFlags(fs *flag.FlagSet, err error) error {
+	if err == nil {
+		return nil
+	}
+	_, given, unknown := strings.Cut(err.Error(), "not defined: -")
+	if !unknown {
+		return err
+	}
+	var allowed []string
+	fs.VisitAll(func(f *flag.Flag) { allowed = append(allowed, "-"+f.Name) })
+	return fmt.Errorf("%w; %s", err, names.Suggest("-"+given, allowed))
 }
 
 // complain writes an error. Those of package kernels name the module, which

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/segloss/segloss/internal/names"
 	"github.com/segloss/segloss/kernels"
 )
 
@@ -93,22 +94,21 @@ func (c *plotting) run(ctx context.Context, stdout, stderr io.Writer) (int, erro
 // picture finds the picture that was asked for, and refuses flags that it does
 // not know.
 func (c *plotting) picture() (picture, error) {
-	var names []string
+	var allowed []string
 	for _, pic := range pictures {
-		names = append(names, pic.name)
+		allowed = append(allowed, pic.name)
 	}
-	allowed := strings.Join(names, ", ")
 	if c.fs.NArg() == 0 {
-		return picture{}, fmt.Errorf("which picture? One of %s", allowed)
+		return picture{}, fmt.Errorf("which picture? One of %s", strings.Join(allowed, ", "))
 	}
-	i := slices.Index(names, c.fs.Arg(0))
+	i := slices.Index(allowed, c.fs.Arg(0))
 	if i < 0 {
-		return picture{}, fmt.Errorf("unknown picture %q: want one of %s", c.fs.Arg(0), allowed)
+		return picture{}, fmt.Errorf("unknown picture %q; %s", c.fs.Arg(0), names.Suggest(c.fs.Arg(0), allowed))
 	}
 	var err error
 	c.fs.Visit(func(f *flag.Flag) {
 		if f.Name != "o" && !slices.Contains(pictures[i].flags, f.Name) {
-			err = fmt.Errorf("-%s has no meaning for %s", f.Name, names[i])
+			err = fmt.Errorf("-%s has no meaning for %s", f.Name, allowed[i])
 		}
 	})
 	return pictures[i], err
