@@ -3,7 +3,6 @@ module github.com/segloss/segloss/cmd/gradcheck
 go 1.25.0
 
 require (
-	github.com/sbinet/npyio v0.9.0
 	github.com/segloss/segloss v0.0.0
 	golang.org/x/image v0.30.0
 	gonum.org/v1/plot v0.17.0
@@ -18,7 +17,6 @@ require (
 	github.com/ebitengine/purego v0.11.3 // indirect
 	github.com/golang/freetype v0.0.0-20170609003504-e2365dfdc4a0 // indirect
 	github.com/klauspost/cpuid/v2 v2.4.2 // indirect
-	github.com/nlpodyssey/gopickle v0.3.0 // indirect
 	golang.org/x/sys v0.41.0 // indirect
 	golang.org/x/text v0.28.0 // indirect
 	gonum.org/v1/gonum v0.17.0 // indirect

@@ -3,16 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 	"os"
-	"regexp"
 	"strconv"
 	"strings"
-
-	"github.com/sbinet/npyio/npy"
 )
 
 // A tensor is the content of one .npy file, in C order whatever the file's.
@@ -27,7 +23,7 @@ type tensor struct {
 type elem struct {
 	name string
 	size int
-	read func(r *npy.Reader) (any, error)
+	read func(data []byte, order binary.ByteOrder, h header) (any, error)
 }
 
 // elems are the element types that can be read, by their NumPy code without
@@ -46,14 +42,36 @@ var elems = map[string]elem{
 	"f8": {"float64", 8, readAs[float64]},
 }
 
-// readAs reads the elements in the order of the file, and puts them in C order.
-func readAs[T any](r *npy.Reader) (any, error) {
-	var v []T
-	if err := r.Read(&v); err != nil {
+// element returns the element type and the byte order of a header's descr.
+func (h header) element() (elem, binary.ByteOrder, error) {
+	var order binary.ByteOrder = binary.NativeEndian // of =, of | and where nothing is said
+	code := strings.TrimLeft(h.descr, "<>|=")
+	switch h.descr[:len(h.descr)-len(code)] {
+	case "<":
+		order = binary.LittleEndian
+	case ">":
+		order = binary.BigEndian
+	case "|", "=", "":
+	default:
+		code = ""
+	}
+	e, ok := elems[code]
+	if !ok {
+		return e, nil, fmt.Errorf("element type %q, want bool, an integer type, float32 or float64", h.descr)
+	}
+	return e, order, nil
+}
+
+// readAs reads the elements, of which there are as many as the shape has, and puts
+// them in C order.
+func readAs[T any](data []byte, order binary.ByteOrder, h header) (any, error) {
+	var one T
+	v := make([]T, len(data)/binary.Size(one))
+	if _, err := binary.Decode(data, order, v); err != nil {
 		return nil, err
 	}
-	if r.Header.Descr.Fortran {
-		v = fromFortran(v, r.Header.Descr.Shape)
+	if h.fortran {
+		v = fromFortran(v, h.shape)
 	}
 	return v, nil
 }
@@ -98,79 +116,35 @@ func readTensor(file string) (*tensor, error) {
 	return t, nil
 }
 
-// decodeTensor reads the bytes of a .npy file. Everything that the header
-// claims is compared with the bytes that are there before npyio sees them:
-// npyio takes missing fields and lengths on trust.
-func decodeTensor(b []byte) (t *tensor, err error) {
-	defer func() {
-		if r := recover(); r != nil { // from npyio, on a header that it cannot take apart
-			t, err = nil, fmt.Errorf("malformed .npy file: %v", r)
-		}
-	}()
-	e, dataLen, err := checkHeader(b)
+// decodeTensor reads the bytes of a .npy file. What the header claims is compared with
+// the bytes that are there before anything is made of it.
+func decodeTensor(b []byte) (*tensor, error) {
+	h, data, err := cutHeader(b)
 	if err != nil {
 		return nil, err
 	}
-	r, err := npy.NewReader(bytes.NewReader(b))
+	e, order, err := h.element()
 	if err != nil {
 		return nil, err
 	}
-	shape := r.Header.Descr.Shape
-	n, err := volume(shape)
+	n, err := volume(h.shape)
 	if err != nil {
 		return nil, err
 	}
-	if n > math.MaxInt/e.size || n*e.size != dataLen {
+	if n > math.MaxInt/e.size || n*e.size != len(data) {
 		return nil, fmt.Errorf("shape %v of %s needs %d bytes of data, the file has %d: cut short, or not one array",
-			shape, e.name, uint64(n)*uint64(e.size), dataLen)
+			h.shape, e.name, uint64(n)*uint64(e.size), len(data))
 	}
 	if e.name == "bool" {
-		if i := bytes.IndexFunc(b[len(b)-dataLen:], func(r rune) bool { return r > 1 }); i >= 0 {
-			return nil, fmt.Errorf("byte %d of the bool data is %d, want 0 or 1", i, b[len(b)-dataLen+i])
+		if i := bytes.IndexFunc(data, func(r rune) bool { return r > 1 }); i >= 0 {
+			return nil, fmt.Errorf("byte %d of the bool data is %d, want 0 or 1", i, data[i])
 		}
 	}
-	data, err := e.read(r)
+	v, err := e.read(data, order, h)
 	if err != nil {
 		return nil, err
 	}
-	return &tensor{dtype: e.name, shape: shape, data: data}, nil
-}
-
-const npyMagic = "\x93NUMPY"
-
-// npyHeader is the header that NumPy, and about everybody else, writes.
-var npyHeader = regexp.MustCompile(`^\{'descr': '([^']+)', 'fortran_order': (?:True|False), 'shape': \([0-9, ]*\), \} *\n$`)
-
-// checkHeader returns the element type and the number of bytes after the header.
-func checkHeader(b []byte) (e elem, dataLen int, err error) {
-	rest, ok := bytes.CutPrefix(b, []byte(npyMagic))
-	if !ok {
-		return e, 0, errors.New("not a .npy file: no \\x93NUMPY at its start")
-	}
-	if len(rest) < 6 {
-		return e, 0, io.ErrUnexpectedEOF
-	}
-	var n uint64
-	switch major := rest[0]; major {
-	case 1:
-		n, rest = uint64(binary.LittleEndian.Uint16(rest[2:])), rest[4:]
-	case 2:
-		n, rest = uint64(binary.LittleEndian.Uint32(rest[2:])), rest[6:]
-	default:
-		return e, 0, fmt.Errorf(".npy format version %d.%d, want 1.0 or 2.0", major, rest[1])
-	}
-	if n > uint64(len(rest)) {
-		return e, 0, fmt.Errorf("a .npy header of %d bytes, but only %d follow", n, len(rest))
-	}
-	m := npyHeader.FindSubmatch(rest[:n])
-	if m == nil {
-		return e, 0, fmt.Errorf("cannot read the .npy header %.160q", rest[:n])
-	}
-	e, ok = elems[strings.TrimLeft(string(m[1]), "<>|")]
-	if !ok {
-		return e, 0, fmt.Errorf("element type %q, want bool, an integer type, float32 or float64", m[1])
-	}
-	return e, len(rest) - int(n), nil
+	return &tensor{dtype: e.name, shape: h.shape, data: v}, nil
 }
 
 // volume returns the number of elements of a shape.
@@ -185,8 +159,7 @@ func volume(shape []int) (int, error) {
 	return n, nil
 }
 
-// writeNPY writes v as a .npy file of the given shape, in C order. npyio can
-// write a slice with one axis only.
+// writeNPY writes v as a .npy file of the given shape, in C order.
 func writeNPY[T float32 | float64](w io.Writer, shape []int, v []T) error {
 	descr := "<f4"
 	if _, ok := any(v).([]float64); ok {

@@ -57,7 +57,7 @@ func TestDecodeTensorTypes(t *testing.T) {
 		{"<f8", little, []float64{-1.5, 1e300, 7}, "float64"},
 		{">f8", big, []float64{-1.5, 1e300, 7}, "float64"},
 	} {
-		for major := byte(1); major <= 2; major++ {
+		for major := byte(1); major <= 3; major++ {
 			got, err := decodeTensor(npyBytes(major, tt.descr, false, "(1, 3)", tt.order, tt.want))
 			if err != nil {
 				t.Errorf("%s, version %d: %v", tt.descr, major, err)
@@ -131,7 +131,7 @@ func TestDecodeTensorErrors(t *testing.T) {
 		{"empty", nil, "not a .npy file"},
 		{"zip", []byte("PK\x03\x04"), "not a .npy file"},
 		{"magic only", []byte(npyMagic), "EOF"},
-		{"version", []byte(npyMagic + "\x03\x00\x00\x00\x00\x00"), "version 3.0"},
+		{"version", []byte(npyMagic + "\x04\x00\x00\x00\x00\x00"), "version 4.0"},
 		{"header cut", f4("(2, 3)", 6)[:30], "header of"},
 		{"header of 4 GB", []byte(npyMagic + "\x02\x00\xff\xff\xff\xff"), "header of 4294967295 bytes"},
 		{"no dictionary", header("hello\n"), `cannot read the .npy header "hello\n"`},
@@ -151,6 +151,64 @@ func TestDecodeTensorErrors(t *testing.T) {
 		got, err := decodeTensor(tt.b)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %v, error %v, want one with %q", tt.name, got, err, tt.want)
+		}
+	}
+}
+
+// TestHeaderForms: headers that NumPy takes, which evaluates them, whoever wrote them.
+func TestHeaderForms(t *testing.T) {
+	file := func(major byte, text string) []byte {
+		b := append([]byte(npyMagic), major, 0)
+		if major == 1 {
+			b = binary.LittleEndian.AppendUint16(b, uint16(len(text)))
+		} else {
+			b = binary.LittleEndian.AppendUint32(b, uint32(len(text)))
+		}
+		return append(append(b, text...), 1, 2, 3, 4, 5, 6)
+	}
+	for _, text := range []string{
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }          \n",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)}\n",
+		"{'shape': (2, 3), 'fortran_order': True, 'descr': '|u1'}",
+		`{"descr": "|u1", "fortran_order": True, "shape": (2, 3), }` + "\n",
+		`{"fortran_order":True,'descr':"|u1","shape":(2,3,)}`,
+		" \t{\n'descr' : '<u1' ,\r\n'shape':( 2 , 3 , ) , 'fortran_order' : True } \n\n",
+		"{'descr': 'u1', 'fortran_order': True, 'shape': (2L, 3L), }\n", // Python 2
+		"{'descr': '=u1', 'fortran_order': True, 'shape': (2, 3)}\n",
+		"{'descr': '>u1', 'fortran_order': True, 'shape': (2, 3)}\n",
+	} {
+		for major := byte(1); major <= 3; major++ {
+			got, err := decodeTensor(file(major, text))
+			if err != nil || !reflect.DeepEqual(got.data, []uint8{1, 3, 5, 2, 4, 6}) || !reflect.DeepEqual(got.shape, []int{2, 3}) {
+				t.Errorf("version %d, %q: %v, %v", major, text, got, err)
+			}
+		}
+	}
+	for _, text := range []string{
+		"", "{", "{}", "{}}", "[]", "{'descr'}", "{'descr': }", "{'descr': '|u1'}",
+		"{'descr': '|u1', 'fortran_order': True}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), , }",
+		"{'descr': '|u1' 'fortran_order': True, 'shape': (2, 3)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2 3)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, , 3)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (,)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, -3)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3.0)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': [2, 3]}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), 'shape': (2, 3)}",
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), 'more': 1}",
+		"{'descr': '|u1', 'fortran_order': true, 'shape': (2, 3)}",
+		"{'descr': '|u1', 'fortran_order': 1, 'shape': (2, 3)}",
+		"{'descr': |u1, 'fortran_order': True, 'shape': (2, 3)}",
+		`{'descr': '|u1", 'fortran_order': True, 'shape': (2, 3)}`,
+		`{'descr': '\x7cu1', 'fortran_order': True, 'shape': (2, 3)}`,
+		"{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3)} + {}",
+		"{'descr': '<>u1', 'fortran_order': True, 'shape': (2, 3)}",
+		"{'descr': '', 'fortran_order': True, 'shape': (2, 3)}",
+	} {
+		if got, err := decodeTensor(file(1, text)); err == nil {
+			t.Errorf("%q: %v", text, got)
 		}
 	}
 }
@@ -201,6 +259,8 @@ func FuzzDecodeTensor(f *testing.F) {
 	f.Add(npyBytes(1, "|b1", true, "(1, 0, 3)", little, []uint8{}))
 	f.Add(npyBytes(1, "<f8", false, "()", little, []float64{1}))
 	f.Add(npyBytes(1, "|u1", false, "(3)", little, []uint8{1, 2, 3}))
+	f.Add(append([]byte(npyMagic+"\x03\x00\x44\x00\x00\x00"), `{"shape": (2L, 3), 'fortran_order': True, 'descr': "=i2"}            `+"twelve bytes"...))
+	f.Add(npyBytes(1, "<f4", false, "(0, 9223372036854775807, 2)", little, []float32{}))
 	f.Add(npyBytes(1, "<U1", false, "(3, , ,)", little, []uint32{1, 2, 3}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		got, err := decodeTensor(b)
