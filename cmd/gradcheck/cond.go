@@ -47,12 +47,12 @@ func setupCond(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (in
 	return c.run
 }
 
-func (c *conditioning) run(_ context.Context, stdout, _ io.Writer) (int, error) {
+func (c *conditioning) run(ctx context.Context, stdout, _ io.Writer) (int, error) {
 	g, err := newGrid(c)
 	if err != nil {
 		return exitUsage, err
 	}
-	if err := g.fill(); err != nil {
+	if err := g.fill(ctx); err != nil {
 		return exitUsage, argument("-loss", err)
 	}
 	var b bytes.Buffer
@@ -125,9 +125,12 @@ func knobOf(name, expr string) (string, error) {
 	return "", fmt.Errorf("%s has no smoothing: neither smooth nor eps", name)
 }
 
-func (g *grid) fill() error {
+func (g *grid) fill(ctx context.Context) error {
 	for _, t := range g.t {
 		for _, p := range g.p {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			for _, x := range g.terms {
 				cell, _, err := exact.At(x.exact, p, t)
 				if errors.Is(err, exact.ErrUnjudged) { // there is no derivative

@@ -91,7 +91,7 @@ func TestCondKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := g.fill(); err != nil {
+	if err := g.fill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if s := g.sum(1); s.sign != 1e-3 || s.size != 1e-3 || s.added != 0 || s.all != 12 || s.reversed != 4 {

@@ -55,14 +55,6 @@ func parseDtype(s string) (string, error) {
 	return d.String(), err
 }
 
-func parseClip(s string) (float64, error) {
-	v, err := strconv.ParseFloat(s, 64)
-	if err == nil && !(v > 0 && v < 0.5) {
-		err = errors.New("want a number in (0, 0.5)")
-	}
-	return v, err
-}
-
 // options are the settings as a plan takes them.
 func (s *settings) options() []kernels.Option {
 	var o []kernels.Option

@@ -14,13 +14,15 @@
 //	gradcheck help [command]  what the flags are
 //
 // The exit code is 0 where all is good, 1 where a check failed, 2 for wrong
-// usage or input, 3 where nothing failed but not everything could be decided
-// (an interrupt included), and 4 where the backend is not available. With 2
-// and 4 nothing is written but the error. "go run" turns every code but 0 into 1, and
-// prints the code after "exit status"; a script builds the command first.
+// usage or input and for output that cannot be written, 3 where nothing failed but
+// not everything could be decided (an interrupt included), and 4 where the backend
+// is not available. With 2 and 4 nothing is written but the error. "go run" turns
+// every code but 0 into 1, and prints the code after "exit status"; a script builds
+// the command first.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -87,10 +89,10 @@ const usageAll = `Gradcheck checks the losses and gradients of package kernels.
 	gradcheck coverage        hold the estimator itself against exact derivatives
 	gradcheck help [command]  the flags of a command
 
-Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input,
-3 inconclusive or interrupted, 4 backend not available. In a clone of the
-module, "go run" turns every code but 0 into 1, and prints the code after "exit
-status"; a script builds first:
+Exit codes: 0 all good, 1 a check failed, 2 wrong usage or input, or
+output that cannot be written, 3 inconclusive or interrupted, 4 backend not
+available. In a clone of the module, "go run" turns every code but 0 into 1, and
+prints the code after "exit status"; a script builds first:
 
 	go build -o bin/ ./cmd/gradcheck && bin/gradcheck
 `
@@ -103,6 +105,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	if name == "help" {
 		name, args = strings.Join(args, " "), []string{"-h"}
+		if name == "help" || strings.HasPrefix(name, "-") {
+			name = ""
+		}
 	}
 	allowed := []string{"help"}
 	for _, c := range commands {
@@ -126,15 +131,16 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 		args = append(slices.Clone(args[1:]), args[0]) // where Parse looks for it
 	}
 	err := fs.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprint(stdout, c.usage, "\nFlags:\n")
-		fs.SetOutput(stdout)
-		fs.PrintDefaults()
-		return exitOK
-	}
-	err = nameFlags(fs, err)
-	if err == nil && fs.NArg() > c.operands {
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		err = nil
+		job = func(_ context.Context, stdout, _ io.Writer) (int, error) { return exitOK, c.help(fs, stdout) }
+	case err != nil:
+		err = nameFlags(fs, err)
+	case fs.NArg() > c.operands:
 		err = fmt.Errorf("unexpected argument %q: the rest are flags", fs.Arg(0))
+	default:
+		err = emptyFlag(fs)
 	}
 	if err != nil {
 		complain(stderr, fs, err)
@@ -159,11 +165,18 @@ func (c command) run(ctx context.Context, args []string, stdout, stderr io.Write
 	return exitUsage
 }
 
+// help writes what the command and its flags do.
+func (c command) help(fs *flag.FlagSet, stdout io.Writer) error {
+	var b bytes.Buffer
+	fmt.Fprint(&b, c.usage, "\nFlags:\n")
+	fs.SetOutput(&b)
+	fs.PrintDefaults()
+	_, err := stdout.Write(b.Bytes())
+	return err
+}
+
 // nameFlags adds to the error of an unknown flag which there are.
 func nameFlags(fs *flag.FlagSet, err error) error {
-	if err == nil {
-		return nil
-	}
 	_, given, unknown := strings.Cut(err.Error(), "not defined: -")
 	if !unknown {
 		return err
@@ -171,6 +184,17 @@ func nameFlags(fs *flag.FlagSet, err error) error {
 	var allowed []string
 	fs.VisitAll(func(f *flag.Flag) { allowed = append(allowed, "-"+f.Name) })
 	return fmt.Errorf("%w; %s", err, names.Suggest("-"+given, allowed))
+}
+
+// emptyFlag looks for a flag that was given an empty text, as by a script's variable
+// that is not set; it would count as not given. Those that are no texts say so themselves.
+func emptyFlag(fs *flag.FlagSet) (err error) {
+	fs.Visit(func(f *flag.Flag) {
+		if g, ok := f.Value.(flag.Getter); ok && g.Get() == "" && err == nil {
+			err = fmt.Errorf("-%s is given, but empty", f.Name)
+		}
+	})
+	return err
 }
 
 // complain writes an error. Those of package kernels name the module, which

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -16,7 +18,7 @@ func runCommand(args ...string) (code int, stdout, stderr string) {
 
 func TestHelp(t *testing.T) {
 	for _, args := range []string{"help", "-h", "--help", "help check", "check -h", "help eval", "eval -h", "help list", "list --help",
-		"help point", "help cond", "help plot", "plot -h", "plot vcurve -h"} {
+		"help point", "help cond", "help help", "help -h", "help plot", "plot -h", "plot vcurve -h"} {
 		code, stdout, stderr := runCommand(strings.Fields(args)...)
 		if code != exitOK || !strings.Contains(stdout, "gradcheck") || !strings.Contains(stdout, "Flags:") || stderr != "" {
 			t.Errorf("%s: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
@@ -50,6 +52,18 @@ func TestUsageErrors(t *testing.T) {
 		{"check -dtype f16", "want one of f64, f32"},
 		{"list -xml", "-xml"},
 		{"list dice", `"dice"`},
+		{"eval -loss= -pred a.npy -target a.npy", "-loss is given, but empty"},
+		{"eval -loss dice -weights= -pred a.npy -target a.npy", "-weights is given, but empty"},
+		{"eval -loss dice -grad= -pred a.npy -target a.npy", "-grad is given, but empty"},
+		{"check -loss=", "-loss is given, but empty"},
+		{"-target=", "-target is given, but empty"},
+		{"check -edge=", `-edge ""`},
+		{"eval -activation= -loss dice", "-activation"},
+		{"point -loss dice -p half -t 1", `"half": want a number in [0, 1]`},
+		{"point -loss dice -p 1e-400 -t 1", `"1e-400": want a number in [0, 1]`},
+		{"cond -loss dice -p 0.5,,1", `"": want a number in [0, 1]`},
+		{"cond -loss dice -smooth -1", `"-1": want a finite number, 0 or more`},
+		{"eval -loss dice -clip 0.7", `"0.7": want a number in (0, 0.5)`},
 	} {
 		code, stdout, stderr := runCommand(strings.Fields(tt.args)...)
 		if code != exitUsage || stdout != "" || !strings.Contains(stderr, tt.want) {
@@ -99,5 +113,36 @@ func TestExitCodesDocumented(t *testing.T) {
 	_, stdout, _ := runCommand("help")
 	if !strings.Contains(stdout, "go run") || !strings.Contains(stdout, "go build") {
 		t.Errorf("no word about go run in\n%s", stdout)
+	}
+}
+
+// TestInterruptedAnywhere: what can take long looks at the context.
+func TestInterruptedAnywhere(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, args := range []string{"", "-selftest", "check -loss dice", "cond -loss dice", "coverage -n 1000"} {
+		var out, err bytes.Buffer
+		if code := run(ctx, strings.Fields(args), &out, &err); code != exitInconclusive || !strings.Contains(err.String(), "interrupted") {
+			t.Errorf("%s: exit code %d, stderr %q", args, code, &err)
+		}
+	}
+}
+
+// broken is an output that takes nothing.
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+
+// TestOutputErrors: output that cannot be written is no success.
+func TestOutputErrors(t *testing.T) {
+	for _, args := range [][]string{
+		{"help"}, {"eval", "-h"}, {"list"}, {"list", "-json"}, append([]string{"eval"}, small(t)...), append([]string{"eval", "-json"}, small(t)...),
+		append([]string{"check", "-backend", "generic"}, small(t)...), {"point", "-loss", "dice", "-p", "0.5", "-t", "1"},
+		{"cond", "-loss", "dice", "-p", "0.5"}, {"coverage", "-n", "100"}, {"plot", "vcurve", "-o", filepath.Join(t.TempDir(), "v.svg")},
+	} {
+		var err bytes.Buffer
+		if code := run(context.Background(), args, broken{}, &err); code != exitUsage || !strings.Contains(err.String(), "no space left") {
+			t.Errorf("%q: exit code %d, stderr %q", args, code, &err)
+		}
 	}
 }

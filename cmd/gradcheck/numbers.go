@@ -47,20 +47,27 @@ func parses(s string, v float64) bool {
 
 // parseUnit reads a number in [0, 1].
 func parseUnit(s string) (float64, error) {
-	v, err := strconv.ParseFloat(s, 64)
-	if err == nil && !(v >= 0 && v <= 1) {
-		err = fmt.Errorf("want a number in [0, 1]")
-	}
-	return v, err
+	return parseNumber(s, "a number in [0, 1]", func(v float64) bool { return v >= 0 && v <= 1 })
 }
 
 // parseSmooth reads a number that smooth can be.
 func parseSmooth(s string) (float64, error) {
+	return parseNumber(s, "a finite number, 0 or more", func(v float64) bool { return v >= 0 && v <= math.MaxFloat64 })
+}
+
+// parseClip reads a bound of probabilities.
+func parseClip(s string) (float64, error) {
+	return parseNumber(s, "a number in (0, 0.5)", func(v float64) bool { return v > 0 && v < 0.5 })
+}
+
+// parseNumber reads a number that is good. One that float64 would make 0 is not.
+func parseNumber(s, want string, good func(float64) bool) (float64, error) {
 	v, err := strconv.ParseFloat(s, 64)
-	if err == nil && !(v >= 0 && v <= math.MaxFloat64) {
-		err = fmt.Errorf("want a finite number, 0 or more")
+	mantissa, _, _ := strings.Cut(strings.ToLower(s), "e")
+	if err != nil || !good(v) || v == 0 && strings.ContainsAny(mantissa, "123456789") {
+		return 0, fmt.Errorf("%q: want %s", s, want)
 	}
-	return v, err
+	return v, nil
 }
 
 // parseList reads numbers with commas between them.

@@ -19,50 +19,44 @@ type output struct {
 // destination finds out where a file is to go, and that it may be written to. A
 // read-only file may not, not even by root.
 func destination(name string) (output, error) {
-	name, err := follow(name)
-	if err != nil {
-		return output{}, err
-	}
 	info, err := os.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		dir, _ := filepath.Split(name)
-		_, err = os.Stat(dir + ".")
-		return output{name: name}, err
-	}
-	if err != nil {
-		return output{}, err
-	}
-	to := output{name, info}
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return absent(name)
+	case err != nil:
+		return output{}, err
 	case info.IsDir():
-		return to, errors.New("is a directory")
+		return output{}, errors.New("is a directory")
 	case !info.Mode().IsRegular():
-		return to, nil
+		return output{name, info}, nil
 	case info.Mode().Perm()&0o222 == 0:
-		return to, fmt.Errorf("read-only, mode %v", info.Mode())
+		return output{}, fmt.Errorf("read-only, mode %v", info.Mode())
+	}
+	if name, err = filepath.EvalSymlinks(name); err != nil {
+		return output{}, err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY, 0)
 	if err != nil {
-		return to, err
+		return output{}, err
 	}
-	return to, f.Close()
+	return output{name, info}, f.Close()
 }
 
-// follow returns what the links of a name lead to, whether that is there or not.
-func follow(name string) (string, error) {
-	const most = 40 // as in Linux
-	for range most {
+// absent is destination where nothing is there: what the links of the name lead to,
+// if it has any.
+func absent(name string) (output, error) {
+	for {
+		dir, _ := filepath.Split(name)
 		to, err := os.Readlink(name)
-		if err != nil {
-			return name, nil // no link
+		if err != nil { // no link
+			_, err = os.Stat(dir + ".")
+			return output{name: name}, err
 		}
 		if !filepath.IsAbs(to) {
-			dir, _ := filepath.Split(name)
 			to = dir + to // not cleaned: a directory before ".." may be a link itself
 		}
 		name = to
 	}
-	return "", errors.New("too many links")
 }
 
 // is reports whether a file is the one that is there.

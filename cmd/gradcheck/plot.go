@@ -87,8 +87,8 @@ func (c *plotting) run(ctx context.Context, stdout, stderr io.Writer) (int, erro
 	if err := replaceFile(c.out, func(w io.Writer) error { return save(d, w) }); err != nil {
 		return exitUsage, argument("-o", fmt.Errorf("%s: %w", c.out, err))
 	}
-	fmt.Fprintf(stdout, "%s\n", c.out)
-	return exitOK, nil
+	_, err = fmt.Fprintf(stdout, "%s\n", c.out)
+	return exitOK, err
 }
 
 // picture finds the picture that was asked for, and refuses flags that it does

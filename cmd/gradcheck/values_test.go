@@ -93,6 +93,14 @@ func TestDenseRange(t *testing.T) {
 	expectRefusal(t, []string{"eval", "-loss", "dice", "-activation", "sigmoid", "-pred", one, "-target", mask}, "element [0 2] is 255", hint)
 }
 
+// TestIgnoreDense: a dense target has no labels to ignore.
+func TestIgnoreDense(t *testing.T) {
+	dense := writeTensor(t, "dense.npy", "<f4", "(1, 2, 3)", []float32{1, 0, 0, 0, 1, 1})
+	for _, command := range []string{"eval", "check"} {
+		expectRefusal(t, append(append([]string{command}, small(t)...), "-target", dense, "-ignore-index", "0"), "-ignore-index 0", "dense target", "-weights")
+	}
+}
+
 // TestWeightsRange: a weight that float32 does not hold is an error with the value
 // of the file.
 func TestWeightsRange(t *testing.T) {
