@@ -48,7 +48,7 @@ func (p *Plan[T]) chooseFused(dense bool) fusedPath[T] {
 	var path fusedPath[T]
 	ok := false
 	switch {
-	case p.fused == nil || p.spec.C > most || f.LogAll:
+	case p.fused == nil || p.spec.C > most || f.LogAll || !plain(f.Powers):
 	case f.Soft && (dense || a == None):
 		// Without an activation p may lie outside [0, 1]. Beside labels and
 		// inside of it, min(p, r) = p r.
@@ -61,6 +61,11 @@ func (p *Plan[T]) chooseFused(dense bool) fusedPath[T] {
 		return fusedPath[T]{}
 	}
 	return path
+}
+
+// plain reports whether fused kernels take the exponents.
+func plain(powers []losses.Power) bool {
+	return !slices.ContainsFunc(powers, func(w losses.Power) bool { return !losses.Plain(w.Gamma) })
 }
 
 // rowsPath is the path of row kernels, if they serve the loss.

@@ -6,11 +6,12 @@ import (
 	"math"
 
 	"github.com/segloss/segloss/kernels/cpu"
+	"github.com/segloss/segloss/kernels/internal/losses"
 )
 
 func (a *assembled[T]) probabilitiesTile(t *cpu.Tile[T]) {
 	n := t.N
-	least, most := math.Log(t.Clip), math.Log1p(-t.Clip)
+	least, most := cpu.Log(t.Clip), math.Log1p(-t.Clip)
 	for c := range t.C {
 		at := c * t.Stride
 		p := t.P[at:][:n]
@@ -81,6 +82,10 @@ func (a *assembled[T]) powers(w []float64, gamma float64, u, l []float64, clip f
 }
 
 func (a *assembled[T]) powerRow(pos, neg []float64, gamma float64, r *cpu.Row[T]) {
+	if !losses.Plain(gamma) {
+		a.portable.Power(pos, neg, gamma, r)
+		return
+	}
 	a.powerSumRow(&pos[0], gamma, r, r.P, r.Q, r.LP, r.LQ, 0, 1)
 	if neg != nil {
 		a.powerSumRow(&neg[0], gamma, r, r.Q, r.P, r.LQ, r.LP, 1, -1)
@@ -100,6 +105,10 @@ func (a *assembled[T]) powerSumRow(acc *float64, gamma float64, r *cpu.Row[T], p
 }
 
 func (a *assembled[T]) powerGradRow(r *cpu.Row[T], gamma, byPos, byNeg float64) {
+	if !losses.Plain(gamma) {
+		a.portable.PowerGrad(r, gamma, byPos, byNeg)
+		return
+	}
 	if byPos != 0 {
 		a.powerDerivative(r, gamma, byPos, r.P, r.Q, r.LP, r.LQ, 0, 1)
 	}
@@ -115,11 +124,12 @@ func (a *assembled[T]) powerDerivative(r *cpu.Row[T], gamma, by float64, p, q, l
 	a.powerGrad(r.U[:n], w, p[:n], q, lp[:n], r.R[:n], gamma, by, at, sign)
 }
 
-// expLogRow leaves to the portable row the exponents that need no power.
+// expLogRow leaves to the portable row the exponents that need no power, and those out
+// of the ordinary.
 func (a *assembled[T]) expLogRow(acc []float64, gamma float64, r *cpu.Row[T]) {
 	n := len(r.P)
 	switch {
-	case gamma == 0 || gamma == 1:
+	case gamma == 0 || gamma == 1 || !losses.Plain(gamma):
 		a.portable.ExpLog(acc, gamma, r)
 	case r.V == nil:
 		a.expLog(&acc[0], r.P, r.Q[:n], r.LP[:n], r.LQ[:n], r.R[:n], gamma, r.Clip)
@@ -129,7 +139,7 @@ func (a *assembled[T]) expLogRow(acc []float64, gamma float64, r *cpu.Row[T]) {
 }
 
 func (a *assembled[T]) expLogGradRow(r *cpu.Row[T], gamma, by float64) {
-	if gamma == 0 || gamma == 1 {
+	if gamma == 0 || gamma == 1 || !losses.Plain(gamma) {
 		a.portable.ExpLogGrad(r, gamma, by)
 		return
 	}

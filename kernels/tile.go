@@ -1,6 +1,9 @@
 package kernels
 
 import (
+	"math"
+	"slices"
+
 	"github.com/segloss/segloss/kernels/cpu"
 	"github.com/segloss/segloss/kernels/internal/losses"
 )
@@ -317,14 +320,21 @@ func (w *worker[T]) reduceRow(acc []float64) {
 	}
 }
 
-// differentiate leaves the derivative by x in Out, before weights. X may be
-// where Out is: no kernel reads a position that it has written.
+// differentiate leaves the derivative by x in Out. X may be where Out is: no kernel
+// reads a position that it has written. Weights come in while all is float64: without
+// its weight a derivative may be no number of the element type. Of ordinary weights and
+// coefficients it is one.
 func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	t, k, l := &w.tile, w.plan.kernels, &w.plan.program.Layout
 	w.activate(w.plan.path.gradLogs, w.plan.path.gradLogs)
-	if t.Y != nil && w.plan.path.labelsGrad {
-		w.labelCoefs(coef, scale)
+	if t.Y != nil && w.plan.path.labelsGrad && w.labelCoefs(coef, scale) {
 		k.SoftmaxRegionY(t, w.coef)
+		for c := range t.C {
+			g := t.Out[c*t.OutStride:][:t.N]
+			for i, v := range t.V {
+				g[i] *= v
+			}
+		}
 		return
 	}
 	if t.Y != nil {
@@ -335,6 +345,12 @@ func (w *worker[T]) differentiate(coef []float64, scale float64) {
 		clear(w.row.G)
 		clear(w.row.U)
 		w.differentiateRow(coef[c*l.K:], scale)
+		for i, v := range t.V {
+			w.row.G[i] *= float64(v)
+			if w.row.U != nil {
+				w.row.U[i] *= float64(v)
+			}
+		}
 	}
 	switch w.plan.spec.Activation {
 	case Softmax:
@@ -346,8 +362,9 @@ func (w *worker[T]) differentiate(coef []float64, scale float64) {
 	}
 }
 
-// labelCoefs gathers what SoftmaxRegionY takes.
-func (w *worker[T]) labelCoefs(coef []float64, scale float64) {
+// labelCoefs gathers what SoftmaxRegionY takes. It reports false where a derivative might
+// lose digits before its weight comes in.
+func (w *worker[T]) labelCoefs(coef []float64, scale float64) (ok bool) {
 	l := &w.plan.program.Layout
 	clear(w.coef)
 	for c := range w.tile.C {
@@ -361,6 +378,17 @@ func (w *worker[T]) labelCoefs(coef []float64, scale float64) {
 			dst[2] = scale * cell[l.LogP]
 		}
 	}
+	return w.tile.V == nil || slices.Max(w.tile.V) <= 0x1p16 && within(w.coef, 0x1p100)
+}
+
+// within reports whether no number is beyond a bound.
+func within(numbers []float64, most float64) bool {
+	for _, v := range numbers {
+		if !(math.Abs(v) <= most) {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *worker[T]) differentiateRow(cell []float64, scale float64) {
@@ -414,9 +442,6 @@ func (w *worker[T]) store(b, from, to int) {
 	at := w.at(b, from)
 	for k := range t.C {
 		g := t.Out[k*t.OutStride:][:t.N]
-		for i, v := range t.V {
-			g[i] *= v
-		}
 		if !w.direct {
 			scatter(c.dx[at.start+k*at.class:], at.position, to-from, g, w.keep, c.grad.Accumulate)
 		}

@@ -83,11 +83,21 @@ func (b *batch) activate(n, s int, others []float64) {
 func logsOf(p, clip float64) logs {
 	switch {
 	case p < clip:
-		return logs{clip, 1 - clip, math.Log(clip), math.Log1p(-clip), true}
+		return logs{clip, 1 - clip, ln(clip), math.Log1p(-clip), true}
 	case 1-p < clip:
-		return logs{1 - clip, clip, math.Log1p(-clip), math.Log(clip), true}
+		return logs{1 - clip, clip, math.Log1p(-clip), ln(clip), true}
 	}
-	return logs{p, 1 - p, math.Log(p), math.Log1p(-p), false}
+	return logs{p, 1 - p, ln(p), math.Log1p(-p), false}
+}
+
+// ln is the logarithm of subnormal numbers, too, which math.Log takes for others on
+// amd64.
+func ln(x float64) float64 {
+	if x >= 0x1p-1022 {
+		return math.Log(x)
+	}
+	m, e := math.Frexp(x)
+	return math.Log(m) + float64(e)*math.Ln2
 }
 
 // logistic returns the features of the probability with log-odds t. Both

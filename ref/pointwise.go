@@ -18,9 +18,9 @@ var pointwiseLosses = table{
 // over elements, with h the weight of the positive class.
 func BCE(in Input, o Options) (loss float64, grad []float64) {
 	b := newBatch(in)
-	return b.pointwise(o, b.elements(), func(c int, r float64, x logs) (l, u float64) {
-		hr := posWeight(o.PosWeight, c) * r
-		return -times(hr, x.lnp) - times(1-r, x.lnq), (1-r)*x.p - hr*x.q
+	return b.pointwise(o, b.elements(), func(c int, r, v float64, x logs) (l, u float64) {
+		on, off := posWeight(o.PosWeight, c)*(v*r), v*(1-r)
+		return -times(on, x.lnp) - times(off, x.lnq), off*x.p - on*x.q
 	})
 }
 
@@ -83,13 +83,25 @@ func (b *batch) wceCell(samples []int, c int, o Options, cells float64, u []floa
 // with label smoothing a (C. Szegedy et al., CVPR 2016).
 func CE(in Input, o Options) (loss float64, grad []float64) {
 	b := newBatch(in)
+	largest := 1.0
+	if o.Weight != nil && !o.isSum() { // the mean divides by the weights as well
+		largest = 0
+		for c, f := range b.frequencies() {
+			if f != 0 {
+				largest = math.Max(largest, o.Weight[c])
+			}
+		}
+	}
+	if largest == 0 {
+		largest = 1
+	}
 	divisor := 0.0
 	for c, f := range b.frequencies() {
-		divisor += classWeight(o.Weight, c) * f
+		divisor += classWeight(o.Weight, c) / largest * f
 	}
 	a := o.LabelSmoothing
-	return b.pointwise(o, divisor, func(c int, r float64, x logs) (l, u float64) {
-		wr := classWeight(o.Weight, c) * ((1-a)*r + a/float64(b.C))
+	return b.pointwise(o, divisor, func(c int, r, v float64, x logs) (l, u float64) {
+		wr := classWeight(o.Weight, c) / largest * (v * ((1-a)*r + a/float64(b.C)))
 		return -times(wr, x.lnp), -wr * x.q
 	})
 }
@@ -106,11 +118,12 @@ func Focal(in Input, o Options) (loss float64, grad []float64) {
 	if o.AlphaNone {
 		on, off = 1, 1
 	}
-	return b.pointwise(o, b.elements(), func(_ int, r float64, x logs) (l, u float64) {
+	return b.pointwise(o, b.elements(), func(_ int, r, v float64, x logs) (l, u float64) {
 		lp, up := focus(x, o.Gamma)
 		lq, uq := focus(logs{p: x.q, q: x.p, lnp: x.lnq, lnq: x.lnp}, o.Gamma)
 		// d/dt changes its sign where p and q change places.
-		return times(on*r, lp) + times(off*(1-r), lq), times(on*r, up) - times(off*(1-r), uq)
+		on, off := on*v*r, off*v*(1-r)
+		return times(on, lp) + times(off, lq), times(on, up) - times(off, uq)
 	})
 }
 
@@ -121,8 +134,8 @@ func Focal(in Input, o Options) (loss float64, grad []float64) {
 // of W. Zhu et al., "AnatomyNet", Medical Physics 2019.
 func FocalCE(in Input, o Options) (loss float64, grad []float64) {
 	b := newBatch(in)
-	return b.pointwise(o, b.total(), func(c int, r float64, x logs) (l, u float64) {
-		wr := classWeight(o.Weight, c) * r
+	return b.pointwise(o, b.total(), func(c int, r, v float64, x logs) (l, u float64) {
+		wr := classWeight(o.Weight, c) * (v * r)
 		l, u = focus(x, o.Gamma)
 		return times(wr, l), times(wr, u)
 	})
@@ -131,7 +144,7 @@ func FocalCE(in Input, o Options) (loss float64, grad []float64) {
 // focus returns −q^γ ln p and its derivative by t, q^γ (γ p ln p − q).
 func focus(x logs, gamma float64) (l, u float64) {
 	qg := math.Pow(x.q, gamma)
-	return -qg * x.lnp, qg * (gamma*times(x.p, x.lnp) - x.q)
+	return times(-qg, x.lnp), gamma*qg*times(x.p, x.lnp) - qg*x.q
 }
 
 // ExpLogCE is the exponential logarithmic cross-entropy
@@ -146,15 +159,15 @@ func ExpLogCE(in Input, o Options) (loss float64, grad []float64) {
 	if freq == nil {
 		freq = b.frequencies()
 	}
-	sum := 0.0
+	sum := 0.0 // of the roots' squares: Σ f may be too large
 	for _, f := range freq {
-		sum += f
+		sum = math.Hypot(sum, math.Sqrt(f))
 	}
-	return b.pointwise(o, b.total(), func(c int, r float64, x logs) (l, u float64) {
+	return b.pointwise(o, b.total(), func(c int, r, v float64, x logs) (l, u float64) {
 		if freq[c] == 0 {
 			return 0, 0
 		}
-		wr := math.Sqrt(sum/freq[c]) * r
+		wr := sum / math.Sqrt(freq[c]) * (v * r)
 		l, u = logPower(x, o.Gamma)
 		return times(wr, l), times(wr, u)
 	})
@@ -170,9 +183,10 @@ func logPower(x logs, gamma float64) (l, u float64) {
 	return l, u
 }
 
-// pointwise sums f over all elements, weighted by v, and divides by divisor if
-// the reduction is the mean. f returns its value and its derivative by t.
-func (b *batch) pointwise(o Options, divisor float64, f func(c int, r float64, x logs) (l, u float64)) (float64, []float64) {
+// pointwise sums f over all elements. f returns its value and its derivative by t,
+// times v, which is the weight of the position, over divisor if the reduction is the
+// mean.
+func (b *batch) pointwise(o Options, divisor float64, f func(c int, r, v float64, x logs) (l, u float64)) (float64, []float64) {
 	if o.isSum() {
 		divisor = 1
 	}
@@ -181,12 +195,11 @@ func (b *batch) pointwise(o Options, divisor float64, f func(c int, r float64, x
 	if divisor != 0 {
 		for c := range b.C {
 			b.each(b.samples(), c, func(i int, v float64) {
-				l, u := f(c, b.R[i], b.logs[i])
-				loss += v * l
-				grad[i] = v * b.byLogOdds(i, u) / divisor
+				l, u := f(c, b.R[i], v/divisor, b.logs[i])
+				loss += l
+				grad[i] = b.byLogOdds(i, u)
 			})
 		}
-		loss /= divisor
 	}
 	return b.finish(loss, grad)
 }

@@ -75,7 +75,10 @@ var ln2 = sync.OnceValue(func() *big.Float {
 func exponential(a *big.Float) *big.Float {
 	const s = 12
 	approximate, _ := a.Float64()
-	if math.Abs(approximate) > 1<<26 {
+	switch {
+	case approximate < -1<<26: // far less than any float64
+		return wide()
+	case approximate > 1<<26:
 		raise("exp(%v)", approximate)
 	}
 	k := math.Round(approximate / math.Ln2)

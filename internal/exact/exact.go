@@ -79,12 +79,13 @@ var (
 // An error wraps [ErrInput] where the arguments are no loss, and [ErrUnjudged]
 // where the oracle has no answer: a logarithm asked of [Rational]; an infinite
 // probability, or an infinite logit in any oracle but [Dual]; another number
-// than 0 over 0; options below 1e-100 or above 1e100, but by Rational; and in
-// Dual, a term with sums of probabilities where float64 has no room for them:
-// finite logits that are 700 apart (340 where they are squared), probabilities,
-// targets and weights below 1e-100 or above 1e100. Where the context ends, the
-// error is the context's; the work for one element, which grows with the number of
-// classes, is between two looks at it.
+// than 0 over 0; and in Dual, options below 1e-100 or above 1e100, and a term with
+// sums of probabilities where float64 has no room for them: finite logits that are
+// 700 apart (340 where they are squared), probabilities, targets and weights below
+// 1e-100 or above 1e100.
+//
+// Where the context ends, the error is the context's. Between two looks at it is the
+// work for one element, which grows with the number of classes.
 func Gradient(ctx context.Context, o Oracle, in ref.Input, terms []Term, f Fault, elements []int) (loss float64, grad []float64, err error) {
 	if in.Clip == 0 {
 		in.Clip = 1e-7

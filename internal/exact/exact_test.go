@@ -225,7 +225,7 @@ func TestUnjudged(t *testing.T) {
 		"infinite target":        second(Gradient(t.Context(), Dual, single(ref.Sigmoid, 0, inf), terms(t, "dice"), NoFault, nil)),
 		"tiny probability":       second(Gradient(t.Context(), Dual, single(ref.None, 1e-300, 1), terms(t, "dice"), NoFault, nil)),
 		"far for a square":       second(Gradient(t.Context(), Dual, single(ref.Sigmoid, -400, 0), terms(t, "ss"), NoFault, nil)),
-		"tiny option":            second(Gradient(t.Context(), Big, single(ref.None, 0.5, 1), terms(t, "dice(smooth=1e-200)"), NoFault, nil)),
+		"tiny option":            second(Gradient(t.Context(), Dual, single(ref.None, 0.5, 1), terms(t, "dice(smooth=1e-200)"), NoFault, nil)),
 		"1/0":                    second(Gradient(t.Context(), Dual, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
 		"1/0 in fractions":       second(Gradient(t.Context(), Rational, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
 		"1/0, big":               second(Gradient(t.Context(), Big, single(ref.None, 0, 0), terms(t, "dice(smooth_dr=0)"), NoFault, nil)),
@@ -233,10 +233,31 @@ func TestUnjudged(t *testing.T) {
 		"ln 0":                   second(Gradient(t.Context(), Dual, single(ref.None, 0, 0), terms(t, "exp_log_dice(smooth_dr=0)"), NoFault, nil)),
 		"∞ − ∞":                  second(Gradient(t.Context(), Dual, single(ref.Sigmoid, inf, 0), terms(t, "bce - focal"), NoFault, nil)),
 		"root of less than 0":    second(Gradient(t.Context(), Big, single(ref.None, 1, 1), terms(t, "focal_tversky(gamma=1.5,smooth_nr=1)"), NoFault, nil)),
-		"exponential too large":  second(Gradient(t.Context(), Big, single(ref.Sigmoid, 1e9, 1), terms(t, "bce"), NoFault, nil)),
+		"exponential too large":  second(Gradient(t.Context(), Big, single(ref.None, 0.01, 1), terms(t, "exp_log_dice(gamma=1e9,smooth=0.1)"), NoFault, nil)),
 	} {
 		if !errors.Is(err, ErrUnjudged) {
 			t.Errorf("%s: error %v; want ErrUnjudged", name, err)
+		}
+	}
+}
+
+// TestBigRange: 256 bits have room for every option and logit of float64.
+func TestBigRange(t *testing.T) {
+	for _, tt := range []struct {
+		in         ref.Input
+		expr       string
+		loss, grad float64
+	}{
+		{single(ref.None, 0.5, 1), "dice(smooth=1e-200)", 1. / 3, -8. / 9},
+		{single(ref.None, 0.5, 1), "dice(smooth=0,weight=[1e308])", 1. / 3, -8. / 9},
+		{single(ref.None, 0.5, 1), "tversky(alpha=0,beta=1e308,smooth=0)", 1, -2e-308 - 2e-308},
+		{single(ref.None, 0.5, 1), "focal(gamma=1e308)", 0, 0},
+		{single(ref.Sigmoid, 1e9, 1), "bce", 0, 0},
+		{single(ref.Sigmoid, 1e9, 0), "bce", 1e9, 1},
+	} {
+		loss, grad, err := Gradient(t.Context(), Big, tt.in, terms(t, tt.expr), NoFault, nil)
+		if err != nil || math.Abs(loss-tt.loss) > 1e-15*tt.loss || math.Abs(grad[0]-tt.grad) > 1e-15*math.Abs(tt.grad) {
+			t.Errorf("%s: %v, %v, %v; want %v, %v", tt.expr, loss, grad, err, tt.loss, tt.grad)
 		}
 	}
 }

@@ -144,7 +144,7 @@ func judges(o Oracle, in *ref.Input, terms []Term) (err error) {
 		default:
 			far = min(far, 700)
 		}
-		if v := t.numbers(); o != Rational && slices.ContainsFunc(v, extreme) {
+		if v := t.numbers(); o == Dual && slices.ContainsFunc(v, extreme) {
 			return fmt.Errorf("exact: %w: %s with options %v", ErrUnjudged, t.Name, v)
 		}
 	}

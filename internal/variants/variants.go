@@ -50,6 +50,27 @@ func Draw(rnd *rand.Rand, info kernels.Info, classes int, numbers func(kernels.O
 	}
 }
 
+// Extremes lists a loss with one option set to each of the numbers, if it takes them: a
+// list has the number for every class, and once for the first one alone.
+func Extremes(info kernels.Info, classes int, numbers []float64) (all []string) {
+	for _, o := range info.Options {
+		for _, v := range numbers {
+			number := strconv.FormatFloat(v, 'g', -1, 64)
+			values := []string{number}
+			if strings.Contains(o.Type, "list") {
+				values = append(values, "["+strings.Repeat(number+",", classes-1)+number+"]", "["+number+strings.Repeat(",1", classes-1)+"]")
+			}
+			for _, v := range values {
+				expr := fmt.Sprintf("%s(%s=%s)", info.Name, o.Name, v)
+				if _, err := kernels.Parse(expr); err == nil {
+					all = append(all, expr)
+				}
+			}
+		}
+	}
+	return all
+}
+
 // Values lists values of an option other than its default, as expressions have
 // them.
 func Values(o kernels.OptionInfo, classes int, numbers []string) []string {

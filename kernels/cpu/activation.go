@@ -18,7 +18,7 @@ func probabilities[T Float](t *Tile[T]) {
 }
 
 func clippedLogs(lp, lq, p []float64, clip float64) {
-	least, most := math.Log(clip), math.Log1p(-clip)
+	least, most := Log(clip), math.Log1p(-clip)
 	for i, p := range p {
 		switch {
 		case p < clip:
@@ -26,7 +26,7 @@ func clippedLogs(lp, lq, p []float64, clip float64) {
 		case 1-p < clip:
 			lp[i], lq[i] = most, least
 		default:
-			lp[i], lq[i] = math.Log(p), math.Log1p(-p)
+			lp[i], lq[i] = Log(p), math.Log1p(-p)
 		}
 	}
 }

@@ -65,10 +65,18 @@ var logTable = func() (t [tableSize]struct{ c, ln float64 }) {
 // inside an interval.
 const logBase = 0x3fe6900000000000
 
+// Log is ln x, also of subnormal numbers, which math.Log takes for others on amd64.
+func Log(x float64) float64 {
+	if x < 0x1p-1022 {
+		return math.Log(x*0x1p60) - 60*math.Ln2
+	}
+	return math.Log(x)
+}
+
 // log32 is ln x to a relative 1e-9.
 func log32(x float64) float64 {
 	if !(x > 1e-300 && x < 1e300) {
-		return math.Log(x)
+		return Log(x)
 	}
 	bits := math.Float64bits(x)
 	off := bits - logBase

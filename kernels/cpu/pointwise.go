@@ -172,8 +172,8 @@ func powerDerivative[T Float](r *Row[T], gamma, by float64, p, q, lp, lq []float
 	powers[T](w, gamma, q, lq, 0)
 	for i, v := range r.R {
 		t := at + sign*float64(v)
-		if t != 0 {
-			r.U[i] += by * t * w[i] * (q[i] - gamma*times(p[i], lp[i]))
+		if t != 0 { // γ w is small where γ is large, and γ ln p alone may be infinite
+			r.U[i] += by * t * (w[i]*q[i] - gamma*w[i]*times(p[i], lp[i]))
 		}
 	}
 }

@@ -42,6 +42,10 @@ type Power struct {
 	Off    int // of its first sum within the cell; set by Layout
 }
 
+// Plain reports whether float32 serves an exponent: the error of γ ln u grows with γ,
+// and float32 has no numbers as large or as small as float64.
+func Plain(gamma float64) bool { return gamma == 0 || gamma >= 0x1p-60 && gamma <= 16 }
+
 func (p Power) sums() int {
 	if p.ExpLog || p.Pos {
 		return 1
