@@ -166,3 +166,49 @@ func testRegionLikeBuiltIn(t *testing.T) {
 		}
 	}
 }
+
+// TestGDLScaled holds both kinds of gdl's weights to the formula, written out by hand: 1000
+// positions, 100 of them of class 1, and 0.5 for the right class everywhere. As in the papers
+// and in MONAI, a smoothing of 1 is nearly all that there is beside 1/R².
+func TestGDLScaled(t *testing.T) {
+	const s, small = 1000, 100
+	y, x := make([]uint8, s), make([]float64, 2*s)
+	for i := range y {
+		if i < small {
+			y[i] = 1
+		}
+	}
+	for i := range x {
+		x[i] = 0.5
+	}
+	formula := func(w0, w1 float64) float64 {
+		i0, i1 := 0.5*(s-small), 0.5*small
+		wrong := 0.5 * s // FP + FN of either class
+		return 1 - (2*(w0*i0+w1*i1)+1)/(w0*(2*i0+wrong)+w1*(2*i1+wrong)+1)
+	}
+	const r0, r1 = s - small, small
+	for _, tt := range []struct {
+		expr string
+		want float64
+	}{
+		{"gdl(smooth=1)", formula(float64(r1*r1)/(r0*r0), 1)},
+		{"gdl(smooth=1,scaled=true)", 0.8186737485273856},
+		{"gdl(smooth=1,scaled=false)", formula(1./(r0*r0), 1./(r1*r1))},
+		{"gdl(scaled=false,smooth=1)", 0.04767441860465127},
+		{"gdl(smooth=1,weight_type=simple)", formula(float64(r1)/r0, 1)},
+		{"gdl(smooth=1,weight_type=simple,scaled=false)", formula(1./r0, 1./r1)},
+		{"gdl(smooth=1,weight_type=uniform,scaled=false)", formula(1, 1)},
+	} {
+		p := mustNew[float64](t, mustParse(t, tt.expr), kernels.Spec{N: 1, C: 2, S: s})
+		v, err := p.Forward(t.Context(), x, kernels.Labels(y))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if math.Abs(v.Loss-tt.want) > 1e-14 {
+			t.Errorf("%s is %v; want %v", tt.expr, v.Loss, tt.want)
+		}
+	}
+	if got := mustParse(t, "gdl(scaled=true) + gdl(scaled=false)").String(); got != "gdl + gdl(scaled=false)" {
+		t.Errorf("String gives %q", got)
+	}
+}

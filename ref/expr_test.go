@@ -26,7 +26,7 @@ var defaults = map[string]options{
 	"tversky":       {"alpha": 0.3, "beta": 0.7, "smooth": 1e-5},
 	"focal_tversky": {"alpha": 0.3, "beta": 0.7, "smooth": 1e-5, "gamma": 0.75},
 	"ss":            {"lambda": 0.05, "eps": 1e-5},
-	"gdl":           {"weight_type": "square", "absent_weight": "max", "weight_eps": 1e-6, "smooth": 1e-5},
+	"gdl":           {"weight_type": "square", "absent_weight": "max", "weight_eps": 1e-6, "smooth": 1e-5, "scaled": true},
 	"exp_log_dice":  {"gamma": 0.3, "smooth": 1.0},
 	"bce":           {},
 	"wce":           {"eps": 1e-5},

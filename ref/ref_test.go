@@ -467,6 +467,48 @@ func TestGDLAbsentClass(t *testing.T) {
 	near(t, "gdl(smooth=1), no class present", loss, nil, 1.5/2.5, nil)
 }
 
+// The largest weight of gdl is 1 unless scaled=false, and no volume is too small.
+func TestGDLScaled(t *testing.T) {
+	// I, FP, FN, R are 1½, ½, ½, 2 in class 0 and ¾, ¼, ¼, 1 in class 1.
+	in := ref.Input{N: 1, C: 2, S: 3, X: []float64{0.75, 0.75, 0.5, 0.25, 0, 0.75}, R: []float64{1, 1, 0, 0, 0, 1}}
+	for expr, want := range map[string]float64{
+		"gdl(smooth=1)":              (1./4 + 0.5) / (4./4 + 2 + 1),
+		"gdl(smooth=1,scaled=false)": (1./4 + 0.5) / (4./4 + 2 + 1), // 1/R² is 1 at most here
+	} {
+		loss, _ := evaluate(t, in, expr)
+		near(t, expr, loss, nil, want, nil)
+	}
+	tiny := ref.Input{N: 1, C: 2, S: 1, X: []float64{0.6, 0.3}, R: []float64{1 - 1e-160, 1e-160}}
+	for _, expr := range []string{"gdl(smooth=0)", "gdl(smooth=0,scaled=false)", "gdl(smooth=1,scaled=false)", "gdl(smooth=0,weight_eps=0,absent_weight=eps)"} {
+		loss, _ := evaluate(t, tiny, expr)
+		near(t, expr, loss, nil, 1, nil)
+	}
+	half := ref.Input{N: 1, C: 2, S: 2, X: []float64{0.5, 0.5, 0.5, 0.5}, R: []float64{0.5, 0, 0.5, 1}}
+	// 1/R² is 4 and 4/9, and FP + FN is 1 in both classes.
+	for expr, unit := range map[string]float64{"gdl(smooth=1)": 4, "gdl(smooth=1,scaled=false)": 1} {
+		w0, w1 := 4/unit, 4./9/unit
+		i0, e0, i1, e1 := 0.25, 1., 0.75, 1.
+		loss, _ := evaluate(t, half, expr)
+		near(t, expr, loss, nil, (w0*e0+w1*e1)/(w0*(2*i0+e0)+w1*(2*i1+e1)+1), nil)
+	}
+}
+
+// Weights and exponents are of any size.
+func TestExtremes(t *testing.T) {
+	in := ref.Input{N: 1, C: 2, S: 2, X: []float64{0.75, 0.25, 0.25, 0.75}, R: []float64{1, 0, 0, 1}}
+	for _, tt := range []struct{ expr, same string }{
+		{"dice(weight=[1e308,1e308])", "dice"},
+		{"dice(weight=[5e-324,5e-324])", "dice"},
+		{"ce(weight=[1e308,1e308])", "ce"},
+		{"exp_log_ce(freq=[1e308,1e308])", "exp_log_ce(freq=[1,1])"},
+		{"focal(gamma=1e308)", "focal(gamma=1e9)"},
+	} {
+		loss, grad := evaluate(t, in, tt.expr)
+		want, wantGrad := evaluate(t, in, tt.same)
+		near(t, tt.expr, loss, grad, want, wantGrad)
+	}
+}
+
 func TestPanics(t *testing.T) {
 	for name, f := range map[string]func(){
 		"short X": func() { ref.BCE(ref.Input{N: 1, C: 1, S: 2, X: []float64{1}, R: []float64{1, 0}}, fill(t, "bce", nil)) },

@@ -30,6 +30,7 @@ type Options struct {
 	WeightType     string    `json:"weight_type"`     // gdl: "square", "simple" or "uniform"
 	AbsentWeight   string    `json:"absent_weight"`   // gdl: "max", "zero" or "eps"
 	WeightEps      float64   `json:"weight_eps"`      // gdl
+	Scaled         bool      `json:"scaled"`          // gdl: the largest weight is 1
 	PosWeight      []float64 `json:"pos_weight"`      // bce: one for every class, or one for all
 	Detach         bool      `json:"detach"`          // wce
 	LabelSmoothing float64   `json:"label_smoothing"` // ce
@@ -95,7 +96,7 @@ func Dice(in Input, o Options) (loss float64, grad []float64) {
 		if num == 0 && den == 0 {
 			return 0, partials{}
 		}
-		return num / den, partials{dSQ: 1 / den, dPP: -num / (den * den)}
+		return num / den, partials{dSQ: 1 / den, dPP: -num / den / den}
 	})
 }
 
@@ -103,17 +104,22 @@ func Dice(in Input, o Options) (loss float64, grad []float64) {
 // written out so that it does not cancel:
 //
 //	(αFP + βFN + s_dr − s_nr)/(aI + αFP + βFN + s_dr)
+//
+// All is divided by a number: products of α and β may be too large.
 func overlap(s *sums, o Options, a, alpha, beta float64) (float64, partials) {
-	num := alpha*s.FP + beta*s.FN + (o.SmoothDR - o.SmoothNR)
-	den := a*s.I + alpha*s.FP + beta*s.FN + o.SmoothDR
+	unit := math.Sqrt(math.Max(1, math.Max(alpha, beta)))
+	a, alpha, beta = a/unit, alpha/unit, beta/unit
+	nr, dr := o.SmoothNR/unit, o.SmoothDR/unit
+	num := alpha*s.FP + beta*s.FN + (dr - nr)
+	den := a*s.I + alpha*s.FP + beta*s.FN + dr
 	if num == 0 && den == 0 {
 		return 0, partials{}
 	}
-	rest := a*s.I + o.SmoothNR // den − num
+	rest := a*s.I + nr // den − num
 	return num / den, partials{
-		dI:  -a * num / (den * den),
-		dFP: alpha * rest / (den * den),
-		dFN: beta * rest / (den * den),
+		dI:  -a * (num / den) / den,
+		dFP: alpha * (rest / den) / den,
+		dFN: beta * (rest / den) / den,
 	}
 }
 
@@ -129,13 +135,13 @@ func Dice2(in Input, o Options) (loss float64, grad []float64) {
 		num := s.FP + s.FN - o.Eps
 		if den := 2*s.I + s.FP + s.FN + o.Eps; num != 0 || den != 0 {
 			l += num / den / 2
-			d.dI -= num / (den * den)
-			d.dFP += (s.I + o.Eps) / (den * den)
+			d.dI -= num / den / den
+			d.dFP += (s.I + o.Eps) / den / den
 		}
 		if den := 2*s.TN + s.FP + s.FN + o.Eps; num != 0 || den != 0 {
 			l += num / den / 2
-			d.dTN -= num / (den * den)
-			d.dFP += (s.TN + o.Eps) / (den * den)
+			d.dTN -= num / den / den
+			d.dFP += (s.TN + o.Eps) / den / den
 		}
 		d.dFN = d.dFP
 		return l, d
@@ -189,7 +195,7 @@ func power(u, gamma float64, d partials) (float64, partials) {
 		return math.Pow(floor, gamma), partials{}
 	}
 	slope := gamma * math.Pow(u, gamma-1)
-	return math.Pow(u, gamma), partials{dI: slope * d.dI, dFP: slope * d.dFP, dFN: slope * d.dFN}
+	return math.Pow(u, gamma), partials{dI: times(d.dI, slope), dFP: times(d.dFP, slope), dFN: times(d.dFN, slope)}
 }
 
 // SS is the sensitivity–specificity loss
@@ -227,8 +233,12 @@ func ExpLogDice(in Input, o Options) (loss float64, grad []float64) {
 		if num == 0 && diff == 0 {
 			return power(0, o.Gamma, partials{})
 		}
-		return power(math.Log1p(diff/num), o.Gamma, partials{
-			dI:  -2 * diff / (num * den),
+		u := math.Log1p(diff / num)
+		if diff/num < -0.5 || num != 0 && math.IsInf(u, 1) { // of −1 and ∞ not much is left
+			u = ln(den) - ln(num)
+		}
+		return power(u, o.Gamma, partials{
+			dI:  -2 * (diff / den) / num,
 			dFP: 1 / den,
 			dFN: 1 / den,
 		})
@@ -239,15 +249,18 @@ func ExpLogDice(in Input, o Options) (loss float64, grad []float64) {
 //
 //	1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c + FP_c + FN_c) + s_dr)
 //
-// with w_c falling with the volume R_c (Crum 2006; C. H. Sudre et al., DLMIA
-// 2017). Reduction makes no difference: both divide the sum over the samples
-// by the number of those that have a position.
+// with w_c = 1/R_c², 1/R_c or 1 (Crum 2006; C. H. Sudre et al., DLMIA 2017), of an
+// absent class the largest of the others, 0, or by adding ε to R_c² or R_c. Scaled,
+// all w_c are divided by the largest, so that s_nr and s_dr mean the same at any
+// volume; in the papers they are not. Reduction makes no difference: both divide the
+// sum over the samples by the number of those that have a position.
 func GDL(in Input, o Options) (loss float64, grad []float64) {
 	b := newBatch(in)
 	rows := b.cells(o)
 	for _, row := range rows {
-		w := volumeWeights(row, o)
-		num, den, rest := o.SmoothDR-o.SmoothNR, o.SmoothDR, o.SmoothNR // rest = den − num
+		w, unit := volumeWeights(row, o)
+		nr, dr := o.SmoothNR*unit*unit, o.SmoothDR*unit*unit
+		num, den, rest := dr-nr, dr, nr // rest = den − num
 		for k, cl := range row {
 			num += w[k] * (cl.FP + cl.FN)
 			den += w[k] * (2*cl.I + cl.FP + cl.FN)
@@ -258,47 +271,53 @@ func GDL(in Input, o Options) (loss float64, grad []float64) {
 		}
 		loss += num / den / float64(len(rows))
 		for k := range row {
-			row[k].weight = w[k] / float64(len(rows))
+			row[k].weight = 1 / float64(len(rows))
 			row[k].partials = partials{
-				dI:  -2 * num / (den * den),
-				dFP: rest / (den * den),
-				dFN: rest / (den * den),
+				dI:  -2 * w[k] * (num / den) / den,
+				dFP: w[k] * (rest / den) / den,
+				dFN: w[k] * (rest / den) / den,
 			}
 		}
 	}
 	return b.finish(loss, b.regionGradient(rows, o))
 }
 
-// volumeWeights returns gdl's weights of the classes of one row, the largest
-// being 1.
-func volumeWeights(row []cell, o Options) []float64 {
-	w := make([]float64, len(row))
-	largest := 0.0
+// volumeWeights returns gdl's weights of the classes of one row times unit², for a
+// volume may have no square. Scaled, unit is 1 and stands for nothing.
+func volumeWeights(row []cell, o Options) (w []float64, unit float64) {
+	side := make([]float64, len(row)) // w is one over its square
+	least := math.Inf(1)
 	for k, cl := range row {
-		w[k] = volumeWeight(cl.R, o)
-		if !math.IsInf(w[k], 1) {
-			largest = math.Max(largest, w[k])
+		side[k] = volumeSide(cl.R, o)
+		if side[k] > 0 {
+			least = math.Min(least, side[k])
 		}
 	}
-	if largest == 0 {
-		largest = 1
+	if math.IsInf(least, 1) {
+		least = 1
 	}
-	for k := range w {
+	unit = math.Min(least, 1)
+	if o.Scaled {
+		unit = least
+	}
+	w = make([]float64, len(row))
+	for k, s := range side {
 		switch {
-		case !math.IsInf(w[k], 1):
-			w[k] /= largest
-		case o.AbsentWeight == "zero":
-			w[k] = 0
-		default:
-			w[k] = 1
+		case s > 0:
+			w[k] = (unit / s) * (unit / s)
+		case o.AbsentWeight != "zero":
+			w[k] = (unit / least) * (unit / least)
 		}
 	}
-	return w
+	if o.Scaled {
+		return w, 1
+	}
+	return w, unit
 }
 
-// volumeWeight returns gdl's weight of a class with volume r, before they are
-// scaled; it is infinite for one that is to be replaced.
-func volumeWeight(r float64, o Options) float64 {
+// volumeSide returns the root of what gdl's weight of a class with volume r is one
+// over; it is 0 where the weight is to be replaced.
+func volumeSide(r float64, o Options) float64 {
 	eps := 0.0
 	switch o.AbsentWeight {
 	case "max", "zero":
@@ -309,9 +328,9 @@ func volumeWeight(r float64, o Options) float64 {
 	}
 	switch o.WeightType {
 	case "square":
-		return 1 / (r*r + eps)
+		return math.Hypot(r, math.Sqrt(eps))
 	case "simple":
-		return 1 / (r + eps)
+		return math.Sqrt(r + eps)
 	case "uniform":
 		return 1
 	}
@@ -323,30 +342,33 @@ func volumeWeight(r float64, o Options) float64 {
 func region(in Input, o Options, eval func(*sums) (float64, partials)) (float64, []float64) {
 	b := newBatch(in)
 	rows := b.cells(o)
-	loss, weights := 0.0, 0.0
+	var kept []*cell
+	largest := 0.0
 	for _, row := range rows {
 		for k := range row {
-			cl := &row[k]
-			if o.skips(cl) {
-				continue
+			if cl := &row[k]; !o.skips(cl) {
+				cl.weight = classWeight(o.Weight, cl.c)
+				largest = math.Max(largest, cl.weight)
+				kept = append(kept, cl)
 			}
-			cl.weight = classWeight(o.Weight, cl.c)
-			weights += cl.weight
-			value, d := eval(&cl.sums)
-			cl.partials = d
-			loss += times(cl.weight, value)
 		}
 	}
-	divisor := weights
-	if o.isSum() {
-		divisor = float64(len(rows))
+	weights := 0.0 // over the largest: their sum may be too large
+	for _, cl := range kept {
+		weights += over(cl.weight, largest)
 	}
-	for _, row := range rows {
-		for k := range row {
-			row[k].weight = over(row[k].weight, divisor)
+	loss := 0.0
+	for _, cl := range kept {
+		value, d := eval(&cl.sums)
+		cl.partials = d
+		if o.isSum() {
+			cl.weight /= float64(len(rows))
+		} else {
+			cl.weight = over(over(cl.weight, largest), weights)
 		}
+		loss += times(cl.weight, value)
 	}
-	return b.finish(over(loss, divisor), b.regionGradient(rows, o))
+	return b.finish(loss, b.regionGradient(rows, o))
 }
 
 // skips reports whether absent=skip leaves the cell out.
@@ -445,6 +467,6 @@ func (b *batch) slope(i int, d *partials, soft bool) float64 {
 			on = 0
 		}
 	}
-	return on*(d.dI-d.dFN) + (1-on)*(d.dFP-d.dTN) + 2*p*d.dPP +
-		2*diff*(d.dSQ+r*d.dSQonR+(1-r)*d.dSQoffR)
+	return times(on, d.dI-d.dFN) + times(1-on, d.dFP-d.dTN) + times(2*p, d.dPP) +
+		times(2*diff, d.dSQ+times(r, d.dSQonR)+times(1-r, d.dSQoffR))
 }

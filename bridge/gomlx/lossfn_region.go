@@ -126,7 +126,7 @@ func gdl(b *batch, o options) *Node {
 	return ratio(ReduceAllSum(Mul(value, present(ReduceMax(s.m, 1)))), samples(s))
 }
 
-// volumeWeights are gdl's weights of the classes, the largest being 1.
+// volumeWeights are gdl's weights of the classes; scaled, the largest is 1.
 func volumeWeights(b *batch, s *sums, o options) *Node {
 	kept := OnesLike(s.r)
 	if o["background"] == false {
@@ -140,14 +140,16 @@ func volumeWeights(b *batch, s *sums, o options) *Node {
 		return kept
 	}
 	if o["absent_weight"] == "eps" {
-		w := Mul(kept, Inverse(AddScalar(volume, o.number("weight_eps"))))
-		return Div(w, ReduceAndKeep(w, ReduceMax, 1))
+		volume = AddScalar(volume, o.number("weight_eps"))
 	}
 	w := ratio(kept, volume)
 	largest := ReduceAndKeep(w, ReduceMax, 1)
-	w = ratio(w, Add(largest, isZero(largest)))
-	if o["absent_weight"] == "max" {
-		w = Add(w, Mul(kept, isZero(s.r)))
+	largest = Add(largest, isZero(largest))
+	if o["absent_weight"] != "zero" { // with eps there is none to replace, unless that is 0
+		w = Add(w, Mul(largest, Mul(kept, isZero(volume))))
+	}
+	if o.is("scaled") {
+		w = Div(w, largest)
 	}
 	return w
 }

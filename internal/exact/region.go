@@ -252,7 +252,7 @@ func (j *job[T]) gdl(o *ref.Options, cells []cell[T]) T {
 	return j.overlap(o, in, out)
 }
 
-// volumeWeights returns the weights w_c of gdl, the largest being 1.
+// volumeWeights returns the weights w_c of gdl; scaled, the largest is 1.
 func (j *job[T]) volumeWeights(o *ref.Options, cells []cell[T]) []T {
 	w := make([]T, len(cells))
 	absent := make([]bool, len(cells))
@@ -267,14 +267,19 @@ func (j *job[T]) volumeWeights(o *ref.Options, cells []cell[T]) []T {
 			largest = w[k]
 		}
 	}
+	if j.IsZero(largest) {
+		largest = j.one
+	}
 	for k := range w {
 		switch {
 		case !absent[k]:
-			w[k] = j.Div(w[k], largest)
 		case o.AbsentWeight == "zero":
 			w[k] = j.zero
 		default:
-			w[k] = j.one
+			w[k] = largest
+		}
+		if o.Scaled {
+			w[k] = j.Div(w[k], largest)
 		}
 	}
 	return w

@@ -43,13 +43,14 @@ struct Term {
 	i32 batch, background, soft, invert_empty, detach;
 	i32 sum;         // reduction=sum
 	i32 skip;        // absent=skip
-	i32 weight_type, absent_weight;
+	i32 weight_type, absent_weight, scaled;
 	i32 divisor;     // of a linear term
 	i32 by_freq;     // its weights are (Σ f / f_c)^½ of the batch's own label frequencies
 	i32 off[2];      // of its sums within a cell, −1 for none
 	i32 weights;     // where its 2 C weights (w_c of off[0], then of off[1]) start among
 	                 // the numbers; of a region term its C weights, −1 for none
 	i32 class_weight; // of DIV_WEIGHTED: where the C weights of R start, −1 for 1
+	i32 shift;        // the mean is to be taken times 2^shift, which the weights have lost
 };
 
 // Program is a loss, compiled for C classes: the header, then `terms` Terms, then
@@ -116,7 +117,7 @@ struct Call {
 
 // The same sizes are in the tests of the host's structs.
 static_assert(sizeof(Power) == 24);
-static_assert(sizeof(Term) == 136);
+static_assert(sizeof(Term) == 144);
 static_assert(sizeof(Program) == 144);
 static_assert(sizeof(Call) == 200);
 static_assert(__builtin_offsetof(Call, s) == 112);

@@ -38,4 +38,5 @@ const (
 const (
 	limit        = 60
 	limitSquares = 32
+	noFloats     = -1 // all tiles are done in double
 )

@@ -258,7 +258,8 @@ private:
 	// power_derivative is that of t q^γ ln p: q^γ (q − γ p ln p).
 	static FN_DEVICE A power_derivative(double gamma, A by, A t, A p, A q, A log_p, A log_q) {
 		if (by == 0 || t == 0) return 0;
-		return by * t * power(gamma, q, log_q) * (q - A(gamma) * times(p, log_p));
+		A w = power(gamma, q, log_q);
+		return by * t * (w * q - A(gamma) * w * times(p, log_p));
 	}
 
 	// minus_log_derivative is less that of t (−ln p)^γ: γ (−ln p)^γ q/(−ln p).
@@ -266,6 +267,6 @@ private:
 		if (t == 0 || gamma == 0) return 0;
 		if (gamma == 1) return by * t * q;
 		A ratio, log = minus_log(q, log_p, log_q, ratio);
-		return by * t * A(gamma) * exp_of(A(gamma) * log) * ratio;
+		return by * t * (A(gamma) * exp_of(A(gamma) * log) * ratio);
 	}
 };

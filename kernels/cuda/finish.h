@@ -52,6 +52,10 @@ FN_DEVICE void store_cell(const Program* f, const Term* t, double* coef, const C
 	if (f->log_q >= 0) add_scaled(coef + f->log_q, scale, d.lq);
 }
 
+// where is the derivative d by a sum of squares, which is 0 where the sum is: every square
+// is at its least. No 0·∞ comes of a denominator near 0.
+FN_DEVICE double where(double sum, double d) { return sum == 0 ? 0 : d; }
+
 // ratio is t/den with its derivative by t; 0/0 is 0 with derivative 0.
 struct Ratio {
 	double value, slope;
@@ -61,14 +65,29 @@ FN_DEVICE Ratio ratio(double t, double den) {
 	return {t / den, 1 / den};
 }
 
+// exponent is that of x where it is a normal number.
+FN_APART i32 exponent(double x) {
+	DoubleBits b = {x};
+	return (i32)(b.u >> 52 & 0x7ff) - 1023;
+}
+
+// shifted is x·2^n.
+FN_APART double shifted(double x, i32 n) { return scale(x, n); }
+
+// scaled is a·b/d·2^shift, also where double has no room for a·b or b/d.
+FN_APART double scaled(double a, double b, double d, i32 shift) {
+	i32 i = exponent(a), j = exponent(b), k = exponent(d);
+	return shifted(shifted(a, -i) * shifted(b, -j) / shifted(d, -k), i + j - k + shift);
+}
+
 // overlap finishes a loss t/den = 1 − num/den, given both t and num so that nothing
 // cancels. den grows with TP by by_tp, and with FP and FN by fp and fn, as t does.
 FN_DEVICE double overlap(Cell& d, double t, double num, double den, double by_tp, double fp, double fn) {
 	if (t == 0 && den == 0) return 0;
-	double l = t / den, rest = num / den / den;
-	d.tp = -by_tp * l / den;
-	d.fp = fp * rest;
-	d.fn = fn * rest;
+	double l = t / den, rest = num / den;
+	d.tp = -by_tp * (l / den);
+	d.fp = fp * rest / den;
+	d.fn = fn * rest / den;
 	return l;
 }
 
@@ -82,42 +101,46 @@ FN_DEVICE double raise(double u, double gamma, Cell& d) {
 		return power_of(floor, gamma);
 	}
 	double by = gamma * power_of(u, gamma - 1);
-	d.tp *= by;
-	d.fp *= by;
-	d.fn *= by;
-	d.tn *= by;
+	if (d.tp != 0) d.tp *= by; // no 0·∞
+	if (d.fp != 0) d.fp *= by;
+	if (d.fn != 0) d.fn *= by;
 	return power_of(u, gamma);
-}
-
-FN_DEVICE double finish_dice(const Term* t, const Cell& s, Cell& d) {
-	double e = s.fp + s.fn;
-	return overlap(d, e + (t->smooth_dr - t->smooth_nr), 2 * s.tp + t->smooth_nr, 2 * s.tp + e + t->smooth_dr, 2, 1, 1);
 }
 
 FN_DEVICE double finish_dice_squared(const Term* t, const Cell& s, Cell& d) {
 	Ratio l = ratio(s.sqr + s.sqb + (t->smooth_dr - t->smooth_nr), s.pp + s.rr + t->smooth_dr);
-	d.sqr = d.sqb = l.slope;
-	d.pp = -l.value * l.slope;
+	d.sqr = where(s.sqr, l.slope);
+	d.sqb = where(s.sqb, l.slope);
+	d.pp = where(s.pp, -l.value * l.slope);
 	return l.value;
 }
 
 // finish_dice2 is ½(FP+FN−ε)(1/A + 1/B) with A = 2I+FP+FN+ε and B = 2TN+FP+FN+ε.
 FN_DEVICE double finish_dice2(const Term* t, const Cell& s, Cell& d) {
-	double e = s.fp + s.fn, half = (e - t->eps) / 2;
-	Ratio a = ratio(half, 2 * s.tp + e + t->eps), b = ratio(half, 2 * s.tn + e + t->eps);
-	d.tp = -2 * a.value * a.slope;
-	d.tn = -2 * b.value * b.slope;
+	double e = s.fp + s.fn, up = e - t->eps;
+	Ratio a = ratio(up, 2 * s.tp + e + t->eps), b = ratio(up, 2 * s.tn + e + t->eps);
+	d.tp = -a.value * a.slope;
+	d.tn = -b.value * b.slope;
 	d.fp = d.fn = (s.tp + t->eps) * a.slope * a.slope + (s.tn + t->eps) * b.slope * b.slope;
-	return a.value + b.value;
+	return (a.value + b.value) / 2;
 }
 
-// finish_tversky is iou where alpha and beta are 1. An empty cell may be finished on
-// (1−p, 1−r).
-FN_DEVICE double finish_tversky(const Term* t, const Cell& s, Cell& d, double alpha, double beta, bool invert) {
+// finish_tversky is iou where alpha and beta are 1, and dice where TP counts twice as
+// well. An empty cell of iou may be finished on (1−p, 1−r). It divides everything by a power
+// of two where α FP and β FN might be too large.
+FN_DEVICE double finish_tversky(const Term* t, const Cell& s, Cell& d) {
+	bool plain = t->finish == FINISH_DICE || t->finish == FINISH_IOU;
+	bool invert = t->finish == FINISH_IOU && t->invert_empty && s.r == 0;
+	double alpha = plain ? 1 : t->alpha, beta = plain ? 1 : t->beta, one = 1;
 	double tp = invert ? s.tn : s.tp, fp = invert ? s.fn : s.fp, fn = invert ? s.fp : s.fn;
-	double e = alpha * fp + beta * fn;
+	if (alpha > 0x1p512 || beta > 0x1p512) one = 0x1p-600;
+	alpha *= one;
+	beta *= one;
+	double nr = one * t->smooth_nr, dr = one * t->smooth_dr;
+	if (t->finish == FINISH_DICE) one = 2;
+	double e = alpha * fp + beta * fn, hit = one * tp;
 	Cell g = {};
-	double l = overlap(g, e + (t->smooth_dr - t->smooth_nr), tp + t->smooth_nr, tp + e + t->smooth_dr, 1, alpha, beta);
+	double l = overlap(g, e + (dr - nr), hit + nr, hit + e + dr, one, alpha, beta);
 	d.fp = invert ? g.fn : g.fp;
 	d.fn = invert ? g.fp : g.fn;
 	(invert ? d.tn : d.tp) = g.tp;
@@ -126,21 +149,23 @@ FN_DEVICE double finish_tversky(const Term* t, const Cell& s, Cell& d, double al
 
 FN_DEVICE double finish_ss(const Term* t, const Cell& s, Cell& d) {
 	Ratio sens = ratio(s.sqr, s.r + t->eps), spec = ratio(s.sqb, s.nr + t->eps);
-	d.sqr = t->lambda * sens.slope;
-	d.sqb = (1 - t->lambda) * spec.slope;
+	d.sqr = where(s.sqr, t->lambda * sens.slope);
+	d.sqb = where(s.sqb, (1 - t->lambda) * spec.slope);
 	return t->lambda * sens.value + (1 - t->lambda) * spec.value;
 }
 
-// finish_exp_log_dice is u^γ with u = −ln D = ln(1 + t/num), t = FP+FN+(s_dr−s_nr).
-FN_DEVICE double finish_exp_log_dice(const Term* t, const Cell& s, Cell& d) {
+// finish_log_dice is −ln D = ln(1 + t/num), t = FP+FN+(s_dr−s_nr), and where t/num has lost
+// what matters, ln den − ln num.
+FN_DEVICE double finish_log_dice(const Term* t, const Cell& s, Cell& d) {
 	double e = s.fp + s.fn, up = e + (t->smooth_dr - t->smooth_nr);
 	double num = 2 * s.tp + t->smooth_nr, den = 2 * s.tp + e + t->smooth_dr;
-	double u = ratio(up, num).value;
+	double quotient = ratio(up, num).value;
 	if (up != 0 || num != 0) {
-		d.tp = -2 * u / den;
+		d.tp = -2 * (up / den) / num;
 		d.fp = d.fn = 1 / den;
 	}
-	return raise(log1p_of(u), t->gamma, d);
+	bool apart = quotient < -0.5 || quotient == (double)INFINITE;
+	return apart ? log_of(den) - log_of(num) : log1p_of(quotient);
 }
 
 // finish_wce is −(w LP + LQ), over M unless the cells are summed plainly. With no
@@ -162,56 +187,82 @@ FN_DEVICE double finish_wce(const Term* t, const Cell& s, Cell& d) {
 // finish_cell is the value of one cell, whose derivatives it leaves in d.
 FN_DEVICE double finish_cell(const Term* t, const Cell& s, Cell& d) {
 	d = {};
+	double u;
 	switch (t->finish) {
-	case FINISH_DICE: return finish_dice(t, s, d);
 	case FINISH_DICE_SQUARED: return finish_dice_squared(t, s, d);
 	case FINISH_DICE2: return finish_dice2(t, s, d);
-	case FINISH_IOU: return finish_tversky(t, s, d, 1, 1, t->invert_empty && s.r == 0);
-	case FINISH_TVERSKY: return finish_tversky(t, s, d, t->alpha, t->beta, false);
-	case FINISH_FOCAL_TVERSKY: return raise(finish_tversky(t, s, d, t->alpha, t->beta, false), t->gamma, d);
 	case FINISH_SS: return finish_ss(t, s, d);
-	case FINISH_EXP_LOG_DICE: return finish_exp_log_dice(t, s, d);
-	default: return finish_wce(t, s, d);
+	case FINISH_WCE: return finish_wce(t, s, d);
+	case FINISH_EXP_LOG_DICE: u = finish_log_dice(t, s, d); break;
+	default: u = finish_tversky(t, s, d);
 	}
+	return t->finish == FINISH_EXP_LOG_DICE || t->finish == FINISH_FOCAL_TVERSKY ? raise(u, t->gamma, d) : u;
 }
 
-// gdl_weight is the weight of a class before the division by the largest. A class whose
-// weight would be infinite is an absent one.
-FN_DEVICE double gdl_weight(const Term* t, double r, double absent) {
+// gdl_side is one over the root of the weight of a class of volume r, 0 for an absent one;
+// with weight_type=simple one over the weight itself. Of a small r there may be no square.
+FN_APART double gdl_side(const Term* t, double r) {
+	double eps = t->absent_weight == ABSENT_EPS ? t->weight_eps : 0;
 	if (t->weight_type == WEIGHT_UNIFORM) return 1;
-	if (t->weight_type == WEIGHT_SQUARE) r *= r;
-	if (t->absent_weight == ABSENT_EPS) r += t->weight_eps;
-	double w = 1 / r;
-	return w == (double)INFINITE ? absent : w;
+	if (t->weight_type == WEIGHT_SIMPLE) return r + eps;
+	if (eps == 0) return r;
+	double e = root(eps), large = r > e ? r : e, small = r > e ? e : r;
+	return large * root(1 + small / large * (small / large));
 }
 
-// finish_gdl is the value of one sample. With coef it adds the derivatives, times scale.
-FN_DEVICE double finish_gdl(const Program* f, const Term* t, const double* row, double* coef, double scale) {
-	i32 first = t->background ? 0 : 1;
-	double largest = 0;
-	for (i32 c = first; c < f->classes; c++) {
-		double w = gdl_weight(t, row[1 + c * f->sums + OFF_R], 0);
-		largest = w > largest ? w : largest;
+// gdl_times is v times the volume of a side.
+FN_DEVICE double gdl_times(const Term* t, double v, double side) {
+	if (t->weight_type == WEIGHT_SQUARE) v *= side;
+	return v * side;
+}
+
+// gdl_weight is the weight of a class relative to that of a class of side unit; an absent
+// one may have that of the least side there is.
+FN_APART double gdl_weight(const Term* t, double r, double unit, double least) {
+	double side = gdl_side(t, r);
+	if (side == 0) {
+		if (t->absent_weight == ABSENT_ZERO) return 0;
+		side = least;
 	}
-	if (largest == 0) largest = 1;
-	double absent = t->absent_weight == ABSENT_ZERO ? 0 : largest;
-	double up = t->smooth_dr - t->smooth_nr, num = t->smooth_nr, den = t->smooth_dr;
+	return gdl_times(t, 1, unit / side);
+}
+
+// finish_gdl is the value of one sample. With coef it adds the derivatives, times by.
+FN_DEVICE double finish_gdl(const Program* f, const Term* t, const double* row, double* coef, double by) {
+	i32 first = t->background ? 0 : 1;
+	double least = INFINITE; // the side of the smallest class that is there
+	for (i32 c = first; c < f->classes; c++) {
+		double side = gdl_side(t, row[1 + c * f->sums + OFF_R]);
+		if (side > 0 && side < least) least = side;
+	}
+	if (least == (double)INFINITE) least = 1;
+	// The largest weight is 1. Without scaled it is that of a side of 1, and below that
+	// side the smoothing is divided instead: 1/R² may be too large.
+	double unit = least, nr = t->smooth_nr, dr = t->smooth_dr;
+	if (!t->scaled) {
+		if (unit > 1) unit = 1;
+		nr = gdl_times(t, nr, unit);
+		dr = gdl_times(t, dr, unit);
+	}
+	double up = dr - nr, num = nr, den = dr;
 	for (i32 c = first; c < f->classes; c++) {
 		const double* cell = row + 1 + c * f->sums;
 		const double* s = cell + f->region;
-		double w = gdl_weight(t, cell[OFF_R], absent) / largest;
+		double w = gdl_weight(t, cell[OFF_R], unit, least);
 		up += w * (s[FP] + s[FN]);
 		num += w * 2 * s[TP];
 		den += w * (2 * s[TP] + s[FP] + s[FN]);
 	}
-	Cell sum = {};
-	double l = overlap(sum, up, num, den, 2, 1, 1);
-	for (i32 c = first; coef && c < f->classes; c++) {
-		double w = gdl_weight(t, row[1 + c * f->sums + OFF_R], absent) / largest;
+	double l = 0;
+	for (i32 c = first; c < f->classes; c++) {
+		double w = gdl_weight(t, row[1 + c * f->sums + OFF_R], unit, least);
+		Cell d = {};
+		l = overlap(d, up, num, den, 2 * w, w, w);
+		if (!coef) continue;
 		double* to = coef + c * f->sums + f->region;
-		add_scaled(to + TP, scale, w * sum.tp);
-		add_scaled(to + FP, scale, w * sum.fp);
-		add_scaled(to + FN, scale, w * sum.fn);
+		add_scaled(to + TP, by, d.tp);
+		add_scaled(to + FP, by, d.fp);
+		add_scaled(to + FN, by, d.fn);
 	}
 	return l;
 }
@@ -221,7 +272,10 @@ FN_DEVICE double finish_gdl(const Program* f, const Term* t, const double* row, 
 FN_APART double value_of(const Program* f, const Term* t, const double* row, i32 c, double* coef, double scale) {
 	if (t->finish == FINISH_GDL) return finish_gdl(f, t, row, coef, scale);
 	Cell d;
-	double v = finish_cell(t, load_cell(f, t, row[0], row + 1 + c * f->sums), d);
+	Cell s = load_cell(f, t, row[0], row + 1 + c * f->sums);
+	double v = finish_cell(t, s, d);
+	// No position has a share in these sums: an infinite derivative would make 0·∞.
+	if (!t->soft && s.r == 0) d.tp = d.fn = 0;
 	if (coef) store_cell(f, t, coef + c * f->sums, d, scale);
 	return v;
 }
@@ -289,7 +343,7 @@ struct Finishing {
 		}
 		if (t->sum) div = t->finish == FINISH_WCE ? 1 : samples;
 		shared[0] = div;
-		shared[1] = div == 0 ? 0 : num / div;
+		shared[1] = div == 0 ? 0 : shifted(num / div, t->shift);
 	}
 
 	// differentiate adds the term's coefficients. A thread has whole cells, or samples.
@@ -302,7 +356,7 @@ struct Finishing {
 			i32 c = (i32)(i % per);
 			double w = weight[t->batch ? c : i];
 			if (w <= 0) continue;
-			value_of(f, t, row(t, s), c, coef + (i64)s * f->classes * f->sums, t->coef * w / div);
+			value_of(f, t, row(t, s), c, coef + (i64)s * f->classes * f->sums, scaled(t->coef, w, div, t->shift));
 		}
 	}
 
@@ -335,11 +389,11 @@ struct Finishing {
 				double w = t->off[k] < 0 ? 0 : linear_weight(t, k, c, frequencies);
 				if (w == 0) continue;
 				sum += w * total[1 + c * f->sums + t->off[k]];
-				double d = t->coef * w / div;
+				double d = scaled(t->coef, w, div, t->shift);
 				for (u32 s = thread_index(); s < n; s += THREADS) coef[((i64)s * f->classes + c) * f->sums + t->off[k]] += d;
 			}
 		}
-		if (thread_index() == 0) shared[1] = div == 0 ? 0 : sum / div;
+		if (thread_index() == 0) shared[1] = div == 0 ? 0 : shifted(sum / div, t->shift);
 	}
 
 	// term leaves the value of a term, and adds its coefficients.

@@ -30,6 +30,8 @@ func fill(rng *rand.Rand, data []float64, stride, k int) {
 		data[rng.IntN(len(data))] = math.NaN()
 	case 2:
 		data[rng.IntN(len(data))] = math.Inf(1)
+	case 3: // a class of next to no volume
+		data[1+k*rng.IntN(3)] = 1e-160
 	}
 }
 
@@ -46,9 +48,18 @@ func TestFinish(t *testing.T) {
 	for _, info := range kernels.Losses() {
 		all = append(all, variants.Expressions(info, 3, func(kernels.OptionInfo) []string { return []string{"0", "0.5", "1"} })...)
 	}
-	for i, expr := range append(all, "2*gdl - 0.5*wce + ce + tversky(batch=true,soft=true)") {
+	all = append(all, "2*gdl - 0.5*wce + ce + tversky(batch=true,soft=true)")
+	usual := len(all)
+	for _, info := range kernels.Losses() {
+		all = append(all, variants.Extremes(info, 3, []float64{5e-324, 1e-160, 1e160, math.MaxFloat64})...)
+		all = append(all, "1e308*"+info.Name)
+	}
+	for i, expr := range all {
 		if raceDetector && i%20 != 0 {
 			continue
+		}
+		if i == usual {
+			rounds = 1
 		}
 		l := parse(t, expr)
 		p, err := d.New(l, kernels.Spec{N: 4, C: 3, S: 1, Activation: kernels.Sigmoid}, Float32)

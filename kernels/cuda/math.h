@@ -71,9 +71,10 @@ FN_DEVICE float log1p_of(float x) {
 	return log_of(u) + (u < INFINITE ? lost * reciprocal(u) : 0.0f);
 }
 
-// scale is x·2^n, also where 2^n itself is out of range.
+// scale is x·2^n, also where 2^n itself is out of range. The most that matters is 2^2044.
 FN_DEVICE double scale(double x, i32 n) {
 	DoubleBits a, b;
+	n = n > 2044 ? 2044 : n < -2044 ? -2044 : n;
 	i32 half = n >> 1;
 	a.u = (u64)(half + 1023) << 52;
 	b.u = (u64)(n - half + 1023) << 52;

@@ -145,7 +145,7 @@ var mutations = []mutation{
 	{"dropped barrier", regexp.MustCompile(`bar\.sync[^;]*;`), regexp.MustCompile(`.*`), "", 1, 1},
 	{"half a warp's mask", regexp.MustCompile(`shfl\.sync\.bfly\.b32[^;]*, -1;`), regexp.MustCompile(`-1;`), "65535;", 9, 1},
 	{"relaxed for acquire and release", regexp.MustCompile(`(atom|ld|st)\.(acq_rel|acquire|release)`), regexp.MustCompile(`acq_rel|acquire|release`), "relaxed", 1, 1},
-	{"<= for <", regexp.MustCompile(`setp\.lt\.s(32|64)\s+%p\d+, %rd?\d+, %rd?\d+;`), regexp.MustCompile(`lt`), "le", 2, 0.4},
+	{"<= for <", regexp.MustCompile(`setp\.lt\.s(32|64)\s+%p\d+, %rd?\d+, %rd?\d+;`), regexp.MustCompile(`lt`), "le", 1, 0.4},
 	{"swapped operands", regexp.MustCompile(`sub\.rn\.f(32|64)\s+%fd?\d+, %fd?\d+, %fd?\d+;`), regexp.MustCompile(`(%fd?\d+), (%fd?\d+);`), "$2, $1;", 5, 0.4},
 }
 

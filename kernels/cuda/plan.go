@@ -241,6 +241,11 @@ func (p *Plan) fillCall() {
 	if p.program.Features.Square {
 		c.limit = limitSquares
 	}
+	for _, w := range p.program.Powers {
+		if !losses.Plain(w.Gamma) {
+			c.limit = noFloats
+		}
+	}
 	c.activation = int32(p.spec.Activation)
 	c.channelsLast = truth(p.spec.Layout == kernels.NSC)
 }

@@ -2,6 +2,8 @@ package cuda
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"unsafe"
 
 	"github.com/segloss/segloss/kernels/internal/losses"
@@ -22,9 +24,9 @@ type deviceTerm struct {
 	smoothNR, smoothDR, eps, weightEps, alpha, beta, gamma, lambda float64
 	finish                                                         int32
 	batch, background, soft, invertEmpty, detach                   int32
-	sum, skip, weightType, absentWeight, divisor, byFreq           int32
+	sum, skip, weightType, absentWeight, scaled, divisor, byFreq   int32
 	off                                                            [2]int32
-	weights, classWeight                                           int32
+	weights, classWeight, shift                                    int32
 }
 
 type deviceProgram struct {
@@ -122,7 +124,7 @@ func (e *encoder) term(t *losses.Term) {
 		finish: index(finishes, finishOf(t)),
 		batch:  truth(o.Batch), background: truth(o.Background), soft: truth(o.Soft), invertEmpty: truth(o.InvertEmpty),
 		detach: truth(o.Detach), sum: truth(o.Reduction == "sum"), skip: truth(o.Absent == "skip"),
-		weightType: index(weightTypes, o.WeightType), absentWeight: index(absentWeights, o.AbsentWeight),
+		weightType: index(weightTypes, o.WeightType), absentWeight: index(absentWeights, o.AbsentWeight), scaled: truth(o.Scaled),
 		off: [2]int32{-1, -1}, weights: -1, classWeight: -1,
 	}
 	switch {
@@ -131,7 +133,11 @@ func (e *encoder) term(t *losses.Term) {
 	case t.Linear != nil:
 		e.linear(&d, t)
 	default:
-		d.weights = e.list(o.Weight)
+		shift := losses.Exponent(o.Weight)
+		d.weights = e.list(o.Weight, shift)
+		if d.sum != 0 {
+			d.shift = int32(shift)
+		}
 	}
 	e.terms = append(e.terms, d)
 }
@@ -158,33 +164,42 @@ func (e *encoder) linear(d *deviceTerm, t *losses.Term) {
 	if d.sum != 0 {
 		d.divisor = index(divisors, "one")
 	}
-	if linear[t.Name] == "weighted" {
-		d.classWeight = e.list(t.Opt.Weight)
-	}
 	if t.Name == "exp_log_ce" && t.Opt.Freq == nil {
 		d.byFreq = 1
 		return
 	}
-	var weights [2][]float64
 	totals := losses.Totals{C: e.p.C, R: make([]float64, e.p.C)}
-	for c := range e.p.C {
-		w := t.Linear.Weights(&t.Opt, &totals, c)
-		weights[0], weights[1] = append(weights[0], w[0]), append(weights[1], w[1])
+	weights := make([][2]float64, e.p.C)
+	t.Linear.Weights(&t.Opt, &totals, weights)
+	var list []float64
+	for k := range 2 {
+		for _, w := range weights {
+			list = append(list, w[k])
+		}
 	}
-	d.weights = e.list(append(weights[0], weights[1]...))
+	shift := losses.Exponent(list)
+	if linear[t.Name] == "weighted" {
+		shift = losses.Exponent(t.Opt.Weight)
+		d.classWeight = e.list(t.Opt.Weight, shift)
+	}
+	d.weights = e.list(list, shift)
+	if linear[t.Name] != "weighted" || d.sum != 0 { // else the divisor has lost as much
+		d.shift = int32(shift)
+	}
 }
 
-// list stores numbers, one for each class, and returns where they start; -1 for none.
-func (e *encoder) list(numbers []float64) int32 {
+// list stores numbers, one for each class, times 2^−shift, and returns where they start;
+// -1 for none.
+func (e *encoder) list(numbers []float64, shift int) int32 {
 	if numbers == nil {
 		return -1
 	}
 	at := len(e.numbers)
 	if len(numbers) == 1 { // one stands for all
-		for range e.p.C - 1 {
-			e.numbers = append(e.numbers, numbers[0])
-		}
+		numbers = slices.Repeat(numbers, e.p.C)
 	}
-	e.numbers = append(e.numbers, numbers...)
+	for _, v := range numbers {
+		e.numbers = append(e.numbers, math.Ldexp(v, -shift))
+	}
 	return int32(at)
 }

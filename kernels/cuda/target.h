@@ -53,7 +53,7 @@ template <int V> struct Tile {
 	float weight[V];
 	i32 label[V];
 	bool labels; // else the target is dense
-	bool odd;    // a weight is out of the ordinary
+	bool odd;    // a weight, or all, is out of the ordinary
 
 	FN_DEVICE i32 at(int v) const { return first + v * WARP; }
 
@@ -61,7 +61,7 @@ template <int V> struct Tile {
 	template <bool Report> FN_DEVICE void load(const Call& c, const Chunk& k, i32 from) {
 		first = from;
 		labels = c.target_kind >= TARGET_U8;
-		odd = false;
+		odd = c.limit < 0; // float arithmetic takes nothing
 		UNROLLED for (int v = 0; v < V; v++) {
 			weight[v] = at(v) < k.length;
 			label[v] = -1;

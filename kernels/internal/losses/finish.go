@@ -41,6 +41,7 @@ type Batch struct {
 	coef    []float64 // where Finish puts ∂L/∂sum
 	total   []float64 // one row: the sum of all rows in order
 	classR  []float64
+	weights [][2]float64 // of a pointwise term
 	totals  Totals
 	sums, d []Cell
 }
@@ -55,6 +56,7 @@ func (p *Program) NewBatch(rows int) *Batch {
 		Cells:   make([][]float64, len(p.Terms)),
 		total:   make([]float64, p.Stride()),
 		classR:  make([]float64, p.C),
+		weights: make([][2]float64, p.C),
 		sums:    make([]Cell, p.C),
 		d:       make([]Cell, p.C),
 	}
@@ -146,70 +148,111 @@ func (b *Batch) linear(t *Term, n int) (value float64) {
 	}
 	totals := &b.totals
 	*totals = Totals{C: p.C, M: b.total[0], R: b.classR}
-	div := 1.0
+	div := divisor{1, 0}
 	if t.Opt.Reduction == "mean" {
 		div = t.Linear.Divisor(&t.Opt, totals)
 	}
-	if div == 0 {
+	if div.sum == 0 {
 		return 0
 	}
 	off := t.Linear.Offsets(&p.Layout, &t.Opt)
+	t.Linear.Weights(&t.Opt, totals, b.weights)
+	largest := 0.0
 	for c := range p.C {
-		w := t.Linear.Weights(&t.Opt, totals, c)
+		for k, o := range off {
+			if o >= 0 && b.total[1+c*p.K+o] != 0 {
+				largest = max(largest, math.Abs(b.weights[c][k]))
+			}
+		}
+	}
+	shift := exponent(largest)
+	for c, w := range b.weights {
 		for k, o := range off {
 			if o < 0 || w[k] == 0 {
 				continue
 			}
-			value += w[k] * b.total[1+c*p.K+o]
+			if sum := b.total[1+c*p.K+o]; sum != 0 {
+				value += math.Ldexp(w[k], -shift) * sum
+			} else if math.IsInf(w[k], 0) {
+				continue // of a class that is not there
+			}
+			by := scaled(t.Coef, w[k], div)
 			for s := range n {
-				b.coef[(s*p.C+c)*p.K+o] += t.Coef * w[k] / div
+				b.coef[(s*p.C+c)*p.K+o] += by
 			}
 		}
 	}
-	return value / div
+	return math.Ldexp(value/div.sum, shift-div.shift)
 }
 
 // region finishes a term that is a mean or a sum of values of cells or samples.
 func (b *Batch) region(t *Term, cells []float64, rows, first, n int) float64 {
-	num, div, samples := 0.0, 0.0, 0.0
+	num, div := 0.0, b.weigh(t, rows)
 	per := t.perRow(b.Program.C)
 	for i := range t.rows(rows) {
 		row := b.termRow(t, i)
-		if row[0] > 0 || row[0] != row[0] {
-			samples++
-		}
 		for c := range per {
 			w := b.weight(t, row, c)
 			v := math.NaN()
 			if w >= 0 {
 				v = b.eval(t, row, c)
-				div += w
 			}
 			if w > 0 {
-				num += w * v
+				num += math.Ldexp(w, -div.shift) * v
 			}
 			if cells != nil {
 				cells[i*per+c] = v
 			}
 		}
 	}
+	back := 0
 	if t.Opt.Reduction == "sum" {
-		div = samples
-		if t.Kind == PointwiseKind {
-			div = 1
-		}
+		back, div = div.shift, divisor{b.samples(t, rows), 0}
 	}
-	if div == 0 {
+	if div.sum == 0 {
 		return 0
 	}
 	if t.Coef != 0 {
 		b.differentiate(t, div, first, n)
 	}
-	return num / div
+	return math.Ldexp(num/div.sum, back)
+}
+
+// weigh adds up the weights of the cells that take part.
+func (b *Batch) weigh(t *Term, rows int) (d divisor) {
+	per := t.perRow(b.Program.C)
+	each := func(f func(w float64)) {
+		for i := range t.rows(rows) {
+			for c := range per {
+				if w := b.weight(t, b.termRow(t, i), c); w > 0 {
+					f(w)
+				}
+			}
+		}
+	}
+	largest := 0.0
+	each(func(w float64) { largest = max(largest, w) })
+	d.shift = exponent(largest)
+	each(func(w float64) { d.sum += math.Ldexp(w, -d.shift) })
+	return d
+}
+
+// samples is what divides a sum: of region terms the number of samples that have a
+// position.
+func (b *Batch) samples(t *Term, rows int) (n float64) {
+	if t.Kind == PointwiseKind {
+		return 1
+	}
+	for i := range t.rows(rows) {
+		if m := b.termRow(t, i)[0]; m > 0 || m != m {
+			n++
+		}
+	}
+	return n
 }
 
 // differentiate adds the term's coefficients of the samples [first, first+n).
-func (b *Batch) differentiate(t *Term, div float64, first, n int) {
+func (b *Batch) differentiate(t *Term, div divisor, first, n int) {
 	p := b.Program
 	for s := range n {
 		i := first + s
@@ -223,7 +266,7 @@ func (b *Batch) differentiate(t *Term, div float64, first, n int) {
 				continue
 			}
 			b.eval(t, row, c)
-			scale := t.Coef * w / div
+			scale := scaled(t.Coef, w, div)
 			if t.Cell != nil {
 				p.store(b.coef[(s*p.C+c)*p.K:], &b.d[0], scale, t.Opt.Soft)
 				continue
@@ -268,7 +311,12 @@ func (b *Batch) eval(t *Term, row []float64, c int) float64 {
 	if t.Cell != nil {
 		p.load(&b.sums[0], row[0], row[1+c*p.K:], t.Opt.Soft)
 		b.d[0] = Cell{}
-		return t.Cell(&t.Opt, &b.sums[0], &b.d[0])
+		v := t.Cell(&t.Opt, &b.sums[0], &b.d[0])
+		if b.sums[0].R == 0 && !t.Opt.Soft {
+			// No position has a share in these sums: an infinite derivative would make 0·∞.
+			b.d[0].TP, b.d[0].FN = 0, 0
+		}
+		return v
 	}
 	clear(b.d)
 	for k := range p.C {

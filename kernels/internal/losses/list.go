@@ -88,7 +88,7 @@ var combinations = []*Loss{
 	{
 		Name: "dice_ce", Kind: CombinationKind, Categorical: true,
 		Formula: "dice + ce",
-		Source:  "nnU-Net, MONAI",
+		Source:  "nnU-Net (whose trainers use dice(background=false) + ce, in 2D with batch=true), MONAI",
 		Parts:   []Part{{Name: "dice"}, {Name: "ce"}},
 	},
 	{

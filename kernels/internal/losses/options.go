@@ -11,9 +11,9 @@ import (
 // Options holds the resolved options of one term. A term reads only those that
 // its loss lists.
 type Options struct {
-	Batch, Background, Squared, Soft, InvertEmpty, Detach bool
-	Weight, PosWeight, Freq                               []float64
-	Reduction, Absent, WeightType, AbsentWeight           string
+	Batch, Background, Squared, Soft, InvertEmpty, Detach, Scaled bool
+	Weight, PosWeight, Freq                                       []float64
+	Reduction, Absent, WeightType, AbsentWeight                   string
 
 	SmoothNR, SmoothDR, Eps, WeightEps, Alpha, Beta, Gamma, Lambda, LabelSmoothing float64
 
@@ -76,9 +76,10 @@ var (
 	optDetach      = &Option{Name: "detach", Type: Bool, Doc: "treats w as a constant in the gradient", field: func(o *Options) any { return &o.Detach }}
 	optLabelSmooth = &Option{Name: "label_smoothing", Type: Number, Max: 1, Doc: "a in r̃ = (1−a) r + a/C", field: func(o *Options) any { return &o.LabelSmoothing }}
 	optFreq        = &Option{Name: "freq", Type: List, Max: inf, Doc: "label frequencies; the batch's own where not given", field: func(o *Options) any { return &o.Freq }}
-	optWeightType  = &Option{Name: "weight_type", Type: Choice, Choices: []string{"square", "simple", "uniform"}, Doc: "class weights 1/R², 1/R or 1", field: func(o *Options) any { return &o.WeightType }}
+	optWeightType  = &Option{Name: "weight_type", Type: Choice, Choices: []string{"square", "simple", "uniform"}, Doc: "class weights w_c: 1/R², 1/R or 1", field: func(o *Options) any { return &o.WeightType }}
 	optAbsentW     = &Option{Name: "absent_weight", Type: Choice, Choices: []string{"max", "zero", "eps"}, Doc: "weight of a class with R = 0: the largest finite one, 0, or weight_eps added to every R", field: func(o *Options) any { return &o.AbsentWeight }}
 	optWeightEps   = &Option{Name: "weight_eps", Type: Number, Max: inf, Doc: "ε of absent_weight=eps", field: func(o *Options) any { return &o.WeightEps }}
+	optScaled      = &Option{Name: "scaled", Type: Bool, Doc: "divides the class weights by the largest, so that smooth means the same at any volume; false as in the papers and MONAI", field: func(o *Options) any { return &o.Scaled }}
 
 	optFocalLambda = &Option{Name: "lambda", Type: Number, Max: inf, Doc: "coefficient of the focal part", field: func(o *Options) any { return &o.Lambda }}
 	optWDice       = &Option{Name: "w_dice", Type: Number, Max: inf, Doc: "coefficient of exp_log_dice", field: func(o *Options) any { return &o.WDice }}

@@ -6,12 +6,12 @@ import "math"
 // weights of up to two features, over one divisor. What the weights and the
 // divisor depend on is fixed by the target.
 type Linear struct {
-	// Weights of class c, in the order of Offsets.
-	Weights func(o *Options, t *Totals, c int) [2]float64
+	// Weights are filled in for each class, in the order of Offsets.
+	Weights func(o *Options, t *Totals, w [][2]float64)
 	// Offsets of the features within a cell, -1 for none.
 	Offsets func(l *Layout, o *Options) [2]int
 	// Divisor of reduction=mean.
-	Divisor func(o *Options, t *Totals) float64
+	Divisor func(o *Options, t *Totals) divisor
 }
 
 // Totals is what a pointwise loss may know of the batch's target.
@@ -21,8 +21,8 @@ type Totals struct {
 	R []float64 // Σ v r of each class
 }
 
-func elements(_ *Options, t *Totals) float64  { return float64(t.C) * t.M }
-func positions(_ *Options, t *Totals) float64 { return t.M }
+func elements(_ *Options, t *Totals) divisor  { return divisor{float64(t.C) * t.M, 0} }
+func positions(_ *Options, t *Totals) divisor { return divisor{t.M, 0} }
 func logOffsets(l *Layout, _ *Options) [2]int { return [2]int{l.LogP, l.LogQ} }
 
 func pointOptions(own ...Setting) []Setting {
@@ -64,7 +64,7 @@ var pointwise = []*Loss{
 		Options: pointOptions(Setting{optPosWeight, 1.0}),
 		Needs:   func(*Options) Features { return Features{LogP: true, LogQ: true} },
 		Linear: &Linear{
-			Weights: func(o *Options, _ *Totals, c int) [2]float64 { return [2]float64{-at(o.PosWeight, c), -1} },
+			Weights: byClass(func(o *Options, _ *Totals, c int) [2]float64 { return [2]float64{-at(o.PosWeight, c), -1} }),
 			Offsets: logOffsets,
 			Divisor: elements,
 		},
@@ -84,22 +84,17 @@ var pointwise = []*Loss{
 		Options: pointOptions(Setting{optWeight, nil}, Setting{optLabelSmooth, 0.0}),
 		Needs:   func(o *Options) Features { return Features{LogP: true, LogAll: o.LabelSmoothing > 0} },
 		Linear: &Linear{
-			Weights: func(o *Options, t *Totals, c int) [2]float64 {
+			Weights: byClass(func(o *Options, t *Totals, c int) [2]float64 {
 				w := at(o.Weight, c)
 				return [2]float64{-w * (1 - o.LabelSmoothing), -w * o.LabelSmoothing / float64(t.C)}
-			},
+			}),
 			Offsets: func(l *Layout, o *Options) [2]int {
 				if o.LabelSmoothing == 0 {
 					return [2]int{l.LogP, -1}
 				}
 				return [2]int{l.LogP, l.LogAll}
 			},
-			Divisor: func(o *Options, t *Totals) (sum float64) {
-				for c, r := range t.R {
-					sum += at(o.Weight, c) * r
-				}
-				return sum
-			},
+			Divisor: func(o *Options, t *Totals) divisor { return addUp(o.Weight, t.R) },
 		},
 	},
 	{
@@ -109,12 +104,12 @@ var pointwise = []*Loss{
 		Options: pointOptions(Setting{optGamma, 2.0}, Setting{optFocalAlpha, 0.25}),
 		Needs:   func(o *Options) Features { return powerOf(o, false, false) },
 		Linear: &Linear{
-			Weights: func(o *Options, _ *Totals, _ int) [2]float64 {
+			Weights: byClass(func(o *Options, _ *Totals, _ int) [2]float64 {
 				if math.IsNaN(o.Alpha) { // alpha=none
 					return [2]float64{-1, -1}
 				}
 				return [2]float64{-o.Alpha, -(1 - o.Alpha)}
-			},
+			}),
 			Offsets: powerOffsets(false, false),
 			Divisor: elements,
 		},
@@ -126,7 +121,7 @@ var pointwise = []*Loss{
 		Options: pointOptions(Setting{optGamma, 2.0}, Setting{optWeight, nil}),
 		Needs:   func(o *Options) Features { return powerOf(o, false, true) },
 		Linear: &Linear{
-			Weights: func(o *Options, _ *Totals, c int) [2]float64 { return [2]float64{-at(o.Weight, c)} },
+			Weights: byClass(func(o *Options, _ *Totals, c int) [2]float64 { return [2]float64{-at(o.Weight, c)} }),
 			Offsets: powerOffsets(false, true),
 			Divisor: positions,
 		},
@@ -138,24 +133,36 @@ var pointwise = []*Loss{
 		Options: pointOptions(Setting{optGamma, 0.3}, Setting{optFreq, nil}),
 		Needs:   func(o *Options) Features { return powerOf(o, true, false) },
 		Linear: &Linear{
-			Weights: func(o *Options, t *Totals, c int) [2]float64 {
-				f := o.Freq
-				if f == nil {
-					f = t.R
-				}
-				sum := 0.0
-				for _, v := range f {
-					sum += v
-				}
-				if f[c] == 0 {
-					return [2]float64{}
-				}
-				return [2]float64{math.Sqrt(sum / f[c])}
-			},
+			Weights: frequencyWeights,
 			Offsets: powerOffsets(true, false),
 			Divisor: positions,
 		},
 	},
+}
+
+// byClass fills in the weights class by class.
+func byClass(f func(o *Options, t *Totals, c int) [2]float64) func(*Options, *Totals, [][2]float64) {
+	return func(o *Options, t *Totals, w [][2]float64) {
+		for c := range w {
+			w[c] = f(o, t, c)
+		}
+	}
+}
+
+// frequencyWeights are (Σ_k f_k/f_c)^½. The quotient may be too large where its root is not.
+func frequencyWeights(o *Options, t *Totals, w [][2]float64) {
+	f := o.Freq
+	if f == nil {
+		f = t.R
+	}
+	all := addUp(nil, f)
+	for c := range w {
+		w[c] = [2]float64{}
+		if f[c] != 0 {
+			e := exponent(f[c])
+			w[c][0] = math.Ldexp(math.Sqrt(all.sum/math.Ldexp(f[c], -e)), (all.shift-e)/2)
+		}
+	}
 }
 
 // weightedCE is −(w LP + LQ), over M unless the cells are summed plainly. With

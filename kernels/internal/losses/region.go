@@ -98,16 +98,16 @@ var regions = []*Loss{
 		Cell: func(o *Options, s, d *Cell) float64 {
 			sens, dSens := quotient(s.SQR, s.R+o.Eps)
 			spec, dSpec := quotient(s.SQB, s.NR+o.Eps)
-			d.SQR, d.SQB = o.Lambda*dSens, (1-o.Lambda)*dSpec
+			d.SQR, d.SQB = where(s.SQR, o.Lambda*dSens), where(s.SQB, (1-o.Lambda)*dSpec)
 			return o.Lambda*sens + (1-o.Lambda)*spec
 		},
 	},
 	{
 		Name: "gdl", Kind: RegionKind,
-		Formula: "1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr) over the classes of a sample",
+		Formula: "1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr) over the classes of a sample, w_c = (min_k R_k/R_c)²; 1/R_c² with scaled=false",
 		Source:  "Crum 2006, Sudre 2017",
 		Options: append(append([]Setting{{optBatch, false}, {optBackground, true}, {optReduction, "mean"}}, smoothOptions(1e-5)...),
-			Setting{optWeightType, "square"}, Setting{optAbsentW, "max"}, Setting{optWeightEps, 1e-6}),
+			Setting{optWeightType, "square"}, Setting{optAbsentW, "max"}, Setting{optWeightEps, 1e-6}, Setting{optScaled, true}),
 		Needs:  regionNeeds,
 		Sample: generalizedDice,
 	},
@@ -129,6 +129,15 @@ func quotient(t, den float64) (value, dt float64) {
 	return t / den, 1 / den
 }
 
+// where is the derivative d by a sum of squares, which is 0 where the sum is: every
+// square is at its least. No 0·∞ comes of a denominator near 0.
+func where(sum, d float64) float64 {
+	if sum == 0 {
+		return 0
+	}
+	return d
+}
+
 // overlap finishes a loss t/den = 1 − num/den, given both t and num so that
 // nothing cancels. den grows with TP by byTP, and with FP and FN by fp and fn,
 // as t does; t does not depend on TP.
@@ -137,7 +146,7 @@ func overlap(d *Cell, t, num, den, byTP, fp, fn float64) float64 {
 		return 0
 	}
 	l := t / den
-	d.TP = -byTP * l / den
+	d.TP = -byTP * (l / den)
 	d.FP = fp * (num / den) / den
 	d.FN = fn * (num / den) / den
 	return l
@@ -147,8 +156,8 @@ func dice(o *Options, s, d *Cell) float64 {
 	if o.Squared {
 		t, den := s.SQR+s.SQB+(o.SmoothDR-o.SmoothNR), s.PP+s.RR+o.SmoothDR
 		l, dt := quotient(t, den)
-		d.SQR, d.SQB = dt, dt
-		d.PP = -l * dt
+		d.SQR, d.SQB = where(s.SQR, dt), where(s.SQB, dt)
+		d.PP = where(s.PP, -l*dt)
 		return l
 	}
 	e := s.FP + s.FN
@@ -171,32 +180,44 @@ func overIoU(o *Options, s, d *Cell) float64 {
 	return overlap(d, e+(o.SmoothDR-o.SmoothNR), s.TP+o.SmoothNR, s.TP+e+o.SmoothDR, 1, 1, 1)
 }
 
+// tversky divides everything by a power of two where α FP and β FN might be too large.
 func tversky(o *Options, s, d *Cell) float64 {
-	e := o.Alpha*s.FP + o.Beta*s.FN
-	return overlap(d, e+(o.SmoothDR-o.SmoothNR), s.TP+o.SmoothNR, s.TP+e+o.SmoothDR, 1, o.Alpha, o.Beta)
+	one, alpha, beta := 1.0, o.Alpha, o.Beta
+	if max(alpha, beta) > 0x1p512 {
+		one = 0x1p-600
+		alpha, beta = alpha*one, beta*one
+	}
+	e := alpha*s.FP + beta*s.FN
+	tp, nr, dr := one*s.TP, one*o.SmoothNR, one*o.SmoothDR
+	return overlap(d, e+(dr-nr), tp+nr, tp+e+dr, one, alpha, beta)
 }
 
 // dice2 is ½(FP+FN−ε)(1/A + 1/B) with A = 2I+FP+FN+ε and B = 2TN+FP+FN+ε.
 func dice2(o *Options, s, d *Cell) float64 {
 	e := s.FP + s.FN
-	t := (e - o.Eps) / 2
+	t := e - o.Eps
 	a, b := 2*s.TP+e+o.Eps, 2*s.TN+e+o.Eps
 	la, da := quotient(t, a)
 	lb, db := quotient(t, b)
-	d.TP, d.TN = -2*la*da, -2*lb*db
+	d.TP, d.TN = -la*da, -lb*db
 	d.FP = (s.TP+o.Eps)*da*da + (s.TN+o.Eps)*db*db
 	d.FN = d.FP
-	return la + lb
+	return (la + lb) / 2
 }
 
-// expLogDice is u^γ with u = −ln D = ln(1 + t/num), t = FP+FN+(s_dr−s_nr).
+// expLogDice is u^γ with u = −ln D = ln(1 + t/num), t = FP+FN+(s_dr−s_nr), and where
+// t/num has lost what matters, ln den − ln num.
 func expLogDice(o *Options, s, d *Cell) float64 {
 	e := s.FP + s.FN
 	t, num, den := e+(o.SmoothDR-o.SmoothNR), 2*s.TP+o.SmoothNR, 2*s.TP+e+o.SmoothDR
 	ratio, _ := quotient(t, num)
 	if t != 0 || num != 0 {
-		d.TP = -2 * ratio / den
+		d.TP = -2 * (t / den) / num
 		d.FP, d.FN = 1/den, 1/den
+	}
+	if ratio < -0.5 || math.IsInf(ratio, 1) {
+		// math.Log takes no subnormal number.
+		return power(math.Ln2*(math.Log2(den)-math.Log2(num)), o.Gamma, d)
 	}
 	return power(math.Log1p(ratio), o.Gamma, d)
 }
@@ -211,7 +232,11 @@ func power(u, gamma float64, d *Cell) float64 {
 		return math.Pow(floor, gamma)
 	}
 	by := gamma * math.Pow(u, gamma-1)
-	d.TP, d.FP, d.FN, d.TN = by*d.TP, by*d.FP, by*d.FN, by*d.TN
+	for _, v := range []*float64{&d.TP, &d.FP, &d.FN} {
+		if *v != 0 { // no 0·∞
+			*v *= by
+		}
+	}
 	return math.Pow(u, gamma)
 }
 
@@ -219,47 +244,74 @@ func generalizedDice(o *Options, s, d []Cell) float64 {
 	if !o.Background {
 		s, d = s[1:], d[1:]
 	}
-	largest := 0.0
+	least := math.Inf(1) // the side of the smallest class that is there
 	for c := range s {
-		largest = max(largest, gdlWeight(o, s[c].R, 0))
+		if side := gdlSide(o, s[c].R); side > 0 {
+			least = min(least, side)
+		}
 	}
-	if largest == 0 {
-		largest = 1
+	if math.IsInf(least, 1) {
+		least = 1
 	}
-	absent := largest
-	if o.AbsentWeight == "zero" {
-		absent = 0
+	// The largest weight is 1. Without scaled it is that of a side of 1, and below that
+	// side the smoothing is divided instead: 1/R² may be too large.
+	unit, nr, dr := least, o.SmoothNR, o.SmoothDR
+	if !o.Scaled {
+		unit = min(least, 1)
+		nr, dr = gdlTimes(o, nr, unit), gdlTimes(o, dr, unit)
 	}
-	t, num, den := o.SmoothDR-o.SmoothNR, o.SmoothNR, o.SmoothDR
+	t, num, den := dr-nr, nr, dr
 	for c := range s {
-		w := gdlWeight(o, s[c].R, absent) / largest
+		w := gdlWeight(o, s[c].R, unit, least)
 		t += w * (s[c].FP + s[c].FN)
 		num += w * 2 * s[c].TP
 		den += w * (2*s[c].TP + s[c].FP + s[c].FN)
 	}
-	var sum Cell
-	l := overlap(&sum, t, num, den, 2, 1, 1)
+	l := 0.0
 	for c := range s {
-		w := gdlWeight(o, s[c].R, absent) / largest
-		d[c].TP, d[c].FP, d[c].FN = w*sum.TP, w*sum.FP, w*sum.FN
+		w := gdlWeight(o, s[c].R, unit, least)
+		l = overlap(&d[c], t, num, den, 2*w, w, w)
 	}
 	return l
 }
 
-// gdlWeight is the weight of a class before the division by the largest. A
-// class whose weight would be infinite is an absent one.
-func gdlWeight(o *Options, r, absent float64) float64 {
-	switch {
-	case o.WeightType == "uniform":
-		return 1
-	case o.WeightType == "square":
-		r *= r
-	}
+// gdlSide is one over the root of the weight of a class of volume r, 0 for an absent
+// one; with weight_type=simple one over the weight itself. Of a small r there may be no
+// square.
+func gdlSide(o *Options, r float64) float64 {
+	eps := 0.0
 	if o.AbsentWeight == "eps" {
-		r += o.WeightEps
+		eps = o.WeightEps
 	}
-	if w := 1 / r; !math.IsInf(w, 1) {
-		return w
+	switch o.WeightType {
+	case "uniform":
+		return 1
+	case "simple":
+		return r + eps
 	}
-	return absent
+	if eps == 0 {
+		return r
+	}
+	return math.Hypot(r, math.Sqrt(eps))
+}
+
+// gdlWeight is the weight of a class relative to that of a class of side unit; an absent
+// one may have that of the least side there is.
+func gdlWeight(o *Options, r, unit, least float64) float64 {
+	side := gdlSide(o, r)
+	if side == 0 {
+		if o.AbsentWeight == "zero" {
+			return 0
+		}
+		side = least
+	}
+	return gdlTimes(o, 1, unit/side)
+}
+
+// gdlTimes is v times the volume of a side.
+func gdlTimes(o *Options, v, side float64) float64 {
+	if o.WeightType == "square" {
+		v *= side
+	}
+	return v * side
 }
