@@ -7,6 +7,10 @@
 //	pass, err := c.Forward(shape, x, target)    // in the framework's forward
 //	err = pass.Backward(dx, kernels.Grad{Scale: upstream}) // in its backward
 //
+// A shape is [N, C, …] in layout NCS and [N, …, C] in NSC. One of two axes is a single
+// sample, [C, S] or [S, C], as in the command gradcheck; what a classifier gives, N samples
+// of one position each, has to be reshaped to [N, C, 1] or [N, 1, C].
+//
 // A framework whose tensors lie on a GPU hands their device pointers and its stream
 // to a plan of package cuda in the same two places.
 package bridge
@@ -59,7 +63,7 @@ type Pass[T kernels.Float] struct {
 }
 
 // Forward computes the loss of prediction x, whose shape is [N, C, …] in layout
-// NCS and [N, …, C] in NSC.
+// NCS and [N, …, C] in NSC, or, of one sample, [C, S] and [S, C].
 func (c *Criterion[T]) Forward(shape []int, x []T, t kernels.Target) (Pass[T], error) {
 	spec, err := SpecOf(shape, c.activation, c.layout)
 	if err != nil {
@@ -100,18 +104,21 @@ func (p Pass[T]) Backward(dx []T, g kernels.Grad) error {
 	return p.plan.Backward(context.Background(), dx, p.x, p.target, p.value, g)
 }
 
-// SpecOf reads a tensor's shape, [N, C, …] in layout NCS and [N, …, C] in NSC.
+// SpecOf reads a tensor's shape, [N, C, …] in layout NCS and [N, …, C] in NSC, or, of
+// one sample, [C, S] and [S, C].
 func SpecOf(shape []int, a kernels.Activation, l kernels.Layout) (kernels.Spec, error) {
 	if len(shape) < 2 {
-		return kernels.Spec{}, badShape("shape", -1, shape, "a prediction has at least the axes N and C")
+		return kernels.Spec{}, badShape("shape", -1, shape, "a prediction has at least two axes, of classes and positions")
 	}
-	classes := classAxis(shape, l)
-	spec := kernels.Spec{N: shape[0], C: shape[classes], S: 1, Activation: a, Layout: l}
+	samples, classes := sampleAxis(shape), classAxis(shape, l)
+	spec := kernels.Spec{N: 1, C: shape[classes], S: 1, Activation: a, Layout: l}
 	for axis, n := range shape {
 		switch {
 		case n < 0:
 			return kernels.Spec{}, badShape("shape", axis, n, "want >= 0")
-		case axis == 0 || axis == classes:
+		case axis == samples:
+			spec.N = n
+		case axis == classes:
 		case n > 0 && spec.S > math.MaxInt/n:
 			return kernels.Spec{}, badShape("shape", axis, n, "too many positions, want <= %d", math.MaxInt)
 		default:
@@ -142,7 +149,19 @@ func CheckTarget(shape, target []int, l kernels.Layout, dense bool) error {
 	if slices.Equal(target, want) {
 		return nil
 	}
+	if sampleAxis(shape) < 0 {
+		return badShape("target", -1, target, "want %v for a prediction of %v, which is one sample", want, shape)
+	}
 	return badShape("target", -1, target, "want %v for a prediction of %v", want, shape)
+}
+
+// sampleAxis is the place of the samples in a shape, or -1 in one of two axes, which is
+// a single sample.
+func sampleAxis(shape []int) int {
+	if len(shape) == 2 {
+		return -1
+	}
+	return 0
 }
 
 // classAxis is the place of the classes in a shape.
@@ -150,7 +169,7 @@ func classAxis(shape []int, l kernels.Layout) int {
 	if l == kernels.NSC {
 		return len(shape) - 1
 	}
-	return 1
+	return sampleAxis(shape) + 1
 }
 
 func badShape(arg string, index int, value any, format string, args ...any) error {

@@ -88,13 +88,51 @@ func TestCriterion(t *testing.T) {
 	wg.Wait()
 }
 
+// A prediction of two axes is one sample, whatever its layout.
 func TestShapes(t *testing.T) {
-	for _, layout := range []kernels.Layout{kernels.NCS, kernels.NSC} {
-		shape := map[kernels.Layout][]int{kernels.NCS: {2, 3, 4, 5}, kernels.NSC: {2, 4, 5, 3}}[layout]
-		got, err := SpecOf(shape, kernels.Softmax, layout)
-		want := kernels.Spec{N: 2, C: 3, S: 20, Activation: kernels.Softmax, Layout: layout}
+	for _, c := range []struct {
+		shape   []int
+		layout  kernels.Layout
+		n, c, s int
+	}{
+		{[]int{3, 4}, kernels.NCS, 1, 3, 4},
+		{[]int{4, 3}, kernels.NSC, 1, 3, 4},
+		{[]int{2, 3, 4}, kernels.NCS, 2, 3, 4},
+		{[]int{2, 4, 3}, kernels.NSC, 2, 3, 4},
+		{[]int{2, 3, 4, 5}, kernels.NCS, 2, 3, 20},
+		{[]int{2, 4, 5, 3}, kernels.NSC, 2, 3, 20},
+		{[]int{2, 3, 4, 5, 6}, kernels.NCS, 2, 3, 120},
+		{[]int{2, 4, 5, 6, 3}, kernels.NSC, 2, 3, 120},
+	} {
+		got, err := SpecOf(c.shape, kernels.Softmax, c.layout)
+		want := kernels.Spec{N: c.n, C: c.c, S: c.s, Activation: kernels.Softmax, Layout: c.layout}
 		if got != want || err != nil {
-			t.Errorf("%v: shape %v is %+v, %v; want %+v", layout, shape, got, err, want)
+			t.Errorf("%v: shape %v is %+v, %v; want %+v", c.layout, c.shape, got, err, want)
+		}
+	}
+}
+
+// The loss and the gradient of two axes are those of one sample with its axis N.
+func TestTwoAxes(t *testing.T) {
+	b := draw(rand.New(rand.NewPCG(5, 6)), 1, 3, 4)
+	for layout, shapes := range map[kernels.Layout][2][]int{
+		kernels.NCS: {{3, 4}, {1, 3, 4}},
+		kernels.NSC: {{4, 3}, {1, 4, 3}},
+	} {
+		var losses [2]float64
+		var grads [2][]float32
+		for i, shape := range shapes {
+			pass, err := New[float32](parse(t, "dice + ce"), kernels.Softmax, layout).Forward(shape, b.x, kernels.Labels(b.y))
+			if err != nil {
+				t.Fatal(err)
+			}
+			losses[i], grads[i] = pass.Loss(), make([]float32, len(b.x))
+			if err := pass.Backward(grads[i], kernels.Grad{Scale: 1}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if losses[0] != losses[1] || !slices.Equal(grads[0], grads[1]) {
+			t.Errorf("%v: loss %v of two axes, %v of three", layout, losses[0], losses[1])
 		}
 	}
 }
@@ -159,8 +197,9 @@ func TestErrors(t *testing.T) {
 		x     []float32
 		index int
 	}{
+		"no axis":        {nil, make([]float32, 1), -1},
 		"one axis":       {[]int{6}, make([]float32, 6), -1},
-		"no classes":     {[]int{2, 0}, nil, -1},
+		"no classes":     {[]int{0, 2}, nil, -1},
 		"too short":      {[]int{1, 2, 3}, make([]float32, 5), -1},
 		"an odd axis":    {[]int{1, 2, -3}, make([]float32, 6), 2},
 		"two odd axes":   {[]int{1, 2, -3, -1}, make([]float32, 6), 2},
@@ -197,7 +236,11 @@ func TestCheckTarget(t *testing.T) {
 		{[]int{2, 3, 4, 5}, []int{2, 3, 4, 5}, kernels.NCS, true, true},
 		{[]int{2, 3, 4, 5}, []int{2, 4, 5}, kernels.NCS, false, true},
 		{[]int{2, 4, 5, 3}, []int{2, 4, 5}, kernels.NSC, false, true},
-		{[]int{2, 3}, []int{2}, kernels.NCS, false, true},
+		{[]int{2, 3}, []int{3}, kernels.NCS, false, true},
+		{[]int{2, 3}, []int{2}, kernels.NSC, false, true},
+		{[]int{2, 3}, []int{2, 3}, kernels.NCS, true, true},
+		{[]int{2, 3}, []int{2}, kernels.NCS, false, false},
+		{[]int{2, 3}, []int{1, 3}, kernels.NCS, false, false},
 		{[]int{2, 2, 3}, []int{2, 3, 2}, kernels.NCS, true, false},
 		{[]int{2, 2, 3}, []int{3, 2}, kernels.NCS, false, false},
 		{[]int{2, 2, 3}, []int{2, 3}, kernels.NCS, true, false},

@@ -13,8 +13,10 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// Loss computes a loss of tensors [N, C, …] in layout NCS and [N, …, C] in NSC,
-// whose elements lie in the computer's memory, or are brought there.
+// Loss computes a loss of tensors [N, C, …] in layout NCS and [N, …, C] in NSC, whose
+// elements lie in the computer's memory, or are brought there. A tensor of two axes is
+// one sample, [C, S] or [S, C]: what a classifier gives for a batch has to be reshaped
+// to [N, C, 1] or [N, 1, C].
 type Loss[T kernels.Float, B autodiff.BackwardCapable] struct {
 	criterion *bridge.Criterion[T]
 	backend   B
@@ -29,7 +31,7 @@ func New[T kernels.Float, B autodiff.BackwardCapable](backend B, loss kernels.Lo
 // the backend's tape is recording. The target must not change before the backward
 // pass, which panics where a label or a weight has become bad since.
 func (l *Loss[T, B]) Forward(x *tensor.Tensor[T, B], t kernels.Target) (*tensor.Tensor[T, B], error) {
-	if x == nil {
+	if x == nil || x.Raw() == nil {
 		return nil, &kernels.ArgError{Arg: "x", Index: -1, Value: nil, Err: fmt.Errorf("%w: no tensor", kernels.ErrShape)}
 	}
 	pass, err := l.criterion.Forward(x.Shape(), x.Data(), t)

@@ -74,6 +74,32 @@ func TestGradient(t *testing.T) {
 	t.Run("float64", testGradient[float64])
 }
 
+// A prediction of two axes is one sample, with the loss and the gradient that it has
+// behind an axis of one sample.
+func TestTwoAxes(t *testing.T) {
+	back := autodiff.New(cpu.New())
+	b, labels := trial.Draw[float32](1, 3, 4), kernels.Labels([]uint8{0, 1, 2, 1})
+	for layout, shapes := range map[kernels.Layout][2][]int{
+		kernels.NCS: {{3, 4}, {1, 3, 4}},
+		kernels.NSC: {{4, 3}, {1, 4, 3}},
+	} {
+		l := New[float32](back, trial.Loss(t, "dice + ce"), kernels.Softmax, layout)
+		var losses, grads [2][]float32
+		for i, shape := range shapes {
+			back.Tape().Clear()
+			back.Tape().StartRecording()
+			x := constant(back, b.X, shape...)
+			y, err := l.Forward(x, labels)
+			if err != nil {
+				t.Fatalf("%v %v: %v", layout, shape, err)
+			}
+			losses[i], grads[i] = y.Data(), elements[float32](autodiff.Backward(y, back)[x.Raw()])
+		}
+		trial.Same(t, losses[0], losses[1])
+		trial.Same(t, grads[0], grads[1])
+	}
+}
+
 // Nothing is recorded where gradients are switched off.
 func TestNoGrad(t *testing.T) {
 	back := autodiff.New(cpu.New())
@@ -97,8 +123,10 @@ func TestErrors(t *testing.T) {
 	if _, err := l.Forward(constant(back, x, 6), kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrShape) {
 		t.Errorf("one axis: %v", err)
 	}
-	if _, err := l.Forward(nil, kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrShape) {
-		t.Errorf("no tensor: %v", err)
+	for _, none := range []*tensor.Tensor[float32, backend]{nil, {}} {
+		if _, err := l.Forward(none, kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrShape) {
+			t.Errorf("no tensor: %v", err)
+		}
 	}
 	if _, err := l.Forward(constant(back, x, 1, 2, 3), kernels.Labels([]uint8{0, 7, 0})); !errors.Is(err, kernels.ErrLabel) {
 		t.Errorf("label 7 of 2 classes: %v", err)

@@ -14,9 +14,9 @@ import (
 
 // LossFn returns a loss written in GoMLX's operations, for train.Trainer and for
 // whatever takes its loss functions. Of the predictions it reads the first, of shape
-// [N, C, …] or [N, …, C] by the layout. Of the labels the first is the target, dense
-// in the prediction's shape and type or of integers [N, …], and the second, where there
-// is one, has the weights [N, …] of the positions.
+// [N, C, …] or [N, …, C] by the layout, or, of one sample, [C, S] or [S, C]. Of the labels
+// the first is the target, dense in the prediction's shape and type or of integers
+// [N, …], and the second, where there is one, has the weights [N, …] of the positions.
 //
 // A loss that is not written so, such as a caller's own region, is an error. What does
 // not fit when a graph is built, such as labels of another shape, is a panic with the
@@ -35,10 +35,11 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 		}
 	}
 	return func(labels, predictions []*Node) *Node {
-		if err := check(l, a, layout, labels, predictions[0]); err != nil {
+		spec, err := check(l, a, layout, labels, predictions[0])
+		if err != nil {
 			panic(err)
 		}
-		b := newBatch(a, layout, labels, predictions[0])
+		b := newBatch(spec, labels, predictions[0])
 		var sum *Node
 		for _, t := range terms {
 			part := MulScalar(formulas[t.Name](b, options(t.Options)), t.Coef)
@@ -53,17 +54,18 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 }
 
 // check holds a prediction to the rules of package kernels, and the labels to its shape.
-func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) error {
+func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) (kernels.Spec, error) {
 	spec, err := bridge.SpecOf(x.Shape().Dimensions, a, layout)
 	if err != nil {
-		return err
+		return spec, err
 	}
-	spec.N, spec.S = 1, 1 // a plan of any size has the same rules
-	if _, err := kernels.New[float32](l, spec); err != nil {
-		return err
+	one := spec
+	one.N, one.S = 1, 1 // a plan of any size has the same rules
+	if _, err := kernels.New[float32](l, one); err != nil {
+		return spec, err
 	}
 	if len(labels) != 1 && len(labels) != 2 {
-		return &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
+		return spec, &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
 			Err: fmt.Errorf("%w: want 1, the target, or 2, with weights", kernels.ErrShape)}
 	}
 	for i, y := range labels {
@@ -73,11 +75,11 @@ func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels [
 			want.DType = x.DType()
 		}
 		if !y.Shape().Equal(want) {
-			return &kernels.ArgError{Arg: "labels", Index: i, Value: y.Shape(),
+			return spec, &kernels.ArgError{Arg: "labels", Index: i, Value: y.Shape(),
 				Err: fmt.Errorf("%w: want %v for a prediction of %v", kernels.ErrShape, want, x.Shape())}
 		}
 	}
-	return nil
+	return spec, nil
 }
 
 // options are those of a term, each of which has a value.
@@ -102,14 +104,10 @@ type batch struct {
 	p, q, lnP, lnQ, r, v *Node
 }
 
-func newBatch(a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) *batch {
-	dims := x.Shape().Dimensions
-	n, c := dims[0], dims[1]
-	if layout == kernels.NSC {
-		c = dims[len(dims)-1]
-	}
+func newBatch(spec kernels.Spec, labels []*Node, x *Node) *batch {
+	n, c := spec.N, spec.C
 	planar := func(t *Node) *Node {
-		if layout == kernels.NSC {
+		if spec.Layout == kernels.NSC {
 			return TransposeAllAxes(Reshape(t, n, -1, c), 0, 2, 1)
 		}
 		return Reshape(t, n, c, -1)
@@ -127,7 +125,7 @@ func newBatch(a kernels.Activation, layout kernels.Layout, labels []*Node, x *No
 	if len(labels) > 1 {
 		b.v = Reshape(ConvertDType(labels[1], x.DType()), n, 1, -1)
 	}
-	b.activate(a, planar(x))
+	b.activate(spec.Activation, planar(x))
 	return b
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/train/loss"
 
 	"github.com/segloss/segloss/bridge/internal/trial"
 	"github.com/segloss/segloss/internal/variants"
@@ -67,15 +68,21 @@ func draw[T kernels.Float](n, c, s int) sample[T] {
 // inOps is the loss and the gradient by GoMLX.
 func (b sample[T]) inOps(t *testing.T, backend compute.Backend, loss kernels.Loss, a kernels.Activation, l kernels.Layout, x []T, labels ...*tensors.Tensor) (float64, []T) {
 	t.Helper()
-	f, err := LossFn(loss, a, l)
-	if err != nil {
-		t.Fatal(err)
-	}
 	dims := []int{b.N, b.C, b.S}
 	if l == kernels.NSC {
 		dims = []int{b.N, b.S, b.C}
 	}
-	args := []any{tensors.FromFlatDataAndDimensions(x, dims...)}
+	f, err := LossFn(loss, a, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return evaluate[T](t, backend, f, tensors.FromFlatDataAndDimensions(x, dims...), labels...)
+}
+
+// evaluate gives a loss and its gradient.
+func evaluate[T kernels.Float](t *testing.T, backend compute.Backend, f loss.LossFn, x *tensors.Tensor, labels ...*tensors.Tensor) (float64, []T) {
+	t.Helper()
+	args := []any{x}
 	for _, y := range labels {
 		args = append(args, y)
 	}
@@ -243,7 +250,7 @@ func TestLossFnSure(t *testing.T) {
 	})
 }
 
-// Channels-last, dense targets, one class.
+// Channels-last, two axes, dense targets, one class.
 func TestLossFnShapes(t *testing.T) {
 	backend, b := newBackend(t), draw[float64](2, 3, 15)
 	loss := trial.Loss(t, "dice + ce")
@@ -254,7 +261,21 @@ func TestLossFnShapes(t *testing.T) {
 	}
 	near(t, dx, want, 1e-12)
 
-	one := draw[float64](2, 1, 9)
+	one := draw[float64](1, 3, 15)
+	for layout, dims := range map[kernels.Layout][]int{kernels.NCS: {3, 15}, kernels.NSC: {15, 3}} {
+		wantLoss, want = one.inCore(t, loss, kernels.Softmax, layout, one.X, kernels.Labels(one.labels))
+		f, err := LossFn(loss, kernels.Softmax, layout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, dx = evaluate[float64](t, backend, f, tensors.FromFlatDataAndDimensions(one.X, dims...), tensors.FromValue(one.labels))
+		if math.Abs(got-wantLoss) > 1e-12 {
+			t.Errorf("two axes, %v: loss %v, want %v", layout, got, wantLoss)
+		}
+		near(t, dx, want, 1e-12)
+	}
+
+	one = draw[float64](2, 1, 9)
 	loss = trial.Loss(t, trial.Expr)
 	wantLoss, want = one.inCore(t, loss, kernels.Sigmoid, kernels.NCS, one.X, kernels.Dense(one.R))
 	got, dx = one.inOps(t, backend, loss, kernels.Sigmoid, kernels.NCS, one.X, tensors.FromFlatDataAndDimensions(one.R, 2, 1, 9))
@@ -299,6 +320,10 @@ func TestLossFnMisfits(t *testing.T) {
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 4, 5), ints(2, 4, 5), floats(2, 4, 5)}, ""},
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 4, 5, 3), ints(2, 4, 5), floats(2, 4, 5)}, ""},
 		{"bce", kernels.Sigmoid, kernels.NSC, []any{floats(2, 4, 5, 3), floats(2, 4, 5, 3)}, ""},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(3, 6), ints(6), floats(6)}, ""},
+		{"ce", kernels.Softmax, kernels.NSC, []any{floats(6, 3), ints(6), floats(6)}, ""},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(6, 3), ints(6)}, "labels[0] = (Int32)[6]: wrong shape: want (Int32)[3] for"},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(), ints()}, "shape = []"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 1)}, "labels[0] = (Int32)[2, 1]: wrong shape: want (Int32)[2, 6] for"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(6, 2)}, "labels[0] = (Int32)[6, 2]"},
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 3, 6), ints(2, 6)}, "labels[0] = (Int32)[2, 6]: wrong shape: want (Int32)[2, 3]"},

@@ -29,7 +29,8 @@ import (
 
 // Step trains a model with a loss of segloss, batch by batch. T is the type of the
 // model's first output, the prediction, of shape [N, C, …] in layout NCS and
-// [N, …, C] in NSC.
+// [N, …, C] in NSC, or, of one sample, [C, S] and [S, C]: what a classifier gives for a
+// batch has to be reshaped to [N, C, 1] or [N, 1, C].
 type Step[T kernels.Float] struct {
 	forward   *model.Exec
 	trainer   *train.Trainer

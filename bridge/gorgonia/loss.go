@@ -35,9 +35,10 @@ import (
 )
 
 // Cost returns a scalar node, the loss of prediction x, of shape [N, C, …] in
-// layout NCS and [N, …, C] in NSC, with elements of float32 or float64. A target of
-// x's type is dense and has x's shape; one of uint8, int32 or int64 is a map of labels
-// [N, …]. The value of x lies in memory in the order of its shape; that of a target which
+// layout NCS and [N, …, C] in NSC, with elements of float32 or float64. One of two axes
+// is one sample, [C, S] or [S, C]: what a classifier gives for a batch has to be reshaped
+// to [N, C, 1] or [N, 1, C]. A target of x's type is dense and has x's shape; one of
+// uint8, int32 or int64 is a map of labels [N, …], or [S] of one sample. The value of x lies in memory in the order of its shape; that of a target which
 // does not, such as a transposed view, is copied.
 func Cost(x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*G.Node, error) {
 	if err := checkNodes(x, target, l); err != nil {

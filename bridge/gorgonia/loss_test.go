@@ -165,6 +165,30 @@ func convert[T int32 | int64](labels []uint8) []T {
 	return wide
 }
 
+// A prediction of two axes is one sample, with the loss and the gradient that it has
+// behind an axis of one sample.
+func TestTwoAxes(t *testing.T) {
+	b, labels := trial.Draw[float32](1, 3, 4), []uint8{0, 1, 2, 1}
+	for layout, shapes := range map[kernels.Layout][2][]int{
+		kernels.NCS: {{3, 4}, {1, 3, 4}},
+		kernels.NSC: {{4, 3}, {1, 4, 3}},
+	} {
+		var losses, grads [2][]float32
+		for i, shape := range shapes {
+			g := graph[float32]{ExprGraph: G.NewGraph()}
+			g.x = G.NewTensor(g.ExprGraph, tensor.Float32, len(shape), G.WithName("x"), G.WithShape(shape...), G.WithValue(denseOf(slices.Clone(b.X), shape...)))
+			y := denseOf(labels, [][]int{{4}, {1, 4}}[i]...)
+			target := G.NewTensor(g.ExprGraph, tensor.Uint8, y.Dims(), G.WithName("y"), G.WithShape(y.Shape()...), G.WithValue(y))
+			g.loss = G.Must(Cost(g.x, target, trial.Loss(t, "dice + ce"), kernels.Softmax, layout))
+			g.cost = g.loss
+			loss, dx := g.tape(t)
+			losses[i], grads[i] = []float32{loss}, dx
+		}
+		trial.Same(t, losses[0], losses[1])
+		trial.Same(t, grads[0], grads[1])
+	}
+}
+
 // The pass that a gradient goes back through is the one whose loss it gets, also where
 // another machine, on a clone of the graph, has made another since.
 func TestOtherMachine(t *testing.T) {

@@ -14,7 +14,8 @@ import (
 )
 
 // Loss computes a loss of matrices, one for each sample: [C, S] in layout NCS and
-// [S, C] in NSC, for C classes at S positions. T is the type of their elements.
+// [S, C] in NSC, for C classes at S positions. What spaGO makes a vector, it gives as a
+// matrix of one column. T is the type of their elements.
 // It may be used by many goroutines, and by many nodes of a graph.
 type Loss[T kernels.Float] struct {
 	criterion *bridge.Criterion[T]
@@ -51,6 +52,9 @@ func batch[T kernels.Float](xs []mat.Tensor) (shape []int, x []T, err error) {
 		s, err := dense[T](xs, i)
 		if err != nil {
 			return nil, nil, err
+		}
+		if len(s.Shape()) < 2 {
+			return nil, nil, badSample(i, s.Shape(), "a sample has at least two axes, of classes and positions")
 		}
 		if i == 0 {
 			first, x = s, slices.Clip(mat.Data[T](s)) // clipped, so that it is copied before more is appended

@@ -158,6 +158,7 @@ func TestErrors(t *testing.T) {
 		index int
 	}{
 		"none":               {nil, -1},
+		"no axis":            {[]mat.Tensor{&mat.Dense[float32]{}}, 0},
 		"two shapes":         {[]mat.Tensor{x, y}, 1},
 		"short target":       {[]mat.Tensor{x, x}, -1},
 		"nil":                {[]mat.Tensor{x, nil}, 1},
