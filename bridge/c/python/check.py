@@ -24,9 +24,9 @@ ignoring = segloss.Loss("dice + ce", activation="softmax", ignore_index=-100)
 ce = segloss.Loss("ce", activation="softmax", ignore_index=-100)
 
 
-def gradient(loss, x, y):
+def gradient(loss, x, *target):
     x = x.detach().clone().requires_grad_()
-    loss(x, y).backward()
+    loss(x, *target).backward()
     return x.grad
 
 
@@ -55,6 +55,35 @@ def check_values():
     for kind in segloss.LABELS:
         assert ignoring(x, y.to(kind)) == ignoring(x, y)
         assert torch.equal(gradient(ignoring, x, y.to(kind)), gradient(ignoring, x, y))
+
+
+def check_weights():
+    """They are those of the positions; 0 is a position that does not exist, and so is a mask's False."""
+    there = ignored != -100
+    plain = segloss.Loss("dice + ce", "softmax")
+    for target in y, torch.nn.functional.one_hot(y, 3).movedim(-1, 1).double():
+        for weights in there, there.float(), there.mT.contiguous().mT:
+            assert abs(plain(x, target, weights) - ignoring(x, ignored)) < 1e-14
+            assert (gradient(plain, x, target, weights) - gradient(ignoring, x, ignored)).abs().max() < 1e-15
+    weights = torch.rand(2, 5, 7)
+    theirs = (weights * torch.nn.functional.cross_entropy(x, y, reduction="none")).sum() / weights.double().sum()
+    plain = segloss.Loss("ce", "softmax")
+    assert abs(plain(x, y, weights) - theirs) < 1e-14
+    assert torch.autograd.gradcheck(lambda x: plain(x, y, weights), x.clone().requires_grad_())
+    a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
+    first, second = plain(a, y, weights), plain(b, y)
+    first.backward()  # another pass has gone forward since, without weights
+    assert torch.equal(a.grad, gradient(plain, x, y, weights)) and not torch.equal(a.grad, gradient(plain, x, y))
+
+
+def check_two_axes():
+    """One sample, [C, S], as everywhere."""
+    one, labels, weights = x[0].flatten(1), y[0].flatten(), torch.rand(35)
+    plain, dense = segloss.Loss("dice + ce", "softmax"), segloss.Loss("dice + bce", "sigmoid")
+    assert plain(one, labels) == plain(one[None], labels[None])
+    assert dense(one, one.sigmoid()) == dense(one[None], one[None].sigmoid())
+    assert torch.equal(gradient(plain, one, labels, weights), gradient(plain, one[None], labels[None], weights[None])[0])
+    raises(ValueError, "target of torch.int64 (35,) for a prediction of torch.float64 (35, 3)", plain, one.mT, labels)
 
 
 def check_memory_in_another_order():
@@ -144,7 +173,7 @@ def check_copies():
     value.backward()
     assert torch.equal(a.grad, want)
     torch.save(torch.nn.Sequential(loss), io.BytesIO())
-    plan = segloss.Plan("dice", 1, 2, 3, torch.float32)
+    plan = segloss.Plan("dice", 1, 2, 3, torch.float32, "softmax")
     raises(TypeError, "copied", copy.copy, plan)
     raises(TypeError, "pickled", pickle.dumps, plan)
 
@@ -201,7 +230,7 @@ def forked(plan, call):
     signal.alarm(20)
     try:
         raises(RuntimeError, "spawn", call)
-        raises(RuntimeError, "spawn", segloss.Plan, "dice", 1, 2, 3, torch.float32)
+        raises(RuntimeError, "spawn", segloss.Plan, "dice", 1, 2, 3, torch.float32, "softmax")
         raises(RuntimeError, "spawn", plan.sums, 1)
         segloss._lib.segloss_free = lambda plan: os._exit(2)
         plan.__del__()
@@ -227,17 +256,32 @@ def check_nothing():
 
 
 def check_errors():
-    def dice(**options):
-        return segloss.Loss("dice", **options)(x, y)
+    def dice(activation="softmax", **options):
+        return segloss.Loss("dice", activation, **options)(x, y)
 
-    meta, wanting = (lambda t: t.to("meta")), x.clone().requires_grad_()
+    meta, wanting, weights = (lambda t: t.to("meta")), x.clone().requires_grad_(), torch.ones(2, 5, 7)
     for wrong, message in [
-        (lambda: segloss.Loss("dise")(x, x), "dice"),
+        (lambda: segloss.Loss("dise", "none")(x, x), "dice"),
         (lambda: ce(x, y[:1]), "target of"),
         (lambda: ce(x, y.bool()), "target of"),
         (lambda: ce(x, y.clamp(min=7)), "label out of range"),
         (lambda: ce(x.half(), y), "float16"),
-        (lambda: ce(x[0, 0, 0], y), "at least the axes"),
+        (lambda: ce(x.bfloat16(), y), "prediction of torch.bfloat16"),
+        (lambda: ce(x, y.half()), "target of torch.float16"),
+        (lambda: ce(x, x.float()), "target of torch.float32"),
+        (lambda: ce(x.long(), y), "prediction of torch.int64"),
+        (lambda: ce(x[0, 0, 0], y), "prediction of shape (7,): it has at least two axes"),
+        (lambda: ce(x[0, 0, 0, 0], y), "prediction of shape ()"),
+        (lambda: ce(x, y, y), "weights of torch.int64"),
+        (lambda: ce(x, y, weights[:1]), "weights of torch.float32 (1, 5, 7): want torch.float32, torch.bool of (2, 5, 7)"),
+        (lambda: ce(x, y, weights[:, None]), "weights of torch.float32 (2, 1, 5, 7)"),
+        (lambda: ce(x, y, -weights), "weight negative or not finite"),
+        (lambda: ce(x, y, meta(weights)), "weights on meta"),
+        (lambda: ce(x, y, weights.clone().requires_grad_()), "weights that requires a gradient"),
+        (lambda: segloss.target(y.bool()), "target of torch.bool"),
+        (lambda: segloss.target(y.half()), "target of torch.float16"),
+        (lambda: segloss.target(y.mT), "want contiguous memory"),
+        (lambda: segloss.target(y, y), "weights of torch.int64"),
         (lambda: ce(meta(x), y), "prediction on meta"),
         (lambda: ce(x, meta(y)), "target on meta"),
         (lambda: ce(x, wanting), "requires a gradient"),
@@ -246,6 +290,7 @@ def check_errors():
         (lambda: dice(workers=2**32), "workers = 4294967296"),
     ]:
         raises(ValueError, message, wrong)
+    raises(TypeError, "activation", segloss.Loss, "dice")
     with torch.no_grad():
         segloss.Loss("bce", activation="sigmoid")(x, torch.rand_like(x).requires_grad_())
     segloss.Plan.__new__(segloss.Plan).__del__()

@@ -23,6 +23,7 @@ import torch
 ACTIVATIONS = {"none": 0, "sigmoid": 1, "softmax": 2}
 TYPES = {torch.float32: 0, torch.float64: 1}
 LABELS = {torch.uint8: 1, torch.int32: 2, torch.int64: 3}
+WEIGHTS = {torch.float32: "weights", torch.bool: "mask"}
 
 
 class Spec(ctypes.Structure):
@@ -65,9 +66,22 @@ def load():
 _lib, _process = load(), os.getpid()
 
 
-def target(y):
-    """The target y, a contiguous tensor, as large as the plan."""
-    return Target(y.data_ptr(), LABELS.get(y.dtype, 0))
+def target(y, weights=None):
+    """The target y, as large as the plan, with weights of its positions: float32, or a mask of bool.
+
+    They are contiguous tensors, of which it holds the addresses alone. A dense target has the plan's type.
+    """
+    for name, t, allowed in ("target", y, {**TYPES, **LABELS}), ("weights", weights, WEIGHTS):
+        if t is not None and (t.dtype not in allowed or not t.is_contiguous()):
+            raise ValueError(f"{name} of {t.dtype} {tuple(t.shape)}: want contiguous memory of {_names(allowed)}")
+    t = Target(y.data_ptr(), LABELS.get(y.dtype, 0))
+    if weights is not None:
+        setattr(t, WEIGHTS[weights.dtype], weights.data_ptr())
+    return t
+
+
+def _names(allowed):
+    return ", ".join(map(str, allowed))
 
 
 def _check_process():
@@ -90,10 +104,10 @@ class Plan:
 
     _plan = None
 
-    def __init__(self, loss, n, c, s, dtype, activation="none", ignore_index=None, workers=0):
-        for value, allowed in (dtype, TYPES), (activation, ACTIVATIONS):
+    def __init__(self, loss, n, c, s, dtype, activation, ignore_index=None, workers=0):
+        for name, value, allowed in ("prediction", dtype, TYPES), ("activation", activation, ACTIVATIONS):
             if value not in allowed:
-                raise ValueError(f"{value!r} is none of {', '.join(map(str, allowed))}")
+                raise ValueError(f"{name} of {value}: want one of {_names(allowed)}")
         for name, value, bits in ("ignore_index", ignore_index or 0, 64), ("workers", workers, 32):
             if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
                 raise ValueError(f"{name} = {value} has more than {bits} bits")
@@ -146,25 +160,25 @@ class Plan:
 
 class _Function(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, y, plan):
-        ctx.save_for_backward(x, y)
+    def forward(ctx, x, y, weights, plan):
+        ctx.save_for_backward(x, y, weights)
         with plan.lock:
-            loss = plan.forward(x.data_ptr(), target(y))
+            loss = plan.forward(x.data_ptr(), target(y, weights))
             ctx.plan, ctx.call = plan, plan.calls
         return x.new_tensor(loss)
 
     @staticmethod
     def backward(ctx, grad):
-        return _Gradient.apply(grad, *ctx.saved_tensors, ctx), None, None
+        return _Gradient.apply(grad, *ctx.saved_tensors, ctx), None, None, None
 
 
 class _Gradient(torch.autograd.Function):
     """The gradient of a pass. As a function it has a derivative that can be refused."""
 
     @staticmethod
-    def forward(ctx, grad, x, y, passed):
-        x, y, plan = x.contiguous(), y.contiguous(), passed.plan  # hooks may have saved them otherwise
-        dx, t = torch.empty_like(x), target(y)
+    def forward(ctx, grad, x, y, weights, passed):
+        x, y, weights = map(_in_order, (x, y, weights))  # hooks may have saved them otherwise
+        dx, t, plan = torch.empty_like(x), target(y, weights), passed.plan
         with plan.lock:
             if passed.call != plan.calls:  # another pass went forward since
                 plan.forward(x.data_ptr(), t)
@@ -176,14 +190,21 @@ class _Gradient(torch.autograd.Function):
         raise RuntimeError("segloss: a loss has no second derivatives here")
 
 
+def _in_order(t):
+    return None if t is None else t.contiguous()
+
+
 class Loss(torch.nn.Module):
     """A loss such as "dice + 0.5*ce" of predictions [N, C, ...] on the CPU.
 
+    The activation is none for probabilities, sigmoid or softmax for logits. A prediction of
+    two axes is one sample, [C, S]; what a classifier gives has to be reshaped to [N, C, 1].
     The target is a map of labels [N, ...] of uint8, int32 or int64, or dense, of the
-    prediction's shape and type; it gets no gradient. Plans are kept for the last shapes.
+    prediction's shape and type. Weights of the positions [N, ...] are float32, or a mask of
+    bool. Neither gets a gradient. Plans are kept for the last shapes.
     """
 
-    def __init__(self, loss, activation="none", ignore_index=None, workers=0):
+    def __init__(self, loss, activation, ignore_index=None, workers=0):
         super().__init__()
         self.loss, self.activation, self.ignore_index, self.workers = loss, activation, ignore_index, workers
         self._plans = functools.lru_cache(8)(Plan)
@@ -195,16 +216,23 @@ class Loss(torch.nn.Module):
         super().__setstate__(state)
         self._plans = functools.lru_cache(8)(Plan)
 
-    def forward(self, x, y):
-        if x.device.type != "cpu" or y.device.type != "cpu":
-            raise ValueError(f"prediction on {x.device}, target on {y.device}: only the CPU is served")
+    def forward(self, x, y, weights=None):
+        for name, t in ("prediction", x), ("target", y), ("weights", weights):
+            if t is not None and t.device.type != "cpu":
+                raise ValueError(f"{name} on {t.device}: only the CPU is served")
+            if t is not None and t is not x and t.requires_grad and torch.is_grad_enabled():
+                raise ValueError(f"{name} that requires a gradient, which it does not get: detach it")
         if x.dim() < 2:
-            raise ValueError(f"prediction of shape {tuple(x.shape)}: it has at least the axes N and C")
-        want = x.shape if y.dtype == x.dtype else x.shape[:1] + x.shape[2:]
-        if y.dtype not in LABELS and y.dtype != x.dtype or y.shape != want:
-            raise ValueError(f"target of {y.dtype} {tuple(y.shape)} for a prediction of {x.dtype} {tuple(x.shape)}")
-        if y.requires_grad and torch.is_grad_enabled():
-            raise ValueError("target that requires a gradient, which it does not get: detach it")
-        n, c = x.shape[:2]
-        plan = self._plans(self.loss, n, c, x.shape[2:].numel(), x.dtype, self.activation, self.ignore_index, self.workers)
-        return _Function.apply(x.contiguous(), y.contiguous(), plan)
+            raise ValueError(f"prediction of shape {tuple(x.shape)}: it has at least two axes, of classes and positions")
+        axis = 0 if x.dim() == 2 else 1  # of the classes; of two axes there is none of samples
+        n, c, s = x.shape[:axis].numel(), x.shape[axis], x.shape[axis + 1:].numel()
+        _check_shapes(x, y, weights, x.shape[:axis] + x.shape[axis + 1:])
+        plan = self._plans(self.loss, n, c, s, x.dtype, self.activation, self.ignore_index, self.workers)
+        return _Function.apply(*map(_in_order, (x, y, weights)), plan)
+
+
+def _check_shapes(x, y, weights, places):
+    if y.dtype not in LABELS and y.dtype != x.dtype or y.shape != (x.shape if y.dtype == x.dtype else places):
+        raise ValueError(f"target of {y.dtype} {tuple(y.shape)} for a prediction of {x.dtype} {tuple(x.shape)}")
+    if weights is not None and (weights.dtype not in WEIGHTS or weights.shape != places):
+        raise ValueError(f"weights of {weights.dtype} {tuple(weights.shape)}: want {_names(WEIGHTS)} of {tuple(places)}")
