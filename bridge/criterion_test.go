@@ -218,6 +218,10 @@ func TestErrors(t *testing.T) {
 	if _, err := New[float32](kernels.Loss{}, kernels.Softmax, kernels.NCS).Forward([]int{1, 2, 3}, make([]float32, 6), kernels.Labels(make([]uint8, 3))); !errors.Is(err, kernels.ErrOption) {
 		t.Errorf("no loss: %v", err)
 	}
+	ignoring := New[float32](parse(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255))
+	if _, err := ignoring.Forward([]int{1, 2, 3}, make([]float32, 6), kernels.Dense(make([]float32, 6))); !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
 	pass, err := c.Forward([]int{1, 2, 3}, make([]float32, 6), kernels.Labels([]uint8{0, 7, 0}))
 	if !errors.Is(err, kernels.ErrLabel) {
 		t.Errorf("label 7 of 2 classes: %v", err)

@@ -131,6 +131,10 @@ func TestErrors(t *testing.T) {
 	if _, err := l.Forward(constant(back, x, 1, 2, 3), kernels.Labels([]uint8{0, 7, 0})); !errors.Is(err, kernels.ErrLabel) {
 		t.Errorf("label 7 of 2 classes: %v", err)
 	}
+	ignoring := New[float32](back, trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255))
+	if _, err := ignoring.Forward(constant(back, x, 1, 2, 3), kernels.Dense(make([]float32, 6))); !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -53,7 +53,7 @@ typedef struct {
 	int64_t n, c, s; /* at most so many samples, classes, positions */
 	int32_t type, activation, layout;
 	int32_t workers;     /* threads of a call; 0: one for each core */
-	int32_t has_ignore;  /* 1: positions with the label `ignore` do not exist */
+	int32_t has_ignore;  /* 1: positions with the label `ignore` do not exist; a dense target is an error then */
 	int64_t ignore;
 	double clip;         /* least probability whose logarithm is taken; 0: 1e-7 */
 	const char *backend; /* generic, avx2, avx512; NULL: the best */

@@ -240,6 +240,13 @@ func TestStepErrors(t *testing.T) {
 	if _, err := step.Train([]*tensors.Tensor{zero}, kernels.Dense(make([]float32, 5))); !errors.Is(err, kernels.ErrShape) {
 		t.Errorf("short target: %v", err)
 	}
+	ignoring, err := NewStep[float32](backend, model.NewStore(), shift(b), descent(), trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ignoring.Train([]*tensors.Tensor{zero}, kernels.Dense(make([]float32, 6))); !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
 
 	wide, err := NewStep[float64](backend, model.NewStore(), shift(b), descent(), trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS)
 	if err != nil {

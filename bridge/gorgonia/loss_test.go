@@ -386,6 +386,15 @@ func TestMachineError(t *testing.T) {
 	if _, err := Cost(x, y, trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS); err != nil {
 		t.Fatal(err)
 	}
+	err := runError(g)
+	var arg *kernels.ArgError
+	if !errors.Is(err, kernels.ErrLabel) || !errors.As(err, &arg) || arg.Index != 1 {
+		t.Errorf("label 7 of 2 classes: error %v, want one that matches ErrLabel and names place 1", err)
+	}
+}
+
+// runError is what a machine finds, unwrapped.
+func runError(g *G.ExprGraph) error {
 	machine := G.NewTapeMachine(g)
 	defer machine.Close()
 	err := machine.RunAll()
@@ -393,9 +402,17 @@ func TestMachineError(t *testing.T) {
 	if errors.As(err, &vm) {
 		err = vm.Err()
 	}
-	var arg *kernels.ArgError
-	if !errors.Is(err, kernels.ErrLabel) || !errors.As(err, &arg) || arg.Index != 1 {
-		t.Errorf("label 7 of 2 classes: error %v, want one that matches ErrLabel and names place 1", err)
+	return err
+}
+
+// A dense target has no labels to ignore.
+func TestDenseIgnored(t *testing.T) {
+	b := trial.Draw[float32](2, 3, 4)
+	g := build(b, func(x, r *G.Node) *G.Node {
+		return G.Must(Cost(x, r, trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255)))
+	})
+	if err := runError(g.ExprGraph); !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: error %v", err)
 	}
 }
 

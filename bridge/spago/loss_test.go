@@ -175,6 +175,10 @@ func TestErrors(t *testing.T) {
 	if _, err := l.Forward(kernels.Labels([]uint8{0, 7, 0}), x); !errors.Is(err, kernels.ErrLabel) {
 		t.Errorf("label 7 of 2 classes: %v", err)
 	}
+	ignoring := New[float32](trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255))
+	if _, err := ignoring.Forward(kernels.Dense(make([]float32, 6)), x); !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
 }
 
 func BenchmarkStep(b *testing.B) {

@@ -285,6 +285,8 @@ def check_errors():
         (lambda: ce(meta(x), y), "prediction on meta"),
         (lambda: ce(x, meta(y)), "target on meta"),
         (lambda: ce(x, wanting), "requires a gradient"),
+        (lambda: ignoring(x, x.softmax(1)), "the ignore index -100 is for labels"),
+        (lambda: segloss.Loss("bce", "sigmoid", 255)(x[:, :1], (y == 1).double()[:, None]), "the ignore index 255 is for labels"),
         (lambda: dice(activation="softmix"), "softmix"),
         (lambda: dice(ignore_index=2**63), "ignore_index = 9223372036854775808"),
         (lambda: dice(workers=2**32), "workers = 4294967296"),

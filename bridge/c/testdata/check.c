@@ -220,6 +220,15 @@ static void kinds(void) {
 			CHECK(dx[2] == 1 && dx[1] == 1 + alone[1]);
 		}
 	}
+	segloss_plan ignoring;
+	segloss_target floats = {.data = r};
+	spec.has_ignore = 1;
+	spec.ignore = 255;
+	CHECK(segloss_new("dice + bce", &spec, &ignoring, NULL) == SEGLOSS_OK);
+	ERROR(segloss_forward(ignoring, logits, &floats, &loss, &error), SEGLOSS_ERROR_OPTION, "ignore index 255 is for labels");
+	ERROR(segloss_forward_backward(ignoring, dx, logits, &floats, 1, 0, &loss, &error), SEGLOSS_ERROR_OPTION, "ignore index");
+	CHECK(dx[2] == 1);
+	segloss_free(ignoring);
 	segloss_target odd = {.data = r, .type = 9};
 	ERROR(segloss_forward(plan, logits, &odd, &loss, &error), SEGLOSS_ERROR_OPTION, "type = 9");
 	segloss_target dense = {.data = r};
