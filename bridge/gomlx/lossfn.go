@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph" //lint:ignore ST1001 formulas read as such, as in GoMLX itself
 	"github.com/gomlx/gomlx/ml/train/loss"
@@ -12,18 +13,40 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
+// Option changes a default of LossFn.
+type Option func(*config)
+
+type config struct {
+	ignore    int64
+	hasIgnore bool
+}
+
+// WithIgnore names a label, inside or outside [0, C), whose positions do not exist, as
+// kernels.WithIgnore does. It is for labels: a dense target beside it is an error.
+func WithIgnore(label int64) Option {
+	return func(c *config) { c.ignore, c.hasIgnore = label, true }
+}
+
 // LossFn returns a loss written in GoMLX's operations, for train.Trainer and for
 // whatever takes its loss functions. Of the predictions it reads the first, of shape
 // [N, C, …] or [N, …, C] by the layout, or, of one sample, [C, S] or [S, C]. Of the labels
 // the first is the target, dense in the prediction's shape and type or of integers
-// [N, …], and the second, where there is one, has the weights [N, …] of the positions.
+// [N, …]; the second, where there is one, has the weights of the positions [N, …], of
+// any type of numbers, or a mask of Bool. A position of weight 0 or whose label is
+// ignored does not exist, whatever its values are.
 //
 // A loss that is not written so, such as a caller's own region, is an error. What does
 // not fit when a graph is built, such as labels of another shape, is a panic with the
-// error, as in GoMLX's own functions; its executors and trainer return it. Unlike in
-// package kernels, a position of weight 0 must hold numbers and logits must be finite,
-// labels are not searched for ones out of range, and 0/0 is NaN.
-func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.LossFn, error) {
+// error, as in GoMLX's own functions; its executors and trainer return it. What shows in
+// the values alone no graph can report: a label out of range, a dense target outside
+// [0,1], a weight that is negative or not finite, a NaN, each at a position that exists,
+// make the loss NaN, and with it the gradient at all positions that exist. Unlike in
+// package kernels, logits must be finite, and 0/0 is NaN.
+func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout, o ...Option) (loss.LossFn, error) {
+	var c config
+	for _, set := range o {
+		set(&c)
+	}
 	terms := l.Terms()
 	if len(terms) == 0 {
 		return nil, &kernels.ArgError{Arg: "loss", Index: -1, Value: l, Err: fmt.Errorf("%w: it has no term", kernels.ErrOption)}
@@ -35,11 +58,14 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 		}
 	}
 	return func(labels, predictions []*Node) *Node {
-		spec, err := check(l, a, layout, labels, predictions[0])
+		spec, err := c.check(l, a, layout, labels, predictions[0])
 		if err != nil {
 			panic(err)
 		}
-		b := newBatch(spec, labels, predictions[0])
+		if spec.N == 0 || spec.S == 0 {
+			return ReduceAllSum(predictions[0]) // of nothing, 0
+		}
+		b := c.newBatch(spec, labels, predictions[0])
 		var sum *Node
 		for _, t := range terms {
 			part := MulScalar(formulas[t.Name](b, options(t.Options)), t.Coef)
@@ -49,12 +75,12 @@ func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout) (loss.L
 				sum = Add(sum, part)
 			}
 		}
-		return sum
+		return Mul(sum, b.sound)
 	}, nil
 }
 
 // check holds a prediction to the rules of package kernels, and the labels to its shape.
-func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) (kernels.Spec, error) {
+func (c *config) check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels []*Node, x *Node) (kernels.Spec, error) {
 	spec, err := bridge.SpecOf(x.Shape().Dimensions, a, layout)
 	if err != nil {
 		return spec, err
@@ -67,6 +93,10 @@ func check(l kernels.Loss, a kernels.Activation, layout kernels.Layout, labels [
 	if len(labels) != 1 && len(labels) != 2 {
 		return spec, &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
 			Err: fmt.Errorf("%w: want 1, the target, or 2, with weights", kernels.ErrShape)}
+	}
+	if c.hasIgnore && !labels[0].DType().IsInt() {
+		return spec, &kernels.ArgError{Arg: "labels", Index: 0, Value: labels[0].Shape(),
+			Err: fmt.Errorf("%w: the ignore index %d is for integers; want weights to leave positions out", kernels.ErrOption, c.ignore)}
 	}
 	for i, y := range labels {
 		dense := i == 0 && !y.DType().IsInt()
@@ -99,34 +129,63 @@ func (o options) list(b *batch, name string) *Node {
 	return nil
 }
 
-// batch is the prediction, the target and the weights, [N, C, S].
+// batch is the prediction, the target and the weights, [N, C, S], which are all 0 at a
+// position that does not exist, and what a loss is multiplied by: 1, or NaN where there
+// is a value that cannot be used.
 type batch struct {
-	p, q, lnP, lnQ, r, v *Node
+	p, q, lnP, lnQ, r, v, sound *Node
 }
 
-func newBatch(spec kernels.Spec, labels []*Node, x *Node) *batch {
-	n, c := spec.N, spec.C
+func (c *config) newBatch(spec kernels.Spec, labels []*Node, x *Node) *batch {
 	planar := func(t *Node) *Node {
 		if spec.Layout == kernels.NSC {
-			return TransposeAllAxes(Reshape(t, n, -1, c), 0, 2, 1)
+			return TransposeAllAxes(Reshape(t, spec.N, spec.S, spec.C), 0, 2, 1)
 		}
-		return Reshape(t, n, c, -1)
+		return Reshape(t, spec.N, spec.C, spec.S)
 	}
-	r := labels[0]
-	switch {
-	case !r.DType().IsInt():
-		r = planar(r)
-	case c == 1:
-		r = ConvertDType(Reshape(r, n, 1, -1), x.DType())
-	default:
-		r = TransposeAllAxes(OneHot(Reshape(r, n, -1), c, x.DType()), 0, 2, 1)
-	}
-	b := &batch{r: r, v: OnesLike(SliceAxis(r, 1, AxisRange(0, 1)))}
+	x = planar(x)
+	v := OnesLike(SliceAxis(x, 1, AxisRange(0, 1)))
 	if len(labels) > 1 {
-		b.v = Reshape(ConvertDType(labels[1], x.DType()), n, 1, -1)
+		v = Reshape(ConvertDType(labels[1], x.DType()), spec.N, 1, spec.S)
 	}
-	b.activate(spec.Activation, planar(x))
+	there, good := NotEqual(v, ZerosLike(v)), LogicalAnd(GreaterOrEqual(v, ZerosLike(v)), IsFinite(v))
+	r := labels[0]
+	if r.DType().IsInt() {
+		y := ConvertDType(Reshape(r, spec.N, 1, spec.S), dtypes.Int64)
+		if c.hasIgnore {
+			there = LogicalAnd(there, NotEqual(y, Const(y.Graph(), c.ignore)))
+		}
+		good = LogicalAnd(good, within(y, max(spec.C, 2)-1))
+		r = ofClass(y, spec.C, x.DType())
+	} else {
+		r = planar(r)
+		good = LogicalAnd(good, ReduceAndKeep(within(r, 1), ReduceLogicalAnd, 1))
+	}
+	good = LogicalAnd(good, ReduceAndKeep(LogicalNot(IsNaN(x)), ReduceLogicalAnd, 1))
+
+	keep := func(t *Node) *Node { return Where(BroadcastToShape(there, t.Shape()), t, ZerosLike(t)) }
+	b := &batch{r: keep(r), v: keep(v), sound: soundness(there, good, x)}
+	b.activate(spec.Activation, keep(x))
 	return b
+}
+
+// within reports where 0 ≤ t ≤ most; a NaN is not.
+func within(t *Node, most int) *Node {
+	return LogicalAnd(GreaterOrEqual(t, ZerosLike(t)), LessOrEqual(t, Scalar(t.Graph(), t.DType(), most)))
+}
+
+// ofClass is 1 where a position has the label of a class, and 0 elsewhere: [N, C, S].
+func ofClass(y *Node, classes int, dtype dtypes.DType) *Node {
+	if classes == 1 {
+		return ConvertDType(y, dtype)
+	}
+	return TransposeAllAxes(OneHot(Reshape(y, y.Shape().Dim(0), y.Shape().Dim(2)), classes, dtype), 0, 2, 1)
+}
+
+// soundness is 1, or NaN where a position that is there is not good.
+func soundness(there, good, x *Node) *Node {
+	all := LogicalAll(LogicalOr(LogicalNot(there), good))
+	return Where(all, ScalarOne(x.Graph(), x.DType()), Scalar(x.Graph(), x.DType(), math.NaN()))
 }
 
 // activate computes p, q and their logarithms, all from the smaller of p and q and its

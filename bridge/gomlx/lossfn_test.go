@@ -50,6 +50,14 @@ type sample[T kernels.Float] struct {
 	trial.Batch[T]
 	labels  []int32
 	weights []float32
+	ignore  *int64
+}
+
+func (b sample[T]) options() (o []Option) {
+	if b.ignore != nil {
+		o = append(o, WithIgnore(*b.ignore))
+	}
+	return o
 }
 
 func draw[T kernels.Float](n, c, s int) sample[T] {
@@ -68,13 +76,13 @@ func draw[T kernels.Float](n, c, s int) sample[T] {
 // inOps is the loss and the gradient by GoMLX.
 func (b sample[T]) inOps(t *testing.T, backend compute.Backend, loss kernels.Loss, a kernels.Activation, l kernels.Layout, x []T, labels ...*tensors.Tensor) (float64, []T) {
 	t.Helper()
+	f, err := LossFn(loss, a, l, b.options()...)
+	if err != nil {
+		t.Fatal(err)
+	}
 	dims := []int{b.N, b.C, b.S}
 	if l == kernels.NSC {
 		dims = []int{b.N, b.S, b.C}
-	}
-	f, err := LossFn(loss, a, l)
-	if err != nil {
-		t.Fatal(err)
 	}
 	return evaluate[T](t, backend, f, tensors.FromFlatDataAndDimensions(x, dims...), labels...)
 }
@@ -103,7 +111,11 @@ func evaluate[T kernels.Float](t *testing.T, backend compute.Backend, f loss.Los
 // inCore is that of package kernels, of the same elements in float64.
 func (b sample[T]) inCore(t *testing.T, loss kernels.Loss, a kernels.Activation, l kernels.Layout, x []T, target kernels.Target) (float64, []float64) {
 	t.Helper()
-	plan, err := kernels.New[float64](loss, kernels.Spec{N: b.N, C: b.C, S: b.S, Activation: a, Layout: l})
+	var o []kernels.Option
+	if b.ignore != nil {
+		o = append(o, kernels.WithIgnore(*b.ignore))
+	}
+	plan, err := kernels.New[float64](loss, kernels.Spec{N: b.N, C: b.C, S: b.S, Activation: a, Layout: l}, o...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,6 +174,124 @@ func testLossFn[T kernels.Float](t *testing.T, tolerance float64) {
 	everyLoss(t, func(t *testing.T, loss kernels.Loss, a kernels.Activation) {
 		b.agree(t, backend, loss, a, kernels.NCS, b.under(a), tolerance, kernels.Labels(b.labels).Weights(b.weights), labels, weights)
 	})
+}
+
+// With a label to ignore and weights. Where there is no position, there are numbers that
+// would make the loss NaN.
+func testLossFnIgnore[T kernels.Float](t *testing.T, tolerance float64) {
+	backend, b, ignore := newBackend(t), draw[T](2, 3, 15), int64(-100)
+	b.ignore = &ignore
+	for i := range b.labels {
+		if i%5 == 0 {
+			b.labels[i] = int32(ignore)
+		} else if b.weights[i] == 0 {
+			b.labels[i] = 77
+		}
+	}
+	labels := tensors.FromFlatDataAndDimensions(b.labels, b.N, b.S)
+	weights := tensors.FromFlatDataAndDimensions(b.weights, b.N, b.S)
+	everyLoss(t, func(t *testing.T, loss kernels.Loss, a kernels.Activation) {
+		x := b.under(a)
+		for i := range x {
+			if at := i/b.S/b.C*b.S + i%b.S; b.weights[at] == 0 || b.labels[at] == int32(ignore) {
+				x[i] = T(math.NaN())
+			}
+		}
+		b.agree(t, backend, loss, a, kernels.NCS, x, tolerance, kernels.Labels(b.labels).Weights(b.weights), labels, weights)
+	})
+}
+
+func TestLossFnIgnore(t *testing.T) {
+	t.Run("float32", func(t *testing.T) { testLossFnIgnore[float32](t, 2e-5) })
+	t.Run("float64", func(t *testing.T) { testLossFnIgnore[float64](t, 1e-12) })
+}
+
+// Labels of every type of integers, one of them to ignore, and weights of every kind.
+func TestLossFnTypes(t *testing.T) {
+	backend, b := newBackend(t), draw[float64](2, 3, 15)
+	loss, ignore := trial.Loss(t, "dice + ce"), int64(2)
+	b.ignore = &ignore
+	mask := make([]uint8, len(b.labels))
+	for i := range mask {
+		mask[i] = uint8(i % 3 % 2)
+	}
+	wantLoss, want := b.inCore(t, loss, kernels.Softmax, kernels.NCS, b.X, kernels.Labels(b.labels).Mask(mask))
+	as := func(values any, of dtypes.DType) *tensors.Tensor {
+		return graph.MustExecOnce(backend, func(x *graph.Node) *graph.Node { return graph.Reshape(graph.ConvertDType(x, of), b.N, b.S) }, values)
+	}
+	for _, c := range []struct{ label, weight dtypes.DType }{
+		{dtypes.Int8, dtypes.Bool}, {dtypes.Int16, dtypes.Uint8}, {dtypes.Int32, dtypes.Int64}, {dtypes.Int64, dtypes.Float32},
+		{dtypes.Uint8, dtypes.Float64}, {dtypes.Uint16, dtypes.Bool}, {dtypes.Uint32, dtypes.Bool}, {dtypes.Uint64, dtypes.Bool},
+	} {
+		got, dx := b.inOps(t, backend, loss, kernels.Softmax, kernels.NCS, b.X, as(b.labels, c.label), as(mask, c.weight))
+		if math.Abs(got-wantLoss) > 1e-12 {
+			t.Errorf("labels of %v, weights of %v: loss %v, want %v", c.label, c.weight, got, wantLoss)
+		}
+		near(t, dx, want, 1e-12)
+	}
+}
+
+// A value that cannot be used at a position that exists makes loss and gradient NaN,
+// and none where there is no position.
+func TestLossFnUnusable(t *testing.T) {
+	backend := newBackend(t)
+	b := draw[float32](1, 2, 3)
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for name, c := range map[string]struct {
+		a       kernels.Activation
+		x, r, v float32 // at the second position, with the label below where r is -1
+		label   int32
+	}{
+		"label below":                   {a: kernels.Softmax, r: -1, v: 1, label: -1},
+		"label beyond":                  {a: kernels.Softmax, r: -1, v: 1, label: 2},
+		"weight below 0":                {a: kernels.Softmax, r: -1, v: -1},
+		"weight that is NaN":            {a: kernels.Softmax, r: -1, v: nan},
+		"weight beyond all numbers":     {a: kernels.Softmax, r: -1, v: inf},
+		"target below 0":                {a: kernels.Sigmoid, r: -0.25, v: 1},
+		"target of 255":                 {a: kernels.Sigmoid, r: 255, v: 1},
+		"target that is NaN":            {a: kernels.Softmax, r: nan, v: 1},
+		"logit that is NaN":             {a: kernels.Softmax, x: nan, r: -1, v: 1},
+		"probability that is NaN":       {a: kernels.None, x: nan, r: -1, v: 1},
+		"probability and target of NaN": {a: kernels.None, x: nan, r: nan, v: 1},
+	} {
+		for _, expr := range []string{"dice", "ce", "bce(reduction=sum)", "focal + tversky"} {
+			run := func(v float32) (float64, []float32) {
+				x, weights := b.under(c.a), tensors.FromValue([][]float32{{1, v, 1}})
+				if c.x != 0 {
+					x[1] = c.x
+				}
+				target := tensors.FromValue([][]int32{{0, c.label, 1}})
+				if c.r != -1 {
+					target = tensors.FromFlatDataAndDimensions([]float32{1, c.r, 0, 0, 0, 1}, 1, 2, 3)
+				}
+				return b.inOps(t, backend, trial.Loss(t, expr), c.a, kernels.NCS, x, target, weights)
+			}
+			loss, dx := run(c.v)
+			for i, d := range dx {
+				if !math.IsNaN(loss) || !math.IsNaN(float64(d)) {
+					t.Fatalf("%s, %s: loss %v, gradient[%d] = %v", name, expr, loss, i, d)
+				}
+			}
+			if c.v != 1 {
+				continue
+			}
+			loss, dx = run(0)
+			for i, d := range dx {
+				if math.IsNaN(loss) || i%3 == 1 && d != 0 || math.IsNaN(float64(d)) {
+					t.Fatalf("%s, %s, weight 0: loss %v, gradient[%d] = %v", name, expr, loss, i, d)
+				}
+			}
+		}
+	}
+
+	// With one class there are two labels.
+	one := draw[float32](1, 1, 3)
+	for label, wantNaN := range map[int32]bool{1: false, 2: true, -1: true} {
+		loss, _ := one.inOps(t, backend, trial.Loss(t, "dice + bce"), kernels.Sigmoid, kernels.NCS, one.X, tensors.FromValue([][]int32{{0, label, 1}}))
+		if math.IsNaN(loss) != wantNaN {
+			t.Errorf("label %d of one class: loss %v", label, loss)
+		}
+	}
 }
 
 // With a target of parts of classes, and predictions that are equal to it.
@@ -250,7 +380,7 @@ func TestLossFnSure(t *testing.T) {
 	})
 }
 
-// Channels-last, two axes, dense targets, one class.
+// Channels-last, two axes, dense targets, one class, nothing at all.
 func TestLossFnShapes(t *testing.T) {
 	backend, b := newBackend(t), draw[float64](2, 3, 15)
 	loss := trial.Loss(t, "dice + ce")
@@ -275,6 +405,17 @@ func TestLossFnShapes(t *testing.T) {
 		near(t, dx, want, 1e-12)
 	}
 
+	f, err := LossFn(loss, kernels.Softmax, kernels.NCS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range [][2]int{{2, 0}, {0, 6}} { // samples and positions
+		nothing, none := shapes.Make(dtypes.Float64, n[0], 3, n[1]), shapes.Make(dtypes.Int32, n[0], n[1])
+		if got, dx := evaluate[float64](t, backend, f, tensors.FromShape(nothing), tensors.FromShape(none)); got != 0 || len(dx) != 0 {
+			t.Errorf("nothing: loss %v, gradient %v", got, dx)
+		}
+	}
+
 	one = draw[float64](2, 1, 9)
 	loss = trial.Loss(t, trial.Expr)
 	wantLoss, want = one.inCore(t, loss, kernels.Sigmoid, kernels.NCS, one.X, kernels.Dense(one.R))
@@ -291,6 +432,16 @@ func (mine) Name() string                         { return "mine" }
 func (mine) Eval(_, _ []kernels.Cell) (l float64) { return 0 }
 
 func TestLossFnErrors(t *testing.T) {
+	backend, b := newBackend(t), draw[float32](2, 3, 6)
+	f, err := LossFn(trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, WithIgnore(255))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = graph.CallOnce(backend, func(in []*graph.Node) *graph.Node { return f(in[1:], in[:1]) },
+		tensors.FromFlatDataAndDimensions(b.X, 2, 3, 6), tensors.FromFlatDataAndDimensions(b.R, 2, 3, 6))
+	if !errors.Is(err, kernels.ErrOption) {
+		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
 	if _, err := LossFn(kernels.Loss{}, kernels.Softmax, kernels.NCS); !errors.Is(err, kernels.ErrOption) {
 		t.Errorf("no loss: %v", err)
 	}
@@ -321,6 +472,8 @@ func TestLossFnMisfits(t *testing.T) {
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 4, 5, 3), ints(2, 4, 5), floats(2, 4, 5)}, ""},
 		{"bce", kernels.Sigmoid, kernels.NSC, []any{floats(2, 4, 5, 3), floats(2, 4, 5, 3)}, ""},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(3, 6), ints(6), floats(6)}, ""},
+		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 0), ints(2, 0), floats(2, 0)}, ""},
+		{"ce", kernels.Softmax, kernels.NSC, []any{floats(0, 6, 3), ints(0, 6)}, ""},
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(6, 3), ints(6), floats(6)}, ""},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(6, 3), ints(6)}, "labels[0] = (Int32)[6]: wrong shape: want (Int32)[3] for"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(), ints()}, "shape = []"},
