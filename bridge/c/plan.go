@@ -123,6 +123,14 @@ func (p *typed[T]) batch(t target) (kernels.Target, int, error) {
 		kt, err = read(t.data, positions, kernels.Labels[int32])
 	case 3:
 		kt, err = read(t.data, positions, kernels.Labels[int64])
+	case 4:
+		kt, err = read(t.data, positions, kernels.Labels[int8])
+	case 5:
+		kt, err = read(t.data, positions, kernels.Labels[int16])
+	case 6:
+		kt, err = read(t.data, positions, kernels.Labels[uint16])
+	case 7:
+		kt, err = read(t.data, positions, kernels.Labels[uint32])
 	default:
 		err = fmt.Errorf("segloss: target.type = %d: %w", t.kind, kernels.ErrOption)
 	}

@@ -46,7 +46,9 @@ enum { /* what a call returns */
 enum { SEGLOSS_FLOAT32, SEGLOSS_FLOAT64 };                /* elements of predictions */
 enum { SEGLOSS_NONE, SEGLOSS_SIGMOID, SEGLOSS_SOFTMAX };  /* activation; none: probabilities */
 enum { SEGLOSS_NCS, SEGLOSS_NSC };                        /* layout: planar, channels-last */
-enum { SEGLOSS_DENSE, SEGLOSS_UINT8, SEGLOSS_INT32, SEGLOSS_INT64 }; /* target: dense, or labels */
+enum { /* target: dense, or labels */
+	SEGLOSS_DENSE, SEGLOSS_UINT8, SEGLOSS_INT32, SEGLOSS_INT64, SEGLOSS_INT8, SEGLOSS_INT16, SEGLOSS_UINT16, SEGLOSS_UINT32
+};
 
 /* The shape and meaning of predictions, and options whose zero is the default. */
 typedef struct {

@@ -211,17 +211,24 @@ func elementsOf[T kernels.Float]() cuda.DType {
 
 // targetOn reads what a target's type says it is.
 func targetOn[T kernels.Float](t G.Value) (cuda.Target, error) {
-	switch t.Dtype() {
-	case dtypeOf[T]():
+	if t.Dtype() == dtypeOf[T]() {
 		return cuda.Dense(t.Uintptr(), elementsOf[T]()), nil
-	case tensor.Uint8:
-		return cuda.Labels(t.Uintptr(), cuda.Uint8), nil
-	case tensor.Int32:
-		return cuda.Labels(t.Uintptr(), cuda.Int32), nil
-	case tensor.Int64:
-		return cuda.Labels(t.Uintptr(), cuda.Int64), nil
+	}
+	if l, ok := deviceLabels[t.Dtype()]; ok {
+		return cuda.Labels(t.Uintptr(), l), nil
 	}
 	return cuda.Target{}, badType("target", t.Dtype())
+}
+
+// deviceLabels are the label types as package cuda has them.
+var deviceLabels = map[tensor.Dtype]cuda.LabelType{
+	tensor.Uint8:  cuda.Uint8,
+	tensor.Int8:   cuda.Int8,
+	tensor.Uint16: cuda.Uint16,
+	tensor.Int16:  cuda.Int16,
+	tensor.Uint32: cuda.Uint32,
+	tensor.Int32:  cuda.Int32,
+	tensor.Int64:  cuda.Int64,
 }
 
 // onDevice is the memory that the machine has set aside for a result, or some more.

@@ -38,7 +38,8 @@ import (
 // layout NCS and [N, …, C] in NSC, with elements of float32 or float64. One of two axes
 // is one sample, [C, S] or [S, C]: what a classifier gives for a batch has to be reshaped
 // to [N, C, 1] or [N, 1, C]. A target of x's type is dense and has x's shape; one of
-// uint8, int32 or int64 is a map of labels [N, …], or [S] of one sample. The value of x lies in memory in the order of its shape; that of a target which
+// integers of 8, 16 or 32 bits or of int64 is a map of labels [N, …], or [S] of one
+// sample. The value of x lies in memory in the order of its shape; that of a target which
 // does not, such as a transposed view, is copied.
 func Cost(x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*G.Node, error) {
 	if err := checkNodes(x, target, l); err != nil {
@@ -61,15 +62,31 @@ func checkNodes(x, target *G.Node, l kernels.Layout) error {
 	if t := x.Dtype(); t != tensor.Float32 && t != tensor.Float64 {
 		return badType("x", t)
 	}
-	dense := false
-	switch t := target.Dtype(); t {
-	case x.Dtype():
-		dense = true
-	case tensor.Uint8, tensor.Int32, tensor.Int64:
-	default:
-		return badType("target", t)
+	dense := target.Dtype() == x.Dtype()
+	if _, labels := labelTypes[target.Dtype()]; !dense && !labels {
+		return badType("target", target.Dtype())
 	}
 	return bridge.CheckTarget(x.Shape(), target.Shape(), l, dense)
+}
+
+// labelTypes are those that a map of labels may have, with what reads a tensor of one.
+var labelTypes = map[tensor.Dtype]func(*tensor.Dense) (kernels.Target, bool){
+	tensor.Uint8:  labelsOf[uint8],
+	tensor.Int8:   labelsOf[int8],
+	tensor.Uint16: labelsOf[uint16],
+	tensor.Int16:  labelsOf[int16],
+	tensor.Uint32: labelsOf[uint32],
+	tensor.Int32:  labelsOf[int32],
+	tensor.Int64:  labelsOf[int64],
+}
+
+// labelsOf reads a map of labels. A scalar is none.
+func labelsOf[L kernels.Label](d *tensor.Dense) (kernels.Target, bool) {
+	y, ok := d.Data().([]L)
+	if !ok {
+		return kernels.Target{}, false
+	}
+	return kernels.Labels(ordered(d, y)), true
 }
 
 func cost[T kernels.Float](x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o []kernels.Option) (*G.Node, error) {
@@ -239,17 +256,15 @@ func targetOf[T kernels.Float](v G.Value) (kernels.Target, error) {
 	if err != nil {
 		return kernels.Target{}, err
 	}
-	switch r := d.Data().(type) {
-	case []T:
+	if r, ok := d.Data().([]T); ok {
 		return kernels.Dense(ordered(d, r)), nil
-	case []uint8:
-		return kernels.Labels(ordered(d, r)), nil
-	case []int32:
-		return kernels.Labels(ordered(d, r)), nil
-	case []int64:
-		return kernels.Labels(ordered(d, r)), nil
 	}
-	return kernels.Target{}, badType("target", v.Dtype())
+	if read := labelTypes[d.Dtype()]; read != nil {
+		if t, ok := read(d); ok {
+			return t, nil
+		}
+	}
+	return kernels.Target{}, badType("target", d.Dtype())
 }
 
 // ordered is a tensor's memory, or a copy in the order of its shape. (Materialize makes

@@ -138,7 +138,8 @@ func TestLabels(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, backing := range []any{labels, convert[int32](labels), convert[int64](labels)} {
+	for _, backing := range []any{labels, convert[int8](labels), convert[int16](labels), convert[int32](labels), convert[int64](labels),
+		convert[uint16](labels), convert[uint32](labels)} {
 		g := G.NewGraph()
 		x := G.NewTensor(g, tensor.Float32, 3, G.WithName("x"), G.WithShape(2, 3, 7), G.WithValue(tensor.New(tensor.WithShape(2, 3, 7), tensor.WithBacking(b.X))))
 		y := tensor.New(tensor.WithShape(2, 7), tensor.WithBacking(backing))
@@ -157,7 +158,7 @@ func TestLabels(t *testing.T) {
 	}
 }
 
-func convert[T int32 | int64](labels []uint8) []T {
+func convert[T kernels.Label](labels []uint8) []T {
 	wide := make([]T, len(labels))
 	for i, y := range labels {
 		wide[i] = T(y)
@@ -361,6 +362,8 @@ func TestErrors(t *testing.T) {
 		"target of other shape":  {x, denseOf(make([]uint8, 4), 2, 2), kernels.ErrShape, "target = [2 2]"},
 		"dense of other shape":   {x, denseOf(make([]float32, 8), 1, 4, 2), kernels.ErrShape, "target = [1 4 2]"},
 		"target with a mask":     {x, maskedLabels, kernels.ErrShape, "target = (1, 4): wrong shape: a masked tensor"},
+		"label of one number":    {x, tensor.New(tensor.FromScalar(uint8(1))), kernels.ErrShape, "target = uint8"},
+		"labels of uint64":       {x, denseOf(make([]uint64, 4), 1, 4), kernels.ErrShape, "target = uint64"},
 		"target of one number":   {x, G.NewU8(1), kernels.ErrShape, "target = *gorgonia.U8"},
 		"prediction of float64":  {denseOf(make([]float64, 8), 1, 2, 4), labels, kernels.ErrShape, "x = float64"},
 		"prediction transposed":  {turned, labels, kernels.ErrShape, "x = [8 1 2]: wrong shape: strides of a view"},

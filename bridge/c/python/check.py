@@ -52,6 +52,7 @@ def check_values():
         ours = segloss.Loss("ce", activation="softmax", ignore_index=label)
         theirs = torch.nn.functional.cross_entropy(x, labels, ignore_index=label)
         assert abs(ours(x, labels) - theirs) < 1e-14
+    assert {torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64} <= set(segloss.LABELS)
     for kind in segloss.LABELS:
         assert ignoring(x, y.to(kind)) == ignoring(x, y)
         assert torch.equal(gradient(ignoring, x, y.to(kind)), gradient(ignoring, x, y))
@@ -265,6 +266,7 @@ def check_errors():
         (lambda: ce(x, y[:1]), "target of"),
         (lambda: ce(x, y.bool()), "target of"),
         (lambda: ce(x, y.clamp(min=7)), "label out of range"),
+        (lambda: ce(x, -y.to(torch.int8).clamp(min=1)), "= -1: label out of range"),
         (lambda: ce(x.half(), y), "float16"),
         (lambda: ce(x.bfloat16(), y), "prediction of torch.bfloat16"),
         (lambda: ce(x, y.half()), "target of torch.float16"),

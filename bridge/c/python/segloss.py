@@ -22,7 +22,8 @@ import torch
 
 ACTIVATIONS = {"none": 0, "sigmoid": 1, "softmax": 2}
 TYPES = {torch.float32: 0, torch.float64: 1}
-LABELS = {torch.uint8: 1, torch.int32: 2, torch.int64: 3}
+_LABELS = "uint8", "int32", "int64", "int8", "int16", "uint16", "uint32"  # PyTorch has the last two from 2.3 on
+LABELS = {getattr(torch, name): i for i, name in enumerate(_LABELS, 1) if hasattr(torch, name)}
 WEIGHTS = {torch.float32: "weights", torch.bool: "mask"}
 
 
@@ -199,9 +200,9 @@ class Loss(torch.nn.Module):
 
     The activation is none for probabilities, sigmoid or softmax for logits. A prediction of
     two axes is one sample, [C, S]; what a classifier gives has to be reshaped to [N, C, 1].
-    The target is a map of labels [N, ...] of uint8, int32 or int64, or dense, of the
-    prediction's shape and type. Weights of the positions [N, ...] are float32, or a mask of
-    bool. Neither gets a gradient. Plans are kept for the last shapes.
+    The target is a map of labels [N, ...] of integers, or dense, of the prediction's shape
+    and type. Weights of the positions [N, ...] are float32, or a mask of bool. Neither gets
+    a gradient. Plans are kept for the last shapes.
     """
 
     def __init__(self, loss, activation, ignore_index=None, workers=0):

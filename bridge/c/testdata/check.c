@@ -204,13 +204,17 @@ static void shards(void) {
 static void kinds(void) {
 	segloss_spec spec = {.n = 1, .c = 1, .s = 4, .type = SEGLOSS_FLOAT64, .activation = SEGLOSS_SIGMOID};
 	double logits[] = {1, -2, .5, 3}, r[] = {0, 1, 1, 0}, dx[] = {1, 1, 1, 1}, alone[4], loss, other;
-	uint8_t mask[] = {1, 1, 0, 1}, y8[] = {0, 1, 1, 0};
-	int32_t y32[] = {0, 1, 1, 0};
-	int64_t y64[] = {0, 1, 1, 0};
-	const void *data[] = {r, y8, y32, y64};
+	uint8_t mask[] = {1, 1, 0, 1}, u8[] = {0, 1, 1, 0};
+	int8_t i8[] = {0, 1, 1, 0}, low[] = {0, -1, 1, 0};
+	int16_t i16[] = {0, 1, 1, 0};
+	int32_t i32[] = {0, 1, 1, 0};
+	int64_t i64[] = {0, 1, 1, 0};
+	uint16_t u16[] = {0, 1, 1, 0};
+	uint32_t u32[] = {0, 1, 1, 0}, high[] = {0, 4294967295u, 1, 0};
+	const void *data[] = {r, u8, i32, i64, i8, i16, u16, u32};
 	segloss_plan plan;
 	CHECK(segloss_new("dice + bce", &spec, &plan, NULL) == SEGLOSS_OK);
-	for (int type = SEGLOSS_DENSE; type <= SEGLOSS_INT64; type++) {
+	for (int type = SEGLOSS_DENSE; type <= SEGLOSS_UINT32; type++) {
 		segloss_target target = {.data = data[type], .type = type, .mask = mask};
 		CHECK(segloss_forward_backward(plan, alone, logits, &target, 1, 0, type ? &other : &loss, NULL) == SEGLOSS_OK);
 		CHECK(type == SEGLOSS_DENSE || fabs(other - loss) < 1e-15);
@@ -229,6 +233,9 @@ static void kinds(void) {
 	ERROR(segloss_forward_backward(ignoring, dx, logits, &floats, 1, 0, &loss, &error), SEGLOSS_ERROR_OPTION, "ignore index");
 	CHECK(dx[2] == 1);
 	segloss_free(ignoring);
+	segloss_target below = {.data = low, .type = SEGLOSS_INT8}, beyond = {.data = high, .type = SEGLOSS_UINT32};
+	ERROR(segloss_forward(plan, logits, &below, &loss, &error), SEGLOSS_ERROR_LABEL, "[1] = -1");
+	ERROR(segloss_forward(plan, logits, &beyond, &loss, &error), SEGLOSS_ERROR_LABEL, "[1] = 4294967295");
 	segloss_target odd = {.data = r, .type = 9};
 	ERROR(segloss_forward(plan, logits, &odd, &loss, &error), SEGLOSS_ERROR_OPTION, "type = 9");
 	segloss_target dense = {.data = r};
