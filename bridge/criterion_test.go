@@ -190,6 +190,48 @@ func TestGrow(t *testing.T) {
 	}
 }
 
+// What New says of a wrong activation.
+func TestWrongActivation(t *testing.T) {
+	for _, c := range []struct {
+		expr string
+		a    kernels.Activation
+		x    []float32 // of classes 0, 1, … at one position
+		y    uint8
+		want float64
+	}{
+		{"ce", kernels.None, []float32{-0.5, 2}, 0, 16.1},
+		{"bce(reduction=sum)", kernels.Sigmoid, []float32{1}, 1, 0.313},
+		{"bce(reduction=sum)", kernels.Sigmoid, []float32{0}, 0, 0.693},
+		{"ce", kernels.Softmax, []float32{1, 0}, 0, 0.313},
+		{"ce", kernels.Softmax, []float32{1, 0, 0}, 0, 0.551},
+	} {
+		pass, err := New[float32](parse(t, c.expr), c.a, kernels.NCS).Forward([]int{len(c.x), 1}, c.x, kernels.Labels([]uint8{c.y}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		dx := make([]float32, len(c.x))
+		if err := pass.Backward(dx, kernels.Grad{Scale: 1}); err != nil {
+			t.Fatal(err)
+		}
+		flat := !slices.ContainsFunc(dx, func(d float32) bool { return d != 0 })
+		if math.Abs(pass.Loss()-c.want) > 0.002*c.want || flat != (c.a == kernels.None) {
+			t.Errorf("%s, %v of %v: loss %v, want %v; gradient %v", c.expr, c.a, c.x, pass.Loss(), c.want, dx)
+		}
+	}
+	for _, c := range []struct {
+		x       []float32
+		outside func(loss float64) bool
+	}{
+		{[]float32{-2, 2, 3, -3}, func(loss float64) bool { return loss < 0 }},
+		{[]float32{-0.5, -2, -1.5, -3}, func(loss float64) bool { return loss > 1 }},
+	} {
+		pass, err := New[float32](parse(t, "tversky"), kernels.None, kernels.NSC).Forward([]int{2, 2}, c.x, kernels.Labels([]uint8{1, 0}))
+		if err != nil || !c.outside(pass.Loss()) {
+			t.Errorf("logits %v as probabilities: loss %v, error %v", c.x, pass.Loss(), err)
+		}
+	}
+}
+
 func TestErrors(t *testing.T) {
 	c := New[float32](parse(t, "dice"), kernels.Softmax, kernels.NCS)
 	for name, try := range map[string]struct {

@@ -22,7 +22,8 @@ type Loss[T kernels.Float, B autodiff.BackwardCapable] struct {
 	backend   B
 }
 
-// New makes a loss on an autodiff backend.
+// New makes a loss on an autodiff backend. A wrong activation is no error; [bridge.New]
+// says what it looks like.
 func New[T kernels.Float, B autodiff.BackwardCapable](backend B, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) *Loss[T, B] {
 	return &Loss[T, B]{bridge.New[T](loss, a, l, o...), backend}
 }

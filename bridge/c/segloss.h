@@ -44,7 +44,11 @@ enum { /* what a call returns */
 };
 
 enum { SEGLOSS_FLOAT32, SEGLOSS_FLOAT64 };                /* elements of predictions */
-enum { SEGLOSS_NONE, SEGLOSS_SIGMOID, SEGLOSS_SOFTMAX };  /* activation; none: probabilities */
+/* activation; none: x has probabilities. Logits beside none, as where it was forgotten, are
+ * no error: region losses may become negative or larger than 1, and ce is 16.1 with gradient 0
+ * where the logit of the right class is below 0. Probabilities beside softmax keep ce at
+ * or above 0.313 for two classes, and beside sigmoid bce. */
+enum { SEGLOSS_NONE, SEGLOSS_SIGMOID, SEGLOSS_SOFTMAX };
 enum { SEGLOSS_NCS, SEGLOSS_NSC };                        /* layout: planar, channels-last */
 enum { /* target: dense, or labels */
 	SEGLOSS_DENSE, SEGLOSS_UINT8, SEGLOSS_INT32, SEGLOSS_INT64, SEGLOSS_INT8, SEGLOSS_INT16, SEGLOSS_UINT16, SEGLOSS_UINT32

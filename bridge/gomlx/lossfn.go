@@ -41,7 +41,8 @@ func WithIgnore(label int64) Option {
 // the values alone no graph can report: a label out of range, a dense target outside
 // [0,1], a weight that is negative or not finite, a NaN, each at a position that exists,
 // make the loss NaN, and with it the gradient at all positions that exist. Unlike in
-// package kernels, logits must be finite, and 0/0 is NaN.
+// package kernels, logits must be finite, and 0/0 is NaN. A wrong activation does not
+// show; [bridge.New] says what it looks like.
 func LossFn(l kernels.Loss, a kernels.Activation, layout kernels.Layout, o ...Option) (loss.LossFn, error) {
 	var c config
 	for _, set := range o {

@@ -37,7 +37,8 @@ type Step[T kernels.Float] struct {
 	criterion *bridge.Criterion[T]
 }
 
-// NewStep makes a step of a model whose variables are in the store.
+// NewStep makes a step of a model whose variables are in the store. A wrong activation is
+// no error; [bridge.New] says what it looks like.
 func NewStep[T kernels.Float](backend compute.Backend, store *model.Store, modelFn train.ModelFn, opt optimizer.Interface, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*Step[T], error) {
 	forward, err := model.NewExec(backend, store, func(scope *model.Scope, inputs []*graph.Node) *graph.Node {
 		return predict(scope, modelFn, inputs)

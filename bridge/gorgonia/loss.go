@@ -40,7 +40,8 @@ import (
 // to [N, C, 1] or [N, 1, C]. A target of x's type is dense and has x's shape; one of
 // integers of 8, 16 or 32 bits or of int64 is a map of labels [N, …], or [S] of one
 // sample. The value of x lies in memory in the order of its shape; that of a target which
-// does not, such as a transposed view, is copied.
+// does not, such as a transposed view, is copied. A wrong activation is no error;
+// [bridge.New] says what it looks like.
 func Cost(x, target *G.Node, loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) (*G.Node, error) {
 	if err := checkNodes(x, target, l); err != nil {
 		return nil, err

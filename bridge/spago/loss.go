@@ -21,7 +21,7 @@ type Loss[T kernels.Float] struct {
 	criterion *bridge.Criterion[T]
 }
 
-// New makes a loss.
+// New makes a loss. A wrong activation is no error; [bridge.New] says what it looks like.
 func New[T kernels.Float](loss kernels.Loss, a kernels.Activation, l kernels.Layout, o ...kernels.Option) *Loss[T] {
 	return &Loss[T]{bridge.New[T](loss, a, l, o...)}
 }
