@@ -77,6 +77,15 @@ def check_weights():
     assert torch.equal(a.grad, gradient(plain, x, y, weights)) and not torch.equal(a.grad, gradient(plain, x, y))
 
 
+def check_negated():
+    """PyTorch may leave it to who reads a tensor to change its sign."""
+    dense, negated = segloss.Loss("dice", "sigmoid"), torch._neg_view
+    r, weights = x.sigmoid(), torch.rand(2, 5, 7)
+    assert dense(negated(-x), negated(-r), negated(-weights)) == dense(x, r, weights)
+    assert torch.equal(gradient(dense, x, negated(-r), negated(-weights)), gradient(dense, x, r, weights))
+    raises(ValueError, "target of torch.float64", segloss.target, negated(-r))
+
+
 def check_two_axes():
     """One sample, [C, S], as everywhere."""
     one, labels, weights = x[0].flatten(1), y[0].flatten(), torch.rand(35)
@@ -271,7 +280,8 @@ def check_errors():
         (lambda: ce(x.bfloat16(), y), "prediction of torch.bfloat16"),
         (lambda: ce(x, y.half()), "target of torch.float16"),
         (lambda: ce(x, x.float()), "target of torch.float32"),
-        (lambda: ce(x.long(), y), "prediction of torch.int64"),
+        (lambda: ce(x.long(), y), "prediction of torch.int64: want one of"),
+        (lambda: segloss.Loss("dice\0 + ce", "softmax")(x, y), "loss of 'dice\\x00 + ce'"),
         (lambda: ce(x[0, 0, 0], y), "prediction of shape (7,): it has at least two axes"),
         (lambda: ce(x[0, 0, 0, 0], y), "prediction of shape ()"),
         (lambda: ce(x, y, y), "weights of torch.int64"),

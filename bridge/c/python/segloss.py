@@ -73,7 +73,7 @@ def target(y, weights=None):
     They are contiguous tensors, of which it holds the addresses alone. A dense target has the plan's type.
     """
     for name, t, allowed in ("target", y, {**TYPES, **LABELS}), ("weights", weights, WEIGHTS):
-        if t is not None and (t.dtype not in allowed or not t.is_contiguous()):
+        if t is not None and (t.dtype not in allowed or not t.is_contiguous() or t.is_neg()):
             raise ValueError(f"{name} of {t.dtype} {tuple(t.shape)}: want contiguous memory of {_names(allowed)}")
     t = Target(y.data_ptr(), LABELS.get(y.dtype, 0))
     if weights is not None:
@@ -109,6 +109,8 @@ class Plan:
         for name, value, allowed in ("prediction", dtype, TYPES), ("activation", activation, ACTIVATIONS):
             if value not in allowed:
                 raise ValueError(f"{name} of {value}: want one of {_names(allowed)}")
+        if "\0" in loss:
+            raise ValueError(f"loss of {loss!r}: it would end at the NUL")
         for name, value, bits in ("ignore_index", ignore_index or 0, 64), ("workers", workers, 32):
             if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
                 raise ValueError(f"{name} = {value} has more than {bits} bits")
@@ -192,7 +194,8 @@ class _Gradient(torch.autograd.Function):
 
 
 def _in_order(t):
-    return None if t is None else t.contiguous()
+    """A tensor whose memory is what it says, in the order of its shape."""
+    return None if t is None else t.resolve_neg().contiguous()
 
 
 class Loss(torch.nn.Module):
@@ -231,8 +234,8 @@ class Loss(torch.nn.Module):
             raise ValueError(f"prediction of shape {tuple(x.shape)}: it has at least two axes, of classes and positions")
         axis = 0 if x.dim() == 2 else 1  # of the classes; of two axes there is none of samples
         n, c, s = x.shape[:axis].numel(), x.shape[axis], x.shape[axis + 1:].numel()
-        _check_shapes(x, y, weights, x.shape[:axis] + x.shape[axis + 1:])
         plan = self._plans(self.loss, n, c, s, x.dtype, self.activation, self.ignore_index, self.workers)
+        _check_shapes(x, y, weights, x.shape[:axis] + x.shape[axis + 1:])
         return _Function.apply(*map(_in_order, (x, y, weights)), plan)
 
 
