@@ -91,6 +91,9 @@ func (c *config) check(l kernels.Loss, a kernels.Activation, layout kernels.Layo
 	if _, err := kernels.New[float32](l, one); err != nil {
 		return spec, err
 	}
+	if !x.DType().IsFloat() {
+		return spec, &kernels.ArgError{Arg: "predictions", Index: 0, Value: x.Shape(), Err: fmt.Errorf("%w: want floats", kernels.ErrShape)}
+	}
 	if len(labels) != 1 && len(labels) != 2 {
 		return spec, &kernels.ArgError{Arg: "labels", Index: -1, Value: len(labels),
 			Err: fmt.Errorf("%w: want 1, the target, or 2, with weights", kernels.ErrShape)}

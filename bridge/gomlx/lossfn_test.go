@@ -477,6 +477,7 @@ func TestLossFnMisfits(t *testing.T) {
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(6, 3), ints(6), floats(6)}, ""},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(6, 3), ints(6)}, "labels[0] = (Int32)[6]: wrong shape: want (Int32)[3] for"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(), ints()}, "shape = []"},
+		{"dice", kernels.None, kernels.NCS, []any{ints(2, 3, 6), ints(2, 6)}, "predictions[0] = (Int32)[2, 3, 6]: wrong shape: want floats"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(2, 1)}, "labels[0] = (Int32)[2, 1]: wrong shape: want (Int32)[2, 6] for"},
 		{"ce", kernels.Softmax, kernels.NCS, []any{floats(2, 3, 6), ints(6, 2)}, "labels[0] = (Int32)[6, 2]"},
 		{"ce", kernels.Softmax, kernels.NSC, []any{floats(2, 3, 6), ints(2, 6)}, "labels[0] = (Int32)[2, 6]: wrong shape: want (Int32)[2, 3]"},

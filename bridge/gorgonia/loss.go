@@ -225,11 +225,15 @@ func direct(arg string, v G.Value) (*tensor.Dense, error) {
 	return d, err
 }
 
-// unmasked is a tensor all of whose elements count.
+// unmasked is a tensor all of whose elements count. Gorgonia panics at the memory of one
+// that has none.
 func unmasked(arg string, v G.Value) (*tensor.Dense, error) {
 	d, ok := v.(*tensor.Dense)
-	if !ok {
+	if !ok || d == nil {
 		return nil, badType(arg, fmt.Sprintf("%T", v))
+	}
+	if d.Shape().TotalSize() == 0 {
+		return nil, argError(arg, d.Shape(), "a tensor without elements")
 	}
 	if len(d.Mask()) > 0 {
 		return nil, argError(arg, d.Shape(), "a masked tensor, whose mask would not be read")
