@@ -36,7 +36,7 @@ func Example() {
 	for step := range 41 {
 		backend.Tape().Clear()
 		backend.Tape().StartRecording()
-		y, err := criterion.Forward(features.MatMul(w.Tensor()).Reshape(1, 8, 2), labels)
+		y, err := criterion.Forward(features.MatMul(w.Tensor()), labels)
 		if err != nil {
 			log.Fatal(err)
 		}

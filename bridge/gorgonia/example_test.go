@@ -17,7 +17,7 @@ func Example() {
 	g := G.NewGraph()
 	features := G.NewMatrix(g, tensor.Float32, G.WithName("features"), G.WithShape(8, 2), G.WithValue(tensor.New(tensor.WithShape(8, 2),
 		tensor.WithBacking([]float32{.1, .5, .2, .4, .1, .6, .9, .4, .8, .6, .2, .5, .1, .7, .3, .3}))))
-	labels := G.NewMatrix(g, tensor.Uint8, G.WithName("labels"), G.WithShape(1, 8), G.WithValue(tensor.New(tensor.WithShape(1, 8),
+	labels := G.NewVector(g, tensor.Uint8, G.WithName("labels"), G.WithShape(8), G.WithValue(tensor.New(tensor.WithShape(8),
 		tensor.WithBacking([]uint8{0, 0, 0, 1, 1, 0, 0, 0}))))
 	w := G.NewMatrix(g, tensor.Float32, G.WithName("w"), G.WithShape(2, 2), G.WithInit(G.Zeroes()))
 
@@ -25,7 +25,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	logits := G.Must(G.Reshape(G.Must(G.Mul(features, w)), tensor.Shape{1, 8, 2}))
+	logits := G.Must(G.Mul(features, w))
 	cost, err := gorgonia.Cost(logits, labels, loss, kernels.Softmax, kernels.NSC)
 	if err != nil {
 		log.Fatal(err)
