@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"strconv"
 	"text/tabwriter"
 	"time"
@@ -145,6 +146,9 @@ func (e *evaluation) checkGrad() error {
 		if at.is(in.file) {
 			return argument("-grad", fmt.Errorf("%s is the file of %s, %s, which the gradient would replace", e.grad, in.flag, in.file))
 		}
+	}
+	if report, err := os.Stdout.Stat(); err == nil && at.info != nil && at.info.Mode().IsRegular() && os.SameFile(at.info, report) {
+		return argument("-grad", fmt.Errorf("%s is where the standard output goes, which the gradient would replace", e.grad))
 	}
 	return nil
 }

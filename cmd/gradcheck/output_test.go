@@ -53,6 +53,18 @@ func TestGradOverInput(t *testing.T) {
 	}
 }
 
+// TestGradOverOutput: nor does it take the place of the report.
+func TestGradOverOutput(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout := os.Stdout
+	defer func() { os.Stdout = stdout; f.Close() }()
+	os.Stdout = f
+	expectRefusal(t, append([]string{"eval", "-grad", f.Name()}, small(t)...), "-grad "+f.Name(), "the standard output")
+}
+
 // says writes a text.
 func says(text string) func(io.Writer) error {
 	return func(w io.Writer) error { _, err := io.WriteString(w, text); return err }
