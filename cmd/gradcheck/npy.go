@@ -57,7 +57,7 @@ func (h header) element() (elem, binary.ByteOrder, error) {
 	}
 	e, ok := elems[code]
 	if !ok {
-		return e, nil, fmt.Errorf("element type %q, want bool, an integer type, float32 or float64", h.descr)
+		return e, nil, fmt.Errorf("element type %q, want NumPy's code of bool, an integer type, float32 or float64, such as <f4", h.descr)
 	}
 	return e, order, nil
 }
