@@ -104,7 +104,7 @@ var regions = []*Loss{
 	},
 	{
 		Name: "gdl", Kind: RegionKind,
-		Formula: "1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr) over the classes of a sample, w_c = (min_k R_k/R_c)²; 1/R_c² with scaled=false",
+		Formula: "1 − (2 Σ w_c I_c + s_nr)/(Σ w_c (2I_c+FP_c+FN_c) + s_dr) over the classes of a sample, w_c = (R_min/R_c)², R_min the least R > 0; 1/R_c² with scaled=false",
 		Source:  "Crum 2006, Sudre 2017",
 		Options: append(append([]Setting{{optBatch, false}, {optBackground, true}, {optReduction, "mean"}}, smoothOptions(1e-5)...),
 			Setting{optWeightType, "square"}, Setting{optAbsentW, "max"}, Setting{optWeightEps, 1e-6}, Setting{optScaled, true}),
