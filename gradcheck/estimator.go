@@ -88,6 +88,9 @@ type differ struct {
 	m     int
 	noise []float64 // of each function where it is known; else it is measured at each point
 
+	// least is the noise that each function has at least, nil where nothing is known.
+	least []float64
+
 	// enough is the relative error that will do, where an evaluation is so dear
 	// that the ladder should end there, and without a look at what lies below
 	// once the noise is known.
@@ -191,12 +194,18 @@ func better(a, b Estimate) (best Estimate, second bool) {
 	return a, false
 }
 
+// rounded returns the estimate with that much round-off more.
+func (e Estimate) rounded(more float64) Estimate {
+	e.Err, e.Roundoff = e.Err+more, e.Roundoff+more
+	return e
+}
+
 // amid returns the estimate with the error that it has where there is as much
 // noise as was met further out.
 func (e Estimate) amid(noise float64) Estimate {
 	if noise > e.Noise {
-		more := spread * noise / e.Step
-		e.Noise, e.Err, e.Roundoff = noise, e.Err+more, e.Roundoff+more
+		e = e.rounded(spread * noise / e.Step)
+		e.Noise = noise
 	}
 	return e
 }

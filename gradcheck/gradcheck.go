@@ -23,7 +23,9 @@
 // the numeric derivatives alone and has no absolute part.
 //
 // Of a region loss of the caller's, the partial derivatives are checked first, and
-// one that is wrong is named, with its class, instead of what follows from it.
+// one that is wrong is named, with its class, instead of what follows from it. How
+// coarsely its value and they are rounded, as 1 − a/b is near 0, is measured beside
+// the sums that they were asked for, and is part of the errors of the estimates.
 //
 // A gradient passes, fails, or is inconclusive, for a reason that is given:
 // noise, truncation, domain or divergent. Where a function stands still near x and

@@ -19,6 +19,9 @@ const (
 // a value is at best rounded.
 func (d *differ) noiseOf(i int) float64 {
 	floor := ulp / 2 * math.Abs(d.center[i])
+	if d.least != nil {
+		floor = math.Max(floor, d.least[i])
+	}
 	if d.noise != nil {
 		return math.Max(floor, d.noise[i])
 	}

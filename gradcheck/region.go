@@ -179,6 +179,7 @@ type regionCheck struct {
 	c, d   []kernels.Cell
 	in     []kernels.Cell // what Eval is given
 	value  float64
+	noise  []float64 // of the value, and of the partial derivatives
 }
 
 func newRegionCheck(t kernels.Term, c []kernels.Cell) *regionCheck {
@@ -212,6 +213,7 @@ func (r *regionCheck) find() flaw {
 		return flaw{} // without a derivative
 	}
 	r.value, r.d = v, d
+	r.noise = r.levels()
 	f := r.partials()
 	if again, e, _ := r.eval(); math.Float64bits(again) != math.Float64bits(v) || !slices.Equal(d, e) && !slices.ContainsFunc(d, hasNaN) {
 		return r.blame(fmt.Sprintf("Eval is no function of c: of the same cells it gives %v first and %v then, or other derivatives", v, again))
@@ -281,10 +283,11 @@ func (r *regionCheck) line(k, i int) func(v float64, out []float64) {
 	}
 }
 
-// by estimates the derivative by sum i of class k.
+// by estimates the derivative by sum i of class k, with the rounding of the one that
+// it is compared with as part of its error.
 func (r *regionCheck) by(k, i int) Estimate {
-	d := differ{m: 1, f: r.line(k, i)}
-	return d.at(*sumsOfCell[i].of(&r.c[k]), 0, math.Inf(1))[0]
+	d := differ{m: 1, f: r.line(k, i), least: r.noise[:1]}
+	return d.at(*sumsOfCell[i].of(&r.c[k]), 0, math.Inf(1))[0].rounded(spread * r.noise[1+k*len(sumsOfCell)+i])
 }
 
 // hidden returns the slope by sum i of class k that rounding could hide.

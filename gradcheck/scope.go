@@ -167,7 +167,7 @@ func (s *scope) partial(k int) []Estimate {
 	if base < 0 {
 		lo, hi = math.Inf(-1), 0
 	}
-	d := differ{m: len(s.f.losses), f: func(v float64, out []float64) {
+	d := differ{m: len(s.f.losses), least: s.f.rounding, f: func(v float64, out []float64) {
 		data[k] = v
 		if s.finish(out, s.f.moving) != nil {
 			for l := range out {

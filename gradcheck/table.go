@@ -75,6 +75,9 @@ func newBench(ctx context.Context, p *problem, vs []variant) (*bench, error) {
 		return nil, err
 	}
 	u.values(v, b.value)
+	if b.field.rounding, b.field.blur, err = p.roundings(ctx, vs); err != nil {
+		return nil, err
+	}
 	if b.scope, err = b.field.scope(ctx); err != nil {
 		return nil, err
 	}
@@ -228,7 +231,7 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		b.infinite(row, i)
 		return nil
 	case d == Float64:
-		c := numerically(withFrozen(b.numeric[i], frozen, b.elements), pick(dx, b.elements))
+		c := numerically(b.blurred(i, withFrozen(b.numeric[i], frozen, b.elements), b.scale[i]), pick(dx, b.elements))
 		c.hasFloor = !foreign(b.variants[i].loss) // as the losses' definition has it
 		c.hidden = func(j int) float64 { return b.hidden(ctx, i, j) }
 		b.decide(row, c)
@@ -240,6 +243,24 @@ func (b *bench) compare(ctx context.Context, row *Row, i int, d DType, exact, dx
 		return nil
 	}
 	return b.compareAll(ctx, row, i, exact, dx)
+}
+
+// blurred returns estimates of derivatives of loss l, of the given scales, with what
+// the rounding of the caller's partial derivatives does to a gradient as part of
+// their errors.
+func (b *bench) blurred(l int, est []Estimate, scale []float64) []Estimate {
+	blur := b.field.blur[l]
+	if blur == 0 {
+		return est
+	}
+	est = slices.Clone(est)
+	least := floor * rms(values(est))
+	for j, own := range scale {
+		if own > 0 { // 0: of a position that does not exist
+			est[j] = est[j].rounded(blur * math.Max(own, least))
+		}
+	}
+	return est
 }
 
 // hidden returns the slope of loss l by its estimate j that rounding could hide
@@ -334,13 +355,15 @@ func (b *bench) element(c comparison, j, i int) Element {
 }
 
 // compareLoss holds a loss against that of the union, which was computed among
-// the others, in float64 and by the reference backend.
+// the others, in float64 and by the reference backend. Sums that differ in their
+// last bits make the value of a caller's region another multiple of what it is
+// rounded to.
 func (b *bench) compareLoss(row *Row, i int, d DType, loss float64) {
 	k, u := kFloat64+4*b.widest, uFloat64
 	if d == Float32 {
 		k, u = kFloat32+4*b.widest, uFloat32
 	}
-	c := within(b.value[i:i+1], []float64{loss}, []float64{k*u*b.size[i] + underflow})
+	c := within(b.value[i:i+1], []float64{loss}, []float64{k*u*b.size[i] + spread*b.field.rounding[i] + underflow})
 	if c.excess(0) <= 1 || row.Verdict == Fail {
 		return
 	}

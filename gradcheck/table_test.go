@@ -39,7 +39,7 @@ func TestInfinite(t *testing.T) {
 
 // TestLossOff asks that a loss that differs from its value among others fails.
 func TestLossOff(t *testing.T) {
-	b := &bench{value: []float64{1}, size: []float64{2}}
+	b := &bench{field: &field{rounding: []float64{0}}, value: []float64{1}, size: []float64{2}}
 	for _, tt := range []struct {
 		d    DType
 		loss float64

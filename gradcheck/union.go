@@ -88,6 +88,9 @@ type field struct {
 	p    *problem
 	plan *kernels.Plan[float64]
 	b    bound[float64]
+
+	rounding []float64 // noise of each loss by the caller's regions in it
+	blur     []float64 // and of its gradient, relative
 }
 
 // on makes the field of a problem.
@@ -96,7 +99,7 @@ func (u *union) on(p *problem, backend string) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &field{u, p, plan, bind[float64](p, kernels.NCS)}, nil
+	return &field{union: u, p: p, plan: plan, b: bind[float64](p, kernels.NCS)}, nil
 }
 
 // eval writes the losses, without frozen terms, at the field's present
@@ -121,7 +124,7 @@ func (f *field) derivatives(ctx context.Context, elements []int) [][]Estimate {
 	for l := range est {
 		est[l] = make([]Estimate, len(elements))
 	}
-	d := differ{m: len(f.losses)}
+	d := differ{m: len(f.losses), least: f.rounding}
 	noise := make([]float64, d.m)
 	measured := 0
 	for j, i := range elements {
@@ -158,7 +161,7 @@ func (f *field) along(ctx context.Context, direction []float64) []Estimate {
 	for l, v := range noise {
 		noise[l] = passNoise * math.Abs(v)
 	}
-	d := differ{m: len(f.losses), f: eval, noise: noise, enough: enoughAlong, most: rungsAlong}
+	d := differ{m: len(f.losses), f: eval, least: f.rounding, noise: noise, enough: enoughAlong, most: rungsAlong}
 	est := d.at(0, -1, 1)
 	copy(f.b.x, f.p.x)
 	return est

@@ -127,8 +127,8 @@ type judgement struct {
 	worst   int     // the one furthest from right, in units of its tolerance, or least decided; -1 if there is none
 }
 
-// judge decides a comparison. Where nothing but plateaus speaks against the
-// derivatives, it asks first whether rounding is what made them.
+// judge decides a comparison. Of plateaus that speak against the derivatives it
+// asks first whether rounding is what made them.
 func (c comparison) judge() judgement {
 	j := c.decide()
 	if j.verdict != Fail || c.hidden == nil {
@@ -136,13 +136,9 @@ func (c comparison) judge() judgement {
 	}
 	var still []int
 	for i := range c.want {
-		if !(c.excess(i) > 1) {
-			continue
+		if c.excess(i) > 1 && c.numeric[i].still && finite(c.got[i]) {
+			still = append(still, i)
 		}
-		if !c.numeric[i].still || !finite(c.got[i]) {
-			return j
-		}
-		still = append(still, i)
 	}
 	c.numeric = slices.Clone(c.numeric)
 	for _, i := range still {
