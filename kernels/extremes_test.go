@@ -106,6 +106,14 @@ func small(rng *rand.Rand, activation string) golden.Case {
 	return c
 }
 
+// lopsided are labels of small's cases by which a class has no position, or every one.
+var lopsided = [][]int64{
+	{1, 1, 1, 1, 1, 1},
+	{0, 0, 0, 0, 0, 0},
+	{2, 1, 2, 1, 1, 2},
+	{1, 1, 1, 0, 2, 0}, // in the first sample alone
+}
+
 // holdBackends holds every backend to a case, for both types.
 func holdBackends(t *testing.T, j judged, opts ...kernels.Option) {
 	t.Helper()
@@ -124,7 +132,7 @@ func hold[T kernels.Float](t *testing.T, backend string, j judged, tolerance, mo
 	}
 	loss, dx := p.run(t)
 	if what := j.differs(loss, convert[float64](dx), tolerance, most); what != "" {
-		t.Errorf("%s, %T: %s", backend, dx, what)
+		t.Errorf("%s, %T: %s, labels %v, weights %v", backend, dx, what, j.Labels, j.Weights)
 	}
 }
 
@@ -156,6 +164,60 @@ func TestExtremeOptions(t *testing.T) {
 			holdBackends(t, judge(t, c, 0))
 			turn++
 		}
+	}
+}
+
+// TestExtremeAbsence: an option of any size is no matter where its class has no position, or
+// every one, or where nothing is there.
+func TestExtremeAbsence(t *testing.T) {
+	rng := rand.New(rand.NewPCG(9, 10))
+	turn := 0
+	for _, info := range kernels.Losses() {
+		all := variants.Extremes(info, 3, []float64{5e-324, 1e160, math.MaxFloat64})
+		if info.Name == "ce" {
+			all = append(all, "ce(weight=[1e200,1e-160,1])", "ce(weight=[1,1e-320,1e-320])", "ce(weight=[1e-320,1,1e308])", "ce(weight=[1e160,1e-160,1e160],label_smoothing=0.1)")
+		}
+		for _, expr := range all {
+			for _, labels := range lopsided {
+				c := small(rng, activations[turn%len(activations)].String())
+				c.Loss, c.Labels = expr, labels
+				switch turn++; {
+				case turn%4 == 1:
+					c.Weights = slices.Repeat([]float64{0}, len(labels))
+				case turn%4 == 2 && info.Categorical: // of others, a derivative by a sum may be beyond float64
+					c.Weights = slices.Repeat([]float64{float64(float32(1e-20))}, len(labels))
+				}
+				holdBackends(t, judge(t, c, 0))
+			}
+		}
+	}
+}
+
+// TestExtremeAbsenceValues has the numbers of what an absent class must not change.
+func TestExtremeAbsenceValues(t *testing.T) {
+	tiny := float64(float32(1e-40))
+	for _, tt := range []struct {
+		expr    string
+		x       []float64
+		label   int64
+		weight  float64
+		loss, g float64 // of class 0
+	}{
+		{"ce(weight=[1e200,1e-160])", []float64{-1, 2}, 1, 1, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1,1e-320])", []float64{-1, 2}, 1, 1, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1e160,1e-160])", []float64{-1, 2}, 1, 1, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1e-320,1])", []float64{2, -1}, 0, 1, 0.04858735157374206, -0.04742587317756678},
+		{"ce(weight=[1e308,1])", []float64{-1, 2}, 1, tiny, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1,1e-300])", []float64{-1, 2}, 1, tiny, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1e200,1e-100])", []float64{-1, 2}, 1, tiny, 0.04858735157374206, 0.04742587317756678},
+		{"ce(weight=[1e308,1e308])", []float64{-1, 2}, 1, 0, 0, 0},
+		{"ce(weight=[1e308,1])", []float64{-1, 2}, 1, 0, 0, 0},
+	} {
+		c := golden.Case{Loss: tt.expr, Activation: "softmax", N: 1, C: 2, S: 1, Pred: tt.x, Labels: []int64{tt.label}, Weights: []float64{tt.weight}}
+		j := judged{Case: c}
+		j.Value, j.Grad = tt.loss, []float64{tt.g, -tt.g}
+		holdBackends(t, j)
+		judge(t, c, 0)
 	}
 }
 

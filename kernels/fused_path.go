@@ -89,7 +89,7 @@ func (p *Plan[T]) rowsPath(dense bool) (path fusedPath[T], ok bool) {
 		path.set, path.gradient = setSquare, true
 	case path.set == setOverlap:
 		path.set = setRegion
-		first.moves = slices.DeleteFunc(first.moves, func(m move) bool { return m.sum == sumTN || m.sum == sumNR || m.sum == sumRR })
+		first.moves = slices.DeleteFunc(first.moves, func(m move) bool { return m.sum == sumTN || m.sum == sumRR })
 	}
 	path.gradient = path.gradient && k.has(path.set, dense, true)
 	return path, true

@@ -97,11 +97,11 @@ func CE(in Input, o Options) (loss float64, grad []float64) {
 	}
 	divisor := 0.0
 	for c, f := range b.frequencies() {
-		divisor += classWeight(o.Weight, c) / largest * f
+		divisor += times(f, classWeight(o.Weight, c)/largest)
 	}
 	a := o.LabelSmoothing
 	return b.pointwise(o, divisor, func(c int, r, v float64, x logs) (l, u float64) {
-		wr := classWeight(o.Weight, c) / largest * (v * ((1-a)*r + a/float64(b.C)))
+		wr := times(v*((1-a)*r+a/float64(b.C)), classWeight(o.Weight, c)/largest)
 		return -times(wr, x.lnp), -wr * x.q
 	})
 }

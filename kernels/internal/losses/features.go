@@ -85,6 +85,8 @@ type Layout struct {
 	Features
 	Region, Soft, Square, LogP, LogQ, LogAll int
 	K                                        int // sums per cell
+
+	Factors []int // OffR of a sum with a factor r, OffNR of one with 1−r, else −1
 }
 
 func newLayout(f Features) Layout {
@@ -106,7 +108,22 @@ func newLayout(f Features) Layout {
 	for i := range l.Powers {
 		l.Powers[i].Off = place(true, l.Powers[i].sums())
 	}
+	l.Factors = slices.Repeat([]int{-1}, l.K)
+	l.factor(l.Region, OffR, OffNR, OffR, OffNR)
+	l.factor(l.Square, -1, OffR, OffNR)
+	l.factor(l.LogP, OffR)
+	l.factor(l.LogQ, OffNR)
+	for _, p := range l.Powers {
+		l.factor(p.Off, []int{OffR, OffNR}[:p.sums()]...)
+	}
 	return l
+}
+
+// factor notes the factors of the sums from o on.
+func (l *Layout) factor(o int, of ...int) {
+	if o >= 0 {
+		copy(l.Factors[o:], of)
+	}
 }
 
 // Cell is the sums of one (sample, class) pair by name, or, as a result of a

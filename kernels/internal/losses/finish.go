@@ -118,7 +118,27 @@ func (b *Batch) Finish(coef []float64, rows, first, n int) (loss float64) {
 			loss += t.Coef * b.Values[i]
 		}
 	}
+	for s := range n {
+		b.dropEmpty(b.coef[s*p.C*p.K:][:p.C*p.K], b.Row(first + s)[1:])
+	}
 	return loss
+}
+
+// ample is a number that float32 has room for, with some to spare.
+const ample = 0x1p100
+
+// dropEmpty clears the coefficients of a sample that are too large of sums in which no
+// position has a share, since r or 1−r is 0 at all of them: the gradient would make 0·∞.
+func (b *Batch) dropEmpty(coef, sums []float64) {
+	k := b.Program.K
+	for i, v := range coef {
+		if math.Abs(v) <= ample {
+			continue
+		}
+		if n := b.Program.Factors[i%k]; n >= 0 && sums[i-i%k+n] == 0 {
+			coef[i] = 0
+		}
+	}
 }
 
 // Foresee fills coef as Finish does, before there are sums, if it can: the terms are
@@ -173,8 +193,6 @@ func (b *Batch) linear(t *Term, n int) (value float64) {
 			}
 			if sum := b.total[1+c*p.K+o]; sum != 0 {
 				value += math.Ldexp(w[k], -shift) * sum
-			} else if math.IsInf(w[k], 0) {
-				continue // of a class that is not there
 			}
 			by := scaled(t.Coef, w[k], div)
 			for s := range n {
@@ -311,12 +329,7 @@ func (b *Batch) eval(t *Term, row []float64, c int) float64 {
 	if t.Cell != nil {
 		p.load(&b.sums[0], row[0], row[1+c*p.K:], t.Opt.Soft)
 		b.d[0] = Cell{}
-		v := t.Cell(&t.Opt, &b.sums[0], &b.d[0])
-		if b.sums[0].R == 0 && !t.Opt.Soft {
-			// No position has a share in these sums: an infinite derivative would make 0·∞.
-			b.d[0].TP, b.d[0].FN = 0, 0
-		}
-		return v
+		return t.Cell(&t.Opt, &b.sums[0], &b.d[0])
 	}
 	clear(b.d)
 	for k := range p.C {

@@ -39,7 +39,8 @@ func scaled(a, b float64, d divisor) float64 {
 	return math.Ldexp(x*y/z, i+j-k-d.shift)
 }
 
-// addUp is Σ w n over two lists of numbers ≥ 0, of which the first may be nil for 1.
+// addUp is Σ w n over two lists of numbers ≥ 0, of which the first may be nil for 1. The
+// weight of a class that is not there may be too large beside those that are.
 func addUp(weights, counts []float64) (d divisor) {
 	weight, count := 0.0, 0.0 // the largest that take part
 	for c, n := range counts {
@@ -49,7 +50,9 @@ func addUp(weights, counts []float64) (d divisor) {
 	}
 	i, j := exponent(weight), exponent(count)
 	for c, n := range counts {
-		d.sum += math.Ldexp(at(weights, c), -i) * math.Ldexp(n, -j)
+		if n != 0 {
+			d.sum += math.Ldexp(at(weights, c), -i) * math.Ldexp(n, -j)
+		}
 	}
 	d.shift = i + j
 	return d
