@@ -117,7 +117,7 @@ var lopsided = [][]int64{
 // holdBackends holds every backend to a case, for both types.
 func holdBackends(t *testing.T, j judged, opts ...kernels.Option) {
 	t.Helper()
-	for _, backend := range availableBackends() {
+	for _, backend := range testedBackends() {
 		opts := append(slices.Clone(opts), kernels.WithBackend(backend), kernels.WithWorkers(1))
 		hold[float64](t, backend, j, 1e-12, math.MaxFloat64, opts)
 		hold[float32](t, backend, j, 1e-5, math.MaxFloat32, opts)
@@ -299,7 +299,7 @@ func TestExtremeScales(t *testing.T) {
 				continue
 			}
 			j := judge(t, c, 0)
-			for _, backend := range availableBackends() {
+			for _, backend := range testedBackends() {
 				p := newProblem[float32](t, &c, kernels.NCS, kernels.WithBackend(backend))
 				p.loss = mustParse(t, fmt.Sprintf("%v*%s", s.coef, info.Name))
 				dx := make([]float32, len(p.x))

@@ -64,11 +64,21 @@ func availableBackends() (names []string) {
 	return names
 }
 
-// onBackends runs a test once on each backend that can run here. All its plans
-// get that backend, by the environment. The race detector gets the best one
-// alone: it slows the tests tenfold, and sees nothing of assembly. A short run,
-// which may be one on an emulator, leaves out the loops in place of assembly.
+// onBackends runs a test once on each of testedBackends. All its plans get that
+// backend, by the environment.
 func onBackends(t *testing.T, f func(t *testing.T)) {
+	for _, name := range testedBackends() {
+		t.Run("backend="+name, func(t *testing.T) {
+			t.Setenv(kernels.BackendEnv, name)
+			f(t)
+		})
+	}
+}
+
+// testedBackends are those that a test runs on. The race detector gets the best one
+// alone: it slows the tests tenfold, and sees nothing of assembly. A short run, which
+// may be one on an emulator, leaves out the loops in place of assembly.
+func testedBackends() []string {
 	names := availableBackends()
 	if testing.Short() {
 		names = slices.DeleteFunc(names, func(name string) bool { return name == kernels.LoopsBackend })
@@ -76,10 +86,5 @@ func onBackends(t *testing.T, f func(t *testing.T)) {
 	if raceDetector {
 		names = names[len(names)-1:]
 	}
-	for _, name := range names {
-		t.Run("backend="+name, func(t *testing.T) {
-			t.Setenv(kernels.BackendEnv, name)
-			f(t)
-		})
-	}
+	return names
 }
