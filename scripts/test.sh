@@ -51,7 +51,7 @@ race() { # tests of a module under the race detector
 	# GoMLX's matrix product forms pointers past the end of its operands, which the
 	# checks of pointers that come with the detector do not let pass.
 	grep -q gomlx/compute go.mod && flags=(-gcflags=all=-d=checkptr=0)
-	go test -short -race -timeout 20m "${flags[@]}" ./...
+	go test -short -race -timeout 40m "${flags[@]}" ./...
 }
 
 fuzz() { # package, target
@@ -107,8 +107,8 @@ else
 fi
 python3 -c 'import torch' >"$log/torch" 2>&1 ||
 	leave_out "PyTorch through the C interface" "no python3 with torch: $(tail -n 1 "$log/torch")"
-step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 ./...
-step "tests, no assembly (purego)" each_module go test -count=1 -tags purego ./...
+step "tests, examples, golden data, fuzz seeds" each_module go test -count=1 -timeout 30m ./...
+step "tests, no assembly (purego)" each_module go test -count=1 -timeout 30m -tags purego ./...
 if [ "$(go env CGO_ENABLED)" = 1 ]; then
 	step "tests, race detector" each_module race
 else
