@@ -50,7 +50,8 @@ struct Term {
 	i32 weights;     // where its 2 C weights (w_c of off[0], then of off[1]) start among
 	                 // the numbers; of a region term its C weights, −1 for none
 	i32 class_weight; // of DIV_WEIGHTED: where the C weights of R start, −1 for 1
-	i32 shift;        // the mean is to be taken times 2^shift, which the weights have lost
+	i32 shift;        // the mean is to be taken times 2^shift, which the weights of a region
+	                  // term have lost; of a linear one it keeps what they add up to normal
 };
 
 // Program is a loss, compiled for C classes: the header, then `terms` Terms, then
@@ -60,6 +61,7 @@ struct Program {
 	i32 region, soft, square, log_p, log_q, log_all; // offsets within a cell, −1 for none
 	i32 powers, terms, numbers;
 	i32 custom;        // a term that only the host can finish
+	u32 of_r, of_rest; // a bit for each sum of a cell that has a factor r, or 1−r
 	Power power[MAX_POWERS];
 
 	FN_DEVICE const Term* term(int i) const { return (const Term*)(this + 1) + i; }
@@ -118,7 +120,7 @@ struct Call {
 // The same sizes are in the tests of the host's structs.
 static_assert(sizeof(Power) == 24);
 static_assert(sizeof(Term) == 144);
-static_assert(sizeof(Program) == 144);
+static_assert(sizeof(Program) == 152);
 static_assert(sizeof(Call) == 200);
 static_assert(__builtin_offsetof(Call, s) == 112);
 static_assert(__builtin_offsetof(Call, n) == 156);

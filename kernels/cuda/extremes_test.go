@@ -19,12 +19,13 @@ func TestExtremes(t *testing.T) {
 	d := open(t, ptxsim.Options{NoRaces: true})
 	rng := rand.New(rand.NewPCG(6, 7))
 	turn := 0
+	labels := []int64{0, 1, 1, 2, 0, 1}
 	hold := func(expr string, weights ...float64) {
 		if turn++; turn%thin() != 0 {
 			return
 		}
 		a := kernels.Activation(turn % 3)
-		c := &golden.Case{ID: expr, Loss: expr, Activation: a.String(), N: 2, C: 3, S: 3, Labels: []int64{0, 1, 1, 2, 0, 1}}
+		c := &golden.Case{ID: expr, Loss: expr, Activation: a.String(), N: 2, C: 3, S: 3, Labels: labels}
 		for range c.N * c.C * c.S {
 			x := 4*rng.Float64() - 2
 			if a == kernels.None {
@@ -45,6 +46,18 @@ func TestExtremes(t *testing.T) {
 		}
 		for _, w := range [][]float64{{math.SmallestNonzeroFloat32}, {0x1p-133}, {math.MaxFloat32}, {math.SmallestNonzeroFloat32, math.MaxFloat32}} {
 			hold(info.Name, w...)
+		}
+	}
+	// Where a class has no position, or every one, an option of any size is no matter.
+	absent := []string{
+		"ce(weight=[1e200,1e-160,1])", "ce(weight=[1e308,1,1e308])", "ce(weight=[1,1e-320,1])", "ce(weight=[1e308,1,1],reduction=sum)",
+		"focal_ce(weight=[1e308,1,1])", "exp_log_ce(freq=[5e-324,1e308,1])", "bce(pos_weight=[1e308,1,1])", "dice(smooth=5e-324)", "tversky(alpha=1e308)",
+	}
+	for _, labels = range [][]int64{{1, 1, 1, 1, 1, 1}, {1, 1, 2, 2, 1, 1}} {
+		for _, expr := range absent {
+			for _, w := range []float64{0, 0x1p-133, 1} {
+				hold(expr, w)
+			}
 		}
 	}
 }

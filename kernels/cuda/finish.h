@@ -274,8 +274,6 @@ FN_APART double value_of(const Program* f, const Term* t, const double* row, i32
 	Cell d;
 	Cell s = load_cell(f, t, row[0], row + 1 + c * f->sums);
 	double v = finish_cell(t, s, d);
-	// No position has a share in these sums: an infinite derivative would make 0·∞.
-	if (!t->soft && s.r == 0) d.tp = d.fn = 0;
 	if (coef) store_cell(f, t, coef + c * f->sums, d, scale);
 	return v;
 }
@@ -289,7 +287,7 @@ struct Finishing {
 	double* value;  // of each cell of the term under way
 	double* weight; // and its weight in the mean, −1 where it takes no part
 	u32 n;
-	double* shared; // of the block: the divisor, then the value of the term
+	double* shared; // of the block: the divisor, then the value of the term, times 2^−shift
 
 	FN_DEVICE const double* row(const Term* t, u32 i) const { return t->batch ? total : sums + i * f->stride(); }
 	FN_DEVICE u32 rows(const Term* t) const { return t->batch && n > 1 ? 1 : n; }
@@ -343,7 +341,7 @@ struct Finishing {
 		}
 		if (t->sum) div = t->finish == FINISH_WCE ? 1 : samples;
 		shared[0] = div;
-		shared[1] = div == 0 ? 0 : shifted(num / div, t->shift);
+		shared[1] = div == 0 ? 0 : num / div;
 	}
 
 	// differentiate adds the term's coefficients. A thread has whole cells, or samples.
@@ -360,15 +358,23 @@ struct Finishing {
 		}
 	}
 
-	FN_DEVICE double divisor(const Term* t) const {
-		double sum = 0;
+	// divisor is what divides a linear term, times 2^−e. The weight of a class that is not
+	// there may be too large beside those that are.
+	FN_DEVICE double divisor(const Term* t, i32& e) const {
+		double sum = 0, largest = 0;
+		e = 0;
 		switch (t->divisor) {
 		case DIV_ONE: return 1;
 		case DIV_ELEMENTS: return f->classes * total[0];
 		case DIV_POSITIONS: return total[0];
 		}
-		for (i32 c = 0; c < f->classes; c++) {
-			sum += (t->class_weight < 0 ? 1 : f->number(t->class_weight)[c]) * total[1 + c * f->sums + OFF_R];
+		for (i32 i = 0; i < 2 * f->classes; i++) {
+			i32 c = i % f->classes;
+			if (i == f->classes) e = exponent(largest);
+			double r = total[1 + c * f->sums + OFF_R], w = t->class_weight < 0 ? 1 : f->number(t->class_weight)[c];
+			if (r == 0) continue;
+			if (w > largest) largest = w;
+			if (i >= f->classes) sum += shifted(w, -e) * r;
 		}
 		return sum;
 	}
@@ -382,18 +388,31 @@ struct Finishing {
 
 	// linear finishes a pointwise term, whose coefficients are those of every sample.
 	FN_DEVICE void linear(const Term* t) const {
-		double div = divisor(t), frequencies = 0, sum = 0;
+		i32 e;
+		double div = divisor(t, e), frequencies = 0, value = 0;
 		for (i32 c = 0; c < f->classes; c++) frequencies += total[1 + c * f->sums + OFF_R];
-		for (i32 c = 0; div != 0 && c < f->classes; c++) {
-			UNROLLED for (int k = 0; k < 2; k++) {
-				double w = t->off[k] < 0 ? 0 : linear_weight(t, k, c, frequencies);
-				if (w == 0) continue;
-				sum += w * total[1 + c * f->sums + t->off[k]];
-				double d = scaled(t->coef, w, div, t->shift);
-				for (u32 s = thread_index(); s < n; s += THREADS) coef[((i64)s * f->classes + c) * f->sums + t->off[k]] += d;
-			}
+		for (i32 i = 0; div != 0 && i < 2 * f->classes; i++) {
+			i32 c = i / 2, off = t->off[i % 2];
+			double w = off < 0 ? 0 : linear_weight(t, i % 2, c, frequencies);
+			if (w == 0) continue;
+			off += c * f->sums;
+			if (total[1 + off] != 0) value += scaled(w, total[1 + off], div, -e - t->shift);
+			double d = scaled(t->coef, w, div, -e);
+			for (u32 s = thread_index(); s < n; s += THREADS) coef[(i64)s * f->classes * f->sums + off] += d;
 		}
-		if (thread_index() == 0) shared[1] = div == 0 ? 0 : shifted(sum / div, t->shift);
+		if (thread_index() == 0) shared[1] = value;
+	}
+
+	// drop_empty clears the coefficients that are too large of sums in which no position has a
+	// share, since r or 1−r is 0 at all of them: the gradient would make 0·∞.
+	FN_DEVICE void drop_empty() const {
+		for (i64 i = thread_index(); i < (i64)n * f->classes * f->sums; i += THREADS) {
+			if (__builtin_fabs(coef[i]) <= 0x1p100) continue;
+			i64 cell = i / f->sums;
+			u32 bit = 1u << (i - cell * f->sums);
+			const double* s = sums + cell / f->classes * f->stride() + 1 + cell % f->classes * f->sums;
+			if ((f->of_r & bit && s[OFF_R] == 0) || (f->of_rest & bit && s[OFF_NR] == 0)) coef[i] = 0;
+		}
 	}
 
 	// term leaves the value of a term, and adds its coefficients.
@@ -426,10 +445,11 @@ FN_APART void finish(const Program* f, const double* sums, double* coef, double*
 		const Term* t = f->term(i);
 		all.term(t);
 		block_barrier();
-		double value = nan ? (double)__builtin_nanf("") : shared[1];
+		double value = nan ? (double)__builtin_nanf("") : shifted(shared[1], t->shift);
 		if (t->coef != 0 || nan) loss += t->coef * value;
 		if (thread_index() == 0) result[1 + i] = value;
 		block_barrier();
 	}
+	all.drop_empty();
 	if (thread_index() == 0) result[0] = loss;
 }

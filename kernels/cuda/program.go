@@ -33,6 +33,7 @@ type deviceProgram struct {
 	classes, sums                            int32
 	region, soft, square, logP, logQ, logAll int32
 	powers, terms, numbers, custom           int32
+	ofR, ofRest                              uint32
 	power                                    [maxPowers]devicePower
 }
 
@@ -80,6 +81,14 @@ func encode(p *losses.Program) (b []byte, custom bool, err error) {
 		region: int32(l.Region), soft: int32(l.Soft), square: int32(l.Square),
 		logP: int32(l.LogP), logQ: int32(l.LogQ), logAll: int32(l.LogAll),
 		powers: int32(len(l.Powers)), terms: int32(len(e.terms)), numbers: int32(len(e.numbers)), custom: e.head.custom,
+	}
+	for k, factor := range l.Factors {
+		switch factor {
+		case losses.OffR:
+			e.head.ofR |= 1 << k
+		case losses.OffNR:
+			e.head.ofRest |= 1 << k
+		}
 	}
 	for i, w := range l.Powers {
 		e.head.power[i] = devicePower{gamma: w.Gamma, off: int32(w.Off), explog: truth(w.ExpLog), pos: truth(w.Pos)}
@@ -177,14 +186,12 @@ func (e *encoder) linear(d *deviceTerm, t *losses.Term) {
 			list = append(list, w[k])
 		}
 	}
-	shift := losses.Exponent(list)
 	if linear[t.Name] == "weighted" {
-		shift = losses.Exponent(t.Opt.Weight)
-		d.classWeight = e.list(t.Opt.Weight, shift)
+		d.classWeight = e.list(t.Opt.Weight, 0)
 	}
-	d.weights = e.list(list, shift)
-	if linear[t.Name] != "weighted" || d.sum != 0 { // else the divisor has lost as much
-		d.shift = int32(shift)
+	d.weights = e.list(list, 0)
+	if d.divisor != index(divisors, "weighted") { // which is as small as the weights
+		d.shift = int32(min(losses.Exponent(list), 0))
 	}
 }
 
