@@ -507,6 +507,18 @@ func TestExtremes(t *testing.T) {
 		want, wantGrad := evaluate(t, in, tt.same)
 		near(t, tt.expr, loss, grad, want, wantGrad)
 	}
+	// The weight of a class that is not there is no matter.
+	in.R = []float64{0, 0, 1, 1}
+	want, wantGrad := evaluate(t, in, "ce")
+	for _, expr := range []string{"ce(weight=[1e200,1e-160])", "ce(weight=[1e308,1])", "ce(weight=[1,1e-320])"} {
+		loss, grad := evaluate(t, in, expr)
+		near(t, expr, loss, grad, want, wantGrad)
+	}
+	in.V = []float64{0, 0}
+	for _, expr := range []string{"ce(weight=[1e308,1e308])", "ce(weight=[1e308,1])"} {
+		loss, grad := evaluate(t, in, expr)
+		near(t, expr, loss, grad, 0, []float64{0, 0, 0, 0})
+	}
 }
 
 func TestPanics(t *testing.T) {
