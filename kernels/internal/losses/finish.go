@@ -192,7 +192,7 @@ func (b *Batch) linear(t *Term, n int) (value float64) {
 				continue
 			}
 			if sum := b.total[1+c*p.K+o]; sum != 0 {
-				value += math.Ldexp(w[k], -shift) * sum
+				value += shifted(w[k], -shift) * sum
 			}
 			by := scaled(t.Coef, w[k], div)
 			for s := range n {
@@ -200,7 +200,7 @@ func (b *Batch) linear(t *Term, n int) (value float64) {
 			}
 		}
 	}
-	return math.Ldexp(value/div.sum, shift-div.shift)
+	return shifted(value/div.sum, shift-div.shift)
 }
 
 // region finishes a term that is a mean or a sum of values of cells or samples.
@@ -216,7 +216,7 @@ func (b *Batch) region(t *Term, cells []float64, rows, first, n int) float64 {
 				v = b.eval(t, row, c)
 			}
 			if w > 0 {
-				num += math.Ldexp(w, -div.shift) * v
+				num += shifted(w, -div.shift) * v
 			}
 			if cells != nil {
 				cells[i*per+c] = v
@@ -233,7 +233,7 @@ func (b *Batch) region(t *Term, cells []float64, rows, first, n int) float64 {
 	if t.Coef != 0 {
 		b.differentiate(t, div, first, n)
 	}
-	return math.Ldexp(num/div.sum, back)
+	return shifted(num/div.sum, back)
 }
 
 // weigh adds up the weights of the cells that take part.
@@ -251,7 +251,7 @@ func (b *Batch) weigh(t *Term, rows int) (d divisor) {
 	largest := 0.0
 	each(func(w float64) { largest = max(largest, w) })
 	d.shift = exponent(largest)
-	each(func(w float64) { d.sum += math.Ldexp(w, -d.shift) })
+	each(func(w float64) { d.sum += shifted(w, -d.shift) })
 	return d
 }
 

@@ -15,6 +15,9 @@ type divisor struct {
 // exponent is a power of two, as an exponent, that brings x ≥ 0 near 1. It is even: half
 // of it is that of the root.
 func exponent(x float64) int {
+	if x >= 1 && x < 4 { // it mostly is
+		return 0
+	}
 	_, e := math.Frexp(x)
 	return (e - 1) &^ 1
 }
@@ -31,13 +34,27 @@ func Exponent(list []float64) int {
 	return exponent(largest)
 }
 
+// shifted is x·2^n.
+func shifted(x float64, n int) float64 {
+	if n == 0 {
+		return x
+	}
+	return math.Ldexp(x, n)
+}
+
 // scaled is a·b/d.
 func scaled(a, b float64, d divisor) float64 {
+	if p := a * b; d.shift == 0 && ordinary(p) && ordinary(p/d.sum) {
+		return p / d.sum
+	}
 	x, i := math.Frexp(a)
 	y, j := math.Frexp(b)
 	z, k := math.Frexp(d.sum)
 	return math.Ldexp(x*y/z, i+j-k-d.shift)
 }
+
+// ordinary reports whether x is far from where float64 has no more numbers.
+func ordinary(x float64) bool { return math.Abs(x) >= 0x1p-1000 && math.Abs(x) <= 0x1p1000 }
 
 // addUp is Σ w n over two lists of numbers ≥ 0, of which the first may be nil for 1. The
 // weight of a class that is not there may be too large beside those that are.
@@ -51,7 +68,7 @@ func addUp(weights, counts []float64) (d divisor) {
 	i, j := exponent(weight), exponent(count)
 	for c, n := range counts {
 		if n != 0 {
-			d.sum += math.Ldexp(at(weights, c), -i) * math.Ldexp(n, -j)
+			d.sum += shifted(at(weights, c), -i) * shifted(n, -j)
 		}
 	}
 	d.shift = i + j
