@@ -127,7 +127,7 @@ for target in linux/arm64 windows/amd64 windows/arm64 darwin/arm64; do
 done
 if installed qemu-aarch64 qemu-user; then
 	# without package cuda, whose programs need that system's C library
-	step "arm64 tests under qemu" env CGO_ENABLED=0 GOARCH=arm64 go test -short -exec qemu-aarch64 ./kernels ./kernels/cpu ./kernels/internal/... ./kernels/cuda/internal/ptxsim ./ref
+	step "arm64 tests under qemu" env CGO_ENABLED=0 GOARCH=arm64 go test -short -timeout 40m -exec qemu-aarch64 ./kernels ./kernels/cpu ./kernels/internal/... ./kernels/cuda/internal/ptxsim ./ref
 else
 	leave_out "arm64 tests under qemu" "qemu-aarch64 is not here and cannot be installed"
 fi
