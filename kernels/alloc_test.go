@@ -14,7 +14,7 @@ import (
 func TestCallsAllocateNothing(t *testing.T) { onBackends(t, testCallsAllocateNothing) }
 
 func testCallsAllocateNothing(t *testing.T) {
-	if raceDetector {
+	if kernels.RaceDetector {
 		t.Skip("the race detector allocates")
 	}
 	rnd := rand.New(rand.NewPCG(35, 36))

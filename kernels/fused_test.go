@@ -13,10 +13,14 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// onFused runs a test on each backend with fused kernels. One of them is the
-// loops, which run everywhere.
+// onFused runs a test on each backend with fused kernels. One of them is the loops, which
+// run everywhere; where there is assembly, a short run leaves them out.
 func onFused(t *testing.T, f func(t *testing.T)) {
-	for _, name := range kernels.FusedBackends() {
+	names := kernels.FusedBackends()
+	if testing.Short() && len(names) > 1 {
+		names = names[1:]
+	}
+	for _, name := range names {
 		t.Run("backend="+name, func(t *testing.T) {
 			t.Setenv(kernels.BackendEnv, name)
 			f(t)
@@ -100,8 +104,11 @@ func coverages() (all []coverage) {
 func TestFusedCoverage(t *testing.T) { onFused(t, testFusedCoverage) }
 
 func testFusedCoverage(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(51, 52))
+	rnd, tried := rand.New(rand.NewPCG(51, 52)), kernels.Sampler(3)
 	for i, tt := range coverages() {
+		if !tried() {
+			continue
+		}
 		with := []cover{bare, masked, bare, ignoring}[i%4]
 		if tt.dense && with == ignoring {
 			with = bare
@@ -146,10 +153,13 @@ var fusedLosses = []struct {
 func TestFusedWaysToLeaveOut(t *testing.T) { onFused(t, testFusedWaysToLeaveOut) }
 
 func testFusedWaysToLeaveOut(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(53, 54))
+	rnd, tried := rand.New(rand.NewPCG(53, 54)), kernels.Sampler(3)
 	for _, l := range fusedLosses {
 		for _, layout := range layouts {
 			for _, opts := range [][]kernels.Option{{alone}, manyUnits(1)} {
+				if !tried() {
+					continue
+				}
 				c := randomCase(rnd, l.expr, l.act, 2, l.classes, 1000, false, masked)
 				for i := 300; i < 700; i++ { // a whole span among them
 					c.Mask[i] = 0
@@ -221,13 +231,16 @@ func waysToLeaveOut[T kernels.Float](t *testing.T, c *golden.Case, layout kernel
 func TestFusedDeclines(t *testing.T) { onFused(t, testFusedDeclines) }
 
 func testFusedDeclines(t *testing.T) {
-	rnd := rand.New(rand.NewPCG(55, 56))
+	rnd, tried := rand.New(rand.NewPCG(55, 56)), kernels.Sampler(3)
 	for _, l := range fusedLosses {
 		if l.act == kernels.None {
 			continue // there is nothing to decline
 		}
 		for _, x := range []float64{95, -95, 310, -310, inf, -inf} {
 			for _, opts := range [][]kernels.Option{{alone}, manyUnits(1)} {
+				if !tried() {
+					continue
+				}
 				c := randomCase(rnd, l.expr, l.act, 1, l.classes, 1000, false, bare)
 				at := rnd.IntN(len(c.Pred))
 				c.Pred[at] = x
@@ -454,7 +467,7 @@ func testFusedBits(t *testing.T) {
 func TestFusedAllocateNothing(t *testing.T) { onFused(t, testFusedAllocateNothing) }
 
 func testFusedAllocateNothing(t *testing.T) {
-	if raceDetector || os.Getenv(kernels.BackendEnv) == kernels.LoopsBackend {
+	if kernels.RaceDetector || os.Getenv(kernels.BackendEnv) == kernels.LoopsBackend {
 		t.Skip("the race detector allocates, and so do the loops")
 	}
 	rnd := rand.New(rand.NewPCG(65, 66))

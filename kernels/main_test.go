@@ -1,8 +1,10 @@
 package kernels_test
 
 import (
+	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
@@ -18,6 +20,10 @@ func TestMain(m *testing.M) {
 	if missing := missingBackends(os.Getenv(requireEnv), kernels.Backends()); len(missing) > 0 {
 		fmt.Fprintf(os.Stderr, "%s: %s\n", requireEnv, strings.Join(missing, "; "))
 		os.Exit(1)
+	}
+	flag.Parse()
+	if testing.Short() { // most tests make plans by the thousand: collecting those takes a third of the time
+		debug.SetGCPercent(400)
 	}
 	os.Exit(m.Run())
 }
@@ -76,14 +82,14 @@ func onBackends(t *testing.T, f func(t *testing.T)) {
 }
 
 // testedBackends are those that a test runs on. The race detector gets the best one
-// alone: it slows the tests tenfold, and sees nothing of assembly. A short run, which
-// may be one on an emulator, leaves out the loops in place of assembly.
+// alone: it slows the tests tenfold, and sees nothing of assembly. A short run leaves
+// out the loops in place of assembly.
 func testedBackends() []string {
 	names := availableBackends()
 	if testing.Short() {
 		names = slices.DeleteFunc(names, func(name string) bool { return name == kernels.LoopsBackend })
 	}
-	if raceDetector {
+	if kernels.RaceDetector {
 		names = names[len(names)-1:]
 	}
 	return names

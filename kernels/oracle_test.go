@@ -299,7 +299,7 @@ func TestVariantsAgreeWithRef(t *testing.T) { onBackends(t, testVariantsAgreeWit
 
 func testVariantsAgreeWithRef(t *testing.T) {
 	worst, tried := 0.0, 0
-	rnd := rand.New(rand.NewPCG(1, 2))
+	rnd, sampled := rand.New(rand.NewPCG(1, 2)), kernels.Sampler(2)
 	for _, classes := range []int{1, 2, 4} {
 		for _, expr := range everyOption(classes) {
 			for _, act := range activations {
@@ -307,6 +307,9 @@ func testVariantsAgreeWithRef(t *testing.T) {
 					continue
 				}
 				for _, dense := range []bool{true, false} {
+					if !sampled() {
+						continue
+					}
 					with := covers(dense)
 					c := randomCase(rnd, expr, act, 3, classes, 41, dense, with[tried%len(with)])
 					foresee(t, c)
@@ -325,9 +328,12 @@ func TestThresholdsAgreeWithRef(t *testing.T) { onBackends(t, testThresholdsAgre
 
 func testThresholdsAgreeWithRef(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	worst := 0.0
+	worst, tried := 0.0, kernels.Sampler(2)
 	try := func(classes, s int, expr string, act kernels.Activation) {
 		for i, dense := range []bool{true, false} {
+			if !tried() {
+				continue
+			}
 			with := covers(dense)
 			c := randomCase(rnd, expr, act, 1, classes, s, dense, with[s%len(with)])
 			foresee(t, c)

@@ -1,5 +1,6 @@
 //go:build !race
 
-package kernels_test
+package kernels
 
-const raceDetector = false
+// RaceDetector reports whether the tests run under the race detector.
+const RaceDetector = false
