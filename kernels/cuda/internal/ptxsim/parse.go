@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // module is a parsed text.
@@ -30,6 +31,7 @@ type function struct {
 	specials  []special
 	code      []instr
 	labels    map[string]int
+	frames    sync.Pool // of *frame, for the next call
 }
 
 // symbol is a parameter: of an entry an offset among its arguments, of a function a

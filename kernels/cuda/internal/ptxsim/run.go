@@ -78,7 +78,6 @@ type launch struct {
 	shared  int
 	number  uint64 // of the launch in its context
 	steps   uint64
-	pool    map[*function][]*frame
 }
 
 func (w *warp) reg(r int) *row { return &w.top.regs[r] }
@@ -159,24 +158,32 @@ func (l *launch) start(index int) *block {
 
 // push enters a function.
 func (w *warp) push(f *function, mask uint32, result int) *frame {
-	pool := w.block.launch.pool
-	var fr *frame
-	if n := len(pool[f]); n > 0 {
-		fr = pool[f][n-1]
-		pool[f] = pool[f][:n-1]
-		clear(fr.written)
-	} else {
-		fr = &frame{f: f, regs: make([]row, f.regs), written: make([]uint32, f.regs), covered: w.block.launch.ctx.coverage(f)}
-	}
+	fr := f.frame()
+	fr.covered = w.block.launch.ctx.coverage(f)
 	fr.paths, fr.result = append(fr.paths[:0], path{0, -1, mask}), result
-	for _, c := range f.constants {
-		fr.fill(c.reg, func(int) uint64 { return c.value })
-	}
 	for _, s := range f.specials {
 		fr.fill(s.reg, func(l int) uint64 { return w.special(s.kind, l) })
 	}
 	w.frames = append(w.frames, fr)
 	w.top = fr
+	return fr
+}
+
+// frame gives one whose constants are there. It may be a used one: its other registers
+// count as not written.
+func (f *function) frame() *frame {
+	fr, used := f.frames.Get().(*frame)
+	if used {
+		clear(fr.written)
+	} else {
+		fr = &frame{f: f, regs: make([]row, f.regs), written: make([]uint32, f.regs)}
+	}
+	for _, c := range f.constants {
+		if !used {
+			fr.fill(c.reg, func(int) uint64 { return c.value })
+		}
+		fr.written[c.reg] = ^uint32(0)
+	}
 	return fr
 }
 
@@ -367,8 +374,7 @@ func (w *warp) pop() {
 			w.top.written[f.result] |= f.written[f.f.result.reg]
 		}
 	}
-	pool := w.block.launch.pool
-	pool[f.f] = append(pool[f.f], f)
+	f.f.frames.Put(f)
 	if w.top == nil {
 		w.live = 0
 		w.block.alive--

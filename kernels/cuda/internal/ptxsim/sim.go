@@ -315,7 +315,7 @@ func (c *Context) Launch(f driver.Function, k driver.Config, args []byte, _ driv
 	c.launches++
 	l := &launch{
 		ctx: c, entry: entry, args: slices.Clone(args), grid: k.Blocks, threads: k.Threads, shared: k.Shared,
-		number: c.launches, pool: map[*function][]*frame{},
+		number: c.launches,
 	}
 	resident := min(c.options.Blocks, k.Blocks)
 	if k.Cooperative {
