@@ -97,8 +97,9 @@ func (w *warp) touch(l int, in *area, at, size uint64, k kind) {
 	if in.traces == nil {
 		return
 	}
+	now := w.now()
 	for g := at >> in.grain; g<<in.grain < at+size; g++ {
-		if with := in.traces[g].touch(w, k); with != "" {
+		if with := in.traces[g].touch(w, now, k); with != "" {
 			w.fail(l, "races with %s of another warp, at byte %d of an area of %d", with, at, len(in.data))
 		}
 	}

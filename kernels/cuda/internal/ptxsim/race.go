@@ -1,5 +1,7 @@
 package ptxsim
 
+import "slices"
+
 // clock is a vector clock: what a warp knows of the others.
 type clock []uint32
 
@@ -19,24 +21,24 @@ const (
 	warpBits = 16
 )
 
+// begin is the epoch of the launch at time 0, of its first warp.
+func (l *launch) begin() epoch { return epoch(l.number << (timeBits + warpBits)) }
+
 func (w *warp) now() epoch {
-	return epoch(w.block.launch.number<<(timeBits+warpBits) | uint64(w.id)<<timeBits | uint64(w.clock[w.id]))
+	return w.begin | epoch(w.id)<<timeBits | epoch(w.clock[w.id])
 }
 
 // knows reports whether an access was before all that the warp does now. Launches are one
 // after another.
 func (w *warp) knows(e epoch) bool {
-	if uint64(e)>>(timeBits+warpBits) != w.block.launch.number {
-		return true
-	}
-	return uint32(e&(1<<timeBits-1)) <= w.clock[e>>timeBits&(1<<warpBits-1)]
+	return e < w.begin || uint32(e&(1<<timeBits-1)) <= w.clock[e>>timeBits&(1<<warpBits-1)]
 }
 
 // trace is the accesses to one grain of memory that later ones may race with.
 type trace struct {
-	write, read epoch
+	write, read epoch   // the last of each
 	atomic      bool    // the write was
-	readers     []epoch // where more than one are not ordered
+	readers     []epoch // others that are not ordered with the last one
 }
 
 // kind is what an access does.
@@ -48,12 +50,14 @@ const (
 	atomics
 )
 
-// touch records an access, and reports one that it races with.
-func (t *trace) touch(w *warp, k kind) (with string) {
+// touch records an access at a time, and reports one that it races with.
+func (t *trace) touch(w *warp, now epoch, k kind) (with string) {
+	if k == reads && t.read == now {
+		return "" // as another lane did, and nothing has been written since
+	}
 	if t.write != 0 && !w.knows(t.write) && !(k == atomics && t.atomic) {
 		return "a write"
 	}
-	now := w.now()
 	if k == reads {
 		t.reader(w, now)
 		return ""
@@ -70,19 +74,17 @@ func (t *trace) touch(w *warp, k kind) (with string) {
 	return ""
 }
 
+// reader adds a reader, in the place of one that was before.
 func (t *trace) reader(w *warp, now epoch) {
-	switch {
-	case t.read == now:
-	case t.read == 0 || w.knows(t.read) && len(t.readers) == 0:
-		t.read = now
-	default:
-		for i, e := range t.readers {
-			if w.knows(e) {
-				t.readers[i] = now
-				return
-			}
-		}
-		t.readers = append(t.readers, now)
+	last := t.read
+	t.read = now
+	if last == 0 || w.knows(last) {
+		return
+	}
+	if i := slices.IndexFunc(t.readers, w.knows); i >= 0 {
+		t.readers[i] = last
+	} else {
+		t.readers = append(t.readers, last)
 	}
 }
 

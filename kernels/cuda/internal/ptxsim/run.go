@@ -53,6 +53,7 @@ type warp struct {
 	top    *frame
 	in     *instr
 	waits  bool
+	begin  epoch // of the launch
 	clock  clock
 	gained clock // by relaxed reads, until a fence
 	passed clock // at the last fence
@@ -143,7 +144,7 @@ func (l *launch) start(index int) *block {
 	b := &block{launch: l, index: index, shared: newArea(l.ctx, dynamicBase(l.entry.module)+l.shared, 1)}
 	warps := (l.threads + lanes - 1) / lanes
 	for i := range warps {
-		w := &warp{block: b, id: index*warps + i, number: i, live: ^uint32(0)}
+		w := &warp{block: b, id: index*warps + i, number: i, live: ^uint32(0), begin: l.begin()}
 		if rest := l.threads - i*lanes; rest < lanes {
 			w.live = 1<<rest - 1
 		}
