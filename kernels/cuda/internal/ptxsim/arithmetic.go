@@ -167,7 +167,8 @@ func comparison(op, typ string) func(a, b uint64) bool {
 	case "s64":
 		return whole(op, s64)
 	case "u16", "b16", "u32", "b32", "u64", "b64":
-		return whole(op, func(v uint64) uint64 { return truncate(v, typ) })
+		bits := truncate(^uint64(0), typ)
+		return whole(op, func(v uint64) uint64 { return v & bits })
 	}
 	return nil
 }

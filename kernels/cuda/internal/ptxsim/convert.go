@@ -30,7 +30,8 @@ func (d *decoder) convert() bool {
 func conversion(rounding, to, from string) func(uint64) uint64 {
 	switch {
 	case to[0] != 'f' && from[0] != 'f' && rounding == "":
-		return func(v uint64) uint64 { return truncate(extend(v, from), to) }
+		bits, widen := truncate(^uint64(0), to), extension(from)
+		return func(v uint64) uint64 { return widen(v) & bits }
 	case to[0] == 'f' && from[0] != 'f' && rounding == "rn":
 		return fromInteger(to, from)
 	case to[0] != 'f' && from == "f64":
@@ -55,30 +56,33 @@ func conversion(rounding, to, from string) func(uint64) uint64 {
 	return nil
 }
 
-// extend makes 64 bits of an integer type.
-func extend(v uint64, typ string) uint64 {
-	switch typ {
-	case "s8":
-		return uint64(int64(int8(v)))
-	case "s16":
-		return uint64(int64(int16(v)))
-	case "s32":
-		return uint64(int64(s32(v)))
+// extension makes 64 bits of an integer type.
+func extension(typ string) func(uint64) uint64 {
+	if typ[0] == 's' {
+		bytes := width(typ)
+		return func(v uint64) uint64 { return signed(v, bytes) }
 	}
-	return truncate(v, typ)
+	bits := truncate(^uint64(0), typ)
+	return func(v uint64) uint64 { return v & bits }
+}
+
+// signed makes 64 bits of a signed integer.
+func signed(v, bytes uint64) uint64 {
+	above := 64 - 8*bytes
+	return uint64(int64(v<<above) >> above)
 }
 
 func fromInteger(to, from string) func(uint64) uint64 {
-	signed := from[0] == 's'
+	isSigned, widen := from[0] == 's', extension(from)
 	switch {
-	case to == "f64" && signed:
-		return func(v uint64) uint64 { return b64(float64(s64(extend(v, from)))) }
+	case to == "f64" && isSigned:
+		return func(v uint64) uint64 { return b64(float64(s64(widen(v)))) }
 	case to == "f64":
-		return func(v uint64) uint64 { return b64(float64(extend(v, from))) }
-	case to == "f32" && signed:
-		return func(v uint64) uint64 { return b32(float32(s64(extend(v, from)))) }
+		return func(v uint64) uint64 { return b64(float64(widen(v))) }
+	case to == "f32" && isSigned:
+		return func(v uint64) uint64 { return b32(float32(s64(widen(v)))) }
 	case to == "f32":
-		return func(v uint64) uint64 { return b32(float32(extend(v, from))) }
+		return func(v uint64) uint64 { return b32(float32(widen(v))) }
 	}
 	return nil
 }

@@ -301,7 +301,7 @@ func (d *decoder) parameter(a *access) {
 // sign extends what was loaded to the register's width, whatever that is.
 func sign(v uint64, a *access) uint64 {
 	if a.signed {
-		return extend(v, a.typ)
+		return signed(v, a.size)
 	}
 	return v
 }

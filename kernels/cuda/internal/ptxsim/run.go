@@ -7,8 +7,8 @@ import (
 
 const lanes = 32
 
-// lane is the first lane of a mask.
-func lane(mask uint32) int { return bits.TrailingZeros32(mask) }
+// lane is the first lane of a mask that has one.
+func lane(mask uint32) int { return bits.TrailingZeros32(mask) % lanes }
 
 // Fault is something that a kernel must not do.
 type Fault struct {
