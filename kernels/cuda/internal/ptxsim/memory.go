@@ -323,9 +323,18 @@ func (d *decoder) load(a *access) {
 	base, offset := d.address(1)
 	to := d.vector(0, a.count, true)
 	d.in.run = func(w *warp, mask uint32) {
+		before, where := -1, uint64(0)
 		for m := mask; m != 0; m &= m - 1 {
 			l := lane(m)
-			in, at := w.place(l, w.reg(base)[l]+offset, a)
+			addr := w.reg(base)[l] + offset
+			if before >= 0 && addr == where && a.kind == reads {
+				for _, r := range to { // what the lane before has read
+					w.reg(r)[l] = w.reg(r)[before]
+				}
+				continue
+			}
+			before, where = l, addr
+			in, at := w.place(l, addr, a)
 			if a.kind == atomics {
 				w.synchronise(in.flag(at), a.order, true, false)
 			}
