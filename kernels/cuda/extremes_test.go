@@ -21,7 +21,7 @@ func TestExtremes(t *testing.T) {
 	turn := 0
 	labels := []int64{0, 1, 1, 2, 0, 1}
 	hold := func(expr string, weights ...float64) {
-		if turn++; turn%thin() != 0 {
+		if turn++; !chosen(turn, 0) {
 			return
 		}
 		a := kernels.Activation(turn % 3)

@@ -139,7 +139,11 @@ func (p *problem[T]) gradient(t testing.TB, d *Device, e DType, th thresholds, t
 	return v.Loss, dx
 }
 
-// thin is how many cases stand for one that is tried: in a short run a few do, and fewer
+// chosen reports whether the i-th of many cases is tried: in a long run each is. Tests of
+// neighbouring phases try different ones.
+func chosen(i, phase int) bool { return i%thin() == phase%thin() }
+
+// thin is how many cases stand for one that is tried: in a short run a few do, and more
 // where the race detector slows the interpreter down, which has no goroutines to race.
 func thin() int {
 	switch {
