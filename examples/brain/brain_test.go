@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
 
 	"github.com/segloss/segloss/internal/brain"
@@ -39,12 +40,8 @@ func trained(t *testing.T, ctx context.Context, d *data, s settings) (points []p
 	return points, predicted, err
 }
 
-// Two trainings give the same bits, another seed others, the loss falls, and what
-// is left of it can be read.
+// The loss falls, and what is left of the training can be read.
 func TestTraining(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three trainings take minutes under the race detector")
-	}
 	d, err := load()
 	if err != nil {
 		t.Fatal(err)
@@ -56,14 +53,8 @@ func TestTraining(t *testing.T) {
 	if len(points) != 2 || points[1].step != 6 || !(points[1].loss < points[0].loss) {
 		t.Errorf("points %+v, want two with a loss that falls", points)
 	}
-	again, predictedAgain, err := trained(t, t.Context(), d, small)
-	if err != nil || !reflect.DeepEqual(again, points) || !slices.Equal(predicted, predictedAgain) {
-		t.Errorf("a second training gives %+v, %v, the first %+v", again, err, points)
-	}
-	other := small
-	other.seed++
-	if again, _, err = trained(t, t.Context(), d, other); err != nil || reflect.DeepEqual(again, points) {
-		t.Errorf("another seed gives the same points, %v", err)
+	if !testing.Short() {
+		repeat(t, d, points, predicted)
 	}
 
 	out := t.TempDir()
@@ -83,6 +74,20 @@ func TestTraining(t *testing.T) {
 	csv, err := os.ReadFile(filepath.Join(out, "points.csv"))
 	if err != nil || strings.Count(string(csv), "\n") != 3 {
 		t.Errorf("points.csv: %v, %q", err, csv)
+	}
+}
+
+// repeat sees that a second training gives the same bits, and another seed others.
+func repeat(t *testing.T, d *data, points []point, predicted []uint8) {
+	t.Helper()
+	again, predictedAgain, err := trained(t, t.Context(), d, small)
+	if err != nil || !reflect.DeepEqual(again, points) || !slices.Equal(predicted, predictedAgain) {
+		t.Errorf("a second training gives %+v, %v, the first %+v", again, err, points)
+	}
+	other := small
+	other.seed++
+	if again, _, err = trained(t, t.Context(), d, other); err != nil || reflect.DeepEqual(again, points) {
+		t.Errorf("another seed gives the same points, %v", err)
 	}
 }
 
@@ -216,9 +221,6 @@ func TestCells(t *testing.T) {
 
 // Trainings side by side give the bits of one alone, and an interrupt leaves none behind.
 func TestTrain(t *testing.T) {
-	if testing.Short() {
-		t.Skip("three trainings take minutes under the race detector")
-	}
 	d, err := load()
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +232,10 @@ func TestTrain(t *testing.T) {
 	defer backend.Finalize()
 	s := small
 	s.seeds = 2
+	if testing.Short() {
+		interrupted(t, backend, d, s)
+		return
+	}
 	all := train(t.Context(), backend, d, []string{"dice + ce"}, s)
 	if err := wait(all); err != nil {
 		t.Fatal(err)
@@ -241,6 +247,12 @@ func TestTrain(t *testing.T) {
 			t.Errorf("seed %d: %+v beside another training, %+v alone, %v", tr.seed, tr.points, alone, err)
 		}
 	}
+	interrupted(t, backend, d, s)
+}
+
+// interrupted sees that trainings end with their context.
+func interrupted(t *testing.T, backend compute.Backend, d *data, s settings) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := wait(train(ctx, backend, d, []string{"dice"}, s)); !errors.Is(err, context.Canceled) {
