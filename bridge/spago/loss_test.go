@@ -9,6 +9,7 @@ import (
 	"github.com/nlpodyssey/spago/ag"
 	"github.com/nlpodyssey/spago/mat"
 
+	"github.com/segloss/segloss/bridge"
 	"github.com/segloss/segloss/bridge/internal/trial"
 	"github.com/segloss/segloss/kernels"
 )
@@ -178,6 +179,25 @@ func TestErrors(t *testing.T) {
 	ignoring := New[float32](trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS, kernels.WithIgnore(255))
 	if _, err := ignoring.Forward(kernels.Dense(make([]float32, 6)), x); !errors.Is(err, kernels.ErrOption) {
 		t.Errorf("an ignore index beside a dense target: %v", err)
+	}
+}
+
+// A label that has become bad since the forward pass is an error of the backward one. spaGO
+// would end the process with it.
+func TestBackwardError(t *testing.T) {
+	c := bridge.New[float32](trial.Loss(t, "dice"), kernels.Softmax, kernels.NCS)
+	y, x := []uint8{0, 1, 0}, make([]float32, 6)
+	pass, err := c.Forward([]int{1, 2, 3}, x, kernels.Labels(y))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Forward([]int{1, 2, 3}, x, kernels.Labels([]uint8{1, 0, 1})); err != nil { // so that the sums are taken anew
+		t.Fatal(err)
+	}
+	y[1] = 9
+	o := &operator[float32]{pass: pass, size: len(x)}
+	if err := o.Backward(mat.Scalar[float32](1)); !errors.Is(err, kernels.ErrLabel) {
+		t.Errorf("label 9 of 2 classes: %v", err)
 	}
 }
 
