@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -82,6 +83,7 @@ func TestArguments(t *testing.T) {
 		{"p", -1, kernels.ErrStale, p.Backward(0, dx, x, labels, kernels.Grad{Scale: 1})},
 		{"dx", -1, kernels.ErrShape, p.ForwardBackward(0, 0, x, labels, kernels.Grad{Scale: 1})},
 		{"dx", -1, kernels.ErrAlias, p.ForwardBackward(0, x+8, x, labels, kernels.Grad{Scale: 1})},
+		{"dx", -1, kernels.ErrAlias, p.ForwardBackward(0, x-8, x, labels, kernels.Grad{Scale: 1})},
 		{"dx", -1, kernels.ErrAlias, p.ForwardBackward(0, x, x, labels, kernels.Grad{Scale: 1, Accumulate: true})},
 		{"dx", -1, kernels.ErrAlias, p.ForwardBackward(0, y&^3, x, labels, kernels.Grad{Scale: 1})},
 		{"coef", -1, kernels.ErrShape, p.SetCoefs(1, 2)},
@@ -138,6 +140,9 @@ func TestLabelTypes(t *testing.T) {
 	for i, l := range labels {
 		if LabelType(i).String() != l.name {
 			t.Errorf("type %d is %v, want %s", i, LabelType(i), l.name)
+		}
+		if bits, _ := strconv.Atoi(strings.TrimLeft(l.name, "uint")); Labels(8, LabelType(i)).size != bits/8 {
+			t.Errorf("%s has %d bytes", l.name, Labels(8, LabelType(i)).size)
 		}
 		h, y := newHost(t, d, parse(t, "dice_ce"), spec, small, kernels.WithIgnore(l.ignored)), convert[int64](in.y)
 		y[3], y[150] = l.ignored, l.ignored
