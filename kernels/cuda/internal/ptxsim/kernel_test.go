@@ -289,6 +289,40 @@ $B:`
 	}
 }
 
+// TestUnwrittenAgain: what an earlier launch has left in a register counts as not written.
+func TestUnwrittenAgain(t *testing.T) {
+	c, err := New(Options{}).Open(0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Load(kernel(`ld.global.u32 %r2, [%rd0];
+	setp.ne.u32 %p1, %r2, 0;
+	@%p1 bra $A;
+	mov.b32 %r9, 7;
+$A:
+	st.global.u32 [%rd0], %r9;`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := m.Function("run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := c.Alloc(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Set(p, 0, 4, 0); err != nil {
+		t.Fatal(err)
+	}
+	args := binary.LittleEndian.AppendUint64(nil, uint64(p))
+	one := driver.Config{Blocks: 1, Threads: 1}
+	if err := c.Launch(f, one, args, 0); err != nil {
+		t.Fatal(err)
+	}
+	wantFault(t, "the second launch", c.Launch(f, one, args, 0), "a register that nothing has written")
+}
+
 // TestLaunch: what a launch must not ask for, and that a fault stays.
 func TestLaunch(t *testing.T) {
 	c, err := New(Options{Multiprocessors: 1}).Open(0, false)
