@@ -201,7 +201,7 @@ func TestFaults(t *testing.T) {
 		{"across the end", grid{1, 32, 60}, "ld.global.v2.u32 {%r2, %r3}, [%rd0+56];", "into an area of 60"},
 		{"misaligned", grid{1, 32, 64}, "ld.global.u32 %r2, [%rd0+2];", "not a multiple of 4"},
 		{"misaligned vector", grid{1, 32, 64}, "ld.global.v2.u32 {%r2, %r3}, [%rd0+4];", "not a multiple of 8"},
-		{"unwritten shared memory", grid{1, 32, 64}, "mov.u64 %rd1, room;\nld.shared.u32 %r2, [%rd1];", "nothing has written"},
+		{"unwritten shared memory", grid{1, 32, 64}, "mov.u64 %rd1, room;\nld.shared.u32 %r2, [%rd1+4];", "nothing has written"},
 		{"unwritten register", grid{1, 32, 64}, "add.s32 %r2, %r3, %r0;", "a register that nothing has written"},
 		{"a copy of it", grid{1, 32, 64}, "mov.b32 %r2, %r3;\nadd.s32 %r4, %r2, %r0;", "a register that nothing has written"},
 		{"division by 0", grid{1, 32, 64}, "mov.b32 %r2, 0;\ndiv.u32 %r3, %r0, %r2;", "division by 0"},
@@ -259,6 +259,20 @@ $A:
 	ld.shared.u32 %r3, [%rd1];
 $B:`
 	}
+	const twoReaders = `setp.eq.u32 %p1, %r1, 2;
+	@%p1 bra $W;
+	ld.global.u32 %r2, [%rd0];
+	setp.eq.u32 %p2, %r1, 0;
+	@%p2 bra $Z;
+	mov.b32 %r3, 1;
+	` + release + `
+	bra.uni $Z;
+$W:
+	` + acquire + `
+	setp.eq.u32 %p3, %r4, 0;
+	@%p3 bra $W;
+	st.global.u32 [%rd0], %r4;
+$Z:`
 	for _, c := range []struct {
 		name string
 		grid grid
@@ -274,6 +288,7 @@ $B:`
 		{"a plain look", two, message(fence, relaxed, looked, fence), false},
 		{"shared memory with a barrier", grid{1, 64, 64}, shared("bar.sync 0;"), true},
 		{"shared memory without", grid{1, 64, 64}, shared(""), false},
+		{"a writer that waits for one of two readers", grid{3, 1, 64}, twoReaders, false},
 		{"atomics alone", grid{4, 64, 64}, "mov.b32 %r3, 1;\n" + atomic, true},
 		{"one word of two blocks", grid{2, 1, 64}, "st.global.u32 [%rd0], %r1;", false},
 		{"words of their own", grid{2, 1, 64}, "mul.wide.u32 %rd1, %r1, 4;\nadd.s64 %rd2, %rd0, %rd1;\nst.global.u32 [%rd2], %r1;", true},

@@ -327,7 +327,7 @@ func (d *decoder) load(a *access) {
 		for m := mask; m != 0; m &= m - 1 {
 			l := lane(m)
 			addr := w.reg(base)[l] + offset
-			if before >= 0 && addr == where && a.kind == reads {
+			if before >= 0 && addr == where {
 				for _, r := range to { // what the lane before has read
 					w.reg(r)[l] = w.reg(r)[before]
 				}
