@@ -78,7 +78,7 @@ func (p *probe) fails(ctx context.Context, positions []int) bool {
 		for _, one := range parts {
 			one.move(ctx, t, p.total.Data())
 		}
-		v, err := p.f.plan.Finish(p.total, 0)
+		v, err := p.f.finish(p.total)
 		if err != nil {
 			return math.NaN()
 		}

@@ -88,7 +88,7 @@ func (s *scope) differentiate(ctx context.Context) error {
 
 // finish writes the losses of the present sums to out, as write has them.
 func (s *scope) finish(out []float64, write func(kernels.Value, []float64)) error {
-	v, err := s.f.plan.Finish(s.total, 0)
+	v, err := s.f.finish(s.total)
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (s *scope) differences(ctx context.Context) ([]int, error) {
 // is made of: its terms, and over the sums |∂L/∂S·S|, where sums of differences
 // have their parts counted apart as in scales.
 func (s *scope) magnitude(ctx context.Context) ([]float64, error) {
-	v, err := s.f.plan.Finish(s.total, 0)
+	v, err := s.f.finish(s.total)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package gradcheck
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/segloss/segloss/kernels"
 )
@@ -87,7 +88,10 @@ type field struct {
 	*union
 	p    *problem
 	plan *kernels.Plan[float64]
+	sums *kernels.Sums
 	b    bound[float64]
+
+	resting []float64 // the losses at p's own prediction, once a path has started there
 
 	rounding []float64 // noise of each loss by the caller's regions in it
 	blur     []float64 // and of its gradient, relative
@@ -99,15 +103,22 @@ func (u *union) on(p *problem, backend string) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &field{union: u, p: p, plan: plan, b: bind[float64](p, kernels.NCS)}, nil
+	return &field{union: u, p: p, plan: plan, sums: plan.NewSums(p.n), b: bind[float64](p, kernels.NCS)}, nil
 }
+
+// finish returns the losses of sums. From a row behind the last one on there are no
+// samples to find coefficients of, which cost as much as the values.
+func (f *field) finish(s *kernels.Sums) (kernels.Value, error) { return f.plan.Finish(s, f.p.n) }
 
 // eval writes the losses, without frozen terms, at the field's present
 // prediction to out, NaN where the kernels return an error: what is wrong with
 // the input was found before, and a cancelled context is looked at by the
 // caller.
 func (f *field) eval(ctx context.Context, out []float64) {
-	v, err := f.plan.Forward(ctx, f.b.x, f.b.t)
+	v, err := kernels.Value{}, f.plan.Reduce(ctx, f.sums, 0, f.b.x, f.b.t)
+	if err == nil {
+		v, err = f.finish(f.sums)
+	}
 	if err != nil {
 		for i := range out {
 			out[i] = math.NaN()
@@ -167,13 +178,21 @@ func (f *field) along(ctx context.Context, direction []float64) []Estimate {
 	return est
 }
 
-// path returns the losses along a direction.
+// path returns the losses along a direction. All start at one point, where a pass
+// over a large tensor is made once.
 func (f *field) path(ctx context.Context, direction []float64) func(t float64, out []float64) {
 	return func(t float64, out []float64) {
+		if t == 0 && f.resting != nil {
+			copy(out, f.resting)
+			return
+		}
 		for i, v := range direction {
 			f.b.x[i] = f.p.x[i] + t*v
 		}
 		f.eval(ctx, out)
+		if t == 0 {
+			f.resting = slices.Clone(out)
+		}
 	}
 }
 
