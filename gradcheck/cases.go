@@ -66,6 +66,11 @@ var edges = []edge{
 	{"all ignored", 2, 2, 4, func(p *problem, _ *rand.Rand) { p.drop(0, 2*p.s) }, excluding},
 }
 
+// takes reports whether an edge can have an activation and a kind of target.
+func (e edge) takes(a kernels.Activation, kind int) bool {
+	return e.fits == nil || e.fits(a, kinds[kind])
+}
+
 // probabilities fits what only predictions without an activation have.
 func probabilities(a kernels.Activation, _ kind) bool { return a == kernels.None }
 
@@ -92,7 +97,7 @@ func testcases(a kernels.Activation) []testcase {
 	var all []testcase
 	for e := range edges {
 		for k := range kinds {
-			if edges[e].fits == nil || edges[e].fits(a, kinds[k]) {
+			if edges[e].takes(a, k) {
 				all = append(all, testcase{activation: a, kind: k, edge: e})
 			}
 		}

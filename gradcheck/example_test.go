@@ -55,7 +55,7 @@ func ExampleCheckLoss() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		r := gradcheck.CheckLoss(printer{}, loss, gradcheck.Options{Short: true})
+		r := gradcheck.CheckLoss(printer{}, loss, gradcheck.Options{Level: gradcheck.Short})
 		fmt.Println(r.Verdict(), r.Count(gradcheck.Fail), "failed")
 	}
 	// Output:

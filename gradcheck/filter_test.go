@@ -42,11 +42,11 @@ func TestTestcasesFiltered(t *testing.T) {
 			t.Errorf("%+v", tc)
 		}
 	}
-	o.Short = true
+	o.Level = Short
 	if got := o.testcases(); !slices.Equal(got, tests) {
 		t.Errorf("a short run leaves out targets that are named: %v", got)
 	}
-	if all := (Options{}).testcases(); len(all) <= len((Options{Short: true}).testcases()) {
+	if all := (Options{}).testcases(); len(all) <= len((Options{Level: Short}).testcases()) {
 		t.Errorf("%d cases, and no fewer in a short run", len(all))
 	}
 }
@@ -57,8 +57,8 @@ func TestVolumesFiltered(t *testing.T) {
 		want []string
 	}{
 		{Options{}, []string{"softmax brain", "softmax brain with lesion", "sigmoid brain", "none brain"}},
-		{Options{Short: true}, nil},
-		{Options{Short: true, Edges: []string{"brain with lesion"}}, []string{"softmax brain with lesion"}},
+		{Options{Level: Short}, nil},
+		{Options{Level: Short, Edges: []string{"brain with lesion"}}, []string{"softmax brain with lesion"}},
 		{Options{Edges: []string{"tiny"}}, nil},
 		{Options{Targets: []string{"dense"}}, nil},
 		{Options{Edges: []string{"brain"}, Activations: []kernels.Activation{kernels.None}}, []string{"none brain"}},
@@ -95,7 +95,7 @@ func TestSeed(t *testing.T) {
 // TestLossReproduces asks that a row of a run over all losses is found again,
 // to the bit, by its loss, edge and target.
 func TestLossReproduces(t *testing.T) {
-	r, err := All(context.Background(), Options{Short: true, Seed: 2, Activations: []kernels.Activation{kernels.Sigmoid}})
+	r, err := All(context.Background(), Options{Level: Short, Seed: 2, Activations: []kernels.Activation{kernels.Sigmoid}})
 	if err != nil {
 		t.Fatal(err)
 	}

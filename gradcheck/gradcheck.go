@@ -13,8 +13,8 @@
 // [All] checks every loss that package kernels lists, on every backend of the
 // machine, in both element types and layouts: first on a table of small tensors
 // of every kind that code gets wrong, each element of them, where sums of two
-// losses are drawn as well, then on a real volume with rare structures. [Tensors]
-// checks a loss on the caller's own tensors.
+// losses are drawn as well, then on a real volume with rare structures; the level [Full]
+// leaves out nothing of that. [Tensors] checks a loss on the caller's own tensors.
 //
 // Differences are taken in float64 and extrapolated (see [Derivative]). A
 // float64 gradient is judged by them; a float32 one by the float64 gradient at
@@ -49,8 +49,8 @@ import (
 	"github.com/segloss/segloss/kernels"
 )
 
-// Options narrows a check. The zero value checks everything there is on this
-// machine.
+// Options narrows a check. The zero value checks all that there is on this machine, at
+// the level [Usual].
 type Options struct {
 	Activations []kernels.Activation // nil: none, sigmoid and softmax; not read by Tensors, whose input has it
 	Backends    []string             // nil: every backend that is available
@@ -59,12 +59,15 @@ type Options struct {
 	Layouts     []kernels.Layout     // nil: both; for Tensors that of the input
 	Edges       []string             // kinds of input, of EdgeNames; nil: all; not read by Tensors
 	Targets     []string             // kinds of target, of TargetNames; nil: all; not read by Tensors
-	Short       bool                 // a thinner table where Targets is nil, and no real volume unless Edges has it
+	Level       Level                // how much of all that; not read by Tensors
 	Seed        uint64               // another one draws other inputs, directions and samples
 
-	// Progress is told what is being done, and how much of the whole has been.
+	// Progress is told what is being done, and how much of the whole has been, in
+	// units that take about equally long; first at the start, when nothing has.
 	// It is called from one goroutine at a time.
 	Progress func(done, total int, what string)
+
+	thin bool // as All does at the level Usual
 }
 
 // Input is a prediction with its target, which is either Dense or Labels.
@@ -141,29 +144,15 @@ func (o Options) activations() []kernels.Activation {
 	return []kernels.Activation{kernels.None, kernels.Sigmoid, kernels.Softmax}
 }
 
-// progress counts the steps of a run.
-type progress struct {
-	mu          sync.Mutex
-	done, total int
-	tell        func(done, total int, what string)
-}
-
-func (p *progress) step(what string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.done++
-	if p.tell != nil {
-		p.tell(p.done, p.total, what)
-	}
-}
-
 // All checks every loss, and drawn sums of two, on the table of small tensors and,
-// unless o.Short is set, every loss on the real volume, as it is and with a small
-// lesion in it. Where the options leave nothing out, it checks itself, too
-// ([RunSelfTest]). When the context ends, it returns what there is, and the
+// but at the level Short, every loss on the real volume, as it is and with a small
+// lesion in it. At the level Usual it thins both, unless o.Edges or o.Targets
+// names inputs. Where the options leave out nothing else, it checks itself, too
+// ([RunSelfTest], at the level Short). When the context ends, it returns what there is, and the
 // context's error.
 func All(ctx context.Context, o Options) (Report, error) {
 	start := time.Now()
+	o.thin = o.Level == Usual && o.Edges == nil && o.Targets == nil
 	ways, err := o.inputs()
 	if err != nil {
 		return Report{}, err
@@ -181,21 +170,29 @@ func All(ctx context.Context, o Options) (Report, error) {
 		}
 	}
 	take := func(t testcase) []variant { return t.share(all[t.classes()]) }
-	rows, err := run(ctx, tests, take, stages, ways, o.Progress)
+	p := newProgress(o, tests, stages)
+	self := o
+	self.Level, self.thin = Short, false // the options that mistakes show in
+	if o.whole() {
+		p.total += self.selfTestCost()
+	}
+	rows, err := run(ctx, tests, take, stages, ways, p)
 	r, err := o.report(ctx, rows, start, err)
+	r.Thinned = o.thinned(ways)
 	if err != nil || !o.whole() {
 		return r, err
 	}
-	list, _ := committed()
-	r.Stale = list.stale(r.Rows)
-	o.Short = true // the options that mistakes show in
-	r.SelfTest, err = RunSelfTest(ctx, o)
+	if !o.thin {
+		list, _ := committed()
+		r.Stale = list.stale(r.Rows)
+	}
+	r.SelfTest, err = self.selfTest(ctx, p)
 	r.Elapsed, r.Partial = time.Since(start), ctx.Err() != nil
 	return r, err
 }
 
 // Loss runs the table of small tensors for one loss, and the real volume where
-// o.Edges names it.
+// o.Edges names it. Only the level Short leaves something out.
 //
 // Of region losses of the caller's it checks the partial derivatives first, by
 // every sum of every class, and where one is wrong, that is the one row there is.
@@ -219,7 +216,7 @@ func Loss(ctx context.Context, l kernels.Loss, o Options) (Report, error) {
 	if rows, err := regionRows(ctx, l, tests); rows != nil || err != nil {
 		return o.report(ctx, rows, start, err)
 	}
-	rows, err := run(ctx, tests, o.takeOne(l), stages, ways, o.Progress)
+	rows, err := run(ctx, tests, o.takeOne(l), stages, ways, newProgress(o, tests, stages))
 	return o.report(ctx, rows, start, err)
 }
 
@@ -243,11 +240,8 @@ func (o Options) inputs() ([]way, error) {
 }
 
 // run checks the table and then the volumes.
-func run(ctx context.Context, tests []testcase, take func(testcase) []variant, stages []volume, ways []way, tell func(int, int, string)) ([]Row, error) {
-	p := &progress{tell: tell, total: len(tests)}
-	for _, v := range stages {
-		p.total += v.steps()
-	}
+func run(ctx context.Context, tests []testcase, take func(testcase) []variant, stages []volume, ways []way, p *progress) ([]Row, error) {
+	p.start()
 	rows, err := runTable(ctx, tests, take, ways, p)
 	for _, v := range stages {
 		if err != nil {
@@ -288,15 +282,17 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 		return o.report(ctx, nil, start, err)
 	}
 	b.own, b.seed = true, o.Seed
-	p := &progress{tell: o.Progress, total: 1 + len(ways)}
+	p := &progress{tell: o.Progress, total: costOfCase + len(ways)*costOfLoss}
 	what := "every element"
 	if len(problem.x) <= smallTensor {
+		p.start()
 		err = b.small(ctx)
-		p.step(what)
+		p.step(costOfCase, what)
 	} else {
 		what = "directions and samples"
-		p.total += directions
-		err = b.large(ctx, "tensors", p)
+		p.total = costOfLarge(directions) + len(ways)*costOfLoss
+		p.start()
+		err = b.large(ctx, "tensors", directions, p)
 	}
 	var rows []Row
 	for _, w := range ways {
@@ -306,7 +302,7 @@ func Tensors(ctx context.Context, l kernels.Loss, in Input, o Options) (Report, 
 		var more []Row
 		more, err = b.rows(ctx, 0, []way{w}, problem.targetKind(), what)
 		rows = append(rows, more...)
-		p.step(fmt.Sprintf("%s, %v, %v", w.backend, w.dtype, w.layout))
+		p.step(costOfLoss, fmt.Sprintf("%s, %v, %v", w.backend, w.dtype, w.layout))
 	}
 	return o.report(ctx, rows, start, err)
 }
@@ -321,8 +317,7 @@ func refusal(l kernels.Loss, o Options) error {
 	return o.nothing()
 }
 
-// testcases lists the cases of the table that the options ask for, for a short
-// run one kind of target for each edge.
+// testcases lists the cases of the table that the options ask for.
 func (o Options) testcases() []testcase {
 	var all []testcase
 	for _, a := range o.activations() {
@@ -330,7 +325,7 @@ func (o Options) testcases() []testcase {
 			if !allows(o.Edges, edges[t.edge].name) || !allows(o.Targets, kinds[t.kind].name) {
 				continue
 			}
-			if !o.Short || o.Targets != nil || thin(a, t) {
+			if o.takes(t) {
 				t.seed = o.Seed
 				all = append(all, t)
 			}
@@ -339,24 +334,12 @@ func (o Options) testcases() []testcase {
 	return all
 }
 
-// thin picks one kind of target for each edge, another for the next.
-func thin(a kernels.Activation, t testcase) bool {
-	e := edges[t.edge]
-	for i := range kinds {
-		k := (t.edge + int(a) + i) % len(kinds)
-		if e.fits == nil || e.fits(a, kinds[k]) {
-			return k == t.kind
-		}
-	}
-	return false
-}
-
 // runTable checks the cases side by side.
 func runTable(ctx context.Context, tests []testcase, take func(testcase) []variant, ways []way, p *progress) ([]Row, error) {
 	rows := make([][]Row, len(tests))
 	err := sideBySide(ctx, len(tests), func(i int) (err error) {
 		rows[i], err = tests[i].check(ctx, take(tests[i]), ways)
-		p.step(tests[i].String())
+		p.step(costOfCase, tests[i].String())
 		return err
 	})
 	return slices.Concat(rows...), err

@@ -40,7 +40,10 @@ func wantVerdict(t *testing.T, r Report, want Verdict) {
 // TestTable runs the table of small tensors, thinned for a short run, and asks
 // that no loss, activation, kind or edge is missing from it.
 func TestTable(t *testing.T) {
-	o := Options{Short: testing.Short()}
+	o := Options{}
+	if testing.Short() {
+		o.Level = Short
+	}
 	ways, err := o.ways(kernels.NCS, kernels.NSC)
 	if err != nil {
 		t.Fatal(err)
@@ -92,10 +95,10 @@ func TestTable(t *testing.T) {
 			t.Errorf("nothing was checked for %s", name)
 		}
 	}
-	if p.done != len(tests) {
-		t.Errorf("%d steps told of %d", p.done, len(tests))
+	if want := len(tests) * costOfCase; p.done != want {
+		t.Errorf("%d is told of %d", p.done, want)
 	}
-	if !o.Short {
+	if o.Level != Short {
 		wantNoStale(t, rows)
 	}
 }
@@ -124,19 +127,19 @@ func TestUnavailableBackend(t *testing.T) {
 }
 
 func TestAllShort(t *testing.T) {
-	steps := 0
-	r, err := All(context.Background(), Options{Short: true, Activations: []kernels.Activation{kernels.Softmax}, DTypes: []DType{Float64}, Progress: func(done, total int, what string) {
-		steps++
-		if done != steps || done > total || what == "" {
-			t.Errorf("step %d is told as %d of %d, %q", steps, done, total, what)
+	last, whole := -1, 0
+	r, err := All(context.Background(), Options{Level: Short, Activations: []kernels.Activation{kernels.Softmax}, DTypes: []DType{Float64}, Progress: func(done, total int, what string) {
+		if done <= last || last < 0 && done > 0 || done > total || what == "" {
+			t.Errorf("after %d, %d of %d is told, %q", last, done, total, what)
 		}
+		last, whole = done, total
 	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	wantVerdict(t, r, Pass)
-	if steps == 0 || r.Elapsed <= 0 {
-		t.Errorf("%d steps in %v", steps, r.Elapsed)
+	if last != whole || r.Elapsed <= 0 {
+		t.Errorf("%d of %d in %v", last, whole, r.Elapsed)
 	}
 }
 
@@ -154,7 +157,7 @@ func TestVolume(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := volume{activation: kernels.Softmax, lesion: true, float32: true}
-	p := &progress{total: v.steps()}
+	p := &progress{total: v.cost()}
 	rows, err := v.check(context.Background(), ways, p)
 	if err != nil {
 		t.Fatal(err)
@@ -164,7 +167,7 @@ func TestVolume(t *testing.T) {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	if p.done != p.total {
-		t.Errorf("%d steps of %d", p.done, p.total)
+		t.Errorf("%d of %d is done", p.done, p.total)
 	}
 }
 
@@ -224,7 +227,7 @@ func TestVolumeProblem(t *testing.T) {
 
 func TestLoss(t *testing.T) {
 	for _, expr := range []string{"focal_tversky(gamma=0.5)", "0.5*dice(weight=[1,2,3]) - 2*ce", "wce(detach=true) + bce"} {
-		r, err := Loss(context.Background(), parse(t, expr), Options{Short: true})
+		r, err := Loss(context.Background(), parse(t, expr), Options{Level: Short})
 		if err != nil {
 			t.Fatalf("%s: %v", expr, err)
 		}
@@ -252,7 +255,7 @@ func (r region) Eval(c, d []kernels.Cell) float64 {
 
 func TestLossRegion(t *testing.T) {
 	for off, want := range map[float64]Verdict{1: Pass, 1.001: Fail} {
-		r, err := Loss(context.Background(), parse(t, "mine + dice", region{off}), Options{Short: true})
+		r, err := Loss(context.Background(), parse(t, "mine + dice", region{off}), Options{Level: Short})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -285,7 +288,7 @@ func TestLossRefuses(t *testing.T) {
 func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, err := All(ctx, Options{Progress: func(done, _ int, _ string) {
-		if done == 3 {
+		if done == 3*costOfCase {
 			cancel()
 		}
 	}})

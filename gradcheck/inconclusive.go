@@ -77,8 +77,8 @@ func (e exception) matches(r Row) bool {
 		e.dtype == r.DType && e.kind == r.reasonKind()
 }
 
-// whole reports whether the options leave nothing out that the list could name.
-// A backend may be missing, since the list names none.
+// whole reports whether the options, but for the level Usual, leave nothing out that the
+// list could name. A backend may be missing, since the list names none.
 func (o Options) whole() bool {
-	return o.Activations == nil && o.DTypes == nil && o.Layouts == nil && o.Edges == nil && o.Targets == nil && !o.Short && o.Seed == 0
+	return o.Activations == nil && o.DTypes == nil && o.Layouts == nil && o.Edges == nil && o.Targets == nil && o.Level != Short && o.Seed == 0
 }

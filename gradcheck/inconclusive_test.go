@@ -120,7 +120,7 @@ func TestWhole(t *testing.T) {
 		t.Error("a run on one backend leaves out lines of the list")
 	}
 	for name, o := range map[string]Options{
-		"short": {Short: true}, "seed": {Seed: 1}, "edges": {Edges: []string{"tiny"}}, "targets": {Targets: []string{"dense"}},
+		"short": {Level: Short}, "seed": {Seed: 1}, "edges": {Edges: []string{"tiny"}}, "targets": {Targets: []string{"dense"}},
 		"types": {DTypes: []DType{Float64}}, "layouts": {Layouts: []kernels.Layout{kernels.NCS}}, "activations": {Activations: []kernels.Activation{kernels.None}},
 	} {
 		if o.whole() {

@@ -81,6 +81,7 @@ type jsonTotal struct {
 	Failed       int      `json:"failed"`
 	Inconclusive int      `json:"inconclusive"`
 	Listed       int      `json:"listed"`
+	Thinned      *Thinned `json:"thinned,omitempty"`
 	Stale        []string `json:"stale,omitempty"`
 	Seconds      float64  `json:"seconds"`
 }
@@ -89,7 +90,7 @@ func (r Report) totals() jsonTotal {
 	t := jsonTotal{
 		Line: "total", Verdict: r.Verdict(), Partial: r.Partial, Rows: len(r.Rows),
 		Passed: r.Count(Pass), Failed: r.Count(Fail), Inconclusive: r.Count(Inconclusive), Listed: r.listed(),
-		Stale: r.Stale, Seconds: r.Elapsed.Seconds(),
+		Thinned: r.Thinned, Stale: r.Stale, Seconds: r.Elapsed.Seconds(),
 	}
 	for i := range r.Rows {
 		t.Checks += r.Rows[i].Checks

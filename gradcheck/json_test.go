@@ -85,8 +85,8 @@ func TestReportJSON(t *testing.T) {
 // TestJSONCancelled asks for whole lines from a run that was interrupted.
 func TestJSONCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := All(ctx, Options{Short: true, Activations: []kernels.Activation{kernels.None}, DTypes: []DType{Float64}, Progress: func(done, _ int, _ string) {
-		if done == 2 {
+	r, err := All(ctx, Options{Level: Short, Activations: []kernels.Activation{kernels.None}, DTypes: []DType{Float64}, Progress: func(done, _ int, _ string) {
+		if done == 2*costOfCase {
 			cancel()
 		}
 	}})

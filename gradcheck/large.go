@@ -16,15 +16,19 @@ import (
 // among millions shows: the sum over a direction is known to a billionth.
 const directions = 8
 
-// large prepares a check along random directions and at single elements of
+// fewDirections is their number where a run is thinned: each would show a wrong
+// element alone, and two wrong ones that cancel along one do not along the other.
+const fewDirections = 2
+
+// large prepares a check along n random directions and at single elements of
 // every kind.
-func (b *bench) large(ctx context.Context, what string, p *progress) error {
+func (b *bench) large(ctx context.Context, what string, n int, p *progress) error {
 	rng := rand.New(rand.NewPCG(1^b.seed, uint64(len(b.p.x))))
-	for k := range directions {
+	for k := range n {
 		d := b.direction(rng)
 		b.directions = append(b.directions, d)
 		b.along = append(b.along, b.field.along(ctx, d))
-		p.step(fmt.Sprintf("%s, %v, direction %d", what, b.p.activation, k+1))
+		p.step(costOfDirection, fmt.Sprintf("%s, %v, direction %d", what, b.p.activation, k+1))
 	}
 	var err error
 	if b.elements, err = b.strata(ctx, rng); err != nil {
@@ -37,7 +41,7 @@ func (b *bench) large(ctx context.Context, what string, p *progress) error {
 		}
 	}
 	b.scale, err = b.scope.scales(ctx, b.elements)
-	p.step(fmt.Sprintf("%s, %v, single elements", what, b.p.activation))
+	p.step(costOfElements, fmt.Sprintf("%s, %v, single elements", what, b.p.activation))
 	if err == nil {
 		err = ctx.Err()
 	}

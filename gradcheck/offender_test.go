@@ -28,7 +28,7 @@ func largeProblem(t *testing.T, loss string) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.large(context.Background(), "large", &progress{}); err != nil {
+	if err := b.large(context.Background(), "large", directions, &progress{}); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -32,7 +32,7 @@ var spoiled = []struct {
 // TestRegionPartials asks for one row that names what is wrong, and for none where
 // nothing is.
 func TestRegionPartials(t *testing.T) {
-	o := Options{Short: true, Backends: []string{reference()}}
+	o := Options{Level: Short, Backends: []string{reference()}}
 	own := input(1, 3, 8)
 	for _, tt := range spoiled {
 		loss := parse(t, "dice + 0.5*log_cosh_dice", logCosh{tt.spoil})
@@ -64,7 +64,7 @@ func TestRegionClass(t *testing.T) {
 		}
 		return v
 	}}
-	r, err := Loss(context.Background(), parse(t, "own", own), Options{Short: true, Backends: []string{reference()}})
+	r, err := Loss(context.Background(), parse(t, "own", own), Options{Level: Short, Backends: []string{reference()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,7 +97,7 @@ func TestRegionMisbehaves(t *testing.T) {
 		{"changes c", func(c, d []kernels.Cell) float64 { v := right(c, d); c[0].FP = 7; return v }, "Eval changes c"},
 		{"has a state", func(c, d []kernels.Cell) float64 { calls++; return right(c, d) + calls }, "Eval is no function of c"},
 	} {
-		r, err := Loss(context.Background(), parse(t, "own", ownRegion{tt.eval}), Options{Short: true, Backends: []string{reference()}})
+		r, err := Loss(context.Background(), parse(t, "own", ownRegion{tt.eval}), Options{Level: Short, Backends: []string{reference()}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -150,7 +150,7 @@ func TestRegionRight(t *testing.T) {
 			return c[0].FN
 		},
 	} {
-		r, err := Loss(context.Background(), parse(t, "own", ownRegion{eval}), Options{Short: true, Backends: []string{reference()}})
+		r, err := Loss(context.Background(), parse(t, "own", ownRegion{eval}), Options{Level: Short, Backends: []string{reference()}})
 		if err != nil {
 			t.Fatal(err)
 		}

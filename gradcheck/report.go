@@ -15,6 +15,7 @@ type Report struct {
 	Partial bool // the context ended before the work did
 	Elapsed time.Duration
 	Seed    uint64   // of the inputs
+	Thinned *Thinned // nil where nothing was left out that the options ask for
 	Stale   []string // lines of the committed list that no row of a full run matches
 
 	SelfTest *SelfTest // of a full run
@@ -241,6 +242,9 @@ func (r Report) total(b *strings.Builder) {
 	r.judges(b)
 	if r.SelfTest != nil {
 		fmt.Fprintln(b, r.SelfTest.Summary())
+	}
+	if r.Thinned != nil {
+		fmt.Fprintln(b, r.Thinned)
 	}
 }
 

@@ -108,15 +108,24 @@ func libraryCases(o Options) []testcase {
 // checkers. When the context ends, it returns what there is, and the context's
 // error.
 func RunSelfTest(ctx context.Context, o Options) (*SelfTest, error) {
+	p := &progress{tell: o.Progress, total: o.selfTestCost()}
+	p.start()
+	return o.selfTest(ctx, p)
+}
+
+// selfTestCost is what the self-test costs.
+func (o Options) selfTestCost() int { return len(libraryCases(o)) * costOfMistakes }
+
+// selfTest is RunSelfTest as a part of a run.
+func (o Options) selfTest(ctx context.Context, p *progress) (*SelfTest, error) {
 	start := time.Now()
 	s := newSelfTest()
 	cases := libraryCases(o)
 	trials := make([]*SelfTest, len(cases))
-	p := &progress{tell: o.Progress, total: len(cases)}
 	err := sideBySide(ctx, len(cases), func(i int) error {
 		trials[i] = newSelfTest()
 		err := trials[i].run(ctx, cases[i], o)
-		p.step("self-test, " + cases[i].String())
+		p.step(costOfMistakes, "self-test, "+cases[i].String())
 		return err
 	})
 	for _, t := range trials {
@@ -193,7 +202,7 @@ func (s *SelfTest) run(ctx context.Context, t testcase, o Options) error {
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(v variant) bool { return o.Short && !v.revealing() })
+	all = slices.DeleteFunc(all, func(v variant) bool { return o.Level == Short && !v.revealing() })
 	b, err := newBench(ctx, t.problem(), all)
 	if err != nil {
 		return err

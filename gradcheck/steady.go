@@ -44,12 +44,12 @@ func (r *Row) fail(reason string, worst Element) {
 	}
 }
 
-// steady computes all losses in one expression with several numbers of workers,
-// which must not matter. One row stands for them all, since they share every
-// pass over the tensor.
-func (b *bench) steady(ctx context.Context, ways []way, kind, edge string) ([]Row, error) {
+// steady computes all losses in one expression with the numbers of workers that each
+// of the ways has, which must not matter. One row stands for all losses, since they
+// share every pass over the tensor.
+func (b *bench) steady(ctx context.Context, ways []way, workers func(k int) []int, kind, edge string) ([]Row, error) {
 	var rows []Row
-	for _, w := range ways {
+	for k, w := range ways {
 		row := Row{
 			Group: "determinism", Loss: "every loss at once", Activation: b.p.activation.String(), Target: kind, Edge: edge,
 			Backend: w.backend, DType: w.dtype.String(), Layout: w.layout.String(),
@@ -58,7 +58,7 @@ func (b *bench) steady(ctx context.Context, ways []way, kind, edge string) ([]Ro
 		if err != nil {
 			return rows, err
 		}
-		for _, n := range workerCounts {
+		for _, n := range workers(k) {
 			if err := b.again(ctx, &row, b.field.sum, w, n, first); err != nil {
 				return rows, err
 			}

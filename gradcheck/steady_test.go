@@ -42,7 +42,7 @@ func TestAgain(t *testing.T) {
 func TestSteady(t *testing.T) {
 	b := largeProblem(t, "gdl + ce")
 	ways := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NSC}}
-	rows, err := b.steady(context.Background(), ways, "uint8", "large")
+	rows, err := b.steady(context.Background(), ways, volume{}.workers, "uint8", "large")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestSteady(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := b.steady(ctx, ways, "", ""); err == nil {
+	if _, err := b.steady(ctx, ways, volume{}.workers, "", ""); err == nil {
 		t.Error("no error where the context has ended")
 	}
 }

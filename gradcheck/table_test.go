@@ -75,7 +75,7 @@ func megapixel(t *testing.T) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.large(ctx, "megapixel", &progress{}); err != nil {
+	if err := b.large(ctx, "megapixel", directions, &progress{}); err != nil {
 		t.Fatal(err)
 	}
 	return b

@@ -106,7 +106,7 @@ func TestReproduceDirection(t *testing.T) {
 }
 
 func TestCheckLoss(t *testing.T) {
-	o := Options{Short: true, DTypes: []DType{Float64}, Activations: []kernels.Activation{kernels.Softmax}}
+	o := Options{Level: Short, DTypes: []DType{Float64}, Activations: []kernels.Activation{kernels.Softmax}}
 	var right, wrong, refused recorder
 	if r := CheckLoss(&right, parse(t, "mine + dice", region{1}), o); r.Verdict() != Pass {
 		t.Errorf("%v", r.Verdict())

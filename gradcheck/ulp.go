@@ -81,7 +81,7 @@ func Roundings(ctx context.Context, l *kernels.Loss, o Options) ([]Rounding, err
 				return nil, err
 			}
 		}
-		p.step(edges[t.edge].name)
+		p.step(costOfCase, edges[t.edge].name)
 	}
 	return out, nil
 }

@@ -51,7 +51,7 @@ func TestBounds(t *testing.T) {
 func TestRoundings(t *testing.T) {
 	ctx := context.Background()
 	steps := 0
-	o := Options{Short: true, Backends: []string{reference()}, Activations: []kernels.Activation{kernels.None}, Progress: func(int, int, string) { steps++ }}
+	o := Options{Level: Short, Backends: []string{reference()}, Activations: []kernels.Activation{kernels.None}, Progress: func(int, int, string) { steps++ }}
 	l := parse(t, "tversky + 0.5*ce")
 	all, err := Roundings(ctx, &l, o)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestRoundingsErrors(t *testing.T) {
 		t.Errorf("unknown backend: %v", err)
 	}
 	cancel()
-	if _, err := Roundings(ctx, nil, Options{Short: true}); !errors.Is(err, context.Canceled) {
+	if _, err := Roundings(ctx, nil, Options{Level: Short}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

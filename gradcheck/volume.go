@@ -17,18 +17,24 @@ type volume struct {
 
 	loss *kernels.Loss // nil: every loss, with its default options
 	seed uint64
+
+	thinned bool
+	turn    int // of the volumes of a run, with the seed; where it is thinned, losses and ways take turns
 }
 
 // volumes lists the runs that the options ask for.
 func (o Options) volumes() []volume {
-	if o.Short && o.Edges == nil || !allows(o.Targets, volumeTarget) {
+	if o.Level == Short && o.Edges == nil || !allows(o.Targets, volumeTarget) {
 		return nil
 	}
 	all := []volume{
-		{activation: kernels.Softmax, float32: true, seed: o.Seed},
-		{activation: kernels.Softmax, float32: true, seed: o.Seed, lesion: true},
-		{activation: kernels.Sigmoid, seed: o.Seed},
-		{activation: kernels.None, seed: o.Seed},
+		{activation: kernels.Softmax, float32: true},
+		{activation: kernels.Softmax, float32: true, lesion: true},
+		{activation: kernels.Sigmoid},
+		{activation: kernels.None},
+	}
+	for i := range all {
+		all[i].seed, all[i].thinned, all[i].turn = o.Seed, o.thin, i+int(o.Seed%turns)
 	}
 	return slices.DeleteFunc(all, func(v volume) bool {
 		return !slices.Contains(o.activations(), v.activation) || !allows(o.Edges, v.String())
@@ -56,10 +62,62 @@ func (v volume) variants() ([]variant, error) {
 	return among(*v.loss, all), nil
 }
 
-// steps returns the number of progress steps of the run.
-func (v volume) steps() int {
+// turns is a whole number of rounds of whatever takes turns.
+const turns = 60
+
+// directions is the number of directions that the volume is checked along.
+func (v volume) directions() int {
+	if v.thinned {
+		return fewDirections
+	}
+	return directions
+}
+
+// workers returns the numbers of workers that gradients in way k are computed with again.
+func (v volume) workers(k int) []int {
+	if v.thinned {
+		k = (k + v.turn) % len(workerCounts)
+		return workerCounts[k : k+1]
+	}
+	return workerCounts
+}
+
+// waysOf returns the ways to check loss i in: where the run is thinned the best
+// backend's, which is the last, and one of the others.
+func (v volume) waysOf(i int, ways []way) []way {
+	best := ways[len(ways)-1].backend
+	others := slices.IndexFunc(ways, func(w way) bool { return w.backend == best })
+	if !v.thinned || others < 2 {
+		return ways
+	}
+	k := (i + v.turn) % others
+	return append(ways[k:k+1:k+1], ways[others:]...)
+}
+
+// gradients returns how many are checked.
+func (v volume) gradients(ways []way) (n int) {
 	all, _ := v.variants() // an error is found again by check
-	return directions + 2 + len(all)
+	if ways = v.ways(ways); len(ways) == 0 {
+		return 0
+	}
+	for i, l := range all {
+		if !l.silent {
+			n += len(v.waysOf(i, ways))
+		}
+	}
+	return n
+}
+
+// cost is what the run costs.
+func (v volume) cost() int {
+	cost := costOfBench + costOfLarge(v.directions()) + (1+len(v.workers(0)))*costOfSteady
+	all, _ := v.variants() // an error is found again by check
+	for _, l := range all {
+		if !l.silent {
+			cost += costOfLoss
+		}
+	}
+	return cost
 }
 
 func (v volume) String() string {
@@ -109,10 +167,11 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 		return nil, err
 	}
 	b.seed = v.seed
-	if err := b.large(ctx, v.String(), p); err != nil {
+	p.step(costOfBench, fmt.Sprintf("%v, %v", v, v.activation))
+	if err := b.large(ctx, v.String(), v.directions(), p); err != nil {
 		return nil, err
 	}
-	rows, err := b.steady(ctx, ways, volumeTarget, v.String())
+	rows, err := b.steady(ctx, ways, v.workers, volumeTarget, v.String())
 	if err != nil {
 		return nil, err
 	}
@@ -121,16 +180,17 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 			rows[i].Command = rows[i].commandLine(v.seed)
 		}
 	}
-	p.step(fmt.Sprintf("%v, %v, determinism", v, v.activation))
+	p.step((1+len(v.workers(0)))*costOfSteady, fmt.Sprintf("%v, %v, determinism", v, v.activation))
 	for i, l := range all {
-		if !l.silent {
-			more, err := b.rows(ctx, i, ways, volumeTarget, v.String())
-			rows = append(rows, more...)
-			if err != nil {
-				return rows, err
-			}
+		if l.silent {
+			continue
 		}
-		p.step(fmt.Sprintf("%v, %v, %s", v, v.activation, l.text))
+		more, err := b.rows(ctx, i, v.waysOf(i, ways), volumeTarget, v.String())
+		rows = append(rows, more...)
+		if err != nil {
+			return rows, err
+		}
+		p.step(costOfLoss, fmt.Sprintf("%v, %v, %s", v, v.activation, l.text))
 	}
 	return rows, nil
 }

@@ -26,6 +26,11 @@ does. With tensors it checks on those, in float32 and float64 whatever their own
 type. Gradcheck help eval says which they are; of two axes, [C,S] or with -layout nsc
 [S,C], they are one sample.
 
+Over every loss the check is thinned to take about a minute: each kind of input meets
+each kind of target under one activation, and the real volume has fewer directions, and
+fewer gradients of all backends but the best. The last lines say how much that is; -full
+leaves nothing out, nor does a check with -loss, -edge, -target or tensors.
+
 The flags -edge, -target without -pred, and -seed pick some of the tables' inputs,
 or draw others. A row that does not pass is printed with the command that checks
 it alone again. With -json the output is lines of JSON: a header, one for every
@@ -44,6 +49,7 @@ type checking struct {
 	inputs  inputFlags
 	verbose bool
 	json    bool
+	full    bool
 	self    bool
 }
 
@@ -69,10 +75,11 @@ func setupAll(fs *flag.FlagSet) func(context.Context, io.Writer, io.Writer) (int
 	return c.run
 }
 
-// outputs defines the flags that say what is printed.
+// outputs defines the flags that say what is printed, and of how much.
 func (c *checking) outputs(fs *flag.FlagSet) {
 	fs.BoolVar(&c.verbose, "v", false, "print every check")
 	fs.BoolVar(&c.json, "json", false, "print lines of JSON instead of tables")
+	fs.BoolVar(&c.full, "full", false, "leave nothing out, which takes some three times as long")
 }
 
 func (c *checking) run(ctx context.Context, stdout, stderr io.Writer) (int, error) {
@@ -163,7 +170,13 @@ func (c *checking) checkOptions() (o gradcheck.Options, err error) {
 		if err != nil {
 			return o, &kernels.ArgError{Arg: "backend", Index: -1, Value: cudaBackend, Err: err}
 		}
-		o.Devices, o.Short = []gradcheck.Device{d}, interpreted()
+		o.Devices = []gradcheck.Device{d}
+		if interpreted() {
+			o.Level = gradcheck.Short
+		}
+	}
+	if c.full {
+		o.Level = gradcheck.Full
 	}
 	o.Edges, o.Seed = c.inputs.edges, c.inputs.seed
 	switch {

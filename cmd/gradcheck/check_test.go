@@ -80,6 +80,27 @@ func TestCheckInterrupted(t *testing.T) {
 	}
 }
 
+// TestFull: a run over every loss says what it leaves out, and with -full, or where an
+// input is named, it leaves out nothing.
+func TestFull(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	for args, thinned := range map[string]bool{
+		"": true, "-full": false, "check": true, "check -full": false, "-edge tiny": false, "-target uint8": false, "-backend generic": true,
+		"check -loss dice": false, "check -activation softmax": true, "check -full=false": true,
+	} {
+		var text, lines, stderr bytes.Buffer
+		run(ctx, strings.Fields(args), &text, &stderr)
+		run(ctx, append(strings.Fields(args), "-json"), &lines, &stderr)
+		if said := strings.Contains(text.String(), "\nThinned: "); said != thinned {
+			t.Errorf("gradcheck %s: %v that it is thinned\n%s", args, said, &text)
+		}
+		if said := strings.Contains(lines.String(), `"thinned":{`); said != thinned {
+			t.Errorf("gradcheck %s -json: %v that it is thinned\n%s", args, said, &lines)
+		}
+	}
+}
+
 func TestReportCodes(t *testing.T) {
 	row := func(v gradcheck.Verdict) gradcheck.Row {
 		return gradcheck.Row{Group: "dice", Loss: "dice", Activation: "none", Backend: "generic", DType: "f64", Verdict: v, Reason: "why " + v.String()}

@@ -25,7 +25,7 @@ const (
 )
 
 func (c *plotting) ulp(ctx context.Context) (drawing, error) {
-	o := gradcheck.Options{Short: true, Progress: c.progress.show}
+	o := gradcheck.Options{Level: gradcheck.Short, Progress: c.progress.show}
 	if c.activation.set {
 		o.Activations = []kernels.Activation{c.activation.v}
 	}
