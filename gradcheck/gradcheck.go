@@ -244,7 +244,7 @@ func run(ctx context.Context, tests []testcase, take func(testcase) []variant, s
 	p.start()
 	rows, err := runTable(ctx, tests, take, ways, p)
 	for _, v := range stages {
-		if err != nil {
+		if err != nil || ctx.Err() != nil {
 			break
 		}
 		var more []Row
@@ -339,7 +339,7 @@ func runTable(ctx context.Context, tests []testcase, take func(testcase) []varia
 	rows := make([][]Row, len(tests))
 	err := sideBySide(ctx, len(tests), func(i int) (err error) {
 		rows[i], err = tests[i].check(ctx, take(tests[i]), ways)
-		p.step(costOfCase, tests[i].String())
+		p.step(tests[i].cost(), tests[i].String())
 		return err
 	})
 	return slices.Concat(rows...), err

@@ -86,7 +86,7 @@ func TestReportJSON(t *testing.T) {
 func TestJSONCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	r, err := All(ctx, Options{Level: Short, Activations: []kernels.Activation{kernels.None}, DTypes: []DType{Float64}, Progress: func(done, _ int, _ string) {
-		if done == 2*costOfCase {
+		if done > 200 {
 			cancel()
 		}
 	}})

@@ -2,17 +2,23 @@ package gradcheck
 
 import "sync"
 
-// What the steps of a run cost, roughly, in units of a case of the table: so much
-// of the whole is done when they are.
+// What the steps of a run cost, roughly, in units of an element of the table: so much of
+// the whole is done when they are.
 const (
-	costOfCase      = 1
-	costOfBench     = 30 // of a large tensor: to prepare it
-	costOfDirection = 20
-	costOfElements  = 10 // that are looked at one by one
-	costOfSteady    = 5  // a pass of every loss at once, in each of the ways
-	costOfLoss      = 6
-	costOfMistakes  = 2 // in every loss, on a case of the self-test
+	costOfCase      = 20  // beside its elements
+	costOfBench     = 700 // of a large tensor: to prepare it
+	costOfDirection = 500
+	costOfElements  = 350 // that are looked at one by one
+	costOfSteady    = 280 // a pass of every loss at once
+	costOfLoss      = 200
+	costOfMistakes  = 80 // in every loss, on a case of the self-test
 )
+
+// cost is what a case of the table costs.
+func (t testcase) cost() int {
+	e := edges[t.edge]
+	return costOfCase + e.n*t.classes()*e.s
+}
 
 // costOfLarge is what a large tensor costs before the first gradient.
 func costOfLarge(directions int) int { return directions*costOfDirection + costOfElements }
@@ -26,7 +32,10 @@ type progress struct {
 
 // newProgress is that of a run over cases and volumes.
 func newProgress(o Options, tests []testcase, stages []volume) *progress {
-	p := &progress{tell: o.Progress, total: len(tests) * costOfCase}
+	p := &progress{tell: o.Progress}
+	for _, t := range tests {
+		p.total += t.cost()
+	}
 	for _, v := range stages {
 		p.total += v.cost()
 	}

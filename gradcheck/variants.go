@@ -3,7 +3,9 @@ package gradcheck
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/segloss/segloss/internal/variants"
 	"github.com/segloss/segloss/kernels"
@@ -25,6 +27,20 @@ type variant struct {
 // given another number, zero and a list. The list of losses says what there is,
 // so that a new loss or option is checked from the day it is listed.
 func listed(c int) ([]variant, error) {
+	if all, ok := lists.Load(c); ok {
+		return slices.Clone(all.([]variant)), nil
+	}
+	all, err := list(c)
+	if err == nil {
+		lists.Store(c, slices.Clone(all))
+	}
+	return all, err
+}
+
+// lists has what was listed before, by the number of classes.
+var lists sync.Map
+
+func list(c int) ([]variant, error) {
 	var all []variant
 	for _, info := range kernels.Losses() {
 		if info.Categorical && c < 2 {

@@ -82,7 +82,7 @@ func (v volume) workers(k int) []int {
 	return workerCounts
 }
 
-// waysOf returns the ways to check loss i in: where the run is thinned the best
+// waysOf returns the ways to check loss i in, or with 0 all losses at once: where the run is thinned the best
 // backend's, which is the last, and one of the others.
 func (v volume) waysOf(i int, ways []way) []way {
 	best := ways[len(ways)-1].backend
@@ -171,7 +171,7 @@ func (v volume) check(ctx context.Context, ways []way, p *progress) ([]Row, erro
 	if err := b.large(ctx, v.String(), v.directions(), p); err != nil {
 		return nil, err
 	}
-	rows, err := b.steady(ctx, ways, v.workers, volumeTarget, v.String())
+	rows, err := b.steady(ctx, v.waysOf(0, ways), v.workers, volumeTarget, v.String())
 	if err != nil {
 		return nil, err
 	}

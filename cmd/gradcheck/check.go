@@ -10,7 +10,6 @@ import (
 	"os"
 	"slices"
 	"text/tabwriter"
-	"time"
 
 	"github.com/segloss/segloss/gradcheck"
 	"github.com/segloss/segloss/kernels"
@@ -209,7 +208,11 @@ func (c *checking) checkTensors(ctx context.Context, loss *kernels.Loss, o gradc
 	} else if losses, err = allLosses(in.C); err != nil {
 		return r, err
 	}
-	for _, l := range losses {
+	tell := o.Progress
+	for i, l := range losses {
+		o.Progress = func(done, total int, what string) {
+			tell(i*total+done, len(losses)*total, l.String()+", "+what)
+		}
 		one, err := gradcheck.Tensors(ctx, l, in, o)
 		for i := range one.Rows {
 			one.Rows[i].Command = c.tensorsCommand(one.Rows[i])
@@ -320,38 +323,4 @@ func writeRows(w io.Writer, rows []gradcheck.Row) {
 	}
 	t.Flush()
 	fmt.Fprintln(w)
-}
-
-// progress is the line on a terminal that says how far a check has come.
-type progress struct {
-	w    io.Writer // nil where there is no terminal
-	last time.Time
-}
-
-func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	if !ok {
-		return &progress{}
-	}
-	if info, err := f.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
-		return &progress{}
-	}
-	return &progress{w: w}
-}
-
-// eraseLine goes to the start of the line and clears it.
-const eraseLine = "\r\x1b[K"
-
-func (p *progress) show(done, total int, what string) {
-	if p.w == nil || time.Since(p.last) < 100*time.Millisecond {
-		return
-	}
-	p.last = time.Now()
-	fmt.Fprintf(p.w, eraseLine+"%d of %d: %.60s", done, total, what)
-}
-
-func (p *progress) erase() {
-	if p.w != nil && !p.last.IsZero() {
-		io.WriteString(p.w, eraseLine)
-	}
 }

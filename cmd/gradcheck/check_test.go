@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -125,22 +124,5 @@ func TestReportCodes(t *testing.T) {
 				t.Errorf("no %q in\n%s", r.Reason, &b)
 			}
 		}
-	}
-}
-
-func TestProgress(t *testing.T) {
-	var b bytes.Buffer
-	p := newProgress(&b)
-	p.show(1, 2, "dice")
-	p.erase()
-	if b.Len() > 0 {
-		t.Errorf("not a terminal: %q", &b)
-	}
-	p.w = &b
-	p.show(1, 2, "dice")
-	p.show(2, 2, "dice") // too soon after the last
-	p.erase()
-	if want := fmt.Sprintf("%s1 of 2: dice%s", eraseLine, eraseLine); b.String() != want {
-		t.Errorf("got %q, want %q", &b, want)
 	}
 }
