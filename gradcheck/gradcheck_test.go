@@ -190,7 +190,11 @@ func TestVolumeWays(t *testing.T) {
 }
 
 func TestVolumeProblem(t *testing.T) {
-	for _, a := range (Options{}).activations() {
+	activations := Options{}.activations()
+	if testing.Short() {
+		activations = []kernels.Activation{kernels.Softmax}
+	}
+	for _, a := range activations {
 		p, err := volumeProblem(a, a == kernels.Softmax)
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/segloss/segloss/kernels"
@@ -55,8 +56,7 @@ func TestLossOff(t *testing.T) {
 }
 
 // megapixel is a mean over so many positions that each derivative is tiny.
-func megapixel(t *testing.T) *bench {
-	t.Helper()
+var megapixel = sync.OnceValues(func() (*bench, error) {
 	const side = 1024
 	p := &problem{n: 1, c: 1, s: side * side, activation: kernels.Sigmoid, labelType: uint8Labels}
 	p.x, p.labels = make([]float64, p.s), make([]int64, p.s)
@@ -68,21 +68,21 @@ func megapixel(t *testing.T) *bench {
 	}
 	l, err := kernels.Parse("bce")
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	ctx := context.Background()
 	b, err := newBench(ctx, p, custom(l))
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := b.large(ctx, "megapixel", directions, &progress{}); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
+	return b, b.large(ctx, "megapixel", directions, &progress{})
+})
 
 func TestMegapixel(t *testing.T) {
-	b := megapixel(t)
+	b, err := megapixel()
+	if err != nil {
+		t.Fatal(err)
+	}
 	ways := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}, {backend: reference(), dtype: Float32, layout: kernels.NSC}}
 	for _, tt := range []struct {
 		name  string
@@ -110,7 +110,10 @@ func TestMegapixel(t *testing.T) {
 // TestMegapixelDirections spoils elements that are not among the samples, so
 // that the directions, or for float32 the pass over all elements, must tell.
 func TestMegapixelDirections(t *testing.T) {
-	b := megapixel(t)
+	b, err := megapixel()
+	if err != nil {
+		t.Fatal(err)
+	}
 	b.alter = func(dx []float64) {
 		for i := range dx {
 			if i%3 == 0 && !slices.Contains(b.elements, i) {

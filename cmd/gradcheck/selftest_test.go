@@ -14,7 +14,7 @@ import (
 func TestSelfTest(t *testing.T) {
 	for _, args := range [][]string{{"-selftest"}, {"-selftest", "-json"}} {
 		ctx, cancel := context.WithCancel(context.Background())
-		time.AfterFunc(time.Second, cancel)
+		time.AfterFunc(200*time.Millisecond, cancel)
 		var out, complaint bytes.Buffer
 		if code := run(ctx, args, &out, &complaint); code != exitInconclusive {
 			t.Fatalf("%v: exit code %d: %s", args, code, &complaint)
