@@ -86,6 +86,9 @@ type Input struct {
 // ways lists the ways to compute a gradient that the options ask for, with the
 // given layouts where they name none.
 func (o Options) ways(layouts ...kernels.Layout) ([]way, error) {
+	if err := o.Level.check(); err != nil {
+		return nil, err
+	}
 	if o.Layouts != nil {
 		layouts = o.Layouts
 	}

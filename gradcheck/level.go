@@ -25,6 +25,14 @@ const (
 	Full
 )
 
+// check looks for a level that there is not.
+func (l Level) check() error {
+	if l <= Full {
+		return nil
+	}
+	return &kernels.ArgError{Arg: "level", Index: -1, Value: int(l), Err: fmt.Errorf("%w: want Usual, Short or Full, 0 to %d", kernels.ErrOption, Full)}
+}
+
 // Thinned says which share a run at the level [Usual] had of one at the level [Full].
 type Thinned struct {
 	Cases      Share `json:"cases"`      // of the table: a kind of input with a kind of target under an activation

@@ -2,6 +2,7 @@ package gradcheck
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -152,6 +153,13 @@ func TestLevels(t *testing.T) {
 		r, _ := All(ctx, Options{Level: level}) // the error is that of the context
 		if (r.Thinned != nil) != want {
 			t.Errorf("level %d: thinned %+v", level, r.Thinned)
+		}
+	}
+	_, all := All(ctx, Options{Level: 3})
+	_, self := RunSelfTest(ctx, Options{Level: 3})
+	for _, err := range []error{all, self} {
+		if !errors.Is(err, kernels.ErrOption) || !strings.Contains(err.Error(), "level = 3") {
+			t.Errorf("level 3: %v", err)
 		}
 	}
 	o := Options{Level: Usual, thin: true, Activations: []kernels.Activation{kernels.None}}

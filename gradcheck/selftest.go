@@ -108,6 +108,9 @@ func libraryCases(o Options) []testcase {
 // checkers. When the context ends, it returns what there is, and the context's
 // error.
 func RunSelfTest(ctx context.Context, o Options) (*SelfTest, error) {
+	if err := o.Level.check(); err != nil {
+		return newSelfTest(), err
+	}
 	p := &progress{tell: o.Progress, total: o.selfTestCost()}
 	p.start()
 	return o.selfTest(ctx, p)

@@ -155,6 +155,9 @@ func TestMutants(t *testing.T) {
 			t.Errorf("%s changed the right gradient", m.name)
 		}
 	}
+	if len(names) != 49 {
+		t.Errorf("%d kinds of mistake; the README says 49", len(names))
+	}
 	g := []float64{1 + 0x1p-12}
 	if halve(nil, g); g[0] != 1 {
 		t.Errorf("half precision has %v, want 1", g[0])

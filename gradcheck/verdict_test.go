@@ -41,6 +41,7 @@ func TestJudge(t *testing.T) {
 		{"sign", exactly(1, -2, 3), []float64{1, 2, 3}, Fail, "sign"},
 		{"zero", exactly(1, -2, 3), []float64{1, -2, 0}, Fail, "zero and should not"},
 		{"factor", exactly(1, -2, 3), []float64{1, -2, 3 * 1.0005}, Fail, "factor of 1.0005"},
+		{"a millionth", exactly(1, -2, 3), []float64{1, -2, 3 * (1 + 1e-6)}, Fail, ""},
 		{"not zero", exactly(1, 0, 3), []float64{1, 1e-3, 3}, Fail, "not zero and should be"},
 		{"small element wrong", exactly(1e6, 1e-3), []float64{1e6, 0.02}, Fail, ""},
 		{"tiny row, zero", exactly(1e-200, 2e-200), []float64{0, 0}, Fail, "zero and should not"},
@@ -74,6 +75,18 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%v (%s), want %v (%s)", j.verdict, j.reason, tt.want, tt.reason)
 			}
 		})
+	}
+}
+
+// TestJudgePlateau: a derivative on a plateau has as much room as rounding could hide
+// there, and no more.
+func TestJudgePlateau(t *testing.T) {
+	for hidden, want := range map[float64]Verdict{1e-12: Fail, 1e-3: Inconclusive} {
+		c := numerically(append(exactly(1, 2), Estimate{still: true}), []float64{1, 2, 1e-6})
+		c.hidden = func(int) float64 { return hidden }
+		if got := c.judge().verdict; got != want {
+			t.Errorf("%v hidden: %v, want %v", hidden, got, want)
+		}
 	}
 }
 
