@@ -79,6 +79,14 @@ func TestCheckInterrupted(t *testing.T) {
 	}
 }
 
+// TestCheckEdges: the flag -edge given twice asks for both kinds of input.
+func TestCheckEdges(t *testing.T) {
+	code, stdout, stderr := runCommand("check", "-loss", "dice", "-v", "-dtype", "f64", "-backend", "generic", "-target", "uint8", "-edge", "tiny", "-edge", "one position")
+	if code != exitOK || stderr != "" || !strings.Contains(stdout, "  tiny  ") || !strings.Contains(stdout, "  one position  ") {
+		t.Errorf("exit code %d, stderr %q, stdout:\n%s", code, stderr, stdout)
+	}
+}
+
 // TestFull: a run over every loss says what it leaves out, and with -full, or where an
 // input is named, it leaves out nothing.
 func TestFull(t *testing.T) {
