@@ -39,7 +39,7 @@ func largeProblem(t *testing.T, loss string) *bench {
 func TestOffender(t *testing.T) {
 	ctx := context.Background()
 	w := []way{{backend: reference(), dtype: Float64, layout: kernels.NCS}}
-	for _, loss := range []string{"dice", "ce", "wce(detach=true) + gdl"} {
+	for k, loss := range []string{"dice", "ce", "wce(detach=true) + gdl"} {
 		b := largeProblem(t, loss)
 		rows, err := b.rows(ctx, 0, w, "", "")
 		if err != nil {
@@ -48,7 +48,10 @@ func TestOffender(t *testing.T) {
 		if rows[0].Verdict != Pass {
 			t.Fatalf("%s: the right gradient: %+v", loss, rows[0])
 		}
-		for _, at := range [][3]int{{0, 1, 5001}, {1, 2, 12345}, {1, 0, 777}} {
+		for j, at := range [][3]int{{0, 1, 5001}, {1, 2, 12345}, {1, 0, 777}} {
+			if testing.Short() && j != k {
+				continue
+			}
 			for !b.p.exists(at[0], at[2]) {
 				at[2]++
 			}

@@ -75,7 +75,11 @@ var megapixel = sync.OnceValues(func() (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	return b, b.large(ctx, "megapixel", directions, &progress{})
+	n := directions
+	if testing.Short() {
+		n = fewDirections
+	}
+	return b, b.large(ctx, "megapixel", n, &progress{})
 })
 
 func TestMegapixel(t *testing.T) {
