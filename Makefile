@@ -1,13 +1,25 @@
 # The two commands of the README are `make check` … or, without make,
 # `go run ./cmd/gradcheck`, and `make test`.
 
-.PHONY: check test cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-bridges bench-plot ceiling ratio brain readme
+.PHONY: help check test verify nightly mutants cover gen ptx ptx-check sweep bench bench-losses bench-peers bench-gpu bench-bridges bench-plot ceiling ratio brain readme
 
-check: ## verify every analytic gradient by finite differences
+check: ## verify every analytic gradient by finite differences (1 min)
 	go run ./cmd/gradcheck
 
-test: ## run all tests, as CI does
+test: ## run what a change is likely to break (4 min; 7 with nothing compiled)
 	./scripts/test.sh
+
+verify: ## run what test leaves out: every case, race detector, fuzzing, arm64, … (25 min)
+	./scripts/verify.sh
+
+nightly: ## run what does not fit into verify (3 hours)
+	./scripts/nightly.sh
+
+mutants: ## put faults into a copy, one at a time, and see test find each (1 hour)
+	go run ./scripts/mutants
+
+help: ## list the targets, with their times on two quiet cores
+	@awk -F ': ## ' '/^[a-z-]+: ## / { printf "%-14s %s\n", $$1, $$2 }' Makefile
 
 cover: ## print which part of the core packages' statements the tests reach
 	go test -cover -coverpkg=./kernels,./kernels/cpu,./kernels/internal/losses,./ref -coverprofile=cover.out ./kernels/... ./ref
