@@ -6,7 +6,7 @@
 check: ## verify every analytic gradient by finite differences (1 min)
 	go run ./cmd/gradcheck
 
-test: ## run what a change is likely to break (4 min; 7 with nothing compiled)
+test: ## run what a change is likely to break (4 min; 5 with nothing compiled)
 	./scripts/test.sh
 
 verify: ## run what test leaves out: every case, race detector, fuzzing, arm64, … (25 min)
