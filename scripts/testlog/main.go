@@ -78,18 +78,21 @@ func read(files []string) (events []event, err error) {
 	return events, nil
 }
 
-// failures prints the output of what failed, and of the package apart from its tests
-// (a panic, a time limit) where that failed.
+// failures prints the output of what failed: of tests, those among them that a crash did
+// not let end, and of the package apart from its tests (a time limit).
 func failures(w io.Writer, events []event) {
 	type test struct{ pkg, name string }
-	failed := map[test]bool{}
+	good, failed := map[test]bool{}, map[string]bool{}
 	for _, e := range events {
-		if e.Action == "fail" {
-			failed[test{e.Package, e.Test}] = true
+		switch {
+		case e.Action == "pass", e.Action == "skip":
+			good[test{e.Package, e.Test}] = true
+		case e.Action == "fail" && e.Test == "":
+			failed[e.Package] = true
 		}
 	}
 	for _, e := range events {
-		if e.Action == "build-output" || e.Action == "output" && failed[test{e.Package, e.Test}] {
+		if e.Action == "build-output" || e.Action == "output" && failed[e.Package] && !good[test{e.Package, e.Test}] {
 			io.WriteString(w, e.Output)
 		}
 	}

@@ -13,6 +13,7 @@ const log = `{"ImportPath":"x/b","Action":"build-output","Output":"b.go:1:1: no\
 {"Action":"fail","Package":"x/a","Test":"TestBad","Elapsed":0.5}
 {"Action":"pass","Package":"x/a","Test":"TestGood/part","Elapsed":2}
 {"Action":"pass","Package":"x/a","Test":"TestGood","Elapsed":3}
+{"Action":"output","Package":"x/a","Test":"TestCut","Output":"fatal error\n"}
 {"Action":"output","Package":"x/a","Output":"panic: late\n"}
 {"Action":"fail","Package":"x/a","Elapsed":4}
 no JSON
@@ -24,7 +25,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct{ args, want string }{
-		{"failures " + file, "b.go:1:1: no\n--- FAIL: TestBad\npanic: late\nno JSON\n"},
+		{"failures " + file, "b.go:1:1: no\n--- FAIL: TestBad\nfatal error\npanic: late\nno JSON\n"},
 		{"slowest 1 " + file, "the slowest of 2 tests:\n    3.0s  x/a TestGood\n"},
 		{"slowest 9 " + file, "the slowest of 2 tests:\n    3.0s  x/a TestGood\n    0.5s  x/a TestBad\n"},
 	} {
