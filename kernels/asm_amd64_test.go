@@ -65,9 +65,7 @@ func (s instructionSet) missing() string {
 func forEachISA(t *testing.T, test func(t *testing.T, f32 *kernels.Primitives[float32], f64 *kernels.Primitives[float64])) {
 	for _, s := range instructionSets {
 		t.Run(s.name, func(t *testing.T) {
-			if kernels.RaceDetector {
-				t.Skip("one goroutine in assembly, of which the race detector sees nothing")
-			}
+			kernels.SkipAssembly(t)
 			if flag := s.missing(); flag != "" {
 				if strings.Contains(os.Getenv("SEGLOSS_REQUIRE"), s.name) {
 					t.Fatalf("the processor lacks %s", flag)

@@ -57,9 +57,7 @@ func TestFusedRows(t *testing.T) {
 func forEachFused(t *testing.T, test func(t *testing.T, s fusedISA)) {
 	for _, s := range fusedISAs {
 		t.Run(s.name, func(t *testing.T) {
-			if RaceDetector {
-				t.Skip("one goroutine in assembly, of which the race detector sees nothing")
-			}
+			SkipAssembly(t)
 			if flag := s.missing(); flag != "" {
 				if strings.Contains(os.Getenv("SEGLOSS_REQUIRE"), s.name) {
 					t.Fatalf("the processor lacks %s", flag)

@@ -17,9 +17,7 @@ import (
 // onFused runs a test on the instruction sets that the processor has; one that
 // SEGLOSS_REQUIRE names must be there.
 func onFused(t testing.TB, test func(isa fusedISA)) {
-	if RaceDetector {
-		t.Skip("one goroutine in assembly, of which the race detector sees nothing")
-	}
+	SkipAssembly(t)
 	for _, isa := range fusedISAs {
 		if flag := isa.missing(); flag == "" {
 			test(isa)

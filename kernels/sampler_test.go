@@ -33,3 +33,12 @@ func best() string {
 	}
 	return implementations[0].Name
 }
+
+// SkipAssembly leaves out, under the race detector, a test of assembly in one goroutine:
+// the detector sees nothing of it.
+func SkipAssembly(t testing.TB) {
+	t.Helper()
+	if RaceDetector {
+		t.Skip("one goroutine in assembly, of which the race detector sees nothing")
+	}
+}
