@@ -176,7 +176,11 @@ func TestMutants(t *testing.T) {
 				t.Fatal(original.err)
 			}
 			for _, m := range mutations {
-				found, alive := m.try(b, original, i)
+				sites := m.sites(original)
+				if len(sites) < 3 {
+					t.Errorf("%s: %d instructions to change; want 3 or more", m.name, len(sites))
+				}
+				found, alive := m.try(b, original, sites, i)
 				if found == 0 || float64(found) < m.share(b)*float64(found+len(alive)) {
 					t.Errorf("%s: %d mutants are found, those of lines %v live", m.name, found, alive)
 				}
@@ -210,8 +214,7 @@ func (m mutation) sites(r result) (s []site) {
 }
 
 // try tries the mutants, and returns how many are found, and the lines of the others.
-func (m mutation) try(b battery, original result, phase int) (found int, alive []int) {
-	sites := m.sites(original)
+func (m mutation) try(b battery, original result, sites []site, phase int) (found int, alive []int) {
 	for i, s := range sites {
 		if len(sites) > 5 && !chosen(i, phase) {
 			continue
