@@ -152,7 +152,8 @@ func (m *mutant) try(dir string) (step, test string, err error) {
 
 var (
 	failedStep = regexp.MustCompile(`(?m)^FAIL  (.*?) +\d+s$`)
-	failedTest = regexp.MustCompile(`(?m)^\s*(?:--- FAIL: (\S+)|(\S+\.go:\d+:.*)|(failed.*))`)
+	failedTest = regexp.MustCompile(`(?m)^\s*--- FAIL: (\S+)`)
+	complaint  = regexp.MustCompile(`(?m)^\s*(\S+\.go:\d+:.*|failed.*)`)
 )
 
 // firstFailure finds in the output of a script the step that failed, and the test, or
@@ -163,10 +164,12 @@ func firstFailure(out string) (step, test string) {
 		return "", ""
 	}
 	step = out[at[2]:at[3]]
-	for _, m := range failedTest.FindAllStringSubmatch(out[at[1]:], 1) {
-		test = strings.TrimSpace(m[1] + m[2] + m[3])
+	for _, first := range []*regexp.Regexp{failedTest, complaint} {
+		if m := first.FindStringSubmatch(out[at[1]:]); m != nil {
+			return step, m[1]
+		}
 	}
-	return step, test
+	return step, ""
 }
 
 // copyTree copies what git knows of the working tree, but for this program: its own test

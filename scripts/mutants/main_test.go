@@ -30,7 +30,7 @@ func TestTable(t *testing.T) {
 }
 
 func TestFirstFailure(t *testing.T) {
-	out := "ok    gofmt   1s\nFAIL  tests, examples                     12s\n      --- FAIL: TestSums (0.1s)\n          --- FAIL: TestSums/a (0.1s)\n"
+	out := "ok    gofmt   1s\nFAIL  tests, examples                     12s\n      sums_test.go:7: bad\n      --- FAIL: TestSums (0.1s)\n          --- FAIL: TestSums/a (0.1s)\n"
 	if step, test := firstFailure(out); step != "tests, examples" || test != "TestSums" {
 		t.Errorf("found by %q, %q", step, test)
 	}
