@@ -9,13 +9,13 @@ check: ## verify every analytic gradient by finite differences (1 min)
 test: ## run what a change is likely to break (4 min; 5 with nothing compiled)
 	./scripts/test.sh
 
-verify: ## run what test leaves out: every case, race detector, fuzzing, arm64, … (25 min)
+verify: ## run what test leaves out: every case, race detector, fuzzing, arm64, … (about 20 min)
 	./scripts/verify.sh
 
-nightly: ## run what does not fit into verify (3 hours)
+nightly: ## run what does not fit into verify (some 3 hours)
 	./scripts/nightly.sh
 
-mutants: ## put faults into a copy, one at a time, and see test find each (1 hour)
+mutants: ## put faults into a copy, one at a time, and see test find each (some 2 hours)
 	go run ./scripts/mutants
 
 help: ## list the targets, with their times on two quiet cores
